@@ -1,0 +1,138 @@
+// The contract between ops and kernels: one table of plain function pointers a kernel set.
+//
+// NUMERIC SPECIFICATION (cpp/src/kernels/reference/ is its executable form; every other set gives the same bits):
+//  * All f32 arithmetic is IEEE binary32, round to nearest even, no flush to zero, no contraction by the compiler;
+//    "fma" below is one rounding.
+//  * Dot product f32: acc = +0; for k ascending: acc = fma(x[k], w[k], acc); then y = acc + bias (bias 0 when absent).
+//  * Dot product int8: exact in int32.  acc' = acc - zero * colsum[n] (int32, zero = 0 for symmetric rows);
+//    y = fma(float(acc'), row_scale * col_scale[n], bias[n]).
+//  * Epilogue: y = activation(y), then, if there is a residual, y = y + residual.
+//  * Row sum: 16 lanes start at +0, lane[i % 16] += x[i] for i ascending (for squares lane = fma(x, x, lane)), then the
+//    tree lane[i] += lane[i + h] for h = 8, 4, 2, 1; the sum is lane[0].
+//  * Row maximum / minimum: any order (no NaN reaches them, see quantize).
+//  * exp_: math.h of reference/ (range reduction by magic-number rounding, two-part ln 2, fixed Horner polynomial with
+//    fma, exponent by integer addition); arguments are clamped to [-87, 87] first, so no denormal appears.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace potstill::kernels {
+
+// Same numbers as potstill.fb.Activation.
+enum class Activation : uint8_t { None = 0, Gelu = 1, GeluPoly = 2, Relu = 3, Tanh = 4, GeluTanh = 5 };
+
+// y[m, n] for m in [0, rows), n in [col_begin, col_end).  Column bounds are multiples of 16 except the last col_end = n.
+// `x`, `y`, `residual` are row-major with the given leading dimensions in elements.
+struct GemmF32 {
+  const float* x;         // [rows, k]
+  std::size_t ldx;
+  const float* w;         // PackF32N8: [ceil(n/8)][k][8]
+  const float* bias;      // [ceil16(n)] or nullptr
+  const float* residual;  // [rows, n] or nullptr; may alias y
+  std::size_t ldr;
+  float* y;
+  std::size_t ldy;
+  std::size_t rows, n, k, col_begin, col_end;
+  Activation activation;
+};
+
+struct GemmI8 {
+  const int8_t* x;            // [rows, ceil16(k)], padding columns zero
+  std::size_t ldx;            // multiple of 16
+  const float* row_scale;     // [rows]
+  const int32_t* row_zero;    // [rows] or nullptr when every row is symmetric
+  const int8_t* w;            // PackI8N4K16: [ceil(n/4)][ceil(k/16)][4][16]
+  const float* col_scale;     // [ceil16(n)]
+  const int32_t* colsum;      // [ceil16(n)]: sum over k of w[n, k]
+  const float* bias;          // [ceil16(n)] or nullptr
+  const float* residual;
+  std::size_t ldr;
+  float* y;
+  std::size_t ldy;
+  std::size_t rows, n, k, col_begin, col_end;
+  Activation activation;
+};
+
+// Row-wise int8 quantization; columns k..ceil16(k) of q are set to zero.
+// Symmetric: a = max|x|; if a < 1e-30: scale = 0, q = 0; else scale = a / 127, inv = 127 / a, q = rne(x * inv).
+// Asymmetric: lo = min(0, min x), hi = max(0, max x), r = hi - lo; if r < 1e-30: scale = 0, zero = 0, q = 0; else
+//   scale = r / 255, inv = 255 / r, zero = clamp(-128 - rne(lo * inv), -128, 127), q = clamp(rne(x * inv) + zero, -128, 127).
+// A row that holds NaN or an infinity: scale = NaN, zero = 0, q = 0 (its outputs are NaN; the session reports them).
+// rne(v): round to nearest, ties to even.
+struct QuantizeRows {
+  const float* x;  // [rows, k]
+  std::size_t ldx;
+  int8_t* q;       // [rows, ldq]
+  std::size_t ldq;
+  float* scale;    // [rows]
+  int32_t* zero;   // [rows]; untouched by symmetric
+  std::size_t rows, k;
+};
+
+// mean = sum(x) / n; var = sum((x - mean)^2) / n; y = fma((x - mean) * (1 / sqrt(var + eps)), gamma, beta).  y may be x.
+struct LayerNorm {
+  const float* x;
+  std::size_t ldx;
+  const float* gamma;  // [n]
+  const float* beta;   // [n]
+  float* y;
+  std::size_t ldy;
+  std::size_t rows, n;
+  float eps;
+};
+
+// One sequence, one head: q, k, v point at the head's first column inside the fused rows.
+// s[i, j] = dot(q[i], k[j]) (f32 dot product above); p = exp_(s - max_j s); z = row sum of p;
+// out[i, c] = (fma chain over ascending j of p[i, j] * v[j, c]) * (1 / z).
+struct AttentionHead {
+  const float* q;
+  const float* k;
+  const float* v;
+  std::size_t ld;       // leading dimension of q, k, v
+  float* out;
+  std::size_t ldo;
+  std::size_t tokens, head_size;
+  float* scratch;       // attention_scratch(tokens, head_size) floats, 64-byte aligned
+};
+
+// y[t] = word(id[t]) + position[p[t]].  f32 table: word[id] + position.  int8 table: fma(float(q), scale[id], position).
+struct EmbedRows {
+  const int32_t* ids;        // [rows], already checked against the table
+  const int32_t* positions;  // [rows]
+  const void* word;          // float or int8_t [vocab, n] row-major
+  const float* word_scale;   // [vocab] or nullptr: word is f32
+  const float* position;     // [max_tokens, n]
+  float* y;                  // [rows, n]
+  std::size_t ldy;
+  std::size_t rows, n;
+};
+
+// y[c] = (ascending sum over tokens of x[t, c]) * (1 / tokens).
+struct MeanPool {
+  const float* x;
+  std::size_t ldx;
+  std::size_t tokens, n;
+  float* y;
+};
+
+struct KernelTable {
+  const char* name;  // "reference", "neon", "neon_dotprod", "avx2", "avx512vnni"
+  void (*gemm_f32)(const GemmF32&);
+  void (*gemm_i8)(const GemmI8&);
+  void (*quantize_symmetric)(const QuantizeRows&);
+  void (*quantize_asymmetric)(const QuantizeRows&);
+  void (*layer_norm)(const LayerNorm&);
+  void (*attention_head)(const AttentionHead&);
+  void (*embed_rows)(const EmbedRows&);
+  void (*mean_pool)(const MeanPool&);
+};
+
+// Floats of scratch one attention_head call may use, for every kernel set.
+constexpr std::size_t round_up(std::size_t v, std::size_t to) { return (v + to - 1) / to * to; }
+constexpr std::size_t attention_scratch(std::size_t tokens, std::size_t head_size) {
+  // k transposed [head_size][tokens16], v padded [tokens][head16], scores for a block of 16 rows [16][tokens16]
+  return round_up(tokens, 16) * (head_size + 16) + tokens * round_up(head_size, 16);
+}
+
+}  // namespace potstill::kernels

@@ -1,0 +1,131 @@
+"""Errors with a stable code, what happened, where, and the next step.
+
+Every failure a user can cause is a `PotstillError`. Its text is `error[CODE]: what; where; next step`, which is also
+what the command line prints. The letter of a code tells the area, the number is never reused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+class PotstillError(Exception):
+    """Base of all errors that a user can act on.
+
+    Args:
+        code: stable code, e.g. ``"R001"``.
+        what: what happened, in one clause.
+        where: the file, key, node, row or text it concerns.
+        next_step: what the user can do now.
+    """
+
+    exit_code = EXIT_FAILED
+
+    def __init__(self, code: str, what: str, where: str, next_step: str) -> None:
+        super().__init__(code, what, where, next_step)
+        self.code = code
+        self.what = what
+        self.where = where
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"error[{self.code}]: {self.what}; {self.where}; {self.next_step}"
+
+
+class RecipeError(PotstillError):
+    """R...: the recipe file (unknown key, wrong type, value out of range)."""
+
+    exit_code = EXIT_USAGE
+
+
+class DataError(PotstillError):
+    """D...: the data (missing file or column, unknown label, empty split, bad checksum)."""
+
+    exit_code = EXIT_USAGE
+
+
+class TrainError(PotstillError):
+    """T...: teacher, student or training."""
+
+
+class ExportError(PotstillError):
+    """X...: ONNX or TFLite export, parity."""
+
+
+class CompileError(PotstillError):
+    """C...: ONNX that the core cannot run, tokenizer that the core cannot reproduce."""
+
+
+class FormatError(PotstillError):
+    """F...: a `.still` file that is not one, is damaged, or is too new."""
+
+
+class InputError(PotstillError):
+    """I...: run-time input (empty text, text over the limit, token id out of range, unknown backend)."""
+
+    exit_code = EXIT_USAGE
+
+
+class CpuError(PotstillError):
+    """K...: kernel set the CPU lacks, unknown POTSTILL_ISA."""
+
+    exit_code = EXIT_USAGE
+
+
+class BuildError(PotstillError):
+    """B...: cross building, wheels, emulation (compiler, emulator or root missing, wheel audit failed)."""
+
+
+class SystemFailure(PotstillError):
+    """S...: disk full, permission, lock held, missing optional package."""
+
+
+_BY_LETTER: dict[str, type[PotstillError]] = {
+    "R": RecipeError,
+    "D": DataError,
+    "T": TrainError,
+    "X": ExportError,
+    "C": CompileError,
+    "F": FormatError,
+    "I": InputError,
+    "K": CpuError,
+    "B": BuildError,
+    "S": SystemFailure,
+}
+
+
+def from_core(code: str, what: str, where: str, next_step: str) -> PotstillError:
+    """The error class for a code the C++ core reports; called by the binding."""
+    return _BY_LETTER.get(code[:1], PotstillError)(code, what, where, next_step)
+
+
+def missing_package(package: str, extra: str, wanted_by: str) -> SystemFailure:
+    """The error for an optional dependency that is not installed."""
+    return SystemFailure("S010", f"the package {package} is not installed", wanted_by, f"pip install 'potstill[{extra}]'")
+
+
+@contextlib.contextmanager
+def os_errors(where: Path | str) -> Iterator[None]:
+    """Turn the operating system's write failures into `SystemFailure`.
+
+    Raises:
+        SystemFailure: S001 no space left (or quota), S002 permission or read-only file system, S003 any other.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise SystemFailure(
+                "S001", "no space left on the disk", str(where), "free some space or choose another folder with --out"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise SystemFailure(
+                "S002", "not allowed to write", str(where), "check the owner and permissions or choose another folder"
+            ) from error
+        raise SystemFailure("S003", f"the system reported: {error}", str(where), "see the system's message") from error
