@@ -107,7 +107,9 @@ def from_core(code: str, what: str, where: str, next_step: str) -> PotstillError
 
 def missing_package(package: str, extra: str, wanted_by: str) -> SystemFailure:
     """The error for an optional dependency that is not installed."""
-    return SystemFailure("S010", f"the package {package} is not installed", wanted_by, f"pip install 'potstill[{extra}]'")
+    return SystemFailure(
+        "S010", f"the package {package} is not installed", wanted_by, f"pip install 'potstill[{extra}]'"
+    )
 
 
 @contextlib.contextmanager

@@ -1,0 +1,353 @@
+"""The `potstill` command: argument parsing and printing only; the work is in the packages it calls.
+
+Exit codes: 0 done, 1 the work failed, 2 usage or bad input, 130 interrupted. Errors go to stderr as
+``error[CODE]: what; where; next step``. The commands `run`, `inspect` and `verify` need nothing but the runtime wheel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from potstill.errors import EXIT_FAILED, InputError, PotstillError
+
+EXIT_INTERRUPTED = 130
+
+Handler = Callable[[argparse.Namespace], int]
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+# --- commands of the runtime wheel ---------------------------------------------------------------------------------
+
+
+def _texts(words: Sequence[str]) -> Iterable[str]:
+    """The texts of a command line; a single ``-`` reads one text a line from standard input."""
+    if list(words) == ["-"]:
+        for number, line in enumerate(sys.stdin, 1):
+            if not line.strip():
+                raise InputError("I001", "the text is empty", f"standard input, line {number}", "remove the line")
+            yield line.rstrip("\n")
+    else:
+        yield from words
+
+
+def _run(args: argparse.Namespace) -> int:
+    import potstill
+
+    model = potstill.load(args.model, threads=args.threads, backend=args.backend)
+    for text in _texts(args.texts):
+        prediction = model.classify([text], truncate=args.truncate)[0]
+        if args.json:
+            row = {"text": text, "label": prediction.label, "score": prediction.score, "scores": prediction.scores}
+            if args.logits:
+                row["logits_hex"] = bytes(memoryview(model.logits([text], truncate=args.truncate))).hex()
+            print(json.dumps(row, ensure_ascii=False), flush=True)
+        else:
+            print(f"{prediction.label}\t{prediction.score:.4f}\t{text}", flush=True)
+    return 0
+
+
+def _inspect(args: argparse.Namespace) -> int:
+    import potstill
+
+    info = potstill.load(args.model).info
+    if args.json:
+        _print_json(info)
+        return 0
+    width = max(len(key) for key in info)
+    for key, value in info.items():
+        if isinstance(value, dict):
+            print(f"{key}:")
+            for name, entry in value.items():
+                print(f"  {name}: {entry}")
+        elif isinstance(value, int) and not isinstance(value, bool):
+            print(f"{key:<{width}}  {value:,}")
+        else:
+            print(f"{key:<{width}}  {', '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}")
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    import potstill
+
+    for path in args.models:
+        info = potstill.load(path).info
+        print(f"ok  {path}  {Path(path).stat().st_size:,} bytes, scheme {info['scheme']}, every check passed")
+    return 0
+
+
+# --- commands of the build host ------------------------------------------------------------------------------------
+
+
+def _build(args: argparse.Namespace) -> int:
+    from potstill.pipeline.run import run_build
+
+    from potstill.pipeline.progress import make_progress
+    from potstill.recipe import load_recipe
+
+    recipe = load_recipe(args.recipe, overrides=args.set)
+    out = Path(args.out) if args.out else Path("build") / recipe.name
+    report = run_build(recipe, out, progress=make_progress(quiet=args.quiet))
+    if args.json:
+        _print_json(report)
+    elif not args.no_table:
+        from potstill.report.table import render
+
+        print(render(out))
+    return 0
+
+
+def _compile(args: argparse.Namespace) -> int:
+    from potstill.compile import compile_onnx
+
+    report = compile_onnx(
+        Path(args.model),
+        Path(args.output),
+        scheme=args.scheme,
+        tokenizer=Path(args.tokenizer) if args.tokenizer else None,
+        labels=args.labels.split(",") if args.labels else None,
+        name=args.name,
+        max_tokens=args.max_tokens,
+        license=args.license,
+    )
+    if args.json:
+        _print_json(report.to_json())
+    else:
+        print(f"{args.output}: {report.bytes:,} bytes, scheme {report.scheme}, {report.parameters:,} parameters")
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from potstill.export.onnx import export_onnx, quantize_onnx_int8
+
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    written = [export_onnx(Path(args.model), out / "model.onnx", opset=args.opset)]
+    if args.int8:
+        written.append(quantize_onnx_int8(written[0], out / "model.int8.onnx"))
+    if args.tflite:
+        from potstill.export.tflite import export_tflite, quantize_tflite_int8
+
+        tflite = export_tflite(Path(args.model), out / "model.tflite", length=args.length)
+        written.append(tflite)
+        if args.int8:
+            written.append(quantize_tflite_int8(tflite, out / "model.int8.tflite"))
+    for path in written:
+        print(f"{path}  {path.stat().st_size:,} bytes")
+    return 0
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        values = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers such as 16,64") from None
+    if not values or min(values) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: every number must be at least 1")
+    return values
+
+
+def _bench(args: argparse.Namespace) -> int:
+    from potstill.bench.measure import bench_still, format_rows
+
+    rows = bench_still(Path(args.model), lengths=args.lengths, threads=args.threads, peers=args.peers)
+    if args.json:
+        _print_json(rows)
+    else:
+        print(format_rows(rows))
+    return 0
+
+
+def _report(args: argparse.Namespace) -> int:
+    from potstill.report.collect import collect
+    from potstill.report.html import write_html
+    from potstill.report.table import render
+
+    out = Path(args.dir)
+    if args.json:
+        _print_json(collect(out))
+    else:
+        print(render(out))
+        print(f"\nreport: {write_html(out)}")
+    return 0
+
+
+def _recipe(args: argparse.Namespace) -> int:
+    from potstill.recipe import docs, load_recipe
+
+    if args.action == "schema":
+        print(docs.schema_markdown() if args.markdown else json.dumps(docs.schema_json(), indent=2))
+    elif args.action == "new":
+        from potstill.pipeline.store import atomic_write
+
+        target = Path(args.file or "recipe.toml")
+        if target.exists():
+            raise InputError("I060", "the file exists already", str(target), "choose another name or remove it")
+        with atomic_write(target) as temporary:
+            temporary.write_text(docs.template(target.stem), encoding="utf-8")
+        print(f"wrote {target}; next: potstill recipe check {target} && potstill build {target}")
+    else:
+        recipe = load_recipe(args.file or "sentiment", overrides=args.set)
+        print(f"ok  {args.file or 'sentiment'}: recipe {recipe.name!r} is valid")
+    return 0
+
+
+# --- parser --------------------------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    import potstill
+
+    parser = argparse.ArgumentParser(
+        prog="potstill",
+        description="Distil a Hugging Face encoder, compile it into one .still file and run it on a Pi-class board.",
+        epilog="examples:\n  potstill build sentiment\n  potstill run build/sentiment/model.still 'a lovely film'",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"potstill {potstill.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, handler: Handler, summary: str, *examples: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name,
+            help=summary,
+            description=summary,
+            epilog="examples:\n" + "\n".join(f"  {example}" for example in examples),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        sub.set_defaults(handler=handler)
+        return sub
+
+    build = command(
+        "build",
+        _build,
+        "Run a recipe: teacher, distillation, exports, .still, parity, benchmark. Cached; resumes after a kill.",
+        "potstill build sentiment",
+        "potstill build my.toml --out build/mine --set student.layers=2 --set distil.epochs=3",
+    )
+    build.add_argument("recipe", help="a bundled recipe (sentiment, sentiment-quick, topics) or a TOML file")
+    build.add_argument("--out", help="where results go (default: build/<recipe name>)")
+    build.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key; repeatable")
+    build.add_argument("--quiet", action="store_true", help="no progress")
+    build.add_argument("--no-table", action="store_true", help="do not print the closing table")
+    build.add_argument("--json", action="store_true", help="print report.json instead of the table")
+
+    compile_ = command(
+        "compile",
+        _compile,
+        "Compile an fp32 ONNX encoder (ours or any exporter's) into one .still file.",
+        "potstill compile model.onnx -o model.still --tokenizer tokenizer/ --labels negative,positive",
+    )
+    compile_.add_argument("model", help="an fp32 ONNX file")
+    compile_.add_argument("-o", "--output", required=True, help="the .still file to write")
+    compile_.add_argument("--scheme", choices=("int8", "fp32"), default="int8", help="numbers of the weights")
+    compile_.add_argument("--tokenizer", metavar="DIR", help="folder with tokenizer.json or vocab.txt")
+    compile_.add_argument("--labels", metavar="A,B,...", help="label names in the order of the logits")
+    compile_.add_argument("--name", help="name stored in the file (default: the file's stem)")
+    compile_.add_argument("--max-tokens", type=int, help="longest accepted sequence, [CLS] and [SEP] included")
+    compile_.add_argument("--license", help="licence of the weights, stored in the file")
+    compile_.add_argument("--json", action="store_true", help="print what was written as JSON")
+
+    run = command(
+        "run",
+        _run,
+        "Label texts with a compiled model: label, score and text, one line each.",
+        "potstill run model.still 'turn the light on' 'stop'",
+        "cat lines.txt | potstill run model.still - --json",
+    )
+    run.add_argument("model", help="a .still file")
+    run.add_argument("texts", nargs="+", metavar="TEXT", help="texts, or - to read one a line from standard input")
+    run.add_argument("--json", action="store_true", help="one JSON object a line, with the score of every label")
+    run.add_argument("--logits", action="store_true", help="with --json: add the raw f32 logits as hex")
+    run.add_argument("--truncate", action="store_true", help="cut texts over the length limit instead of refusing them")
+    run.add_argument("--threads", type=int, help="threads (default: POTSTILL_NUM_THREADS, else the cores allowed)")
+    run.add_argument("--backend", default="native", help="native (default), onnxruntime or litert")
+
+    bench = command(
+        "bench",
+        _bench,
+        "Measure a model on this machine: median and spread, interleaved rounds.",
+        "potstill bench model.still --lengths 16,64 --threads 1,2 --peers",
+    )
+    bench.add_argument("model", help="a .still file; with --peers the exports beside it are measured too")
+    bench.add_argument("--lengths", type=_numbers, default=(16, 64), metavar="N,...", help="tokens (default 16,64)")
+    bench.add_argument("--threads", type=_numbers, default=(1,), metavar="N,...", help="thread counts (default 1)")
+    bench.add_argument("--peers", action="store_true", help="also onnxruntime and LiteRT on the exports beside it")
+    bench.add_argument("--json", action="store_true", help="print the rows as JSON")
+
+    inspect = command("inspect", _inspect, "Show what a .still file holds and needs.", "potstill inspect model.still")
+    inspect.add_argument("model")
+    inspect.add_argument("--json", action="store_true")
+
+    verify = command(
+        "verify", _verify, "Check .still files: checksums, structure, every index.", "potstill verify model.still"
+    )
+    verify.add_argument("models", nargs="+")
+
+    export = command(
+        "export",
+        _export,
+        "Export a Hugging Face model folder to ONNX and TFLite.",
+        "potstill export build/sentiment/student --out exported --int8 --tflite --length 64",
+    )
+    export.add_argument("model", help="a local model folder")
+    export.add_argument("--out", required=True, help="folder for the exports")
+    export.add_argument("--opset", type=int, default=18, help="ONNX opset, 13 or later (default 18)")
+    export.add_argument("--int8", action="store_true", help="also write int8 versions")
+    export.add_argument("--tflite", action="store_true", help="also write TFLite")
+    export.add_argument("--length", type=int, default=64, help="tokens of the static TFLite graph (default 64)")
+
+    report = command(
+        "report", _report, "Print a build's table and write its HTML page.", "potstill report build/sentiment"
+    )
+    report.add_argument("dir")
+    report.add_argument("--json", action="store_true")
+
+    recipe = command(
+        "recipe",
+        _recipe,
+        "Make, check or document recipes.",
+        "potstill recipe new my.toml",
+        "potstill recipe check my.toml",
+        "potstill recipe schema --markdown",
+    )
+    recipe.add_argument("action", choices=("new", "check", "schema"))
+    recipe.add_argument("file", nargs="?")
+    recipe.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    recipe.add_argument("--markdown", action="store_true", help="schema as a Markdown table instead of JSON Schema")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    args = _parser().parse_args(argv)
+    handler: Handler = args.handler
+    try:
+        return handler(args)
+    except PotstillError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away (`... | head`): not a failure of ours; keep Python from flushing again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ImportError as error:
+        from potstill.errors import missing_package
+
+        print(missing_package(error.name or str(error), "build", f"potstill {args.command}"), file=sys.stderr)
+        return EXIT_FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

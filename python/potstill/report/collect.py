@@ -1,0 +1,129 @@
+"""Read a build folder's `report.json` and, when an emulated board ran the model, its `emulated.json`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from potstill.errors import SystemFailure
+
+# What each artefact of design and report is called in print, in the order of the table.
+ARTEFACTS = {
+    "teacher": "teacher (PyTorch, fp32)",
+    "onnx": "student, ONNX fp32",
+    "onnx_int8": "student, ONNX int8",
+    "tflite": "student, TFLite fp32",
+    "tflite_int8": "student, TFLite int8",
+    "still_fp32": "student, Potstill fp32",
+    "still": "student, Potstill int8 (.still)",
+}
+
+
+def collect(out: Path) -> dict[str, Any]:
+    """The report of a build folder as one dictionary; `emulated` is there when a board was emulated.
+
+    Raises:
+        SystemFailure: S015 no report in the folder, S016 it cannot be read.
+    """
+    path = out / "report.json"
+    if not path.is_file():
+        raise SystemFailure("S015", "there is no report here", str(path), "run potstill build first, or name its --out")
+    try:
+        report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        emulated = out / "emulated.json"
+        if emulated.is_file():
+            report["emulated"] = json.loads(emulated.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SystemFailure(
+            "S016", f"the report is not JSON ({error})", str(out), "remove it and build again; cached stages are kept"
+        ) from error
+    return report
+
+
+def sections(report: dict[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
+    """The report as (title, column names, rows of text): one source for the terminal and the HTML page."""
+    found = [
+        ("Quality on the test set", *_quality(report)),
+        ("Size and parity with PyTorch", *_artefacts(report)),
+        ("Time on this host, batch 1", *_bench(report)),
+    ]
+    if report.get("memory"):
+        found.append(("Memory: Python + engine + model, one process each", *_memory(report)))
+    found += [(f"Emulated {run['board']}", *_emulated(run)) for run in _runs(report)]
+    return [section for section in found if section[2]]
+
+
+def _percent(value: Any) -> str:
+    return "-" if value is None else f"{100 * float(value):.2f} %"
+
+
+def _megabytes(value: Any) -> str:
+    return "-" if value is None else f"{float(value) / 1e6:.2f} MB"
+
+
+def _quality(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    rows = [
+        [name, _percent(report.get(key, {}).get("test_accuracy"))]
+        for name, key in (("teacher", "teacher"), ("student (PyTorch fp32)", "student"), ("packed (.still)", "packed"))
+    ]
+    rows.append(["retained (packed / teacher)", _percent(report.get("retained"))])
+    return ["", "accuracy"], rows
+
+
+def _artefacts(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    sizes, agreement, accuracy = report["bytes"], report.get("label_agreement", {}), report.get("accuracy", {})
+    worst: dict[str, float] = {}
+    for row in report.get("parity", []):
+        key, difference = str(row["export"]), float(row["max_abs_difference"])
+        worst[key] = max(worst.get(key, 0.0), difference)
+    rows = []
+    for key, name in ARTEFACTS.items():
+        if key not in sizes and key not in agreement:
+            continue
+        size = sizes.get(key)
+        ratio = f"1/{sizes['teacher'] / size:.1f}" if size and key != "teacher" else ""
+        rows.append(
+            [
+                name,
+                _megabytes(size),
+                ratio,
+                _percent(agreement.get(key)),
+                f"{worst[key]:.1e}" if key in worst else "-",
+                _percent(report["teacher"].get("test_accuracy") if key == "teacher" else accuracy.get(key)),
+            ]
+        )
+    return ["", "size", "of teacher", "same label", "max |diff|", "accuracy"], rows
+
+
+def _bench(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    cells: dict[tuple[str, str], dict[tuple[int, int], dict[str, Any]]] = {}
+    for row in report.get("bench", []):
+        cells.setdefault((row["engine"], row["precision"]), {})[(row["threads"], row["tokens"])] = row
+    columns = sorted({column for row in cells.values() for column in row})
+    rows = [
+        [f"{engine} {precision}", *(f"{row[c]['median_ms']:.2f} ms" if c in row else "-" for c in columns)]
+        for (engine, precision), row in cells.items()
+    ]
+    return ["", *(f"{tokens} tokens, {threads} thread{'s' * (threads > 1)}" for threads, tokens in columns)], rows
+
+
+def _memory(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    rows = [
+        [f"{row['engine']} {row['precision']}", _megabytes(row["peak_rss_bytes"]), f"{row['load_ms']:.1f} ms"]
+        for row in report["memory"]
+    ]
+    return ["", "peak memory", "load"], rows
+
+
+def _runs(report: dict[str, Any]) -> list[dict[str, Any]]:
+    emulated = report.get("emulated") or []
+    runs = emulated.get("runs", [emulated]) if isinstance(emulated, dict) else emulated
+    return [run for run in runs if run.get("answers")]
+
+
+def _emulated(run: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    rows = [[answer["text"], answer["label"], f"{answer['score']:.4f}"] for answer in run["answers"]]
+    if "same_bits" in run:
+        rows.append(["logits equal the host's, bit for bit", "yes" if run["same_bits"] else "NO", ""])
+    return [f"{run.get('cpu', '')} ({run.get('isa', '?')}), times mean nothing", "label", "score"], rows

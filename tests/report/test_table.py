@@ -1,0 +1,81 @@
+"""The terminal table and the HTML page show what report.json says, and fail clearly without one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from potstill.errors import SystemFailure
+from potstill.report.html import write_html
+from potstill.report.table import render
+
+
+def _report() -> dict[str, Any]:
+    return {
+        "recipe": "demo",
+        "seconds_total": 12.4,
+        "teacher": {"test_accuracy": 0.881},
+        "student": {"test_accuracy": 0.87},
+        "packed": {"test_accuracy": 0.8695},
+        "retained": 0.98695,
+        "bytes": {"teacher": 91_000_000, "onnx": 57_000_000, "still": 14_000_000},
+        "parity": [
+            {"export": "onnx", "length": 16, "batch": 1, "max_abs_difference": 1e-6},
+            {"export": "onnx", "length": 64, "batch": 3, "max_abs_difference": 3e-6},
+        ],
+        "label_agreement": {"onnx": 1.0, "still": 0.9943},
+        "accuracy": {"onnx": 0.87, "still": 0.8695},
+        "bench": [
+            {"engine": "Potstill", "precision": "int8", "tokens": 64, "threads": 1, "median_ms": 0.75},
+            {"engine": "PyTorch", "precision": "fp32", "tokens": 16, "threads": 2, "median_ms": 2.5},
+        ],
+    }
+
+
+def test_table_and_page_show_the_figures(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(json.dumps(_report()))
+    (tmp_path / "emulated.json").write_text(
+        json.dumps(
+            {
+                "runs": [
+                    {
+                        "board": "pi4",
+                        "cpu": "cortex-a72",
+                        "isa": "neon",
+                        "same_bits": True,
+                        "answers": [{"text": "a <b>fine</b> film", "label": "positive", "score": 0.98}],
+                    }
+                ]
+            }
+        )
+    )
+    text = render(tmp_path)
+    for expected in (
+        "88.10 %",
+        "98.69 %",
+        "14.00 MB",
+        "1/6.5",
+        "3.0e-06",
+        "99.43 %",
+        "0.75 ms",
+        "2.50 ms",
+        "cortex-a72",
+        "yes",
+    ):
+        assert expected in text
+    page = write_html(tmp_path).read_text()
+    assert "a &lt;b&gt;fine&lt;/b&gt; film" in page
+    assert "1/6.5" in page
+
+
+def test_missing_and_damaged_report(tmp_path: Path) -> None:
+    with pytest.raises(SystemFailure) as missing:
+        render(tmp_path)
+    assert missing.value.code == "S015"
+    (tmp_path / "report.json").write_text("{")
+    with pytest.raises(SystemFailure) as damaged:
+        render(tmp_path)
+    assert damaged.value.code == "S016"
