@@ -88,20 +88,22 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
-    from potstill.pipeline.run import run_build
-
     from potstill.pipeline.progress import make_progress
+    from potstill.pipeline.run import run_build
     from potstill.recipe import load_recipe
 
     recipe = load_recipe(args.recipe, overrides=args.set)
     out = Path(args.out) if args.out else Path("build") / recipe.name
     report = run_build(recipe, out, progress=make_progress(quiet=args.quiet))
+    from potstill.report.html import write_html
+
+    page = write_html(out)
     if args.json:
         _print_json(report)
     elif not args.no_table:
         from potstill.report.table import render
 
-        print(render(out))
+        print(f"{render(out)}\n\nreport: {page}")
     return 0
 
 
@@ -119,7 +121,7 @@ def _compile(args: argparse.Namespace) -> int:
         license=args.license,
     )
     if args.json:
-        _print_json(report.to_json())
+        print(report.to_json())
     else:
         print(f"{args.output}: {report.bytes:,} bytes, scheme {report.scheme}, {report.parameters:,} parameters")
     return 0

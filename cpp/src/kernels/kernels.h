@@ -11,7 +11,7 @@
 //    tree lane[i] += lane[i + h] for h = 8, 4, 2, 1; the sum is lane[0].
 //  * Row maximum / minimum: any order (no NaN reaches them, see quantize).
 //  * exp_: math.h of reference/ (range reduction by magic-number rounding, two-part ln 2, fixed Horner polynomial with
-//    fma, exponent by integer addition); arguments are clamped to [-87, 87] first, so no denormal appears.
+//    fma, times 2^n built in the exponent field); arguments are clamped to [-87, 87] first, so no denormal appears.
 #pragma once
 
 #include <cstddef>
@@ -22,10 +22,10 @@ namespace potstill::kernels {
 // Same numbers as potstill.fb.Activation.
 enum class Activation : uint8_t { None = 0, Gelu = 1, GeluPoly = 2, Relu = 3, Tanh = 4, GeluTanh = 5 };
 
-// y[m, n] for m in [0, rows), n in [col_begin, col_end).  Column bounds are multiples of 16 except the last col_end = n.
-// `x`, `y`, `residual` are row-major with the given leading dimensions in elements.
+// y[m, n] for m in [0, rows), n in [col_begin, col_end).  Column bounds are multiples of 16 except the last, which may
+// be n.  `x`, `y`, `residual` are row-major with the given leading dimensions in elements.
 struct GemmF32 {
-  const float* x;         // [rows, k]
+  const float* x;  // [rows, k]
   std::size_t ldx;
   const float* w;         // PackF32N8: [ceil(n/8)][k][8]
   const float* bias;      // [ceil16(n)] or nullptr
@@ -38,14 +38,14 @@ struct GemmF32 {
 };
 
 struct GemmI8 {
-  const int8_t* x;            // [rows, ceil16(k)], padding columns zero
-  std::size_t ldx;            // multiple of 16
-  const float* row_scale;     // [rows]
-  const int32_t* row_zero;    // [rows] or nullptr when every row is symmetric
-  const int8_t* w;            // PackI8N4K16: [ceil(n/4)][ceil(k/16)][4][16]
-  const float* col_scale;     // [ceil16(n)]
-  const int32_t* colsum;      // [ceil16(n)]: sum over k of w[n, k]
-  const float* bias;          // [ceil16(n)] or nullptr
+  const int8_t* x;          // [rows, ceil16(k)], padding columns zero
+  std::size_t ldx;          // multiple of 16
+  const float* row_scale;   // [rows]
+  const int32_t* row_zero;  // [rows] or nullptr when every row is symmetric
+  const int8_t* w;          // PackI8N4K16: [ceil(n/4)][ceil(k/16)][4][16]
+  const float* col_scale;   // [ceil16(n)]
+  const int32_t* colsum;    // [ceil16(n)]: sum over k of w[n, k]
+  const float* bias;        // [ceil16(n)] or nullptr
   const float* residual;
   std::size_t ldr;
   float* y;
@@ -57,20 +57,22 @@ struct GemmI8 {
 // Row-wise int8 quantization; columns k..ceil16(k) of q are set to zero.
 // Symmetric: a = max|x|; if a < 1e-30: scale = 0, q = 0; else scale = a / 127, inv = 127 / a, q = rne(x * inv).
 // Asymmetric: lo = min(0, min x), hi = max(0, max x), r = hi - lo; if r < 1e-30: scale = 0, zero = 0, q = 0; else
-//   scale = r / 255, inv = 255 / r, zero = clamp(-128 - rne(lo * inv), -128, 127), q = clamp(rne(x * inv) + zero, -128, 127).
+//   scale = r / 255, inv = 255 / r, zero = clamp(-128 - rne(lo * inv), -128, 127),
+//   q = clamp(rne(x * inv) + zero, -128, 127).
 // A row that holds NaN or an infinity: scale = NaN, zero = 0, q = 0 (its outputs are NaN; the session reports them).
 // rne(v): round to nearest, ties to even.
 struct QuantizeRows {
   const float* x;  // [rows, k]
   std::size_t ldx;
-  int8_t* q;       // [rows, ldq]
+  int8_t* q;  // [rows, ldq]
   std::size_t ldq;
-  float* scale;    // [rows]
-  int32_t* zero;   // [rows]; untouched by symmetric
+  float* scale;   // [rows]
+  int32_t* zero;  // [rows]; untouched by symmetric
   std::size_t rows, k;
 };
 
-// mean = sum(x) / n; var = sum((x - mean)^2) / n; y = fma((x - mean) * (1 / sqrt(var + eps)), gamma, beta).  y may be x.
+// mean = sum(x) / n; var = sum((x - mean)^2) / n; y = fma((x - mean) * (1 / sqrt(var + eps)), gamma, beta).  y may be
+// x.
 struct LayerNorm {
   const float* x;
   std::size_t ldx;
@@ -89,14 +91,15 @@ struct AttentionHead {
   const float* q;
   const float* k;
   const float* v;
-  std::size_t ld;       // leading dimension of q, k, v
+  std::size_t ld;  // leading dimension of q, k, v
   float* out;
   std::size_t ldo;
   std::size_t tokens, head_size;
-  float* scratch;       // attention_scratch(tokens, head_size) floats, 64-byte aligned
+  float* scratch;  // attention_scratch(tokens, head_size) floats, 64-byte aligned
 };
 
-// y[t] = word(id[t]) + position[p[t]].  f32 table: word[id] + position.  int8 table: fma(float(q), scale[id], position).
+// y[t] = word(id[t]) + position[p[t]].  f32 table: word[id] + position.  int8 table: fma(float(q), scale[id],
+// position).
 struct EmbedRows {
   const int32_t* ids;        // [rows], already checked against the table
   const int32_t* positions;  // [rows]

@@ -1,0 +1,161 @@
+// potstill._core: the core for Python. Conversion only; checks and messages live in the core.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernels/select.h"
+#include "potstill/model.hpp"
+
+namespace py = pybind11;
+
+namespace {
+
+// Ids and ends of a sequence of sequences of integers. An integer that is no int32 becomes -1, which is in no
+// vocabulary, so the core reports it with its place.
+struct Batch {
+  std::vector<int32_t> ids;
+  std::vector<std::size_t> offsets{0};
+};
+
+Batch read_batch(const py::iterable& sequences) {
+  Batch batch;
+  for (const py::handle sequence : sequences) {
+    for (const py::handle item : py::iterable(py::reinterpret_borrow<py::object>(sequence))) {
+      const auto number = py::reinterpret_steal<py::object>(PyNumber_Index(item.ptr()));
+      if (!number) throw py::error_already_set();
+      int overflow = 0;
+      const long long id = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
+      const bool fits = overflow == 0 && id >= 0 && id <= std::numeric_limits<int32_t>::max();
+      batch.ids.push_back(fits ? static_cast<int32_t>(id) : -1);
+    }
+    batch.offsets.push_back(batch.ids.size());
+  }
+  return batch;
+}
+
+// UTF-8 of each text; a lone surrogate, which UTF-8 cannot hold, becomes '?' as in Python's errors="replace".
+std::vector<std::string> read_texts(const py::iterable& texts) {
+  std::vector<std::string> all;
+  for (const py::handle text : texts) {
+    const auto bytes = py::reinterpret_steal<py::bytes>(PyUnicode_AsEncodedString(text.ptr(), "utf-8", "replace"));
+    if (!bytes) throw py::error_already_set();
+    all.emplace_back(bytes);
+  }
+  return all;
+}
+
+py::object matrix_or_none(potstill::Matrix&& matrix) {
+  if (matrix.columns == 0) return py::none();
+  return py::cast(std::move(matrix));
+}
+
+py::buffer_info describe(potstill::Matrix& matrix) {
+  return py::buffer_info(matrix.data.data(), sizeof(float), py::format_descriptor<float>::format(), 2,
+                         {matrix.rows, matrix.columns}, {matrix.columns * sizeof(float), sizeof(float)});
+}
+
+py::dict describe(const potstill::Info& info) {
+  py::dict out;
+  out["name"] = info.name;
+  out["task"] = info.task;
+  out["scheme"] = info.scheme;
+  out["labels"] = info.labels;
+  out["max_tokens"] = info.max_tokens;
+  out["vocabulary"] = info.vocabulary;
+  out["hidden"] = info.hidden;
+  out["parameters"] = info.parameters;
+  out["bytes"] = info.bytes;
+  out["arena_bytes"] = info.arena_bytes;
+  out["has_tokenizer"] = info.has_tokenizer;
+  out["isa"] = info.isa;
+  out["threads"] = info.threads;
+  out["producer"] = info.producer;
+  out["license"] = info.license;
+  py::dict provenance;
+  for (const auto& [key, value] : info.provenance) provenance[py::str(key)] = value;
+  out["provenance"] = provenance;
+  return out;
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, module) {
+  module.doc() = "Potstill's C++ core; use potstill.load instead.";
+  module.attr("__version__") = POTSTILL_VERSION;
+
+  py::register_exception_translator([](std::exception_ptr pointer) {
+    try {
+      if (pointer) std::rethrow_exception(pointer);
+    } catch (const potstill::Error& error) {
+      const py::object made = py::module_::import("potstill.errors")
+                                  .attr("from_core")(error.code, error.what_happened, error.where, error.next_step);
+      PyErr_SetObject(py::type::of(made).ptr(), made.ptr());
+    }
+  });
+
+  py::class_<potstill::Matrix>(
+      module, "Matrix", py::buffer_protocol(),
+      "float32 [rows, columns] in row-major order; memoryview(m) and numpy.asarray(m) share it.")
+      .def_buffer([](potstill::Matrix& matrix) { return describe(matrix); })
+      .def_property_readonly("shape", [](const potstill::Matrix& m) { return py::make_tuple(m.rows, m.columns); })
+      .def("__len__", [](const potstill::Matrix& m) { return m.rows; })
+      .def("__repr__",
+           [](const potstill::Matrix& m) {
+             return "<potstill Matrix float32 [" + std::to_string(m.rows) + ", " + std::to_string(m.columns) + "]>";
+           })
+      .def("tolist", [](const potstill::Matrix& m) {
+        py::list rows;
+        for (std::size_t r = 0; r < m.rows; ++r) {
+          py::list row;
+          for (std::size_t c = 0; c < m.columns; ++c) row.append(m.data[r * m.columns + c]);
+          rows.append(row);
+        }
+        return rows;
+      });
+
+  py::class_<potstill::Model>(module, "Model")
+      .def(py::init([](const std::string& path, int threads) {
+             const py::gil_scoped_release released;
+             return potstill::Model::load(path, threads);
+           }),
+           py::arg("path"), py::arg("threads") = 0)
+      .def_static(
+          "from_bytes",
+          [](const py::bytes& data, int threads, const std::string& name) {
+            const std::string_view view(data);
+            const py::gil_scoped_release released;
+            return potstill::Model::from_memory(std::as_bytes(std::span(view)), threads, name);
+          },
+          py::arg("data"), py::arg("threads") = 0, py::arg("name") = "memory")
+      .def("info", [](const potstill::Model& model) { return describe(model.info()); })
+      .def(
+          "tokenize",
+          [](const potstill::Model& model, const py::iterable& texts, bool truncate) {
+            const std::vector<std::string> all = read_texts(texts);
+            const py::gil_scoped_release released;
+            const std::vector<std::string_view> views(all.begin(), all.end());
+            return model.tokenize(views, truncate);
+          },
+          py::arg("texts"), py::arg("truncate") = false)
+      .def(
+          "run",
+          [](const potstill::Model& model, const py::iterable& sequences) {
+            const Batch batch = read_batch(sequences);
+            potstill::Output out;
+            {
+              const py::gil_scoped_release released;
+              out = model.run(batch.ids, batch.offsets);
+            }
+            return py::make_tuple(matrix_or_none(std::move(out.logits)), matrix_or_none(std::move(out.embedding)));
+          },
+          py::arg("sequences"));
+
+  module.def(
+      "kernel_sets", [] { return potstill::kernels::available(); },
+      "Kernel sets of this build that this CPU runs, best first.");
+}

@@ -1,0 +1,84 @@
+// The C++ API: load a `.still` file, turn texts into ids, run batches.
+//
+//   const potstill::Model model = potstill::Model::load("model.still");
+//   const auto ids = model.tokenize({"turn the light on"});
+//   const potstill::Output out = model.run(ids);          // out.logits.data[0 .. labels)
+//
+// Failures throw potstill::Error (error.h).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "potstill/error.h"
+#include "potstill/export.h"
+
+namespace potstill {
+
+// Row-major float32.
+struct Matrix {
+  std::size_t rows = 0;
+  std::size_t columns = 0;  // 0: the model does not give this result
+  std::vector<float> data;  // rows * columns
+};
+
+struct Output {
+  Matrix logits;     // [sequences, labels]
+  Matrix embedding;  // [sequences, hidden], the pooled vectors
+};
+
+// What a file says about itself, and how it runs here. Texts are valid UTF-8.
+struct Info {
+  std::string name, task, scheme, producer, license;
+  std::vector<std::string> labels;
+  std::vector<std::pair<std::string, std::string>> provenance;  // hashes of recipe, data, teacher, student, onnx
+  uint32_t max_tokens = 0;                                      // longest sequence, specials included
+  uint32_t vocabulary = 0;                                      // ids are in [0, vocabulary)
+  uint32_t hidden = 0;                                          // columns of `embedding`, 0: none
+  uint64_t parameters = 0;                                      // learned numbers
+  uint64_t bytes = 0;                                           // of the file
+  uint64_t arena_bytes = 0;                                     // working memory one call uses at most
+  bool has_tokenizer = false;
+  std::string isa;  // kernel set: "reference", "neon", "neon_dotprod", "avx2", "avx512vnni"
+  int threads = 1;
+};
+
+// Immutable, cheap to copy (copies share the mapping), safe to use from many threads at once.
+class POTSTILL_API Model {
+ public:
+  // Maps and validates the file. `threads` 0: POTSTILL_NUM_THREADS, else the CPUs this process may use. POTSTILL_ISA
+  // forces a kernel set. Throws F..., I004, K001, K002.
+  static Model load(const std::string& path, int threads = 0);
+
+  // The same from a copy of `bytes`; `name` stands in error messages.
+  static Model from_memory(std::span<const std::byte> bytes, int threads = 0, const std::string& name = "memory");
+
+  const Info& info() const noexcept;
+
+  // Ids of each text, with [CLS] and [SEP]. A text over max_tokens is cut (keeping [SEP]) when `truncate`.
+  // Throws I001 (no token in a text), I002 (too long), I005 (the file has no tokenizer).
+  std::vector<std::vector<int32_t>> tokenize(std::span<const std::string_view> texts, bool truncate = false) const;
+  std::vector<std::vector<int32_t>> tokenize(std::initializer_list<std::string_view> texts,
+                                             bool truncate = false) const {
+    return tokenize(std::span(texts.begin(), texts.size()), truncate);
+  }
+
+  // Runs a ragged batch: sequence s is ids[offsets[s] .. offsets[s + 1]). The bits of a sequence's result depend on
+  // nothing but the file and its ids. Throws I001 (empty sequence), I002 (too long), I003 (id out of range).
+  Output run(std::span<const int32_t> ids, std::span<const std::size_t> offsets) const;
+  Output run(std::span<const std::vector<int32_t>> sequences) const;
+
+ private:
+  struct Impl;
+  explicit Model(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace potstill

@@ -1,0 +1,155 @@
+#include "format/tensors.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "format/fail.h"
+#include "format/xxh64.h"
+
+namespace potstill::format {
+namespace {
+
+constexpr uint64_t kMaxBytes = uint64_t{1} << 48;
+
+uint64_t element_bytes(fb::DType dtype) {
+  switch (dtype) {
+    case fb::DType::F32:
+    case fb::DType::I32:
+      return 4;
+    case fb::DType::I8:
+    case fb::DType::U8:
+      return 1;
+    default:
+      return 0;  // I4 is reserved for a later version
+  }
+}
+
+uint64_t round_up(uint64_t value, uint64_t to) { return (value + to - 1) / to * to; }
+
+// Padding inside the packed layouts, which the section checks do not see.
+bool inner_padding_is_zero(const Tensor& tensor) {
+  if (tensor.layout == fb::Layout::RowMajor) return true;
+  const std::size_t n = tensor.shape[0], k = tensor.shape[1];
+  if (tensor.layout == fb::Layout::PackF32N8) {
+    const std::size_t used = n % 8;
+    if (used == 0) return true;
+    for (std::size_t row = 0; row < k; ++row) {
+      const std::size_t at = ((n / 8 * k) + row) * 8;
+      if (!all_zero(tensor.data.subspan((at + used) * 4, (8 - used) * 4))) return false;
+    }
+    return true;
+  }
+  const std::size_t blocks = (k + 15) / 16, panels = (n + 3) / 4;
+  if (k % 16 != 0) {  // the end of every row
+    for (std::size_t panel = 0; panel < panels; ++panel) {
+      for (std::size_t row = 0; row < 4; ++row) {
+        const std::size_t at = (panel * blocks + blocks - 1) * 64 + row * 16;
+        if (!all_zero(tensor.data.subspan(at + k % 16, 16 - k % 16))) return false;
+      }
+    }
+  }
+  if (n % 4 != 0) {  // the missing rows of the last panel
+    for (std::size_t block = 0; block < blocks; ++block) {
+      const std::size_t at = ((panels - 1) * blocks + block) * 64 + n % 4 * 16;
+      if (!all_zero(tensor.data.subspan(at, (4 - n % 4) * 16))) return false;
+    }
+  }
+  return true;
+}
+
+// An all-ones exponent is NaN or an infinity.
+bool all_finite(const Tensor& tensor) {
+  const uint32_t* bits = tensor.as<uint32_t>();
+  uint32_t found = 0;
+  for (std::size_t i = 0; i < tensor.data.size() / 4; ++i) found |= (bits[i] & 0x7f800000u) == 0x7f800000u ? 1u : 0u;
+  return found == 0;
+}
+
+Tensor read_tensor(std::span<const std::byte> file, uint64_t& position, const fb::Tensor& entry,
+                   const std::string& where) {
+  Tensor tensor{printable({entry.name()->c_str(), entry.name()->size()}), entry.dtype(), entry.layout(), {}, {}};
+  const std::string place = where + ": tensor '" + tensor.name + "'";
+  if (entry.dtype() > fb::DType::U8 || entry.layout() > fb::Layout::PackI8N4K16) {
+    fail("F014", "unknown dtype or layout", place);
+  }
+  if (entry.shape()->size() == 0 || entry.shape()->size() > kMaxRank) {
+    fail("F015", "a shape needs 1 to " + std::to_string(kMaxRank) + " dimensions", place);
+  }
+  tensor.shape.assign(entry.shape()->begin(), entry.shape()->end());
+  const uint64_t needed = stored_bytes(tensor.dtype, tensor.layout, tensor.shape);
+  if (needed == 0) fail("F016", "shape, dtype and layout do not go together", place);
+  // A vector of 4-byte elements may count its padding to 16 entries as used: the bytes of the file are the same.
+  const bool vector = tensor.shape.size() == 1 && element_bytes(tensor.dtype) == 4;
+  if (entry.size() != needed && !(vector && entry.size() == round_up_64(needed))) {
+    fail("F017", "size is " + std::to_string(entry.size()) + " bytes, its shape needs " + std::to_string(needed),
+         place);
+  }
+  if (entry.offset() != position) {
+    fail("F018",
+         "it begins at byte " + std::to_string(entry.offset()) + ", not right after the one before it at " +
+             std::to_string(position),
+         place);
+  }
+  const uint64_t padded = round_up_64(needed);
+  if (padded > file.size() - position) fail("F019", "it ends after the end of the file", place, kCopyAgain);
+  tensor.data = file.subspan(static_cast<std::size_t>(position), static_cast<std::size_t>(padded));
+  position += padded;
+  if (xxh64(tensor.data.data(), tensor.data.size()) != entry.xxh64()) {
+    fail("F020", "its checksum is wrong, the file is damaged", place, kCopyAgain);
+  }
+  if (!all_zero(tensor.data.subspan(static_cast<std::size_t>(needed))) || !inner_padding_is_zero(tensor)) {
+    fail("F021", "its padding is not zero", place);
+  }
+  // -128 times -128 twice is over int16, which the fast kernels add in; scales are for [-127, 127] anyway.
+  if (tensor.layout == fb::Layout::PackI8N4K16 &&
+      std::memchr(tensor.data.data(), 0x80, tensor.data.size()) != nullptr) {
+    fail("F044", "an int8 weight is -128, outside [-127, 127]", place);
+  }
+  if (tensor.dtype == fb::DType::F32 && !all_finite(tensor)) fail("F046", "it holds NaN or an infinity", place);
+  return tensor;
+}
+
+}  // namespace
+
+bool all_zero(std::span<const std::byte> bytes) noexcept {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+}
+
+uint64_t stored_bytes(fb::DType dtype, fb::Layout layout, std::span<const uint32_t> shape) noexcept {
+  uint64_t bytes = element_bytes(dtype);
+  if (bytes == 0 || shape.empty()) return 0;
+  for (const uint32_t dim : shape) {
+    if (dim == 0) return 0;
+  }
+  uint64_t dims[kMaxRank] = {};
+  const std::size_t rank = shape.size();
+  if (rank > kMaxRank) return 0;
+  std::copy(shape.begin(), shape.end(), dims);
+  if (layout == fb::Layout::PackF32N8) {
+    if (rank != 2 || dtype != fb::DType::F32) return 0;
+    dims[0] = round_up(dims[0], 8);
+  } else if (layout == fb::Layout::PackI8N4K16) {
+    if (rank != 2 || dtype != fb::DType::I8) return 0;
+    dims[0] = round_up(dims[0], 4);
+    dims[1] = round_up(dims[1], 16);
+  }
+  for (std::size_t i = 0; i < rank; ++i) {
+    if (__builtin_mul_overflow(bytes, dims[i], &bytes) || bytes > kMaxBytes) return 0;
+  }
+  return bytes;
+}
+
+std::vector<Tensor> read_tensors(std::span<const std::byte> file, uint64_t begin, const fb::Model& model,
+                                 const std::string& where) {
+  std::vector<Tensor> tensors;
+  tensors.reserve(model.tensors()->size());
+  uint64_t position = begin;
+  for (const fb::Tensor* entry : *model.tensors()) tensors.push_back(read_tensor(file, position, *entry, where));
+  if (position != file.size()) {
+    fail("F019", std::to_string(file.size() - position) + " bytes follow the last tensor", where);
+  }
+  return tensors;
+}
+
+}  // namespace potstill::format

@@ -1,0 +1,102 @@
+#include "graph/graph.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "format/fail.h"
+#include "graph/tokenizer_tables.h"
+#include "kernels/select.h"
+
+namespace potstill::graph {
+namespace {
+
+using format::fail;
+
+std::vector<ops::Shape> read_values(const format::File& file) {
+  std::vector<ops::Shape> shapes;
+  shapes.reserve(file.model->values()->size());
+  for (const fb::Value* value : *file.model->values()) {
+    if (value->rows() > fb::Rows::Sequences || value->width() == 0 || value->width() > format::kMaxWidth) {
+      fail("F022", "unknown rows, or a width outside [1, " + std::to_string(format::kMaxWidth) + "]",
+           file.where + ": value '" + format::printable({value->name()->c_str(), value->name()->size()}) + "'");
+    }
+    shapes.push_back({value->rows(), value->width()});
+  }
+  return shapes;
+}
+
+// Every value is written exactly once, and before it is read.
+void check_order(const format::File& file) {
+  std::vector<bool> written(file.model->values()->size(), false);
+  for (const fb::Op* op : *file.model->ops()) {
+    const std::string place =
+        file.where + ": op '" + format::printable({op->name()->c_str(), op->name()->size()}) + "'";
+    if (op->inputs() != nullptr) {
+      for (const uint32_t input : *op->inputs()) {
+        if (input >= written.size())
+          fail("F023", "input " + std::to_string(input) + " is not a value of the file", place);
+        if (!written[input]) fail("F025", "value " + std::to_string(input) + " is read before it is written", place);
+      }
+    }
+    if (op->output() >= written.size()) fail("F024", "its output is not a value of the file", place);
+    if (written[op->output()]) fail("F024", "its output is written a second time", place);
+    written[op->output()] = true;
+  }
+  const auto missing = std::find(written.begin(), written.end(), false);
+  if (missing != written.end()) {
+    fail("F026", "value " + std::to_string(missing - written.begin()) + " is never written", file.where + ": graph");
+  }
+}
+
+int check_result(const Graph& graph, int32_t value, const char* field) {
+  if (value == -1) return -1;
+  const std::string place = graph.file.where + ": " + field;
+  if (value < 0 || static_cast<std::size_t>(value) >= graph.values.size())
+    fail("F038", "it is not a value of the file", place);
+  if (graph.values[static_cast<std::size_t>(value)].rows != fb::Rows::Sequences) {
+    fail("F038", "it has one row a token, not one a sequence", place);
+  }
+  return value;
+}
+
+void check_results(Graph& graph) {
+  const fb::Model& model = *graph.file.model;
+  graph.embedding = check_result(graph, model.embedding_value(), "embedding_value");
+  graph.logits = check_result(graph, model.logits_value(), "logits_value");
+  if (graph.embedding < 0 && graph.logits < 0)
+    fail("F038", "the graph gives neither logits nor an embedding", graph.file.where);
+  const std::size_t labels = model.metadata()->labels() == nullptr ? 0 : model.metadata()->labels()->size();
+  if (labels != 0 && labels != graph.width(graph.logits)) {
+    fail("F037", std::to_string(labels) + " labels for " + std::to_string(graph.width(graph.logits)) + " logits",
+         graph.file.where + ": metadata");
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<const Graph> build(format::File file, int threads) {
+  auto graph = std::make_unique<Graph>();
+  graph->file = std::move(file);
+  const fb::Model& model = *graph->file.model;
+  graph->max_tokens = model.metadata()->max_tokens();
+  graph->values = read_values(graph->file);
+  check_order(graph->file);
+  for (const fb::Op* op : *model.ops()) {
+    graph->ops.push_back(ops::make(ops::Load(graph->file, graph->values, *op)));
+    if (const auto* table = op->body_as_Embedding(); table != nullptr) {
+      const uint32_t rows = graph->file.tensors[static_cast<std::size_t>(table->word_t())].shape[0];
+      graph->vocabulary = graph->vocabulary == 0 ? rows : std::min(graph->vocabulary, rows);
+    }
+  }
+  graph->vocabulary = std::min(graph->vocabulary, uint32_t{INT32_MAX});
+  check_results(*graph);
+  graph->tokenizer = read_tokenizer(graph->file, graph->vocabulary);
+  graph->kernels = &kernels::active();
+  const std::size_t tokens = std::max<std::size_t>(kChunkTokens, graph->max_tokens);
+  graph->sizes = {tokens, tokens, graph->max_tokens, threads};
+  const int kept[] = {graph->embedding, graph->logits};
+  graph->plan = plan(graph->values, graph->ops, kept, graph->sizes);
+  return graph;
+}
+
+}  // namespace potstill::graph

@@ -1,0 +1,44 @@
+// A checked, ready-to-run model: immutable after load, shared by all threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "format/reader.h"
+#include "graph/plan.h"
+#include "kernels/kernels.h"
+#include "ops/op.h"
+#include "tokenizer/wordpiece.h"
+
+namespace potstill::graph {
+
+// Tokens of one chunk of a big batch: it bounds the arena, and keeps activations near the caches. A single sequence
+// longer than this (max_tokens up to 8192) makes the chunk that long.
+inline constexpr std::size_t kChunkTokens = 256;
+
+struct Graph {
+  format::File file;
+  std::vector<ops::Shape> values;
+  std::vector<std::unique_ptr<ops::Op>> ops;
+  int embedding = -1;  // value index of the pooled vectors, or -1
+  int logits = -1;
+  uint32_t vocabulary = 0;  // ids are in [0, vocabulary)
+  uint32_t max_tokens = 0;
+  std::optional<tokenizer::WordPieceTokenizer> tokenizer;
+  const kernels::KernelTable* kernels = nullptr;
+  ops::Sizes sizes{};
+  Plan plan;
+
+  // Columns of a result, 0 when the model does not give it.
+  std::size_t width(int value) const { return value < 0 ? 0 : values[static_cast<std::size_t>(value)].width; }
+};
+
+// Checks what the graph means and plans its memory. Throws Error F022..F047, K001, K002 (POTSTILL_ISA).
+std::unique_ptr<const Graph> build(format::File file, int threads);
+
+}  // namespace potstill::graph

@@ -1,0 +1,149 @@
+// potstill::Model: a graph and the sessions its callers borrow.
+#include "potstill/model.hpp"
+
+#include <mutex>
+#include <utility>
+
+#include "format/reader.h"
+#include "graph/graph.h"
+#include "graph/session.h"
+#include "parallel/threads.h"
+
+namespace potstill {
+namespace {
+
+std::string text(const flatbuffers::String* value) { return value == nullptr ? std::string() : value->str(); }
+
+Info describe(const graph::Graph& graph) {
+  const fb::Metadata& meta = *graph.file.model->metadata();
+  Info info;
+  info.name = text(meta.name());
+  info.task = text(meta.task());
+  info.scheme = text(meta.scheme());
+  info.producer = text(meta.producer());
+  info.license = text(meta.license());
+  if (meta.labels() != nullptr) {
+    for (const auto* label : *meta.labels()) info.labels.push_back(text(label));
+  }
+  if (meta.provenance() != nullptr) {
+    for (const auto* entry : *meta.provenance()) info.provenance.emplace_back(text(entry->key()), text(entry->value()));
+  }
+  info.max_tokens = graph.max_tokens;
+  info.vocabulary = graph.vocabulary;
+  info.hidden = static_cast<uint32_t>(graph.width(graph.embedding));
+  for (const auto& op : graph.ops) info.parameters += op->parameters;
+  info.bytes = graph.file.mapping.bytes().size();
+  info.arena_bytes = graph.plan.bytes;
+  info.has_tokenizer = graph.tokenizer.has_value();
+  info.isa = graph.kernels->name;
+  info.threads = graph.sizes.threads;
+  return info;
+}
+
+}  // namespace
+
+struct Model::Impl {
+  std::unique_ptr<const graph::Graph> graph;
+  Info info;
+
+  // Idle sessions; as many exist as calls ever ran at once.
+  mutable std::mutex mutex;
+  mutable std::vector<std::unique_ptr<graph::Session>> idle;
+
+  static std::shared_ptr<const Impl> make(format::File file, int threads) {
+    auto impl = std::make_shared<Impl>();
+    impl->graph = graph::build(std::move(file), threads);
+    impl->info = describe(*impl->graph);
+    return impl;
+  }
+
+  std::unique_ptr<graph::Session> borrow() const {
+    {
+      const std::lock_guard lock(mutex);
+      if (!idle.empty()) {
+        auto session = std::move(idle.back());
+        idle.pop_back();
+        return session;
+      }
+    }
+    return std::make_unique<graph::Session>(*graph);
+  }
+
+  void give_back(std::unique_ptr<graph::Session> session) const {
+    const std::lock_guard lock(mutex);
+    idle.push_back(std::move(session));
+  }
+};
+
+Model Model::load(const std::string& path, int threads) {
+  const int team = parallel::resolve_threads(threads);
+  return Model(Impl::make(format::read(format::Mapping::open(path), path), team));
+}
+
+Model Model::from_memory(std::span<const std::byte> bytes, int threads, const std::string& name) {
+  const int team = parallel::resolve_threads(threads);
+  return Model(Impl::make(format::read(format::Mapping::copy(bytes), name), team));
+}
+
+const Info& Model::info() const noexcept { return impl_->info; }
+
+std::vector<std::vector<int32_t>> Model::tokenize(std::span<const std::string_view> texts, bool truncate) const {
+  const auto& tokenizer = impl_->graph->tokenizer;
+  if (!tokenizer) {
+    throw Error("I005", "the model file holds no tokenizer", impl_->graph->file.where,
+                "compile it with --tokenizer, or give token ids");
+  }
+  const std::size_t limit = impl_->graph->max_tokens;
+  std::vector<std::vector<int32_t>> all;
+  all.reserve(texts.size());
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    std::vector<int32_t> ids = tokenizer->encode(texts[i]);
+    if (ids.size() <= 2) {  // [CLS] and [SEP]
+      throw Error("I001", "there is nothing to read in the text", "text " + std::to_string(i), "leave empty texts out");
+    }
+    if (ids.size() > limit) {
+      if (!truncate) {
+        throw Error("I002",
+                    "the text has " + std::to_string(ids.size()) + " tokens, the model takes " + std::to_string(limit),
+                    "text " + std::to_string(i), "shorten it, or truncate");
+      }
+      ids[limit - 1] = ids.back();
+      ids.resize(limit);
+    }
+    all.push_back(std::move(ids));
+  }
+  return all;
+}
+
+Output Model::run(std::span<const int32_t> ids, std::span<const std::size_t> offsets) const {
+  const graph::Graph& graph = *impl_->graph;
+  if (!offsets.empty() && (offsets.front() != 0 || offsets.back() != ids.size())) {
+    throw Error("I010", "offsets must go from 0 to the number of ids", "offsets", "give one end a sequence");
+  }
+  const std::size_t sequences = offsets.empty() ? 0 : offsets.size() - 1;
+  Output out;
+  const auto shape = [&](Matrix& matrix, int value) {
+    matrix.rows = sequences;
+    matrix.columns = graph.width(value);
+    matrix.data.resize(matrix.rows * matrix.columns);
+    return matrix.data.empty() ? nullptr : matrix.data.data();
+  };
+  float* logits = shape(out.logits, graph.logits);
+  float* embedding = shape(out.embedding, graph.embedding);
+  auto session = impl_->borrow();
+  session->run({ids, offsets}, logits, embedding);  // when it throws, the session is simply dropped
+  impl_->give_back(std::move(session));
+  return out;
+}
+
+Output Model::run(std::span<const std::vector<int32_t>> sequences) const {
+  std::vector<int32_t> ids;
+  std::vector<std::size_t> offsets{0};
+  for (const auto& sequence : sequences) {
+    ids.insert(ids.end(), sequence.begin(), sequence.end());
+    offsets.push_back(ids.size());
+  }
+  return run(ids, offsets);
+}
+
+}  // namespace potstill

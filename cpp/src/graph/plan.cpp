@@ -1,0 +1,98 @@
+#include "graph/plan.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+#include <string>
+
+#include "format/fail.h"
+
+namespace potstill::graph {
+namespace {
+
+// Far above any model this core is for, and inside a 32-bit address space.
+constexpr std::size_t kMaxArena = std::size_t{2} << 30;
+
+std::size_t round_up_64(std::size_t value) { return (value + 63) / 64 * 64; }
+
+struct Life {
+  std::size_t first = SIZE_MAX;
+  std::size_t last = 0;
+};
+
+}  // namespace
+
+std::vector<std::size_t> place(std::span<const Interval> buffers, std::size_t limit, std::size_t& total) {
+  std::vector<std::size_t> order(buffers.size()), offsets(buffers.size(), 0);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return buffers[a].bytes > buffers[b].bytes; });
+  std::vector<std::size_t> placed;  // sorted by offset
+  total = 0;
+  for (const std::size_t index : order) {
+    const Interval& buffer = buffers[index];
+    std::size_t at = 0;
+    for (const std::size_t other : placed) {
+      const bool overlaps = buffers[other].first <= buffer.last && buffer.first <= buffers[other].last;
+      if (!overlaps) continue;
+      if (offsets[other] >= at && offsets[other] - at >= buffer.bytes) break;  // the gap before `other` fits
+      at = std::max(at, round_up_64(offsets[other] + buffers[other].bytes));
+    }
+    if (buffer.bytes > limit || at > limit - buffer.bytes) {
+      format::fail("F045", "it would need more than " + std::to_string(limit >> 20) + " MiB of working memory", "graph",
+                   "use a smaller max_tokens or a smaller model");
+    }
+    offsets[index] = at;
+    total = std::max(total, round_up_64(at + buffer.bytes));
+    placed.insert(std::upper_bound(placed.begin(), placed.end(), at,
+                                   [&](std::size_t offset, std::size_t other) { return offset < offsets[other]; }),
+                  index);
+  }
+  return offsets;
+}
+
+Plan plan(std::span<const ops::Shape> values, std::span<const std::unique_ptr<ops::Op>> ops, std::span<const int> kept,
+          const ops::Sizes& sizes) {
+  std::vector<Life> lives(values.size());
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    Life& made = lives[ops[i]->output];
+    made.first = i;
+    made.last = std::max(made.last, i);
+    for (const uint32_t input : ops[i]->inputs) lives[input].last = std::max(lives[input].last, i);
+  }
+  for (const int value : kept) {
+    if (value >= 0) lives[static_cast<std::size_t>(value)].last = ops.size();
+  }
+
+  // owner[v]: the value whose memory v uses.
+  std::vector<std::size_t> owner(values.size());
+  std::iota(owner.begin(), owner.end(), std::size_t{0});
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    if (ops[i]->in_place() < 0) continue;
+    const uint32_t input = ops[i]->inputs[static_cast<std::size_t>(ops[i]->in_place())], output = ops[i]->output;
+    const bool once = std::count(ops[i]->inputs.begin(), ops[i]->inputs.end(), input) == 1;
+    if (!once || lives[input].last != i) continue;
+    owner[output] = owner[input];
+    lives[owner[input]].last = std::max(lives[owner[input]].last, lives[output].last);
+  }
+
+  std::vector<Interval> buffers;
+  std::vector<std::size_t> buffer_of(values.size(), 0);
+  for (std::size_t v = 0; v < values.size(); ++v) {
+    if (owner[v] != v) continue;
+    const std::size_t rows = values[v].rows == fb::Rows::Tokens ? sizes.tokens : sizes.sequences;
+    const uint64_t bytes = uint64_t{rows} * values[v].width * sizeof(float);
+    buffer_of[v] = buffers.size();
+    buffers.push_back({static_cast<std::size_t>(std::min<uint64_t>(bytes, SIZE_MAX)), lives[v].first, lives[v].last});
+  }
+  const std::size_t first_scratch = buffers.size();
+  for (std::size_t i = 0; i < ops.size(); ++i) buffers.push_back({ops[i]->scratch_bytes(sizes), i, i});
+
+  Plan plan;
+  const std::vector<std::size_t> offsets = place(buffers, kMaxArena, plan.bytes);
+  for (std::size_t v = 0; v < values.size(); ++v) plan.values.push_back(offsets[buffer_of[owner[v]]]);
+  plan.scratch.assign(offsets.begin() + static_cast<std::ptrdiff_t>(first_scratch), offsets.end());
+  return plan;
+}
+
+}  // namespace potstill::graph

@@ -1,0 +1,93 @@
+#include "graph/session.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <new>
+#include <string>
+
+#include "parallel/fp_state.h"
+#include "potstill/error.h"
+
+namespace potstill::graph {
+namespace {
+
+constexpr std::align_val_t kAlignment{64};
+
+void check(const Graph& graph, const Ragged& batch) {
+  for (std::size_t s = 0; s + 1 < batch.offsets.size(); ++s) {
+    const std::size_t begin = batch.offsets[s], end = batch.offsets[s + 1];
+    const std::string place = "sequence " + std::to_string(s);
+    if (begin >= end) throw Error("I001", "the sequence is empty", place, "give at least one token id");
+    if (end - begin > graph.max_tokens) {
+      throw Error(
+          "I002",
+          "it has " + std::to_string(end - begin) + " tokens, the model takes " + std::to_string(graph.max_tokens),
+          place, "shorten it, or truncate");
+    }
+    for (std::size_t i = begin; i < end; ++i) {
+      if (batch.ids[i] < 0 || static_cast<uint32_t>(batch.ids[i]) >= graph.vocabulary) {
+        throw Error("I003",
+                    "token id " + std::to_string(batch.ids[i]) + " is outside the vocabulary of " +
+                        std::to_string(graph.vocabulary),
+                    place + ", position " + std::to_string(i - begin), "use the tokenizer this model was made with");
+      }
+    }
+  }
+}
+
+// NaN payloads and signs differ between processors, so all become one.
+void copy_rows(const float* from, float* to, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) to[i] = std::isnan(from[i]) ? std::bit_cast<float>(0x7fc00000u) : from[i];
+}
+
+}  // namespace
+
+void Session::Free::operator()(std::byte* data) const noexcept { ::operator delete(data, kAlignment); }
+
+Session::Session(const Graph& graph)
+    : graph_(graph),
+      arena_(static_cast<std::byte*>(::operator new(std::max<std::size_t>(graph.plan.bytes, 64), kAlignment))) {
+  for (const std::size_t offset : graph.plan.values) {
+    values_.push_back(reinterpret_cast<float*>(arena_.get() + offset));
+  }
+}
+
+void Session::run_chunk(std::span<const int32_t> ids, std::span<const uint32_t> offsets) {
+  positions_.resize(ids.size());
+  for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
+    for (uint32_t i = offsets[s]; i < offsets[s + 1]; ++i) positions_[i] = static_cast<int32_t>(i - offsets[s]);
+  }
+  ops::Run run{*graph_.kernels, graph_.sizes.threads, ids, positions_, offsets, values_, nullptr};
+  for (std::size_t i = 0; i < graph_.ops.size(); ++i) {
+    run.scratch = arena_.get() + graph_.plan.scratch[i];
+    graph_.ops[i]->run(run);
+  }
+}
+
+void Session::run(const Ragged& batch, float* logits, float* embedding) {
+  check(graph_, batch);
+  const parallel::FpState state;
+  const std::size_t sequences = batch.offsets.empty() ? 0 : batch.offsets.size() - 1;
+  const std::size_t labels = graph_.width(graph_.logits), hidden = graph_.width(graph_.embedding);
+  for (std::size_t first = 0; first < sequences;) {
+    // As many whole sequences as fit into one chunk; one always does.
+    const std::size_t begin = batch.offsets[first];
+    std::size_t last = first;
+    offsets_.assign(1, 0);
+    while (last < sequences && batch.offsets[last + 1] - begin <= graph_.sizes.tokens) {
+      offsets_.push_back(static_cast<uint32_t>(batch.offsets[++last] - begin));
+    }
+    run_chunk(batch.ids.subspan(begin, offsets_.back()), offsets_);
+    const std::size_t count = last - first;
+    if (logits != nullptr && labels > 0) {
+      copy_rows(values_[static_cast<std::size_t>(graph_.logits)], logits + first * labels, count * labels);
+    }
+    if (embedding != nullptr && hidden > 0) {
+      copy_rows(values_[static_cast<std::size_t>(graph_.embedding)], embedding + first * hidden, count * hidden);
+    }
+    first = last;
+  }
+}
+
+}  // namespace potstill::graph

@@ -1,0 +1,44 @@
+// Running a graph: one session a call, with the arena all activations live in.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace potstill::graph {
+
+// A ragged batch: sequence s is ids[offsets[s] .. offsets[s + 1]).
+struct Ragged {
+  std::span<const int32_t> ids;
+  std::span<const std::size_t> offsets;  // sequences + 1, ascending from 0 to ids.size()
+};
+
+class Session {
+ public:
+  // Allocates the arena (graph.plan.bytes; untouched pages cost nothing). `graph` must outlive the session.
+  explicit Session(const Graph& graph);
+
+  // `logits` gets [sequences, labels], `embedding` [sequences, hidden]; either may be null. Results of a sequence don't
+  // depend on what else is in the batch. Any NaN is written as the one with bits 0x7fc00000.
+  // Throws Error I001 (empty sequence), I002 (longer than max_tokens), I003 (id outside the vocabulary), all found
+  // before anything runs.
+  void run(const Ragged& batch, float* logits, float* embedding);
+
+ private:
+  struct Free {
+    void operator()(std::byte* data) const noexcept;
+  };
+  void run_chunk(std::span<const int32_t> ids, std::span<const uint32_t> offsets);
+
+  const Graph& graph_;
+  std::unique_ptr<std::byte, Free> arena_;
+  std::vector<float*> values_;
+  std::vector<int32_t> positions_;
+  std::vector<uint32_t> offsets_;
+};
+
+}  // namespace potstill::graph

@@ -1,0 +1,74 @@
+#include <cmath>
+
+#include "kernels/reference/math.h"
+#include "kernels/sets.h"
+
+namespace potstill::kernels::reference {
+namespace {
+
+int32_t rne(float v) { return static_cast<int32_t>(std::nearbyint(v)); }
+int32_t clamp_i8(int32_t v) { return v < -128 ? -128 : (v > 127 ? 127 : v); }
+
+bool all_finite(const float* x, std::size_t k) {
+  for (std::size_t i = 0; i < k; ++i) {
+    if (!std::isfinite(x[i])) return false;
+  }
+  return true;
+}
+
+void zero_from(int8_t* q, std::size_t begin, std::size_t k) {
+  for (std::size_t i = begin; i < round_up(k, 16); ++i) q[i] = 0;
+}
+
+}  // namespace
+
+void quantize_symmetric(const QuantizeRows& a) {
+  for (std::size_t m = 0; m < a.rows; ++m) {
+    const float* x = a.x + m * a.ldx;
+    int8_t* q = a.q + m * a.ldq;
+    zero_from(q, 0, a.k);
+    if (!all_finite(x, a.k)) {
+      a.scale[m] = quiet_nan();
+      continue;
+    }
+    float high = 0.0f;
+    for (std::size_t i = 0; i < a.k; ++i) high = std::fabs(x[i]) > high ? std::fabs(x[i]) : high;
+    if (high < constant::kTiny) {
+      a.scale[m] = 0.0f;
+      continue;
+    }
+    a.scale[m] = high / 127.0f;
+    const float inverse = 127.0f / high;
+    for (std::size_t i = 0; i < a.k; ++i) q[i] = static_cast<int8_t>(rne(x[i] * inverse));
+  }
+}
+
+void quantize_asymmetric(const QuantizeRows& a) {
+  for (std::size_t m = 0; m < a.rows; ++m) {
+    const float* x = a.x + m * a.ldx;
+    int8_t* q = a.q + m * a.ldq;
+    zero_from(q, 0, a.k);
+    a.zero[m] = 0;
+    if (!all_finite(x, a.k)) {
+      a.scale[m] = quiet_nan();
+      continue;
+    }
+    float low = 0.0f, high = 0.0f;
+    for (std::size_t i = 0; i < a.k; ++i) {
+      low = x[i] < low ? x[i] : low;
+      high = x[i] > high ? x[i] : high;
+    }
+    const float range = high - low;
+    if (range < constant::kTiny) {
+      a.scale[m] = 0.0f;
+      continue;
+    }
+    a.scale[m] = range / 255.0f;
+    const float inverse = 255.0f / range;
+    const int32_t zero = clamp_i8(-128 - rne(low * inverse));
+    a.zero[m] = zero;
+    for (std::size_t i = 0; i < a.k; ++i) q[i] = static_cast<int8_t>(clamp_i8(rne(x[i] * inverse) + zero));
+  }
+}
+
+}  // namespace potstill::kernels::reference

@@ -1,0 +1,25 @@
+// The only dispatch: which kernel table runs.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cpu/features.h"
+#include "kernels/kernels.h"
+
+namespace potstill::kernels {
+
+// Names this build contains and a CPU with `features` runs, best first; "reference" is always the last.
+std::vector<std::string> available(const cpu::Features& features);
+std::vector<std::string> available();  // for this machine
+
+// The set called `name`; empty: the best one.  Throws Error K001 (no such set in Potstill) or K002 (this build or a CPU
+// with `features` lacks it).
+const KernelTable& select(std::string_view name, const cpu::Features& features);
+const KernelTable& select(std::string_view name);  // for this machine
+
+// select() of the environment variable POTSTILL_ISA, read at each call; unset or empty: the best set.
+const KernelTable& active();
+
+}  // namespace potstill::kernels

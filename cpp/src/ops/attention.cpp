@@ -1,0 +1,64 @@
+// Self-attention inside each sequence: [tokens, 3H] (q | k | v, scale folded in) to [tokens, H].
+#include "ops/op.h"
+#include "parallel/threads.h"
+
+namespace potstill::ops {
+namespace {
+
+// Below this many multiply-adds (about 10 us on one Cortex-A72) a second thread costs more than it saves.
+constexpr std::size_t kWorthThreads = std::size_t{1} << 17;
+
+struct Attention : Op {
+  std::size_t scratch_bytes(const Sizes& sizes) const override {
+    return static_cast<std::size_t>(sizes.threads) * per_thread(sizes.max_tokens) * sizeof(float);
+  }
+
+  void run(const Run& run) const override {
+    const std::size_t sequences = run.offsets.size() - 1, width = heads * head_size;
+    std::size_t work = 0, longest = 0;
+    for (std::size_t s = 0; s < sequences; ++s) {
+      const std::size_t tokens = run.offsets[s + 1] - run.offsets[s];
+      work += 2 * tokens * tokens * width;
+      longest = tokens > longest ? tokens : longest;
+    }
+    const std::size_t stride = per_thread(longest);
+    auto* scratch = reinterpret_cast<float*>(run.scratch);
+    const float* x = run.values[inputs[0]];
+    float* y = run.values[output];
+    const auto one = [&](std::size_t task, int thread) {
+      const std::size_t s = task / heads, column = task % heads * head_size, first = run.offsets[s];
+      const float* q = x + first * 3 * width + column;
+      run.kernels.attention_head({q, q + width, q + 2 * width, 3 * width, y + first * width + column, width,
+                                  run.offsets[s + 1] - first, head_size,
+                                  scratch + static_cast<std::size_t>(thread) * stride});
+    };
+    parallel::for_tasks(work < kWorthThreads ? 1 : run.threads, sequences * heads, one);
+  }
+
+  std::size_t per_thread(std::size_t tokens) const {
+    return kernels::round_up(kernels::attention_scratch(tokens, head_size), 16);
+  }
+
+  std::size_t heads = 0;
+  std::size_t head_size = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Op> make_attention(const Load& load) {
+  const uint32_t heads = load.op().body_as_Attention()->heads();
+  load.expect_inputs(1, 1);
+  load.expect_rows(load.input(0), fb::Rows::Tokens, "input");
+  load.expect_rows(load.output(), fb::Rows::Tokens, "output");
+  const uint32_t width = load.output().width;
+  load.expect_width(load.input(0).width, uint64_t{3} * width, "input");
+  if (heads == 0 || width % heads != 0) {
+    load.fail("F032", std::to_string(heads) + " heads don't divide a width of " + std::to_string(width));
+  }
+  auto op = std::make_unique<Attention>();
+  op->heads = heads;
+  op->head_size = width / heads;
+  return op;
+}
+
+}  // namespace potstill::ops

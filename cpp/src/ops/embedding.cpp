@@ -1,0 +1,52 @@
+// y[t] = word[id[t]] + position[t]: tokens in, [tokens, H] out.
+#include "ops/op.h"
+#include "parallel/threads.h"
+
+namespace potstill::ops {
+namespace {
+
+struct Embedding : Op {
+  void run(const Run& run) const override {
+    parallel::for_ranges(run.threads, run.ids.size(), run.ids.size() * width, [&](std::size_t begin, std::size_t end) {
+      run.kernels.embed_rows({run.ids.data() + begin, run.positions.data() + begin, word, scale, position,
+                              run.values[output] + begin * width, width, end - begin, width});
+    });
+  }
+
+  const void* word = nullptr;
+  const float* scale = nullptr;
+  const float* position = nullptr;
+  std::size_t width = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Op> make_embedding(const Load& load) {
+  const fb::Embedding& body = *load.op().body_as_Embedding();
+  load.expect_inputs(0, 0);
+  load.expect_rows(load.output(), fb::Rows::Tokens, "output");
+  auto op = std::make_unique<Embedding>();
+  op->width = load.output().width;
+  const bool quantized = load.any_tensor(body.word_t(), "word").dtype == fb::DType::I8;
+  const format::Tensor& word = load.tensor(body.word_t(), "word", quantized ? fb::DType::I8 : fb::DType::F32,
+                                           fb::Layout::RowMajor, {0, op->width});
+  op->word = word.data.data();
+  if (quantized) {
+    op->scale = load.tensor(body.word_scale_t(), "word_scale", fb::DType::F32, fb::Layout::RowMajor, {word.shape[0]})
+                    .as<float>();
+  } else if (body.word_scale_t() != -1) {
+    load.fail("F031", "an f32 table has no scales, but word_scale is given");
+  }
+  const uint32_t max_tokens = load.file().model->metadata()->max_tokens();
+  const format::Tensor& position =
+      load.tensor(body.position_t(), "position", fb::DType::F32, fb::Layout::RowMajor, {0, op->width});
+  if (position.shape[0] != max_tokens) {
+    load.fail("F035", "the position table has " + std::to_string(position.shape[0]) + " rows, but max_tokens is " +
+                          std::to_string(max_tokens));
+  }
+  op->position = position.as<float>();
+  op->parameters = (std::size_t{word.shape[0]} + max_tokens) * op->width;
+  return op;
+}
+
+}  // namespace potstill::ops

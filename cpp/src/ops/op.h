@@ -1,0 +1,103 @@
+// What an op is: made and checked once at load, then run many times, from several threads at once.
+//
+// To add one: its table in still.fbs, a file here with a factory, a line in registry.cpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "format/reader.h"
+#include "kernels/kernels.h"
+
+namespace potstill::ops {
+
+struct Shape {
+  fb::Rows rows;
+  uint32_t width;  // f32 columns
+};
+
+// The largest run an arena is planned for.
+struct Sizes {
+  std::size_t tokens;      // rows of a token value
+  std::size_t sequences;   // rows of a sequence value
+  std::size_t max_tokens;  // longest sequence
+  int threads;
+};
+
+// One chunk: `sequences` ragged sequences, concatenated.
+struct Run {
+  const kernels::KernelTable& kernels;
+  int threads;
+  std::span<const int32_t> ids;        // [tokens], checked against the vocabulary
+  std::span<const int32_t> positions;  // [tokens], 0 at each sequence's start
+  std::span<const uint32_t> offsets;   // [sequences + 1]: sequence s is tokens [offsets[s], offsets[s + 1])
+  std::span<float* const> values;      // by value index; row-major, leading dimension = width
+  std::byte* scratch;                  // this op's scratch_bytes, 64-byte aligned
+
+  std::size_t rows(fb::Rows kind) const { return kind == fb::Rows::Tokens ? ids.size() : offsets.size() - 1; }
+};
+
+class Op {
+ public:
+  virtual ~Op() = default;
+  virtual void run(const Run& run) const = 0;
+  virtual std::size_t scratch_bytes(const Sizes&) const { return 0; }
+
+  // Position in `inputs` of the value whose memory the output may take over, or -1.
+  virtual int in_place() const { return -1; }
+
+  std::vector<uint32_t> inputs;  // value indices
+  uint32_t output = 0;
+  std::size_t parameters = 0;  // learned numbers
+};
+
+// Everything a factory sees; all its checks throw Error with the op's name as the place.
+class Load {
+ public:
+  Load(const format::File& file, std::span<const Shape> values, const fb::Op& op);
+
+  const fb::Op& op() const { return op_; }
+  const format::File& file() const { return file_; }
+  const Shape& input(std::size_t i) const { return values_[op_.inputs()->Get(static_cast<uint32_t>(i))]; }
+  std::size_t inputs() const { return op_.inputs() == nullptr ? 0 : op_.inputs()->size(); }
+  const Shape& output() const { return values_[op_.output()]; }
+
+  // F023 unless the number of inputs is in [least, most].
+  void expect_inputs(std::size_t least, std::size_t most) const;
+
+  // F030 unless both have the same kind of rows.
+  void expect_rows(const Shape& value, fb::Rows rows, const char* which) const;
+  void expect_width(uint64_t found, uint64_t wanted, const char* which) const;
+
+  // The tensor at `index`: F028 absent or out of range, F029 another dtype or layout, F030 another shape
+  // (0 in `shape` = any).
+  const format::Tensor& tensor(int32_t index, const char* field, fb::DType dtype, fb::Layout layout,
+                               std::initializer_list<uint64_t> shape) const;
+  const format::Tensor& any_tensor(int32_t index, const char* field) const;
+
+  [[noreturn]] void fail(const char* code, std::string what) const;
+
+ private:
+  const format::File& file_;
+  std::span<const Shape> values_;
+  const fb::Op& op_;
+  std::string where_;
+};
+
+using Factory = std::unique_ptr<Op> (*)(const Load&);
+
+std::unique_ptr<Op> make_embedding(const Load& load);
+std::unique_ptr<Op> make_layer_norm(const Load& load);
+std::unique_ptr<Op> make_linear(const Load& load);
+std::unique_ptr<Op> make_attention(const Load& load);
+std::unique_ptr<Op> make_pool(const Load& load);
+
+// The op of a header entry whose value indices are already checked. Throws Error F023, F027..F034, F047.
+std::unique_ptr<Op> make(const Load& load);
+
+}  // namespace potstill::ops

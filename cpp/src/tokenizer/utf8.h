@@ -1,0 +1,22 @@
+// UTF-8 in and out. Invalid input is defined: it reads as Python's bytes.decode("utf-8", errors="replace").
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace potstill::tokenizer::utf8 {
+
+// True for well-formed UTF-8 (Unicode standard, table 3-7: no surrogates, no overlong forms, at most U+10FFFF).
+bool valid(std::string_view text) noexcept;
+
+// `text` with U+FFFD for every maximal part that can not begin or continue a character.
+std::string repaired(std::string_view text);
+
+// The character that begins at text[at], which must be valid; moves `at` past it.
+char32_t next(std::string_view text, std::size_t& at) noexcept;
+
+// Appends a character; surrogates and values above U+10FFFF must not be passed.
+void append(std::string& text, char32_t point);
+
+}  // namespace potstill::tokenizer::utf8

@@ -1,0 +1,219 @@
+// Whole models through the public API: right numbers, and the same bits however they are run.
+#include "potstill/model.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <thread>
+
+#include "graph/graph.h"
+#include "support/tiny_bert.h"
+
+namespace potstill {
+namespace {
+
+using testing::TinyBert;
+using testing::TinyShape;
+
+std::vector<int32_t> random_ids(std::mt19937_64& engine, std::size_t count, uint32_t vocabulary) {
+  std::vector<int32_t> ids(count);
+  for (int32_t& id : ids) id = static_cast<int32_t>(engine() % vocabulary);
+  return ids;
+}
+
+std::vector<std::vector<int32_t>> random_batch(uint64_t seed, std::size_t sequences, const TinyShape& shape) {
+  std::mt19937_64 engine(seed);
+  std::vector<std::vector<int32_t>> batch;
+  for (std::size_t i = 0; i < sequences; ++i) {
+    batch.push_back(random_ids(engine, 1 + engine() % shape.max_tokens, shape.vocabulary));
+  }
+  return batch;
+}
+
+::testing::AssertionResult same_bits(const Matrix& a, const Matrix& b) {
+  if (a.rows != b.rows || a.columns != b.columns) return ::testing::AssertionFailure() << "shapes differ";
+  for (std::size_t i = 0; i < a.data.size(); ++i) {
+    if (std::memcmp(&a.data[i], &b.data[i], sizeof(float)) != 0) {
+      return ::testing::AssertionFailure() << "element " << i << ": " << a.data[i] << " and " << b.data[i];
+    }
+  }
+  return ::testing::AssertionSuccess();
+}
+
+void expect_near(std::span<const float> found, std::span<const double> wanted, double tolerance) {
+  ASSERT_EQ(found.size(), wanted.size());
+  for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(double{found[i]}, wanted[i], tolerance) << "element " << i;
+}
+
+std::string error_of(const auto& body) {
+  try {
+    body();
+    return "";
+  } catch (const Error& error) {
+    return error.code;
+  }
+}
+
+class Models : public ::testing::TestWithParam<TinyShape> {};
+
+TEST_P(Models, AgreeWithPlainBinary64) {
+  const TinyShape shape = GetParam();
+  const TinyBert tiny(shape);
+  const Model model = Model::from_memory(tiny.file(), 2);
+  const auto batch = random_batch(7, 12, shape);
+  const Output out = model.run(batch);
+  ASSERT_EQ(out.logits.rows, batch.size());
+  ASSERT_EQ(out.logits.columns, shape.labels);
+  ASSERT_EQ(out.embedding.columns, shape.hidden);
+  // int8: rounding ties may fall the other way in binary64, one step of one activation each.
+  const double tolerance = shape.quantized ? 2e-2 : 2e-5;
+  for (std::size_t s = 0; s < batch.size(); ++s) {
+    const auto wanted = tiny.evaluate(batch[s]);
+    expect_near(std::span(out.logits.data).subspan(s * shape.labels, shape.labels), wanted.logits, tolerance);
+    expect_near(std::span(out.embedding.data).subspan(s * shape.hidden, shape.hidden), wanted.embedding, tolerance);
+  }
+}
+
+TEST_P(Models, GiveTheSameBitsForAnyThreadsBatchAndKernels) {
+  const TinyShape shape = GetParam();
+  const auto file = TinyBert(shape).file();
+  const auto batch = random_batch(3, 60, shape);  // about 630 tokens: several chunks
+  const Output one = Model::from_memory(file, 1).run(batch);
+  for (const int threads : {2, 3, 4}) {
+    const Output more = Model::from_memory(file, threads).run(batch);
+    EXPECT_TRUE(same_bits(one.logits, more.logits)) << threads << " threads";
+    EXPECT_TRUE(same_bits(one.embedding, more.embedding)) << threads << " threads";
+  }
+  const Model model = Model::from_memory(file, 1);
+  Matrix singly{0, shape.labels, {}};
+  for (const auto& sequence : batch) {
+    const Output single = model.run(std::span(&sequence, 1));
+    singly.data.insert(singly.data.end(), single.logits.data.begin(), single.logits.data.end());
+    ++singly.rows;
+  }
+  EXPECT_TRUE(same_bits(one.logits, singly));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Tiny, Models,
+    ::testing::Values(TinyShape{}, TinyShape{.cls = true, .seed = 2}, TinyShape{.quantized = true, .seed = 3},
+                      TinyShape{.quantized = true, .cls = true, .seed = 4},
+                      TinyShape{.hidden = 36, .heads = 3, .inner = 50, .labels = 1, .quantized = true, .seed = 5},
+                      TinyShape{.hidden = 64, .heads = 4, .inner = 256, .max_tokens = 40, .labels = 20, .seed = 6},
+                      TinyShape{.hidden = 192, .heads = 4, .inner = 640, .layers = 1, .quantized = true, .seed = 7},
+                      TinyShape{.hidden = 8, .heads = 8, .inner = 1, .layers = 1, .max_tokens = 300, .seed = 8}));
+
+TEST(Model, TellsAboutItself) {
+  const TinyShape shape{.quantized = true, .tokenizer = true};
+  const auto file = TinyBert(shape).file();
+  const Model model = Model::from_memory(file, 3);
+  const Info& info = model.info();
+  EXPECT_EQ(info.name, "tiny");
+  EXPECT_EQ(info.scheme, "int8");
+  EXPECT_EQ(info.labels, (std::vector<std::string>{"label 0", "label 1", "label 2"}));
+  EXPECT_EQ(info.max_tokens, 20u);
+  EXPECT_EQ(info.vocabulary, 50u);
+  EXPECT_EQ(info.hidden, 24u);
+  EXPECT_EQ(info.bytes, file.size());
+  EXPECT_EQ(info.threads, 3);
+  EXPECT_TRUE(info.has_tokenizer);
+  EXPECT_FALSE(info.isa.empty());
+  EXPECT_EQ(info.provenance, (std::vector<std::pair<std::string, std::string>>{{"recipe", "0123"}}));
+  // word, position, one norm; a layer: qkv, out, up, down with biases and two norms; head.
+  const uint64_t h = 24, inner = 40;
+  const uint64_t layer = 3 * h * h + 3 * h + h * h + h + inner * h + inner + h * inner + h + 4 * h;
+  EXPECT_EQ(info.parameters, 50 * h + 20 * h + 2 * h + 2 * layer + 3 * h + 3);
+  EXPECT_GT(info.arena_bytes, 0u);
+}
+
+TEST(Model, RefusesBadIds) {
+  const Model model = Model::from_memory(TinyBert(TinyShape{}).file(), 1);
+  const auto run = [&](std::vector<int32_t> ids) {
+    return error_of([&] { model.run(std::vector<std::vector<int32_t>>{{1, 2}, std::move(ids)}); });
+  };
+  EXPECT_EQ(run({3}), "");
+  EXPECT_EQ(run({}), "I001");
+  EXPECT_EQ(run(std::vector<int32_t>(20, 1)), "");
+  EXPECT_EQ(run(std::vector<int32_t>(21, 1)), "I002");
+  EXPECT_EQ(run({1, 50}), "I003");
+  EXPECT_EQ(run({-1}), "I003");
+  EXPECT_EQ(run({INT32_MIN}), "I003");
+  EXPECT_EQ(run({49}), "");
+  const std::vector<int32_t> ids{1, 2};
+  const std::size_t wrong_end[] = {0, 3}, wrong_start[] = {1, 2}, down[] = {0, 2, 1, 2};
+  EXPECT_EQ(error_of([&] { model.run(ids, wrong_end); }), "I010");
+  EXPECT_EQ(error_of([&] { model.run(ids, wrong_start); }), "I010");
+  EXPECT_EQ(error_of([&] { model.run(ids, down); }), "I001");
+  EXPECT_EQ(model.run(std::vector<std::vector<int32_t>>{}).logits.rows, 0u);
+}
+
+TEST(Model, TokenizesAndTruncates) {
+  const Model model = Model::from_memory(TinyBert(TinyShape{.max_tokens = 6, .tokenizer = true}).file(), 1);
+  EXPECT_EQ(model.tokenize({"a b"}), (std::vector<std::vector<int32_t>>{{2, 4, 5, 3}}));
+  EXPECT_EQ(model.tokenize({"a b c d"}).front().size(), 6u);
+  EXPECT_EQ(error_of([&] { model.tokenize({"a", "a b c d e"}); }), "I002");
+  EXPECT_EQ(model.tokenize({"a b c d e"}, true), (std::vector<std::vector<int32_t>>{{2, 4, 5, 6, 7, 3}}));
+  for (const char* nothing : {"", " ", "\t\n ", "\x01"}) {
+    EXPECT_EQ(error_of([&] { model.tokenize({nothing}); }), "I001");
+  }
+  const Model without = Model::from_memory(TinyBert(TinyShape{}).file(), 1);
+  EXPECT_EQ(error_of([&] { without.tokenize({"a"}); }), "I005");
+}
+
+TEST(Model, MemoryIsBoundedByTheChunkNotTheBatch) {
+  const auto file = TinyBert(TinyShape{}).file();
+  const Model model = Model::from_memory(file, 1);
+  // 9 values of at most 3 * 24 columns for 256 tokens.
+  EXPECT_LT(model.info().arena_bytes, graph::kChunkTokens * 4 * 24 * 9);
+  EXPECT_EQ(model.run(random_batch(1, 5000, TinyShape{})).logits.rows, 5000u);
+}
+
+TEST(Model, RunsFromManyThreadsAtOnce) {
+  const TinyShape shape{.quantized = true};
+  const Model model = Model::from_memory(TinyBert(shape).file(), 2);
+  const auto batch = random_batch(11, 30, shape);
+  const Output wanted = model.run(batch);
+  std::atomic<int> different{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 5; ++round) {
+        if (!same_bits(model.run(batch).logits, wanted.logits)) ++different;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(different.load(), 0);
+}
+
+TEST(Model, OverflowBecomesOneNan) {
+  TinyBert tiny(TinyShape{.layers = 1});
+  // Weights of the head near the largest float: inf - inf in some column, never a NaN with other bits.
+  auto& head =
+      tiny.builder.sections[static_cast<std::size_t>(tiny.builder.model.ops.back()->body.AsLinear()->weight_t)];
+  for (std::size_t i = 0; i < head.size(); i += 4) {
+    float value = 0;
+    std::memcpy(&value, head.data() + i, 4);
+    value = value > 0 ? 3e38f : value < 0 ? -3e38f : 0.f;
+    std::memcpy(head.data() + i, &value, 4);
+  }
+  const Model model = Model::from_memory(tiny.file(), 1);
+  const Output out = model.run(random_batch(5, 40, TinyShape{}));
+  int nan = 0, infinite = 0;
+  for (const float value : out.logits.data) {
+    if (std::isnan(value)) {
+      ++nan;
+      uint32_t bits = 0;
+      std::memcpy(&bits, &value, 4);
+      EXPECT_EQ(bits, 0x7fc00000u);
+    } else if (std::isinf(value)) {
+      ++infinite;
+    }
+  }
+  EXPECT_GT(nan + infinite, 0);
+}
+
+}  // namespace
+}  // namespace potstill

@@ -1,0 +1,173 @@
+// Quantization, layer norm, embedding and pooling of every set against the reference, bit for bit.
+#include "kernels/support.h"
+
+namespace potstill::kernels::testing {
+namespace {
+
+class Rows : public EachSet {};
+
+// A row of one of the kinds that have their own path.
+void fill_row(Rng& rng, float* x, std::size_t n) {
+  const std::size_t kind = rng.below(9);
+  const int exponent = static_cast<int>(rng.below(12)) - 6;
+  for (std::size_t i = 0; i < n; ++i) {
+    const float u = rng.uniform(exponent);
+    switch (kind) {
+      case 0:
+        x[i] = rng.one_in(2) ? 0.0f : -0.0f;
+        break;
+      case 1:
+        x[i] = u > 0 ? u : 0.0f;
+        break;  // one side
+      case 2:
+        x[i] = -std::fabs(u);
+        break;
+      case 3:
+        x[i] = rng.odd();
+        break;
+      case 4:
+        x[i] = std::ldexp(u, -95);
+        break;  // around the 1e-30 limit
+      case 5:
+        x[i] = std::ldexp(static_cast<float>(rng.below(255)), -3);
+        break;  // ties when rounded
+      default:
+        x[i] = u;
+        break;
+    }
+  }
+  if (rng.one_in(10)) x[rng.below(n)] = rng.wild();
+}
+
+void check_quantize(const KernelTable& reference, const KernelTable& set, bool symmetric, uint64_t seed) {
+  Rng rng(seed);
+  const std::size_t rows = rng.from(1, 9), k = rng.one_in(20) ? 1200 : rng.from(1, 90);
+  const std::size_t ldx = k + rng.below(4), ldq = round_up(k, 16) + 16 * rng.below(2);
+  Guarded<float> x((rows - 1) * ldx + k), scale_a(rows, 5.0f), scale_b(rows, 5.0f);
+  Guarded<int8_t> q_a((rows - 1) * ldq + round_up(k, 16), 99), q_b((rows - 1) * ldq + round_up(k, 16), 99);
+  Guarded<int32_t> zero_a(rows, 77), zero_b(rows, 77);
+  for (std::size_t m = 0; m < rows; ++m) fill_row(rng, x.data() + m * ldx, k);
+  const QuantizeRows a{x.data(), ldx, q_a.data(), ldq, scale_a.data(), symmetric ? nullptr : zero_a.data(), rows, k};
+  const QuantizeRows b{x.data(), ldx, q_b.data(), ldq, scale_b.data(), symmetric ? nullptr : zero_b.data(), rows, k};
+  symmetric ? reference.quantize_symmetric(a) : reference.quantize_asymmetric(a);
+  symmetric ? set.quantize_symmetric(b) : set.quantize_asymmetric(b);
+  const std::string what = "k " + std::to_string(k) + " seed " + std::to_string(seed);
+  expect_same(scale_a, scale_b, "scale " + what);
+  expect_same(zero_a, zero_b, "zero " + what);
+  expect_same(q_a, q_b, "q " + what);
+}
+
+TEST_P(Rows, SymmetricEqualsReference) {
+  for (uint64_t seed = 0; seed < 500 && !HasFatalFailure(); ++seed) check_quantize(reference(), set(), true, seed);
+}
+
+TEST_P(Rows, AsymmetricEqualsReference) {
+  for (uint64_t seed = 0; seed < 500 && !HasFatalFailure(); ++seed) check_quantize(reference(), set(), false, seed);
+}
+
+// What the two schemes promise: a value comes back within half a step (and the rounding of the scale), 0 exactly.
+TEST_P(Rows, QuantizedValuesComeBack) {
+  Rng rng(7);
+  constexpr std::size_t k = 100;
+  Guarded<float> x(k), scale(1);
+  Guarded<int8_t> q(112);
+  Guarded<int32_t> zero(1);
+  for (int trial = 0; trial < 50; ++trial) {
+    for (float& v : x) v = rng.uniform(2);
+    if (trial % 2 == 1) {
+      for (float& v : x) v = v > -0.5f ? v : -0.17f;
+    }
+    x[3] = 0.0f;
+    const QuantizeRows a{x.data(), k, q.data(), 112, scale.data(), zero.data(), 1, k};
+    set().quantize_symmetric(a);
+    for (std::size_t i = 0; i < k; ++i) EXPECT_NEAR(scale[0] * q[i], x[i], scale[0] * 0.5001f);
+    set().quantize_asymmetric(a);
+    for (std::size_t i = 0; i < k; ++i) {
+      // The rounded zero point can push an end value off by up to half a step more.
+      EXPECT_NEAR(scale[0] * static_cast<float>(q[i] - zero[0]), x[i], scale[0] * 1.0001f);
+    }
+    EXPECT_EQ(q[3], zero[0]);
+  }
+}
+
+TEST_P(Rows, LayerNormEqualsReference) {
+  for (uint64_t seed = 0; seed < 300 && !HasFatalFailure(); ++seed) {
+    Rng rng(seed);
+    const std::size_t rows = rng.from(1, 9), n = rng.one_in(10) ? 312 : rng.from(1, 90);
+    const std::size_t ldx = n + rng.below(4);
+    const bool in_place = rng.one_in(3);
+    const std::size_t ldy = in_place ? ldx : n + rng.below(4);
+    Guarded<float> x((rows - 1) * ldx + n), gamma(n), beta(n), a((rows - 1) * ldy + n, 3.0f),
+        b((rows - 1) * ldy + n, 3.0f);
+    for (std::size_t m = 0; m < rows; ++m) fill_row(rng, x.data() + m * ldx, n);
+    for (float& v : gamma) v = rng.uniform(1);
+    for (float& v : beta) v = rng.uniform(0);
+    reference().layer_norm({x.data(), ldx, gamma.data(), beta.data(), a.data(), ldy, rows, n, 1e-12f});
+    if (in_place) std::copy(x.begin(), x.end(), b.begin());
+    set().layer_norm({in_place ? b.data() : x.data(), ldx, gamma.data(), beta.data(), b.data(), ldy, rows, n, 1e-12f});
+    if (in_place) {  // columns between the rows hold the input there
+      for (std::size_t m = 0; m + 1 < rows; ++m)
+        std::copy(a.data() + m * ldy + n, a.data() + (m + 1) * ldy, b.data() + m * ldy + n);
+    }
+    expect_same(a, b, "layer norm n " + std::to_string(n) + " seed " + std::to_string(seed));
+  }
+}
+
+TEST_P(Rows, LayerNormAgainstDouble) {
+  Rng rng(11);
+  constexpr std::size_t n = 312;
+  Guarded<float> x(n), gamma(n), beta(n), y(n);
+  for (float& v : x) v = rng.uniform(2);
+  for (float& v : gamma) v = rng.uniform(0);
+  for (float& v : beta) v = rng.uniform(0);
+  set().layer_norm({x.data(), n, gamma.data(), beta.data(), y.data(), n, 1, n, 1e-5f});
+  double mean = 0, variance = 0;
+  for (float v : x) mean += v / double{n};
+  for (float v : x) variance += (v - mean) * (v - mean) / double{n};
+  for (std::size_t i = 0; i < n; ++i) {
+    EXPECT_NEAR(y[i], (x[i] - mean) / std::sqrt(variance + 1e-5) * gamma[i] + beta[i], 2e-6);
+  }
+}
+
+TEST_P(Rows, EmbedEqualsReference) {
+  for (uint64_t seed = 0; seed < 200 && !HasFatalFailure(); ++seed) {
+    Rng rng(seed);
+    const std::size_t rows = rng.from(1, 9), n = rng.one_in(10) ? 312 : rng.from(1, 70), vocab = 11, positions = 7;
+    const std::size_t ldy = n + rng.below(4);
+    const bool packed = rng.one_in(2);
+    Guarded<float> words(vocab * n), scales(vocab), position(positions * n);
+    Guarded<int8_t> bytes(vocab * n);
+    for (float& v : words) v = rng.uniform(0);
+    for (float& v : scales) v = rng.uniform(-5);
+    for (float& v : position) v = rng.uniform(0);
+    for (int8_t& v : bytes) v = rng.activation();
+    Guarded<int32_t> ids(rows), places(rows);
+    for (int32_t& v : ids) v = static_cast<int32_t>(rng.below(vocab));
+    for (int32_t& v : places) v = static_cast<int32_t>(rng.below(positions));
+    Guarded<float> a((rows - 1) * ldy + n, 3.0f), b((rows - 1) * ldy + n, 3.0f);
+    const void* table = packed ? static_cast<const void*>(bytes.data()) : words.data();
+    EmbedRows call{ids.data(), places.data(), table, packed ? scales.data() : nullptr, position.data(), a.data(),
+                   ldy,        rows,          n};
+    reference().embed_rows(call);
+    call.y = b.data();
+    set().embed_rows(call);
+    expect_same(a, b, "embed n " + std::to_string(n));
+  }
+}
+
+TEST_P(Rows, MeanPoolEqualsReference) {
+  for (uint64_t seed = 0; seed < 200 && !HasFatalFailure(); ++seed) {
+    Rng rng(seed);
+    const std::size_t tokens = rng.from(1, 40), n = rng.one_in(10) ? 312 : rng.from(1, 70), ldx = n + rng.below(4);
+    Guarded<float> x((tokens - 1) * ldx + n), a(n, 3.0f), b(n, 3.0f);
+    for (std::size_t t = 0; t < tokens; ++t) fill_row(rng, x.data() + t * ldx, n);
+    reference().mean_pool({x.data(), ldx, tokens, n, a.data()});
+    set().mean_pool({x.data(), ldx, tokens, n, b.data()});
+    expect_same(a, b, "mean pool n " + std::to_string(n));
+  }
+}
+
+POTSTILL_FOR_EACH_SET(Rows);
+
+}  // namespace
+}  // namespace potstill::kernels::testing

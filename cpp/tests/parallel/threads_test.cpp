@@ -1,0 +1,141 @@
+#include "parallel/threads.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "potstill/error.h"
+
+namespace potstill::parallel {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Quota : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    root_ = fs::path(::testing::TempDir()) / ("potstill_quota_" + std::to_string(getpid()));
+    fs::remove_all(root_);
+  }
+  void TearDown() override { fs::remove_all(root_); }
+  void put(const std::string& path, const std::string& text) const {
+    fs::create_directories((root_ / path).parent_path());
+    std::ofstream(root_ / path) << text;
+  }
+  int cpus() const { return quota_cpus(root_.string()); }
+  fs::path root_;
+};
+
+TEST_F(Quota, NothingThereMeansNoLimit) { EXPECT_EQ(cpus(), 0); }
+
+TEST_F(Quota, VersionTwo) {
+  put("proc/self/cgroup", "0::/a/b\n");
+  put("sys/fs/cgroup/a/b/cpu.max", "max 100000\n");
+  EXPECT_EQ(cpus(), 0);
+  put("sys/fs/cgroup/a/b/cpu.max", "300000 100000\n");
+  EXPECT_EQ(cpus(), 3);
+  put("sys/fs/cgroup/a/cpu.max", "250000 100000\n");  // a parent's limit counts too; part CPUs are dropped
+  EXPECT_EQ(cpus(), 2);
+  put("sys/fs/cgroup/a/b/cpu.max", "50000 100000\n");
+  EXPECT_EQ(cpus(), 1);
+}
+
+TEST_F(Quota, VersionTwoInsideAContainerSeesItsOwnRoot) {
+  put("proc/self/cgroup", "0::/\n");
+  put("sys/fs/cgroup/cpu.max", "400000 100000\n");
+  EXPECT_EQ(cpus(), 4);
+}
+
+TEST_F(Quota, VersionOne) {
+  put("proc/self/cgroup", "5:memory:/m\n4:cpu,cpuacct:/docker/x\n");
+  put("sys/fs/cgroup/cpu,cpuacct/docker/x/cpu.cfs_quota_us", "200000\n");
+  put("sys/fs/cgroup/cpu,cpuacct/docker/x/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(cpus(), 2);
+  put("sys/fs/cgroup/cpu,cpuacct/docker/x/cpu.cfs_quota_us", "-1\n");
+  EXPECT_EQ(cpus(), 0);
+}
+
+TEST_F(Quota, NonsenseIsNoLimit) {
+  put("proc/self/cgroup", "junk\n0::\n:::\n");
+  put("sys/fs/cgroup/cpu.max", "x y\n");
+  EXPECT_EQ(cpus(), 0);
+}
+
+std::string error_of(int requested) {
+  try {
+    resolve_threads(requested);
+    return "";
+  } catch (const Error& error) {
+    return error.code;
+  }
+}
+
+TEST(Threads, ArgumentThenEnvironmentThenMachine) {
+  unsetenv("POTSTILL_NUM_THREADS");
+  const int machine = resolve_threads(0);
+  EXPECT_GE(machine, 1);
+  EXPECT_LE(machine, affinity_cpus());
+  setenv("POTSTILL_NUM_THREADS", "7", 1);
+  EXPECT_EQ(resolve_threads(0), 7);
+  EXPECT_EQ(resolve_threads(3), 3);
+  for (const char* bad : {"0", "-1", "257", "two", "2x", " 2", "99999999999999999999"}) {
+    setenv("POTSTILL_NUM_THREADS", bad, 1);
+    EXPECT_EQ(error_of(0), "I004") << bad;
+  }
+  setenv("POTSTILL_NUM_THREADS", "", 1);
+  EXPECT_EQ(resolve_threads(0), machine);
+  unsetenv("POTSTILL_NUM_THREADS");
+  EXPECT_EQ(error_of(-1), "I004");
+  EXPECT_EQ(error_of(257), "I004");
+}
+
+TEST(Threads, EveryTaskRunsOnce) {
+  for (const int threads : {1, 2, 4}) {
+    for (const std::size_t tasks : {std::size_t{0}, std::size_t{1}, std::size_t{3}, std::size_t{100}}) {
+      std::vector<std::atomic<int>> seen(tasks);
+      std::atomic<bool> in_range{true};
+      for_tasks(threads, tasks, [&](std::size_t task, int thread) {
+        ++seen[task];
+        if (thread < 0 || thread >= threads) in_range = false;
+      });
+      for (const auto& count : seen) EXPECT_EQ(count.load(), 1);
+      EXPECT_TRUE(in_range);
+    }
+  }
+}
+
+TEST(Threads, RangesCoverEverythingOnce) {
+  for (const std::size_t count : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{17}}) {
+    std::vector<std::atomic<int>> seen(count);
+    for_ranges(4, count, 1 << 20, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) ++seen[i];
+    });
+    for (const auto& hits : seen) EXPECT_EQ(hits.load(), 1);
+  }
+}
+
+TEST(Threads, AForkedChildRunsOnOneThreadInsteadOfHanging) {
+  std::atomic<int> done{0};
+  for_tasks(2, 8, [&](std::size_t, int) { ++done; });
+  ASSERT_EQ(done.load(), 8);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    alarm(20);  // ends the child if it hangs
+    int count = 0;
+    for_tasks(2, 8, [&](std::size_t, int) { ++count; });
+    _exit(count == 8 ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+}  // namespace
+}  // namespace potstill::parallel

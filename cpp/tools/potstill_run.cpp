@@ -1,0 +1,258 @@
+// potstill-run: classify text with a `.still` file, for boards without Python.
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "potstill/model.hpp"
+#include "tools/json.h"
+
+namespace {
+
+constexpr const char* kHelp = R"(usage: potstill-run MODEL.still [options] TEXT... | -
+
+Classifies each TEXT (or each line of standard input for "-") and prints "label <tab> score", one line a text.
+
+options:
+  --json         one JSON object a line: text, label, score, scores
+  --truncate     cut texts that are too long instead of reporting an error
+  --ids          each TEXT is a list of token ids, specials included: "101 2023 102"
+  --tokens       print the token ids of each text instead of classifying it
+  --logits-hex   print the logits as the hexadecimal bits of float32, to compare machines bit by bit
+  --embed-hex    print the pooled vector in the same way
+  --threads N    worker threads (default: POTSTILL_NUM_THREADS, else the CPUs this process may use)
+  --info         print what the file says about itself, as JSON, and end
+  --help         print this text
+
+environment: POTSTILL_ISA forces a kernel set (reference, neon, neon_dotprod, avx2, avx512vnni).
+exit codes: 0 done, 1 the file or the machine failed, 2 usage or bad input.
+
+examples:
+  potstill-run model.still "turn the light on" "what a film"
+  potstill-run model.still --json - < sentences.txt
+  POTSTILL_ISA=reference potstill-run model.still --logits-hex "turn the light on"
+)";
+
+enum class Print { Label, Json, Tokens, LogitsHex, EmbedHex };
+
+struct Options {
+  std::string model;
+  std::vector<std::string> texts;
+  Print print = Print::Label;
+  bool truncate = false, ids = false, info = false, help = false;
+  int threads = 0;
+};
+
+[[noreturn]] void usage(const std::string& what, const std::string& where) {
+  throw potstill::Error("I011", what, where, "see potstill-run --help");
+}
+
+template <typename Number>
+bool whole_number(std::string_view text, Number& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+Options parse(int count, char** arguments) {
+  Options options;
+  bool only_texts = false;
+  for (int i = 1; i < count; ++i) {
+    const std::string argument = arguments[i];
+    if (only_texts || argument == "-" || argument.rfind("--", 0) != 0) {
+      if (options.model.empty()) {
+        options.model = argument;
+      } else {
+        options.texts.push_back(argument);
+      }
+    } else if (argument == "--") {
+      only_texts = true;
+    } else if (argument == "--json") {
+      options.print = Print::Json;
+    } else if (argument == "--tokens") {
+      options.print = Print::Tokens;
+    } else if (argument == "--logits-hex") {
+      options.print = Print::LogitsHex;
+    } else if (argument == "--embed-hex") {
+      options.print = Print::EmbedHex;
+    } else if (argument == "--truncate") {
+      options.truncate = true;
+    } else if (argument == "--ids") {
+      options.ids = true;
+    } else if (argument == "--info") {
+      options.info = true;
+    } else if (argument == "--help") {
+      options.help = true;
+    } else if (argument == "--threads") {
+      if (++i == count || !whole_number(std::string_view(arguments[i]), options.threads) || options.threads < 1) {
+        usage("a thread count of 1 or more is needed", "--threads");
+      }
+    } else {
+      usage("there is no such option", argument);
+    }
+  }
+  if (options.help) return options;
+  if (options.model.empty()) usage("no model file is given", "command line");
+  if (options.texts.empty() && !options.info) usage("no text is given", "command line");
+  return options;
+}
+
+std::vector<int32_t> parse_ids(std::string_view text) {
+  std::vector<int32_t> ids;
+  while (true) {
+    const std::size_t begin = text.find_first_not_of(" ,\t");
+    if (begin == std::string_view::npos) return ids;
+    text.remove_prefix(begin);
+    const std::size_t size = std::min(text.find_first_of(" ,\t"), text.size());
+    int32_t id = 0;
+    if (!whole_number(text.substr(0, size), id)) {
+      throw potstill::Error("I003", "'" + std::string(text.substr(0, size)) + "' is no token id", "--ids",
+                            "give whole numbers separated by spaces");
+    }
+    ids.push_back(id);
+    text.remove_prefix(size);
+  }
+}
+
+void print_hex(const potstill::Matrix& matrix, std::size_t row) {
+  for (std::size_t i = 0; i < matrix.columns; ++i) {
+    std::printf("%s%08x", i > 0 ? " " : "", std::bit_cast<uint32_t>(matrix.data[row * matrix.columns + i]));
+  }
+  std::printf("\n");
+}
+
+std::string label(const potstill::Info& info, std::size_t index) {
+  return index < info.labels.size() ? info.labels[index] : std::to_string(index);
+}
+
+void print_prediction(const potstill::Info& info, const potstill::Matrix& logits, std::size_t row,
+                      const std::string& text, bool json) {
+  const std::vector<double> scores =
+      potstill::tools::softmax(std::span(logits.data).subspan(row * logits.columns, logits.columns));
+  const auto top = static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
+  if (!json) {
+    std::printf("%s\t%.4f\n", label(info, top).c_str(), scores[top]);
+    return;
+  }
+  std::string line = "{\"text\": " + potstill::tools::quoted(text) +
+                     ", \"label\": " + potstill::tools::quoted(label(info, top)) +
+                     ", \"score\": " + potstill::tools::number(scores[top]) + ", \"scores\": {";
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    line += (i > 0 ? ", " : "") + potstill::tools::quoted(label(info, i)) + ": " + potstill::tools::number(scores[i]);
+  }
+  std::printf("%s}}\n", line.c_str());
+}
+
+void answer(const potstill::Model& model, const Options& options, const std::vector<std::string>& texts) {
+  std::vector<std::vector<int32_t>> ids;
+  if (options.ids) {
+    for (const std::string& text : texts) ids.push_back(parse_ids(text));
+  } else {
+    const std::vector<std::string_view> views(texts.begin(), texts.end());
+    ids = model.tokenize(views, options.truncate);
+  }
+  if (options.print == Print::Tokens) {
+    for (const auto& sequence : ids) {
+      for (std::size_t i = 0; i < sequence.size(); ++i) std::printf("%s%d", i > 0 ? " " : "", sequence[i]);
+      std::printf("\n");
+    }
+    return;
+  }
+  const potstill::Output out = model.run(ids);
+  const bool embed = options.print == Print::EmbedHex;
+  if ((embed ? out.embedding : out.logits).columns == 0) {
+    throw potstill::Error(embed ? "I009" : "I008",
+                          embed ? "the model gives no pooled vector" : "the model has no classification head",
+                          options.model, embed ? "use --logits-hex" : "use --embed-hex");
+  }
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (options.print == Print::LogitsHex || embed) {
+      print_hex(embed ? out.embedding : out.logits, i);
+    } else {
+      print_prediction(model.info(), out.logits, i, texts[i], options.print == Print::Json);
+    }
+  }
+}
+
+// Lines go through in batches, at a terminal one by one.
+void answer_input(const potstill::Model& model, const Options& options) {
+  const std::size_t batch = isatty(STDIN_FILENO) == 1 ? 1 : 64;
+  std::vector<std::string> texts;
+  for (std::string line; std::getline(std::cin, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    texts.push_back(line);
+    if (texts.size() == batch) {
+      answer(model, options, texts);
+      std::fflush(stdout);
+      texts.clear();
+    }
+  }
+  if (!texts.empty()) answer(model, options, texts);
+}
+
+void print_info(const potstill::Info& info) {
+  using potstill::tools::quoted;
+  std::string labels, provenance;
+  for (const auto& name : info.labels) labels += (labels.empty() ? "" : ", ") + quoted(name);
+  for (const auto& [key, value] : info.provenance) {
+    provenance += (provenance.empty() ? "" : ", ") + quoted(key) + ": " + quoted(value);
+  }
+  std::printf(
+      "{\"name\": %s, \"task\": %s, \"scheme\": %s, \"labels\": [%s], \"max_tokens\": %u, \"vocabulary\": %u, "
+      "\"hidden\": %u, \"parameters\": %llu, \"bytes\": %llu, \"arena_bytes\": %llu, \"isa\": %s, \"threads\": %d, "
+      "\"producer\": %s, \"license\": %s, \"provenance\": {%s}}\n",
+      quoted(info.name).c_str(), quoted(info.task).c_str(), quoted(info.scheme).c_str(), labels.c_str(),
+      info.max_tokens, info.vocabulary, info.hidden, static_cast<unsigned long long>(info.parameters),
+      static_cast<unsigned long long>(info.bytes), static_cast<unsigned long long>(info.arena_bytes),
+      quoted(info.isa).c_str(), info.threads, quoted(info.producer).c_str(), quoted(info.license).c_str(),
+      provenance.c_str());
+}
+
+int run(int count, char** arguments) {
+  const Options options = parse(count, arguments);
+  if (options.help) {
+    std::fputs(kHelp, stdout);
+    return 0;
+  }
+  const potstill::Model model = potstill::Model::load(options.model, options.threads);
+  if (options.info) {
+    print_info(model.info());
+    return 0;
+  }
+  std::vector<std::string> texts;
+  for (const std::string& text : options.texts) {
+    if (text == "-") {
+      answer_input(model, options);
+    } else {
+      texts.push_back(text);
+    }
+  }
+  if (!texts.empty()) answer(model, options, texts);
+  return 0;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  try {
+    const int code = run(count, arguments);
+    if (std::fflush(stdout) != 0) {
+      throw potstill::Error("S003", "the output cannot be written", "standard output", "check the disk or the pipe");
+    }
+    return code;
+  } catch (const potstill::Error& error) {
+    std::fflush(stdout);
+    std::fprintf(stderr, "%s\n", error.what());
+    return error.code[0] == 'I' || error.code[0] == 'K' ? 2 : 1;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "error[S004]: the system reported: %s; potstill-run; free some memory\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,106 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["nox>=2026.10"]
+# ///
+"""The only door: ``nox -s SESSION``. Every session installs what it needs, Debian packages included, and only once.
+
+Environments are kept; a session that finds nothing changed starts its work within a second.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nox
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from toolchains import boards, cpp, environment, jobs, tools
+
+nox.options.default_venv_backend = "virtualenv"  # not uv: it ignores pip's settings and would fetch CUDA's PyTorch
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "tests"]
+nox.options.stop_on_first_error = True
+
+EVERYTHING = ("build", "tflite", "onnxruntime", "bench")
+TARGETS = {"host": tools.NATIVE, "aarch64": tools.AARCH64, "armv7l": tools.ARMV7L}
+
+
+@nox.session(requires=["wheels(host)", "wheels(aarch64)"])
+@environment.friendly
+def pipeline(session: nox.Session) -> None:
+    """Recipe to answer: train, distil, export, compile, verify, run on an emulated Pi 4 and Pi 5, report.
+
+    ``nox -s pipeline -- [RECIPE] [--set key=value ...] [--out DIR]``; the recipe defaults to sentiment.
+    """
+    environment.install(session, environment.requirements(EVERYTHING), torch=True)
+    environment.install_wheel(session, jobs.host_wheel())
+    arguments, out = environment.build_arguments(session.posargs)
+    session.run("potstill", *arguments, "--no-table")
+    jobs.same_bits_on_boards(session, out / "model.still", out / "emulated.json", ("pi4", "pi5"))
+    session.run("potstill", "report", str(out))
+
+
+@nox.session(requires=["wheels(host)"])
+@environment.friendly
+def tests(session: nox.Session) -> None:
+    """Python tests against the built wheel; arguments after -- go to pytest."""
+    environment.install(session, environment.requirements(EVERYTHING, ["test"]), torch=True)
+    environment.install_wheel(session, jobs.host_wheel())
+    session.run("python", "-m", "pytest", *(session.posargs or ["-q"]))
+
+
+@nox.session
+@environment.friendly
+def lint(session: nox.Session) -> None:
+    """ruff, mypy --strict, clang-format, clang-tidy: everything an error, nothing of PyTorch needed."""
+    tools.bootstrap(tools.CPP_TESTS, session.log)
+    environment.install(session, environment.requirements(groups=["lint"]))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy", "--strict", "python", "toolchains", "noxfile.py")
+    session.run("clang-format", "--dry-run", "-Werror", *map(str, cpp.sources()))
+    cpp.tidy(session)
+
+
+@nox.session(name="cpp")
+@environment.friendly
+def cpp_session(session: nox.Session) -> None:
+    """C++ tests by ctest, on this machine or, with ``-- --board pi4``, cross-built for an emulated board."""
+    options, rest = environment.split_options(session.posargs, ["board"])
+    tools.bootstrap(tools.CPP_TESTS, session.log)
+    cpp.test(session, boards.board(options["board"]) if "board" in options else None, rest)
+
+
+@nox.session(name="wheels")
+@nox.parametrize("target", [nox.param(name, id=name) for name in TARGETS])
+@environment.friendly
+def wheels_session(session: nox.Session, target: str) -> None:
+    """Build and audit a wheel into dist/: for this machine, 64-bit and 32-bit Raspberry Pi OS."""
+    tools.bootstrap(TARGETS[target], session.log)
+    environment.install(session, environment.requirements(groups=["wheel"]))
+    jobs.build_wheel(session, target)
+
+
+@nox.session(requires=["wheels(host)", "wheels(aarch64)"])
+@environment.friendly
+def emulate(session: nox.Session) -> None:
+    """Install the aarch64 wheel into an unpacked Raspberry Pi root; run tests and the main job as a Pi 4 and a Pi 5.
+
+    ``-- --boards pi4`` for some boards only, ``--model FILE.still`` for a model of your own, and
+    ``--parts bits,pytest,job,ctest`` for some of the work.
+    """
+    options, rest = environment.split_options(session.posargs, ["boards", "model", "parts"])
+    environment.install(session, environment.requirements(groups=["emulate"]))
+    environment.install_wheel(session, jobs.host_wheel())
+    jobs.emulate(session, options, rest)
+
+
+@nox.session(requires=["wheels(host)"])
+@environment.friendly
+def bench(session: nox.Session) -> None:
+    """Times of Potstill and its peers on this machine: ``-- [MODEL.still] [options of potstill bench]``."""
+    environment.install(session, environment.requirements(EVERYTHING), torch=True)
+    environment.install_wheel(session, jobs.host_wheel())
+    session.run("potstill", "bench", *(session.posargs or ["build/sentiment/model.still", "--peers"]))

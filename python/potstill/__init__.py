@@ -1,0 +1,41 @@
+"""Potstill: distil a Hugging Face encoder, compile it into one file, run it on a Raspberry Pi.
+
+    import potstill
+    model = potstill.load("model.still")
+    model.classify(["turn the light on"])       # [Prediction(label="light_on", score=0.98, scores={...})]
+
+Importing this package imports no numpy, no torch and no native code; that happens on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from potstill.errors import PotstillError
+
+if TYPE_CHECKING:
+    from potstill.runtime.model import Model, Prediction, load
+
+__version__ = "0.1.0"
+__all__ = ["Model", "PotstillError", "Prediction", "__version__", "load"]
+
+_LAZY = {
+    "load": "potstill.runtime.model",
+    "Model": "potstill.runtime.model",
+    "Prediction": "potstill.runtime.model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name the first time it is used (PEP 562)."""
+    module = _LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module 'potstill' has no attribute {name!r}")
+    value = getattr(import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

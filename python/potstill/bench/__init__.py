@@ -1,0 +1,4 @@
+"""Measuring: time against peers (`measure`), memory and load time in fresh processes (`memory`).
+
+One file a peer in `peers/`. Nothing heavy is imported before it is measured.
+"""

@@ -1,0 +1,55 @@
+"""PyTorch, fp32, eager mode under inference_mode: the model as it was trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from potstill.errors import missing_package
+
+
+class TorchRunner:
+    """A classifier folder in PyTorch; the thread count is process-wide, so each call sets its own."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        from potstill.export.quiet import quiet
+
+        try:
+            with quiet():
+                import torch
+
+                from potstill.distil.modeling import load_classifier
+        except ImportError as error:
+            raise missing_package(error.name or "torch", "build", "measuring PyTorch") from error
+        self._torch = torch
+        self._threads = threads
+        with quiet():
+            self._model = load_classifier(path)
+
+    def prepare(self, ids: Sequence[int]) -> Callable[[], object]:
+        """See `Runner`."""
+        torch, model, threads = self._torch, self._model, self._threads
+        tokens = torch.tensor([list(ids)])
+        mask = torch.ones_like(tokens)
+
+        def call() -> Any:
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+            with torch.inference_mode():
+                return model(input_ids=tokens, attention_mask=mask).logits
+
+        return call
+
+    def padded(self, tokens: int) -> int:
+        """PyTorch takes any length."""
+        return tokens
+
+
+def open_peer(path: Path, threads: int) -> TorchRunner:
+    """Load a classifier folder.
+
+    Raises:
+        SystemFailure: S010 torch or transformers is missing.
+    """
+    return TorchRunner(path, threads)

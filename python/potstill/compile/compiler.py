@@ -1,0 +1,207 @@
+"""`compile_onnx`: ONNX in, `.still` out."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from potstill.compile.packed import Metadata, PackedModel
+from potstill.errors import CompileError
+from potstill.quantize.schemes import scheme_by_name
+
+if TYPE_CHECKING:
+    from potstill.compile.import_onnx import Imported
+    from potstill.compile.ir import Graph
+
+# Written into every file: who made it, and the version of the file format's writer.
+PRODUCER = "potstill compile 1"
+
+
+@dataclass(frozen=True)
+class CompileReport:
+    """What was written.
+
+    Attributes:
+        bytes: size of the file.
+        scheme: "fp32" or "int8".
+        max_tokens: longest text accepted, specials included.
+        parameters: number of weights (logical, without padding and tokenizer tables).
+        tensors: for each tensor its name, dtype, layout, shape and stored bytes.
+        ops: number of operators by kind.
+        labels: class labels in the order of the logits.
+        notes: assumptions about the input that the user should know.
+        differences: of the self-check, for each output and length the relative difference to the ONNX.
+    """
+
+    bytes: int
+    scheme: str
+    max_tokens: int
+    parameters: int
+    tensors: list[dict[str, Any]]
+    ops: dict[str, int]
+    labels: list[str]
+    notes: list[str]
+    differences: list[dict[str, Any]]
+
+    def to_json(self) -> str:
+        """The report as a JSON object."""
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
+
+
+def compile_onnx(
+    onnx: Path,
+    out: Path,
+    *,
+    scheme: str = "int8",
+    tokenizer: Path | None = None,
+    labels: Sequence[str] | None = None,
+    name: str | None = None,
+    max_tokens: int | None = None,
+    provenance: Mapping[str, str] | None = None,
+    license: str | None = None,
+    pooling: str | None = None,
+    verify: bool = True,
+) -> CompileReport:
+    """Compile an ONNX encoder into one `.still` file. The same inputs give the same bytes.
+
+    Args:
+        onnx: fp32 (or half precision) ONNX of a BERT-family encoder, from any exporter.
+        out: the file to write; written atomically, an old one stays until the new one is complete.
+        scheme: "fp32" or "int8" (potstill.quantize.schemes).
+        tokenizer: folder of a Hugging Face WordPiece tokenizer; None for a model that is run on token ids.
+        labels: class labels in the order of the logits; None for those noted in the ONNX (property `labels`, a JSON
+            list), else LABEL_0, LABEL_1, ...
+        name: model name kept in the file; None for the name of the ONNX file.
+        max_tokens: longest text to accept; the least of this, the model's positions and the tokenizer's limit counts.
+        provenance: hashes of recipe, data, teacher, student; the ONNX file's own SHA-256 is added as `onnx_sha256`.
+        license: SPDX expression or text.
+        pooling: "mean" or "cls" for an encoder whose only output has one row a token.
+        verify: compare with onnxruntime at three lengths before writing, and run the written file with the core
+            (when it is built) before it takes its name.
+
+    Raises:
+        CompileError: C001 to C049, C050 and up for the tokenizer.
+        SystemFailure: S001 to S003 writing failed, S010 a package is missing.
+    """
+    from potstill.compile.import_onnx import import_onnx
+    from potstill.compile.lower import lower
+    from potstill.compile.verify import core_available, verify_file
+    from potstill.compile.writer import write_still
+
+    onnx, out = Path(onnx), Path(out)
+    chosen_scheme = scheme_by_name(scheme)
+    if max_tokens is not None and max_tokens < 1:
+        raise CompileError("C021", "max_tokens must be at least 1", str(max_tokens), "leave it out or give more")
+    tables = None
+    if tokenizer is not None:
+        from potstill.compile.tokenizer import wordpiece_tables
+
+        tables = wordpiece_tables(Path(tokenizer))
+    limits = [n for n in (max_tokens, tables.max_tokens if tables is not None else None) if n is not None]
+    imported = import_onnx(onnx, max_tokens=min(limits) if limits else None, pooling=pooling)
+    graph = imported.graph
+    if labels is None and graph.logits is not None:
+        labels = _noted_labels(imported.onnx.source.properties)
+    names = _labels(labels, None if graph.logits is None else graph.logits.width, onnx)
+    if tables is not None:
+        _check_vocabulary(len(tables.offsets) - 1, graph, tokenizer)
+    metadata = Metadata(
+        name=name if name is not None else onnx.stem,
+        task="text-classification" if graph.logits is not None else "feature-extraction",
+        scheme=scheme,
+        labels=tuple(names),
+        max_tokens=graph.max_tokens,
+        producer=PRODUCER,
+        license=license or "",
+        provenance={**(provenance or {}), "onnx_sha256": _sha256(onnx)},
+    )
+    differences = _verify(imported, metadata) if verify else []
+    model = lower(graph, chosen_scheme, metadata, tables)
+    check = (lambda path: verify_file(path, model, imported)) if verify and core_available() else None
+    size = write_still(model, out, check=check)
+    return report(model, size, list(graph.notes), differences)
+
+
+def report(model: PackedModel, size: int, notes: list[str], differences: list[dict[str, Any]]) -> CompileReport:
+    """Facts about a packed model."""
+    helpers = ("scale_t", "colsum_t", "word_scale_t")
+    weights = {i for op in model.ops for key, i in op.tensors.items() if key not in helpers}
+    parameters = 0
+    tensors = []
+    for index, tensor in enumerate(model.tensors):
+        count = 1
+        for dim in tensor.shape:
+            count *= dim
+        parameters += count if index in weights else 0
+        tensors.append(
+            {
+                "name": tensor.name, "dtype": tensor.dtype, "layout": tensor.layout, "shape": list(tensor.shape),
+                "bytes": tensor.bytes,
+            }
+        )  # fmt: skip
+    ops = dict(sorted(Counter(op.kind for op in model.ops).items()))
+    meta = model.metadata
+    return CompileReport(
+        size, meta.scheme, meta.max_tokens, parameters, tensors, ops, list(meta.labels), notes, differences
+    )
+
+
+def _verify(imported: Imported, metadata: Metadata) -> list[dict[str, Any]]:
+    from potstill.compile.lower import lower
+    from potstill.compile.verify import verify
+
+    model = lower(imported.graph, scheme_by_name("fp32"), metadata)
+    return [dataclasses.asdict(item) for item in verify(model, imported)]
+
+
+def _noted_labels(properties: Mapping[str, str]) -> list[str] | None:
+    try:
+        noted = json.loads(properties.get("labels", "null"))
+    except ValueError:
+        return None
+    if isinstance(noted, list) and noted and all(isinstance(label, str) for label in noted):
+        return noted
+    return None
+
+
+def _labels(labels: Sequence[str] | None, width: int | None, onnx: Path) -> list[str]:
+    if width is None:
+        if labels:
+            raise CompileError(
+                "C020", f"{len(labels)} labels for a model without logits", str(onnx), "leave the labels out"
+            )
+        return []
+    if labels is None:
+        return [f"LABEL_{i}" for i in range(width)]
+    if len(labels) != width:
+        raise CompileError(
+            "C020", f"{len(labels)} labels for {width} logits", str(onnx), f"give {width} labels in the model's order"
+        )
+    if len(set(labels)) != len(labels):
+        raise CompileError("C020", "a label occurs twice", ", ".join(labels), "give each class its own label")
+    return list(labels)
+
+
+def _check_vocabulary(pieces: int, graph: Graph, tokenizer: Path | None) -> None:
+    from potstill.compile.ir import Embedding
+
+    for op in graph.ordered():
+        if isinstance(op, Embedding) and pieces > op.word.shape[0]:
+            raise CompileError(
+                "C025", f"the tokenizer has {pieces} pieces, the model only {op.word.shape[0]} embeddings",
+                str(tokenizer), "give the tokenizer that the model was trained with",
+            )  # fmt: skip
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,266 @@
+"""Symbolic values: elementwise expressions over the outputs of heavy operators.
+
+A heavy operator (embedding, linear, attention, pooling, recognised layer norm) is a `Leaf`. What an exporter puts
+between heavy operators stays an unevaluated expression tree, so that GELU, biases, residuals and layer norms can be
+recognised by what they compute (passes/), whatever the order of their nodes.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from potstill.compile.views import Axes
+
+Array = NDArray[Any]
+
+TOKENS = "tokens"  # one row a token
+SEQUENCES = "sequences"  # one row a text
+SCORES = "scores"  # attention scores or probabilities: [heads, tokens, keys]
+
+_serial = itertools.count()
+
+
+@dataclass(frozen=True, eq=False)
+class Expr:
+    """Base: a matrix of `width` columns; `node` says where it comes from, for errors."""
+
+    rows: str
+    width: int
+    node: str
+    order: int = field(default_factory=lambda: next(_serial), init=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Ids(Expr):
+    """The token ids themselves."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lookup(Expr):
+    """Rows of `table` [vocabulary, width] selected by the ids."""
+
+    table: Array
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Product(Expr):
+    """x @ weight.T with weight [width, K]."""
+
+    x: Expr
+    weight: Array
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Norm(Expr):
+    """Layer norm over the columns of x."""
+
+    x: Expr
+    gamma: Array
+    beta: Array
+    eps: float
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Where one of q, k, v lies: [heads, head size] column indices into the expression."""
+
+    expr: Expr
+    index: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Scores(Expr):
+    """q k^T for each head; `width` is the number of heads."""
+
+    q: Columns
+    k: Columns
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax(Expr):
+    """Softmax over keys of scale * scores."""
+
+    scores: Scores
+    scale: float
+
+
+@dataclass(frozen=True, eq=False)
+class Context(Expr):
+    """Probabilities times v, heads side by side."""
+
+    probabilities: Softmax
+    v: Columns
+
+
+@dataclass(frozen=True, eq=False)
+class Reduced(Expr):
+    """One row a text: kind `sum` over tokens, or `cls`, the first token."""
+
+    x: Expr
+    kind: str
+
+
+@dataclass(frozen=True, eq=False)
+class IsNan(Expr):
+    """The guard exporters put behind softmax; false, since no row of scores is fully masked."""
+
+    x: Expr
+
+
+# A constant operand: a number, one value a column, or (tokens only) a matrix [length, width].
+@dataclass(frozen=True, eq=False)
+class Const:
+    value: Array
+    name: str = ""
+
+    @property
+    def is_scalar(self) -> bool:
+        return self.value.ndim == 0
+
+    @property
+    def is_matrix(self) -> bool:
+        return self.value.ndim == 2
+
+    @property
+    def number(self) -> float:
+        return float(self.value)
+
+
+@dataclass(frozen=True, eq=False)
+class Elementwise(Expr):
+    """op(args) element by element; `mean` and `sum` reduce each row to one column."""
+
+    op: str
+    args: tuple[Expr | Const, ...]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An ONNX value: columns of `expr` from `offset`, laid out by `axes`."""
+
+    expr: Expr
+    axes: Axes
+    offset: int = 0
+
+
+def walk(expr: Expr, stop: Expr | None = None) -> Iterator[Expr | Const]:
+    """The tree down to its leaves (heavy operators), each node once; does not go below `stop`."""
+    seen: set[int] = set()
+    pending: list[Expr | Const] = [expr]
+    while pending:
+        item = pending.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        yield item
+        if isinstance(item, Elementwise) and item is not stop:
+            pending.extend(item.args)
+
+
+def children(expr: Expr) -> list[Expr]:
+    """What an expression is made of, heavy operators included."""
+    match expr:
+        case Elementwise():
+            return [arg for arg in expr.args if isinstance(arg, Expr)]
+        case Product() | Norm() | Reduced() | IsNan():
+            return [expr.x]
+        case Scores():
+            return [expr.q.expr, expr.k.expr]
+        case Softmax():
+            return [expr.scores]
+        case Context():
+            return [expr.probabilities, expr.v.expr]
+        case _:
+            return []
+
+
+def evaluate(expr: Expr, base: Expr, x: Array) -> Array:
+    """The tree's value in float64 with `base` standing for x [rows, width]."""
+    done: dict[int, Array] = {id(base): x}
+    stack: list[Expr | Const] = [expr]
+    while stack:
+        item = stack[-1]
+        if id(item) in done:
+            stack.pop()
+        elif isinstance(item, Const):
+            done[id(item)] = item.value.astype(np.float64)
+        elif isinstance(item, Elementwise):
+            missing = [arg for arg in item.args if id(arg) not in done]
+            if missing:
+                stack.extend(missing)
+            else:
+                with np.errstate(all="ignore"):
+                    done[id(item)] = FUNCTIONS[item.op](*(done[id(arg)] for arg in item.args))
+        else:
+            raise KeyError(item)
+    return done[id(expr)]
+
+
+# erf from the standard library on a grid, cubic Hermite between: h^4 / 384 * max of the 4th derivative < 5e-13, and
+# no scipy needed.
+_ERF_STEPS = 512
+_ERF_END = 6  # erf(6) = 1 - 2e-17
+
+
+@functools.cache
+def _erf_table() -> tuple[Array, Array]:
+    grid = np.arange(_ERF_END * _ERF_STEPS + 2) / _ERF_STEPS
+    values = np.array([math.erf(v) for v in grid])
+    return values, 2.0 / np.sqrt(np.pi) * np.exp(-grid * grid) / _ERF_STEPS
+
+
+def erf(x: Array) -> Array:
+    """The error function in float64, within 1e-12; NaN stays NaN."""
+    values, slopes = _erf_table()
+    at = np.minimum(np.abs(np.asarray(x, np.float64)), _ERF_END) * _ERF_STEPS
+    i = np.nan_to_num(at).astype(np.int64)
+    t = at - i
+    rest = 1.0 - t
+    left = rest * rest * ((1.0 + 2.0 * t) * values[i] + t * slopes[i])
+    right = t * t * ((1.0 + 2.0 * rest) * values[i + 1] - rest * slopes[i + 1])
+    return np.copysign(left + right, x)
+
+
+def gelu(x: Array) -> Array:
+    return 0.5 * x * (1.0 + erf(x / np.sqrt(2.0)))
+
+
+def gelu_tanh(x: Array) -> Array:
+    return 0.5 * x * (1.0 + np.tanh(np.sqrt(2.0 / np.pi) * (x + 0.044715 * x**3)))
+
+
+FUNCTIONS: dict[str, Any] = {
+    "Add": np.add,
+    "Sub": np.subtract,
+    "Mul": np.multiply,
+    "Div": np.divide,
+    "Pow": np.power,
+    "Max": np.maximum,
+    "Min": np.minimum,
+    "Sqrt": np.sqrt,
+    "Reciprocal": np.reciprocal,
+    "Neg": np.negative,
+    "Abs": np.abs,
+    "Exp": np.exp,
+    "Log": np.log,
+    "Erf": erf,
+    "Tanh": np.tanh,
+    "Relu": lambda x: np.maximum(x, 0.0),
+    "Sigmoid": lambda x: 1.0 / (1.0 + np.exp(-x)),
+    "Softplus": lambda x: np.log1p(np.exp(x)),
+    "Gelu": gelu,
+    "GeluTanh": gelu_tanh,
+    "mean": lambda x: np.mean(x, axis=-1, keepdims=True),
+    "widen": np.add,  # one column to many: the second argument is zeros of the new width
+    "sum": lambda x: np.sum(x, axis=-1, keepdims=True),
+}

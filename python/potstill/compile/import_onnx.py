@@ -1,0 +1,177 @@
+"""ONNX -> fused graph: load, specialise, interpret, fuse, find the position table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from potstill.compile.expr import SEQUENCES, TOKENS, Const, Elementwise, Expr, Reduced, Tensor
+from potstill.compile.fuse import Fuser
+from potstill.compile.interpret import Interpreter
+from potstill.compile.ir import Attention, Graph, Linear, Op
+from potstill.compile.load import Source, load_onnx
+from potstill.compile.outputs import Chosen, choose_outputs
+from potstill.compile.passes.embedding_sum import EmbeddingSum
+from potstill.compile.passes.linear import reaches
+from potstill.compile.positions import resolve_embedding
+from potstill.compile.specialise import PROBE_LENGTH, Specialised, classify_inputs, specialise
+from potstill.compile.views import is_plain
+from potstill.errors import CompileError
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A fused graph and what is needed to compare it with the ONNX it came from.
+
+    `outputs` maps "logits" and "embedding" to ONNX output names, where the ONNX has them; with `pooling` set, the
+    named output has one row a token and is still to be pooled.
+    """
+
+    graph: Graph
+    onnx: Specialised
+    outputs: dict[str, str]
+    pooling: str | None
+
+
+def import_onnx(path: Path, *, max_tokens: int | None = None, pooling: str | None = None) -> Imported:
+    """Read an encoder of the BERT family from any exporter.
+
+    Args:
+        path: the `.onnx` file.
+        max_tokens: rows of the position table to keep at most; None for all, or what the ONNX says (its property
+            `max_tokens`, as potstill's own export writes it).
+        pooling: for encoders that end at one row a token: "mean" or "cls".
+
+    Raises:
+        CompileError: what is missing, invalid or unsupported (C001 to C024), naming operator and node.
+        SystemFailure: S010 onnx or onnxruntime is not installed.
+    """
+    source = load_onnx(path)
+    noted = source.properties.get("max_tokens", "")
+    if noted.isdecimal() and int(noted) > 0:
+        max_tokens = min(int(noted), max_tokens or int(noted))
+    inputs = classify_inputs(source)
+    length = inputs.fixed_length or PROBE_LENGTH
+    graph = specialise(source, sample_ids(source, inputs.ids, length, seed=0), inputs)
+    chosen = choose_outputs(graph, pooling)
+    wanted = [n for n in (chosen.logits, chosen.embedding, chosen.tokens, *chosen.unnamed) if n]
+    values = Interpreter(graph).run(wanted)
+    fuser = Fuser(length)
+    found, outputs = _results(graph, chosen, values, fuser)
+    logits, embedding, rows = _with_positions(found.get("logits"), found.get("embedding"), graph, max_tokens)
+    return Imported(Graph(embedding, logits, rows, tuple(graph.notes)), graph, outputs, chosen.pooling)
+
+
+def sample_ids(source: Source, ids_name: str, length: int, *, seed: int) -> list[int]:
+    """Random token ids of the model's vocabulary, without the lowest ones (padding and other specials)."""
+    rows = vocabulary(source, ids_name)
+    lowest = min(rows // 4, 1000)
+    return [int(i) for i in np.random.default_rng(seed).integers(lowest, rows, length)]
+
+
+def vocabulary(source: Source, ids_name: str) -> int:
+    """Rows of the table that the token ids select from; 8 when none is found (the interpreter then says why)."""
+    aliases = {ids_name}
+    for node in source.nodes:
+        if node.op in ("Cast", "Identity", "Reshape", "Unsqueeze", "Squeeze") and node.inputs[0] in aliases:
+            aliases.update(node.outputs)
+        elif node.op == "Gather" and node.inputs[1] in aliases and node.inputs[0] in source.constants:
+            return int(source.constants[node.inputs[0]].shape[0])
+    return 8
+
+
+def _results(
+    graph: Specialised, chosen: Chosen, values: dict[str, Tensor], fuser: Fuser
+) -> tuple[dict[str, Op], dict[str, str]]:
+    """The operators behind logits and embedding, and the ONNX names of those that the ONNX puts out itself."""
+    if chosen.tokens is not None:
+        tensor = values[chosen.tokens]
+        _expect(graph, chosen.tokens, tensor, TOKENS)
+        where, width = f"output '{chosen.tokens}'", tensor.expr.width
+        pooled: Expr = Reduced(SEQUENCES, width, where, tensor.expr, "cls" if chosen.pooling == "cls" else "sum")
+        if chosen.pooling == "mean":
+            share = Const(np.asarray(1.0 / graph.length))
+            pooled = Elementwise(SEQUENCES, width, where, "Mul", (pooled, share))
+        return {"embedding": fuser.build(pooled)}, {"embedding": chosen.tokens}
+    names = {role: name for role, name in (("logits", chosen.logits), ("embedding", chosen.embedding)) if name}
+    found: dict[str, Op] = {}
+    for name in (*names.values(), *chosen.unnamed):
+        _expect(graph, name, values[name], SEQUENCES)
+        found[name] = fuser.build(values[name].expr)
+    rest = list(chosen.unnamed)
+    # Names that tell nothing: of two, the one made from the other is the logits; a single one is the logits when a
+    # bare linear layer on a pooled vector made it.
+    if len(rest) == 2:
+        first, second = rest
+        later_first = reaches(found[second], found[first])
+        names = {"embedding": second, "logits": first} if later_first else {"embedding": first, "logits": second}
+    elif rest and names:
+        names["embedding" if "logits" in names else "logits"] = rest[0]
+    elif rest:
+        names["logits" if _is_head(found[rest[0]]) else "embedding"] = rest[0]
+    results = {role: found[name] for role, name in names.items()}
+    if "embedding" not in results and _is_head(results["logits"]):
+        results["embedding"] = results["logits"].inputs()[0]
+    return results, names
+
+
+def _is_head(op: Op) -> bool:
+    return isinstance(op, Linear) and op.activation == "none" and not op.x.per_token
+
+
+def _expect(graph: Specialised, name: str, tensor: Tensor, rows: str) -> None:
+    if tensor.expr.rows != rows or not is_plain(tensor.axes, tensor.expr.width) or tensor.offset:
+        raise CompileError(
+            "C016", f"the output {name!r} is not a vector for each {'token' if rows == TOKENS else 'text'}",
+            str(graph.source.path), "export pooled vectors or logits as they come out of their layer",
+        )  # fmt: skip
+
+
+def _with_positions(
+    logits: Op | None, embedding: Op | None, graph: Specialised, max_tokens: int | None
+) -> tuple[Op | None, Op | None, int]:
+    """Replace embedding sums by embeddings with their position table."""
+    done: dict[int, Op] = {}
+    rows: list[int] = []
+
+    def rebuilt(root: Op) -> Op:
+        stack = [root]
+        while stack:
+            op = stack[-1]
+            missing = [x for x in op.inputs() if id(x) not in done]
+            if id(op) in done:
+                stack.pop()
+            elif missing:
+                stack.extend(missing)
+            else:
+                stack.pop()
+                done[id(op)] = _copy(op, done, graph, max_tokens, rows)
+        return done[id(root)]
+
+    results = [None if op is None else rebuilt(op) for op in (logits, embedding)]
+    if len(set(rows)) != 1:
+        raise CompileError(
+            "C015", f"{len(rows)} embedding tables for token ids", str(graph.source.path),
+            "only one word embedding table is supported",
+        )  # fmt: skip
+    return results[0], results[1], rows[0]
+
+
+def _copy(op: Op, done: dict[int, Op], graph: Specialised, max_tokens: int | None, rows: list[int]) -> Op:
+    if isinstance(op, EmbeddingSum):
+        found = resolve_embedding(op, graph, max_tokens)
+        rows.append(found.position.shape[0])
+        return found
+    changes: dict[str, Any] = {}
+    if isinstance(op, Attention):
+        qkv = done[id(op.qkv)]
+        assert isinstance(qkv, Linear)
+        return replace(op, qkv=qkv)
+    for field in ("x", "residual"):
+        before = getattr(op, field, None)
+        if before is not None:
+            changes[field] = done[id(before)]
+    return replace(op, **changes)

@@ -1,0 +1,260 @@
+"""Read an ONNX file into one flat f32 graph: functions inlined, half precision widened, quantized graphs refused."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from potstill.errors import CompileError, missing_package
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+# Operators that only occur in graphs whose weights are already rounded; rounding them again would compound the error.
+QUANTIZED_OPS = frozenset(
+    {
+        "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "ConvInteger", "QLinearMatMul",
+        "QLinearConv", "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "QAttention", "QEmbedLayerNormalization",
+        "QLinearAdd", "QGemm", "MatMulNBits", "MatMulBnb4", "GatherBlockQuantized", "QOrderedMatMul",
+    }
+)  # fmt: skip
+
+_STANDARD_DOMAINS = ("", "ai.onnx")
+
+
+@dataclass
+class Node:
+    """One ONNX node: attributes decoded to Python values (tensors to numpy arrays)."""
+
+    op: str
+    domain: str
+    name: str
+    inputs: list[str]
+    outputs: list[str]
+    attributes: dict[str, Any]
+    proto: Any
+
+    @property
+    def label(self) -> str:
+        """How errors name it: operator and node name (or first output when the node has no name)."""
+        return f"{self.op} node {self.name or self.outputs[0]!r}"
+
+
+@dataclass
+class Source:
+    """A loaded model: the ONNX protobuf, its nodes and its constants by value name."""
+
+    path: Path
+    model: Any
+    nodes: list[Node]
+    constants: dict[str, Array]
+    sessions: dict[tuple[str, ...], Any] = field(default_factory=dict)  # onnxruntime's, by what they compute
+
+    @property
+    def inputs(self) -> list[Any]:
+        """Graph inputs that are not initializers."""
+        return [value for value in self.model.graph.input if value.name not in self.constants]
+
+    @property
+    def opset(self) -> int:
+        """Version of the standard operators; 1 when the model imports none."""
+        return next((int(o.version) for o in self.model.opset_import if o.domain in _STANDARD_DOMAINS), 1)
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """What the exporter noted in the model: potstill's own writes labels, max_tokens and more."""
+        return {prop.key: prop.value for prop in self.model.metadata_props}
+
+    @property
+    def outputs(self) -> list[str]:
+        return [value.name for value in self.model.graph.output]
+
+
+def load_onnx(path: Path) -> Source:
+    """Load, check and flatten an ONNX model.
+
+    Args:
+        path: the `.onnx` file; weights may lie in external data files beside it.
+
+    Raises:
+        CompileError: C001 no such file, C002 not an ONNX model or cut short, C003 external data missing or too short,
+            C004 the graph is not valid ONNX, C005 already quantized, C009 control flow that depends on the text,
+            C023 weights in double precision.
+    """
+    try:
+        import onnx
+        import onnx.inliner
+    except ImportError as error:
+        raise missing_package("onnx", "build", "potstill compile") from error
+
+    model = _parse(path)
+    _refuse_quantized(model, path)
+    _check(model, path)
+    if model.functions:
+        model = onnx.inliner.inline_local_functions(model)
+    _widen_halves(model)
+    return flatten(model, path)
+
+
+def flatten(model: Any, path: Path) -> Source:
+    """The `Source` view of an ONNX protobuf; Constant nodes become constants."""
+    from onnx import helper, numpy_helper
+
+    constants: dict[str, Array] = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+    nodes = []
+    for proto in model.graph.node:
+        attributes = {}
+        for attribute in proto.attribute:
+            value = helper.get_attribute_value(attribute)
+            if attribute.type == attribute.TENSOR:
+                value = numpy_helper.to_array(value)
+            elif attribute.type == attribute.STRING:
+                value = value.decode("utf-8", "replace")
+            attributes[attribute.name] = value
+        domain = "" if proto.domain in _STANDARD_DOMAINS else proto.domain
+        node = Node(proto.op_type, domain, proto.name, list(proto.input), list(proto.output), attributes, proto)
+        if node.op == "Constant" and not domain:
+            constants[node.outputs[0]] = _constant_value(node)
+        else:
+            nodes.append(node)
+    return Source(path, model, nodes, constants)
+
+
+def _parse(path: Path) -> Any:
+    import onnx
+
+    # protobuf comes with onnx; it ships no types, so it is imported as a value
+    decode_error: type[Exception] = importlib.import_module("google.protobuf.message").DecodeError
+    if not path.is_file():
+        raise CompileError("C001", "no such ONNX file", str(path), "check the path or export the model first")
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except OSError as error:
+        raise CompileError("C001", f"cannot read the file: {error}", str(path), "check its permissions") from error
+    except (decode_error, ValueError, TypeError) as error:
+        raise _not_onnx(path) from error
+    if not model.graph.node or not model.opset_import:
+        raise _not_onnx(path)
+    try:
+        onnx.load_external_data_for_model(model, str(path.parent))
+    except (OSError, ValueError, onnx.checker.ValidationError) as error:
+        raise CompileError(
+            "C003",
+            f"the weights kept outside the ONNX file cannot be read ({str(error).strip().splitlines()[0]})",
+            str(path),
+            "put its data files beside it, or export with external_data=False",
+        ) from error
+    for tensor in model.graph.initializer:
+        _check_size(tensor, path)
+    return model
+
+
+def _not_onnx(path: Path) -> CompileError:
+    return CompileError(
+        "C002", "this is not an ONNX model, or the file is cut short", str(path), "export or copy the file again"
+    )
+
+
+def _check_size(tensor: Any, path: Path) -> None:
+    """A data file cut short gives a tensor with fewer bytes than its shape needs."""
+    import math
+
+    from onnx import helper
+
+    if tensor.HasField("raw_data"):
+        item = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+        if len(tensor.raw_data) < math.prod(tensor.dims) * item and tensor.data_type not in _SUB_BYTE:
+            raise CompileError(
+                "C003",
+                f"the weight {tensor.name!r} has {len(tensor.raw_data)} bytes, its shape needs more",
+                str(path),
+                "the file or its data file is cut short: export or copy it again",
+            )
+
+
+# uint4, int4, float4: several values a byte.
+_SUB_BYTE = (21, 22, 23)
+
+
+def _check(model: Any, path: Path) -> None:
+    import onnx
+
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError) as error:
+        # ValueError: a model above the 2 GiB limit of protobuf cannot be handed to the checker.
+        lines = str(error).strip().splitlines() or ["no reason given"]
+        raise CompileError(
+            "C004", f"the graph is not valid ONNX ({lines[0]})", str(path), "export the model again"
+        ) from error
+
+
+def _refuse_quantized(model: Any, path: Path) -> None:
+    for node in model.graph.node:
+        if node.op_type in QUANTIZED_OPS:
+            raise CompileError(
+                "C005",
+                f"the ONNX is already quantized ({node.op_type} node {node.name or node.output[0]!r})",
+                str(path),
+                "compile from the fp32 ONNX; potstill quantizes itself (--scheme int8)",
+            )
+
+
+def _constant_value(node: Node) -> Array:
+    import numpy as np
+
+    for key, dtype in (
+        ("value_float", np.float32),
+        ("value_floats", np.float32),
+        ("value_int", np.int64),
+        ("value_ints", np.int64),
+    ):
+        if key in node.attributes:
+            return np.asarray(node.attributes[key], dtype)
+    value = node.attributes.get("value")
+    if value is None:
+        raise CompileError(
+            "C006", "a constant of this kind is not supported", node.label, "export the model with plain tensors"
+        )
+    return np.asarray(value)
+
+
+def _widen_halves(model: Any) -> None:
+    """Rewrite float16 and bfloat16 to float32 everywhere; every half-precision value is exact in float32."""
+    from onnx import TensorProto, numpy_helper
+
+    halves = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
+
+    def widen(tensor: Any) -> None:
+        if tensor.data_type in halves:
+            wide = numpy_helper.from_array(numpy_helper.to_array(tensor).astype("float32"), tensor.name)
+            tensor.CopyFrom(wide)
+
+    def widen_graph(graph: Any) -> bool:
+        found = any(t.data_type in halves for t in graph.initializer)
+        for tensor in graph.initializer:
+            widen(tensor)
+        for value in (*graph.input, *graph.output):
+            if value.type.tensor_type.elem_type in halves:
+                value.type.tensor_type.elem_type = TensorProto.FLOAT
+                found = True
+        for node in graph.node:
+            for attribute in node.attribute:
+                if attribute.type == attribute.TENSOR and attribute.t.data_type in halves:
+                    widen(attribute.t)
+                    found = True
+                elif attribute.type == attribute.GRAPH:
+                    found |= widen_graph(attribute.g)
+                elif attribute.name in ("to", "dtype", "stash_type") and attribute.i in halves:
+                    attribute.i = TensorProto.FLOAT
+                    found = True
+        if found:
+            # Recorded types of inner values would contradict the widened ones.
+            del graph.value_info[:]
+        return found
+
+    widen_graph(model.graph)

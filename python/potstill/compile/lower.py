@@ -1,0 +1,170 @@
+"""The fused graph and a scheme make a packed model: every weight in its stored type and layout."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from potstill.compile import pack
+from potstill.compile.ir import Attention, Embedding, Graph, LayerNorm, Linear, Op, Pool
+from potstill.compile.packed import (
+    DTYPES,
+    Metadata,
+    PackedModel,
+    PackedOp,
+    PackedTensor,
+    PackedValue,
+    WordPieceFields,
+    byte_view,
+)
+from potstill.errors import CompileError
+from potstill.quantize.schemes import Scheme, quantize_rows
+
+Array = NDArray[Any]
+
+# Beyond this an int32 sum of int8 products could overflow: 128 * 127 * K < 2^31.
+_LONGEST_DOT = (2**31 - 1) // (128 * 127)
+
+
+class _Lowering:
+    def __init__(self, scheme: Scheme) -> None:
+        self.scheme = scheme
+        self.tensors: list[PackedTensor] = []
+        self.values: list[PackedValue] = []
+        self.ops: list[PackedOp] = []
+        self.value_of: dict[int, int] = {}
+        self.names: set[str] = set()
+        self.stored: dict[tuple[Any, ...], int] = {}
+
+    def unique(self, name: str) -> str:
+        """Names of operators are unique, so that tensors and profiles can be told apart."""
+        candidate, number = name, 2
+        while candidate in self.names:
+            candidate, number = f"{name}.{number}", number + 1
+        self.names.add(candidate)
+        return candidate
+
+    def tensor(self, name: str, dtype: str, value: Array, layout: str = "row_major") -> int:
+        shape = tuple(int(n) for n in value.shape)
+        data = np.ascontiguousarray(value, DTYPES[dtype])
+        if layout == "f32_n8":
+            data = pack.pack_f32_n8(data)
+        elif layout == "i8_n4k16":
+            data = pack.pack_i8_n4k16(data)
+        return self._store(PackedTensor(name, dtype, layout, shape, data))
+
+    def column_vector(self, name: str, dtype: str, value: Array) -> int:
+        """Per-column vectors of a linear layer are stored padded to 16 entries."""
+        data = pack.pad_vector(np.ascontiguousarray(value, DTYPES[dtype]))
+        return self._store(PackedTensor(name, dtype, "row_major", value.shape, data))
+
+    def _store(self, tensor: PackedTensor) -> int:
+        """Equal tensors are stored once: layers that share weights (ALBERT) share their section."""
+        digest = hashlib.blake2b(byte_view(tensor.data), digest_size=16).digest()
+        key = (tensor.dtype, tensor.layout, tensor.shape, digest)
+        if key not in self.stored:
+            self.stored[key] = len(self.tensors)
+            self.tensors.append(tensor)
+        return self.stored[key]
+
+    def add(self, op: Op) -> None:
+        name = self.unique(op.name)
+        tensors: dict[str, int] = {}
+        settings: dict[str, Any] = {}
+        match op:
+            case Embedding():
+                tensors = self._embedding(op, name)
+            case LayerNorm():
+                tensors = {
+                    "gamma_t": self.tensor(f"{name}.gamma", "f32", op.gamma),
+                    "beta_t": self.tensor(f"{name}.beta", "f32", op.beta),
+                }
+                settings = {"eps": float(np.float32(op.eps))}
+            case Linear():
+                tensors, settings = self._linear(op, name)
+            case Attention():
+                settings = {"heads": op.heads}
+            case Pool():
+                settings = {"kind": op.kind}
+            case _:
+                raise AssertionError(type(op))
+        inputs = tuple(self.value_of[id(x)] for x in op.inputs())
+        self.values.append(PackedValue(name, "tokens" if op.per_token else "sequences", op.width))
+        output = len(self.values) - 1
+        self.value_of[id(op)] = output
+        self.ops.append(PackedOp(name, type(op).__name__, inputs, output, tensors, settings))
+
+    def _embedding(self, op: Embedding, name: str) -> dict[str, int]:
+        if self.scheme.embedding == "f32":
+            tensors = {"word_t": self.tensor(f"{name}.word", "f32", op.word)}
+        else:
+            q, scale = quantize_rows(op.word)
+            tensors = {
+                "word_t": self.tensor(f"{name}.word", "i8", q),
+                "word_scale_t": self.tensor(f"{name}.word_scale", "f32", scale),
+            }
+        return {**tensors, "position_t": self.tensor(f"{name}.position", "f32", op.position)}
+
+    def _linear(self, op: Linear, name: str) -> tuple[dict[str, int], dict[str, Any]]:
+        # Heads on pooled vectors stay f32 in every scheme.
+        dtype = self.scheme.linear if op.per_token else "f32"
+        if dtype == "i8":
+            if op.weight.shape[1] > _LONGEST_DOT:
+                raise CompileError(
+                    "C040", f"a linear layer with {op.weight.shape[1]} inputs overflows int32 sums", name,
+                    "compile with --scheme fp32",
+                )  # fmt: skip
+            q, scale = quantize_rows(op.weight)
+            colsum = q.astype(np.int32).sum(axis=1, dtype=np.int32)
+            tensors = {
+                "weight_t": self.tensor(f"{name}.weight", "i8", q, "i8_n4k16"),
+                "scale_t": self.column_vector(f"{name}.scale", "f32", scale),
+                "colsum_t": self.column_vector(f"{name}.colsum", "i32", colsum),
+            }
+        else:
+            tensors = {"weight_t": self.tensor(f"{name}.weight", "f32", op.weight, "f32_n8")}
+        if op.bias is not None:
+            tensors["bias_t"] = self.column_vector(f"{name}.bias", "f32", op.bias)
+        before = op.x.activation if isinstance(op.x, Linear) and op.x.residual is None else "none"
+        settings = {
+            "activation": self.scheme.activation(op.activation, dtype=dtype),
+            "input_quant": self.scheme.input_quant(before, dtype=dtype),
+        }
+        return tensors, settings
+
+
+def lower(graph: Graph, scheme: Scheme, metadata: Metadata, tokenizer: Any | None = None) -> PackedModel:
+    """The packed model.
+
+    Args:
+        tokenizer: `potstill.compile.tokenizer.WordPieceTables` or None.
+
+    Raises:
+        CompileError: C040 a dot product too long for int32.
+    """
+    work = _Lowering(scheme)
+    for op in graph.ordered():
+        work.add(op)
+    fields = None
+    if tokenizer is not None:
+        tensors = {
+            "blob_t": work.tensor("tokenizer.blob", "u8", np.frombuffer(tokenizer.blob, np.uint8)),
+            "offsets_t": work.tensor("tokenizer.offsets", "i32", np.asarray(tokenizer.offsets, np.int32)),
+            "slots_t": work.tensor("tokenizer.slots", "i32", np.asarray(tokenizer.slots, np.int32)),
+        }
+        fields = WordPieceFields(
+            tensors, tokenizer.lowercase, tokenizer.strip_accents, tokenizer.clean_text,
+            tokenizer.handle_chinese_chars, tokenizer.unk_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id,
+            tokenizer.continuing_prefix, tokenizer.max_chars_per_word, tuple(tokenizer.added_ids),
+        )  # fmt: skip
+
+    def value(op: Op | None) -> int:
+        return -1 if op is None else work.value_of[id(op)]
+
+    return PackedModel(
+        metadata, tuple(work.tensors), tuple(work.values), tuple(work.ops), value(graph.embedding),
+        value(graph.logits), fields,
+    )  # fmt: skip

@@ -1,0 +1,51 @@
+"""Weight layouts of still.fbs: what the kernels read, in the order in which they read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+VECTOR_PAD = 16  # entries; per-column vectors of a linear layer
+
+
+def _padded(weight: Array, rows: int, columns: int) -> Array:
+    """Zero padding to multiples of `rows` and `columns`."""
+    n, k = weight.shape
+    return np.pad(weight, ((0, -n % rows), (0, -k % columns)))
+
+
+def pack_f32_n8(weight: Array) -> Array:
+    """[N, K] f32 -> [ceil(N/8)][K][8]: eight output columns side by side for each k."""
+    full = _padded(np.asarray(weight, "<f4"), 8, 1)
+    return np.ascontiguousarray(full.reshape(-1, 8, full.shape[1]).transpose(0, 2, 1))
+
+
+def unpack_f32_n8(data: Array, shape: Sequence[int]) -> Array:
+    """Inverse of `pack_f32_n8`; `data` may be flat."""
+    n, k = shape
+    return np.ascontiguousarray(data.reshape(-1, k, 8).transpose(0, 2, 1).reshape(-1, k)[:n])
+
+
+def pack_i8_n4k16(weight: Array) -> Array:
+    """[N, K] int8 -> [ceil(N/4)][ceil(K/16)][4][16]: 64 bytes a step, one cache line."""
+    full = _padded(np.asarray(weight, np.int8), 4, 16)
+    n, k = full.shape
+    return np.ascontiguousarray(full.reshape(n // 4, 4, k // 16, 16).transpose(0, 2, 1, 3))
+
+
+def unpack_i8_n4k16(data: Array, shape: Sequence[int]) -> Array:
+    """Inverse of `pack_i8_n4k16`; `data` may be flat."""
+    n, k = shape
+    steps = -(-k // 16)
+    full = data.reshape(-1, steps, 4, 16).transpose(0, 2, 1, 3).reshape(-1, steps * 16)
+    return np.ascontiguousarray(full[:n, :k])
+
+
+def pad_vector(vector: Array) -> Array:
+    """[N] -> zero-padded to a multiple of 16 entries."""
+    return np.pad(vector, (0, -len(vector) % VECTOR_PAD))

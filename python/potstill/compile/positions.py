@@ -1,0 +1,98 @@
+"""The position table: how many rows the model has, and what is in them.
+
+At a short length the interpreter saw which ONNX values are added to the word rows. onnxruntime computes the same values
+at the greatest length the model allows, found by bisection: beyond its table the Gather fails.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from potstill.compile.ir import Embedding
+from potstill.compile.passes.embedding_sum import EmbeddingSum
+from potstill.compile.specialise import Specialised, run_onnx
+from potstill.errors import CompileError
+
+Array = NDArray[Any]
+
+# Nobody runs longer texts on these models; also the answer for a model without position embeddings.
+LONGEST = 4096
+NO_POSITIONS = 512
+
+
+def resolve_embedding(found: EmbeddingSum, graph: Specialised, limit: int | None) -> Embedding:
+    """Word table and position table of at most `limit` rows.
+
+    Args:
+        found: the recognised sum.
+        graph: the specialised graph it was found in.
+        limit: rows wanted at most; None for as many as the model has.
+
+    Raises:
+        CompileError: C015 the positions are not absolute (row p differs with the length).
+    """
+    matrices = [a for a in found.addends if a.const.is_matrix]
+    names = [a.const.name for a in matrices]
+    width = found.width
+    if graph.inputs.fixed_length is not None:
+        rows = graph.inputs.fixed_length
+    elif not matrices:
+        rows = NO_POSITIONS
+    else:
+        rows = _rows(graph, names, width, limit)
+    rows = min(rows, limit) if limit is not None else rows
+    computed: dict[str, Array] = {}
+    if matrices and graph.inputs.fixed_length is None:
+        computed = _at_length(graph, names, rows, width) or {}
+    table = np.zeros((rows, width), np.float64)
+    for addend in found.addends:
+        value = addend.const.value.astype(np.float64)
+        if addend.const.is_matrix and addend.const.name in computed:
+            value = computed[addend.const.name].astype(np.float64)
+            short = min(rows, graph.length)
+            if not np.array_equal(value[:short].astype(np.float32), addend.const.value[:short]):
+                raise CompileError(
+                    "C015", "the position embeddings change with the length of the text", found.name,
+                    "only absolute position embeddings are supported",
+                )  # fmt: skip
+        table += (value[:rows] if value.ndim == 2 else value) * addend.factor
+    return Embedding(found.name, found.word(), table.astype(np.float32))
+
+
+def _rows(graph: Specialised, names: list[str], width: int, limit: int | None) -> int:
+    """The greatest length at which the added values can be computed."""
+    low, high = graph.length, LONGEST if limit is None else min(limit, LONGEST)
+    if limit is not None and limit <= graph.length:
+        return limit
+    tables = [v.shape[0] for v in graph.source.constants.values() if v.ndim == 2 and v.shape[1] == width]
+    plausible = sorted({rows for rows in tables if low < rows <= high} | {high}, reverse=True)
+    for rows in plausible[:4]:  # nearly always one of the tables' own sizes
+        if _at_length(graph, names, rows, width) is not None and _at_length(graph, names, rows + 1, width) is None:
+            return rows
+    if _at_length(graph, names, high, width) is not None:
+        return high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _at_length(graph, names, middle, width) is not None:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _at_length(graph: Specialised, names: list[str], length: int, width: int) -> dict[str, Array] | None:
+    """The named values [length, width] for a text of `length` tokens, or None when the model has no such length."""
+    ids = [int(graph.sample_id)] * length
+    try:
+        values = run_onnx(graph.source, graph.inputs.feed(ids), names)
+    except CompileError:
+        return None
+    result = {}
+    for name, value in values.items():
+        if value.size != length * width:
+            return None
+        result[name] = value.reshape(length, width)
+    return result

@@ -1,0 +1,10 @@
+"""Data of a build: hub data sets, local files, demo corpora; checked, deduplicated, split by a fixed seed."""
+
+from __future__ import annotations
+
+from potstill.data.cache import cache_dir
+from potstill.data.demo import teacher_dir
+from potstill.data.sources import load_data, resolve, source_identity
+from potstill.data.splits import Splits
+
+__all__ = ["Splits", "cache_dir", "load_data", "resolve", "source_identity", "teacher_dir"]

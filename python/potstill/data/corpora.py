@@ -1,0 +1,85 @@
+"""Rows of the demo corpora, from the plain files that `demo.fetch` leaves in the cache.
+
+Movie, Amazon and editorial sentences and tweets: Hutto and Gilbert 2014 (ICWSM), each with the mean of 20 human
+ratings. News documents: the BBC corpus of Greene and Cunningham 2006 (ICML).
+"""
+
+from __future__ import annotations
+
+import difflib
+import html
+import json
+import re
+from pathlib import Path
+
+from potstill.data import demo
+from potstill.data.labels import Raw
+from potstill.data.unpack import BBC_FILE, HUTTO_FILES
+from potstill.errors import DataError
+from potstill.pipeline.progress import Progress
+
+MOVIE_LABELS = ["negative", "positive"]
+# Labelled corpora and those that give texts only.
+LABELLED = ("demo:movie-reviews", "demo:bbc-topics")
+UNLABELLED = ("demo:amazon-reviews", "demo:tweets", "demo:nyt-editorials", "demo:bbc-sentences")
+_PACKAGE_OF = {"movie-reviews": "hutto", "amazon-reviews": "hutto", "tweets": "hutto", "nyt-editorials": "hutto",
+               "bbc-topics": "bbc", "bbc-sentences": "bbc"}  # fmt: skip
+_SENTENCE_END = re.compile(r"""(?:(?<=[.!?])|(?<=[.!?]["']))\s+(?=["'(]?[A-Z0-9])""")
+
+
+def package_of(source: str, *, labelled: bool) -> demo.Package:
+    """The pinned package that holds the corpus `source` ("demo:...").
+
+    Raises:
+        DataError: D013 no such corpus, or one without labels where labels are needed.
+    """
+    known = LABELLED if labelled else LABELLED + UNLABELLED
+    if source not in known:
+        close = difflib.get_close_matches(source, known, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        where = "data.source" if labelled else "data.unlabelled"
+        what = f"{source!r} has no labels" if source in UNLABELLED else f"there is no demo corpus {source!r}"
+        raise DataError("D013", what, where, f"{hint}known: {', '.join(known)}")
+    return demo.PACKAGES[_PACKAGE_OF[source.removeprefix("demo:")]]
+
+
+def read_demo(source: str, cache: Path, *, labelled: bool, progress: Progress) -> Raw:
+    """Rows of the corpus `source`, fetched if absent.
+
+    Raises:
+        DataError: D013 no such corpus; D014, D015, D021 as `demo.fetch`.
+    """
+    package_of(source, labelled=labelled)
+    name = source.removeprefix("demo:")
+    folder = demo.fetch(_PACKAGE_OF[name], cache, progress=progress)
+    if name in HUTTO_FILES:
+        raw = _rated(folder / HUTTO_FILES[name], source, neutral=not labelled)
+    else:
+        raw = _documents(folder / BBC_FILE, source)
+        if name == "bbc-sentences":
+            raw = Raw([part for text in raw.texts for part in sentences(text)], None, source)
+    return raw if labelled else Raw(raw.texts, None, source)
+
+
+def _rated(path: Path, source: str, *, neutral: bool) -> Raw:
+    """Sentences with the sign of their mean rating; a mean of zero has no sign and is left out unless `neutral`."""
+    texts: list[str] = []
+    labels: list[str] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        _, rating, text = line.split("\t", 2)
+        mean = float(rating)
+        if mean or neutral:
+            texts.append(html.unescape(text).strip())
+            labels.append(MOVIE_LABELS[mean > 0])
+    return Raw(texts, labels, source, names=None)
+
+
+def _documents(path: Path, source: str) -> Raw:
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return Raw([row["text"] for row in rows], [row["label"] for row in rows], source)
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of `text` with at least four words; shorter pieces (headings, names) teach a student little."""
+    parts = (part.strip() for block in text.split("\n") for part in _SENTENCE_END.split(block))
+    return [part for part in parts if len(part.split()) >= 4]

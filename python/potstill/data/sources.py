@@ -1,0 +1,147 @@
+"""From the recipe's `[data]` section to splits: which source is meant, what identifies its content, its rows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from potstill.data import corpora, files, hub
+from potstill.data.labels import Raw, check_texts, class_ids, class_names
+from potstill.data.splits import Rows, Splits, make_splits, quiet_datasets
+from potstill.errors import DataError
+from potstill.pipeline.progress import Progress, QuietProgress
+
+if TYPE_CHECKING:
+    from potstill.recipe.schema import Data
+
+_HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
+_PARTS = ("train", "validation", "test")
+
+
+def load_data(data: Data, *, seed: int, cache: Path, progress: Progress | None = None) -> Splits:
+    """All rows of a recipe's data, checked, deduplicated and split.
+
+    Args:
+        data: the recipe's `[data]` section.
+        seed: of the split.
+        cache: folder for downloads and converted copies.
+    Raises:
+        DataError: D0xx, see the functions this calls.
+    """
+    shown = progress if progress is not None else QuietProgress()
+    with quiet_datasets():
+        raws = _read(data, cache, shown)
+        names = class_names(raws["train"], data.labels)
+        given = {part: Rows(check_texts(raw, data.text), class_ids(raw, names)) for part, raw in raws.items()}
+        unlabelled: list[str] | None = None
+        if data.unlabelled:
+            unlabelled = []
+            for source in data.unlabelled:
+                unlabelled += check_texts(_read_texts(source, data, cache, shown), data.text)
+        return make_splits(
+            given,
+            unlabelled,
+            names,
+            split=data.split,
+            seed=seed,
+            limit=data.limit,
+            where=data.source,
+            note=shown.message,
+        )
+
+
+def source_identity(data: Data) -> dict[str, str]:
+    """What the content of each source is known by, without reading it into memory: the key of the data stage.
+
+    Local files: SHA-256 of their bytes. Demo corpora: the pinned package's SHA-256. Hub data sets: their name only,
+    so a data set that changes on the hub is not noticed until the stage's folder is deleted.
+
+    Raises:
+        DataError: D001 missing file, D013 no such demo corpus.
+    """
+    found: dict[str, str] = {}
+    for source in [data.source, *data.unlabelled]:
+        if source.startswith("demo:"):
+            package = corpora.package_of(source, labelled=source == data.source)
+            found[source] = package.sha256
+        elif _is_local(source, data):
+            for part, path in _local_files(source, data, labelled=source == data.source).items():
+                found[f"{source}#{part}"] = _digest(path)
+        else:
+            found[source] = "hub"
+    return found
+
+
+def resolve(name: str, base: Path | None) -> Path:
+    """A path written in a recipe: taken from the recipe's folder, else from the current one."""
+    path = Path(name).expanduser()
+    if base is not None and not path.is_absolute() and (base / path).exists():
+        return base / path
+    return path
+
+
+def _is_local(source: str, data: Data) -> bool:
+    path = resolve(source, data.base)
+    return path.exists() or path.suffix.lower() in files.SUFFIXES or not _HUB_ID.match(source)
+
+
+def _local_files(source: str, data: Data, *, labelled: bool) -> dict[str, Path]:
+    """Which file each split is read from; a folder as source needs `data.train` to name a file in it."""
+    path = resolve(source, data.base)
+    if not labelled:
+        return {"unlabelled": path}
+    named = {part: name for part in _PARTS if (name := getattr(data, part)) is not None}
+    if not path.is_dir():
+        found = {"train": path}
+        found.update({part: _beside(path.parent, name, data) for part, name in named.items()})
+        return found
+    if "train" not in named:
+        # A folder in the usual layout: train.csv, validation.csv, test.csv.
+        for part in _PARTS:
+            fitting = sorted(p for p in path.glob(f"{part}.*") if p.suffix.lower() in files.SUFFIXES)
+            if part not in named and fitting:
+                named[part] = fitting[0].name
+    if "train" not in named:
+        inside = ", ".join(sorted(p.name for p in path.iterdir())[:12]) or "nothing"
+        raise DataError(
+            "D001", "the data folder has no train file", f"{path} holds {inside}", "name the file in data.train"
+        )
+    return {part: _beside(path, name, data) for part, name in named.items()}
+
+
+def _beside(folder: Path, name: str, data: Data) -> Path:
+    return folder / name if (folder / name).exists() else resolve(name, data.base)
+
+
+def _digest(path: Path) -> str:
+    if not path.is_file():
+        raise files.no_file(path)
+    return files.file_digest(path)
+
+
+def _read(data: Data, cache: Path, progress: Progress) -> dict[str, Raw]:
+    source = data.source
+    if source.startswith("demo:"):
+        for part in _PARTS:
+            if getattr(data, part) is not None:
+                raise DataError(
+                    "D017",
+                    "a demo corpus has no splits of its own",
+                    f"data.{part}",
+                    "remove the key; data.split deals the rows",
+                )
+        return {"train": corpora.read_demo(source, cache, labelled=True, progress=progress)}
+    if _is_local(source, data):
+        paths = _local_files(source, data, labelled=True)
+        return {part: files.read_file(path, data.text, data.label, cache) for part, path in paths.items()}
+    wanted = {part: getattr(data, part) for part in _PARTS}
+    return hub.read_hub(source, data.config, wanted, data.text, data.label, progress)
+
+
+def _read_texts(source: str, data: Data, cache: Path, progress: Progress) -> Raw:
+    if source.startswith("demo:"):
+        return corpora.read_demo(source, cache, labelled=False, progress=progress)
+    if _is_local(source, data):
+        return files.read_file(resolve(source, data.base), data.text, None, cache)
+    return hub.read_hub(source, None, {"train": None}, data.text, None, progress)["train"]

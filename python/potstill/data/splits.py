@@ -1,0 +1,245 @@
+"""The splits a build trains and tests on, and how rows are dealt to them.
+
+A row's split depends only on the seed, its class and its text, not on the order of the rows: inside a class the rows
+are ranked by a keyed hash of their text, the first tenth goes to the test split, and so on. Equal texts (same
+lower-case words) are one row, so nothing of the test split is trained on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from potstill.errors import DataError
+
+_WORD = re.compile(r"\w+")
+
+
+@dataclass
+class Rows:
+    """Texts with their label ids; the plain form in which rows are checked and dealt."""
+
+    texts: list[str] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def pick(self, indices: Iterable[int]) -> Rows:
+        """The rows at `indices`, in that order."""
+        chosen = list(indices)
+        return Rows([self.texts[i] for i in chosen], [self.labels[i] for i in chosen])
+
+
+@dataclass
+class Splits:
+    """What `load_data` gives.
+
+    Attributes:
+        train, validation, test: `datasets.Dataset` with columns `text` (str) and `label` (int, index into `labels`).
+        unlabelled: `datasets.Dataset` with the column `text`, or None.
+        labels: names of the classes.
+        fingerprint: SHA-256 (hex) of labels and all rows; equal contents give equal fingerprints on any machine.
+        labelled_fingerprint: the same without the unlabelled texts.
+    """
+
+    train: Any
+    validation: Any
+    test: Any
+    unlabelled: Any | None
+    labels: list[str]
+    fingerprint: str
+    labelled_fingerprint: str
+
+    def labelled(self) -> Splits:
+        """The same without the unlabelled texts."""
+        return dataclasses.replace(self, unlabelled=None, fingerprint=self.labelled_fingerprint)
+
+    def save(self, folder: Path) -> None:
+        """Write all splits below `folder`; `Splits.load` reads them back."""
+        with quiet_datasets():
+            for name in ("train", "validation", "test", "unlabelled"):
+                data = getattr(self, name)
+                if data is not None:
+                    data.to_parquet(folder / f"{name}.parquet")
+        facts = {
+            "labels": self.labels,
+            "fingerprint": self.fingerprint,
+            "labelled_fingerprint": self.labelled_fingerprint,
+        }
+        (folder / "splits.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Splits:
+        """Read what `save` wrote; nothing but the files of `folder` is needed or written."""
+        import datasets
+        import pyarrow.parquet as parquet
+
+        facts = json.loads((folder / "splits.json").read_text(encoding="utf-8"))
+
+        def read(name: str) -> Any:
+            return datasets.Dataset(parquet.read_table(folder / f"{name}.parquet"))
+
+        unlabelled = read("unlabelled") if (folder / "unlabelled.parquet").exists() else None
+        return cls(read("train"), read("validation"), read("test"), unlabelled, **facts)
+
+
+@contextlib.contextmanager
+def quiet_datasets() -> Iterator[None]:
+    """Without the bars of `datasets`: they would tear the build's own progress display."""
+    import datasets
+
+    shown = not datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
+
+
+def text_key(text: str) -> str:
+    """What makes two texts the same: their lower-case words; for a text without words, the text itself."""
+    return " ".join(_WORD.findall(text.lower())) or text.strip()
+
+
+def drop_duplicates(rows: Rows, seen: set[str]) -> Rows:
+    """The rows whose text is not in `seen` yet, first come first kept; `seen` grows by their keys."""
+    kept = []
+    for index, text in enumerate(rows.texts):
+        key = text_key(text)
+        if key not in seen:
+            seen.add(key)
+            kept.append(index)
+    return rows.pick(kept)
+
+
+def deal(rows: Rows, shares: Sequence[float], seed: int) -> list[Rows]:
+    """Deal rows to `len(shares)` splits, each class in the same proportion.
+
+    Args:
+        rows: without duplicates.
+        shares: parts of the whole, summing to 1; the last one takes what rounding leaves.
+        seed: another seed gives another dealing.
+    Returns: one `Rows` for each share, in the original order of the rows.
+    """
+    classes: dict[int, list[int]] = {}
+    for index, label in enumerate(rows.labels):
+        classes.setdefault(label, []).append(index)
+    dealt: list[list[int]] = [[] for _ in shares]
+    salt = seed.to_bytes(8, "little", signed=True)
+    for members in classes.values():
+        members.sort(key=lambda index: hashlib.blake2b(rows.texts[index].encode(), key=salt, digest_size=16).digest())
+        start, reached = 0, 0.0
+        for position, share in enumerate(shares):
+            reached += share
+            end = len(members) if position == len(shares) - 1 else round(reached * len(members))
+            dealt[position].extend(members[start:end])
+            start = end
+    return [rows.pick(sorted(indices)) for indices in dealt]
+
+
+def make_splits(
+    given: dict[str, Rows],
+    unlabelled: list[str] | None,
+    labels: Sequence[str],
+    *,
+    split: Sequence[float],
+    seed: int,
+    limit: int | None,
+    where: str,
+    note: Callable[[str], None],
+) -> Splits:
+    """Splits from the rows that were given; the ones not given are dealt out of `train`.
+
+    Args:
+        given: `train` and perhaps `validation`, `test`. Rows of a given split stay in it, except that a text also in
+            `test` leaves the other two, and one also in `validation` leaves `train`.
+        unlabelled: texts without labels; those in any split are dropped.
+        split: shares of train, validation and test.
+        limit: at most so many training rows (each class in proportion).
+        where: names the data in errors.
+        note: told in a line what was dropped or dealt.
+    Raises:
+        DataError: D006 a split without a row, D007 fewer than two classes in `train`.
+    """
+    parts = dict(given)
+    seen: set[str] = set()
+    before = sum(len(rows) for rows in parts.values())
+    for name in ("test", "validation", "train"):
+        if name in parts:
+            parts[name] = drop_duplicates(parts[name], seen)
+    dropped = before - sum(len(rows) for rows in parts.values())
+    if dropped:
+        note(f"data: {dropped:,} rows dropped, their text is in the data already")
+    missing = [name for name in ("test", "validation") if name not in parts]
+    if missing:
+        shares = [split[2] if name == "test" else split[1] for name in missing]
+        total = sum(shares) + split[0]
+        shares = [share / total for share in shares]
+        dealt = deal(parts["train"], [*shares, 1.0 - sum(shares)], seed)
+        parts["train"] = dealt[-1]
+        parts.update(zip(missing, dealt[:-1], strict=True))
+    if limit is not None and limit < len(parts["train"]):
+        share = limit / len(parts["train"])
+        parts["train"] = deal(parts["train"], [share, 1.0 - share], seed)[0]
+    _check(parts, labels, where)
+    texts = None if unlabelled is None else drop_duplicates(Rows(unlabelled, [0] * len(unlabelled)), seen).texts
+    counts = ", ".join(f"{len(parts[name]):,} {name}" for name in ("train", "validation", "test"))
+    note(f"data: {counts}{f', {len(texts):,} unlabelled' if texts else ''}; {len(labels)} classes")
+    return _build(parts, texts or None, list(labels))
+
+
+def _check(parts: dict[str, Rows], labels: Sequence[str], where: str) -> None:
+    for name in ("train", "validation", "test"):
+        if not len(parts[name]):
+            raise DataError(
+                "D006",
+                f"the {name} split has no row",
+                where,
+                "give more data, or other shares in data.split, or a file or split name for it",
+            )
+    used = set(parts["train"].labels)
+    if len(used) < 2:
+        only = labels[next(iter(used))]
+        raise DataError(
+            "D007",
+            f"all training rows have the one label {only!r}",
+            where,
+            "a classifier needs rows of at least two classes; check the label column",
+        )
+
+
+def _build(parts: dict[str, Rows], unlabelled: list[str] | None, labels: list[str]) -> Splits:
+    import datasets
+
+    digest = hashlib.sha256(json.dumps(labels, ensure_ascii=False).encode())
+    made: dict[str, Any] = {}
+    kinds = datasets.Features({"text": datasets.Value("string"), "label": datasets.Value("int64")})
+    for name in ("train", "validation", "test"):
+        rows = parts[name]
+        made[name] = datasets.Dataset.from_dict({"text": rows.texts, "label": rows.labels}, features=kinds)
+        _digest(digest, name, rows.texts, rows.labels)
+    labelled = digest.hexdigest()
+    if unlabelled is not None:
+        kinds = datasets.Features({"text": datasets.Value("string")})
+        made["unlabelled"] = datasets.Dataset.from_dict({"text": unlabelled}, features=kinds)
+        _digest(digest, "unlabelled", unlabelled, [])
+    parts_made = (made["train"], made["validation"], made["test"], made.get("unlabelled"))
+    return Splits(*parts_made, labels, digest.hexdigest(), labelled)
+
+
+def _digest(digest: Any, name: str, texts: Sequence[str], labels: Sequence[int]) -> None:
+    digest.update(f"\0{name} {len(texts)}\0".encode())
+    for text in texts:
+        coded = text.encode()
+        digest.update(len(coded).to_bytes(8, "little") + coded)
+    for label in labels:
+        digest.update(label.to_bytes(4, "little"))

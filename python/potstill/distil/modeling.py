@@ -1,0 +1,288 @@
+"""The classifier Potstill trains: any Hugging Face encoder, a pooling, one linear head.
+
+A sentence encoder such as all-MiniLM has no pooler and no head; a `*ForSequenceClassification` of the hub has its own.
+`EncoderClassifier` covers the first, `load_classifier` gives both the same forward: logits and the pooled vector.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, BertConfig, PreTrainedModel
+from transformers.configuration_utils import PretrainedConfig
+from transformers.utils import ModelOutput
+
+from potstill.distil.hub import model_errors, quiet_loading
+from potstill.errors import TrainError
+
+Pooling = Literal["mean", "cls"]
+Attention = Literal["eager", "sdpa"]
+POOLINGS: tuple[str, ...] = ("mean", "cls")
+
+
+@dataclass
+class ClassifierOutput(ModelOutput):
+    """What every classifier here returns.
+
+    Attributes:
+        loss: scalar f32 mean cross-entropy, only with labels.
+        logits: ``[batch, labels]`` f32.
+        pooled: ``[batch, hidden]`` f32, the vector the head reads.
+        hidden_states: tuple of ``[batch, length, hidden]``, embeddings first, only on request.
+    """
+
+    loss: torch.Tensor | None = None
+    logits: torch.Tensor | None = None
+    pooled: torch.Tensor | None = None
+    hidden_states: tuple[torch.Tensor, ...] | None = None
+
+
+class EncoderClassifierConfig(PretrainedConfig):
+    """Configuration: the backbone's own configuration as a dictionary, and the pooling.
+
+    Args:
+        backbone: configuration of the encoder, or its dictionary (with ``model_type``).
+        pooling: ``"mean"`` over the attended tokens, or ``"cls"`` for the first token.
+    """
+
+    model_type = "potstill_encoder_classifier"
+    keys_to_ignore_at_inference: ClassVar[list[str]] = ["pooled", "hidden_states"]
+
+    def __init__(
+        self, backbone: PretrainedConfig | dict[str, Any] | None = None, pooling: str = "mean", **kwargs: Any
+    ) -> None:
+        if isinstance(backbone, PretrainedConfig):
+            backbone = backbone.to_dict()
+        self.backbone = copy.deepcopy(backbone) if backbone is not None else BertConfig().to_dict()
+        # Label tables live in the outer configuration only: two copies could disagree.
+        for key in ("id2label", "label2id", "num_labels", "architectures", "_name_or_path", "dtype", "torch_dtype"):
+            self.backbone.pop(key, None)
+        if pooling not in POOLINGS:
+            raise TrainError(
+                "T010", f"unknown pooling {pooling!r}", "the classifier's configuration", "use pooling mean or cls"
+            )
+        self.pooling = pooling
+        super().__init__(**kwargs)
+
+    def backbone_config(self) -> PretrainedConfig:
+        """The backbone's configuration as an object of its own class."""
+        values = dict(self.backbone)
+        return AutoConfig.for_model(values.pop("model_type"), **values)
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of the hidden states and of the pooled vector."""
+        return int(self.backbone_config().hidden_size)
+
+    @property
+    def num_hidden_layers(self) -> int:
+        """Number of encoder layers."""
+        return int(self.backbone_config().num_hidden_layers)
+
+
+def pool(hidden: torch.Tensor, attention_mask: torch.Tensor, pooling: str) -> torch.Tensor:
+    """Pool ``[batch, length, hidden]`` to ``[batch, hidden]``; the mean is over positions whose mask is 1."""
+    if pooling == "cls":
+        return hidden[:, 0]
+    weights = attention_mask.to(hidden.dtype).unsqueeze(-1)
+    return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1.0)
+
+
+class EncoderClassifier(PreTrainedModel):
+    """Encoder, pooling, dropout (0.1 in training) and a linear head; saved and loaded as any Hugging Face model."""
+
+    config_class = EncoderClassifierConfig
+    base_model_prefix = "backbone"
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    # Losses here are means of the batch; the Trainer must divide by the accumulation steps itself.
+    accepts_loss_kwargs = False
+    gives_pooled = True
+
+    def __init__(self, config: EncoderClassifierConfig) -> None:
+        super().__init__(config)
+        backbone = config.backbone_config()
+        attention = getattr(config, "_attn_implementation", None) or "sdpa"
+        # The pooler of BERT-like encoders is not used: leaving it out keeps its weights out of every file.
+        arguments: dict[str, Any] = {"attn_implementation": attention}
+        if backbone.model_type in ("bert", "roberta", "xlm-roberta", "camembert", "electra", "mobilebert"):
+            arguments["add_pooling_layer"] = False
+        if backbone.model_type == "electra":
+            del arguments["add_pooling_layer"]
+        self.backbone = AutoModel.from_config(backbone, **arguments)
+        self.dropout = nn.Dropout(0.1)
+        self.classifier = nn.Linear(backbone.hidden_size, config.num_labels)
+        self._takes_types = getattr(backbone, "type_vocab_size", 0) > 0 and backbone.model_type != "distilbert"
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        output_hidden_states: bool = False,
+    ) -> ClassifierOutput:
+        """Classify token ids.
+
+        Args:
+            input_ids: ``[batch, length]`` int64.
+            attention_mask: ``[batch, length]``, 1 for real tokens; all ones when absent.
+            token_type_ids: ``[batch, length]`` int64, zeros when absent.
+            labels: ``[batch]`` int64; -100 marks a row without one.
+            output_hidden_states: also return the states of every layer.
+        """
+        if attention_mask is None:
+            attention_mask = torch.ones_like(input_ids)
+        inputs: dict[str, Any] = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if self._takes_types and token_type_ids is not None:
+            inputs["token_type_ids"] = token_type_ids
+        output = self.backbone(**inputs, output_hidden_states=output_hidden_states, return_dict=True)
+        pooled = pool(output.last_hidden_state, attention_mask, self.config.pooling)
+        logits = self.classifier(self.dropout(pooled))
+        loss = None
+        if labels is not None:
+            loss = nn.functional.cross_entropy(logits.float(), labels)
+        states = output.hidden_states if output_hidden_states else None
+        return ClassifierOutput(loss=loss, logits=logits.float(), pooled=pooled.float(), hidden_states=states)
+
+
+class SplitClassifier(nn.Module):
+    """A hub `*ForSequenceClassification` seen as body and last linear layer, so that its pooled vector is visible.
+
+    The body is the model with its last linear layer replaced by the identity: what it returns as logits is what that
+    layer reads. The wrapped model is changed in place.
+
+    Raises:
+        TrainError: T011 when no linear layer has as many outputs as the model has labels.
+    """
+
+    gives_pooled = True
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.config = model.config
+        name = head_name(model)
+        parent = model.get_submodule(name.rpartition(".")[0]) if "." in name else model
+        self.head = getattr(parent, name.rpartition(".")[2])
+        setattr(parent, name.rpartition(".")[2], nn.Identity())
+        self.body = model
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+    ) -> ClassifierOutput:
+        """As `EncoderClassifier.forward`."""
+        inputs: dict[str, Any] = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if token_type_ids is not None and getattr(self.config, "type_vocab_size", 0) > 1:
+            inputs["token_type_ids"] = token_type_ids
+        pooled = self.body(**inputs, return_dict=True).logits
+        logits = self.head(pooled)
+        loss = nn.functional.cross_entropy(logits.float(), labels) if labels is not None else None
+        return ClassifierOutput(loss=loss, logits=logits.float(), pooled=pooled.float())
+
+
+def head_name(model: nn.Module) -> str:
+    """Dotted name of the last linear layer with one output a label.
+
+    Raises:
+        TrainError: T011 when there is none.
+    """
+    labels = int(model.config.num_labels)
+    names = [n for n, m in model.named_modules() if isinstance(m, nn.Linear) and m.out_features == labels]
+    if not names:
+        raise TrainError(
+            "T011",
+            f"no linear layer with {labels} outputs found",
+            type(model).__name__,
+            "use a model with a linear classification head, or set pooled_cosine to 0",
+        )
+    return names[-1]
+
+
+def load_classifier(model_dir: Path | str, *, attention: Attention = "sdpa") -> nn.Module:
+    """Load a classifier directory (or hub id) in f32 and eval mode.
+
+    Args:
+        model_dir: folder with ``config.json`` and weights: ours, or any `*ForSequenceClassification`.
+        attention: implementation of attention; export uses ``"eager"``.
+
+    Returns:
+        A module whose forward gives `ClassifierOutput`; it has ``.config`` with ``id2label``.
+
+    Raises:
+        TrainError: T001 nothing there, T002 not a model, T003 hub unreachable, T004 no classification head.
+    """
+    with model_errors(model_dir), quiet_loading():
+        config = AutoConfig.from_pretrained(str(model_dir))
+        if isinstance(config, EncoderClassifierConfig):
+            model = EncoderClassifier.from_pretrained(
+                str(model_dir), dtype=torch.float32, attn_implementation=attention
+            )
+            return model.eval()
+        if not has_head(config):
+            raise TrainError(
+                "T004",
+                "the model has no classification head",
+                str(model_dir),
+                "fine-tune it first, or give a *ForSequenceClassification model",
+            )
+        model = AutoModelForSequenceClassification.from_pretrained(
+            str(model_dir), dtype=torch.float32, attn_implementation=attention
+        )
+    return SplitClassifier(model).eval()
+
+
+def has_head(config: PretrainedConfig) -> bool:
+    """Whether a configuration says that its weights hold a classification head."""
+    names = getattr(config, "architectures", None) or []
+    return any(name.endswith("ForSequenceClassification") or name == "EncoderClassifier" for name in names)
+
+
+def load_encoder(
+    model: Path | str, *, labels: list[str], pooling: str = "mean", attention: Attention = "sdpa", seed: int = 42
+) -> EncoderClassifier:
+    """A pretrained encoder under a new, random head for these labels, in f32 and training mode.
+
+    Args:
+        model: hub id or folder of an encoder (a head it may have is dropped).
+        labels: label names, index = class id.
+        pooling: ``"mean"`` or ``"cls"``.
+        attention: implementation of attention.
+        seed: seed of the head's weights.
+
+    Raises:
+        TrainError: T001, T002, T003 as `load_classifier`; T010 unknown pooling.
+    """
+    with model_errors(model), quiet_loading():
+        backbone_config = AutoConfig.from_pretrained(str(model))
+        if isinstance(backbone_config, EncoderClassifierConfig):
+            source = EncoderClassifier.from_pretrained(str(model), dtype=torch.float32).backbone
+            backbone_config = source.config
+        else:
+            source = AutoModel.from_pretrained(str(model), dtype=torch.float32)
+    torch.manual_seed(seed)
+    config = EncoderClassifierConfig(
+        backbone=backbone_config,
+        pooling=pooling,
+        id2label=dict(enumerate(labels)),
+        label2id={label: index for index, label in enumerate(labels)},
+        attn_implementation=attention,
+    )
+    classifier = EncoderClassifier(config)
+    wanted = classifier.backbone.state_dict()
+    found = {name: value for name, value in source.state_dict().items() if name in wanted}
+    classifier.backbone.load_state_dict(found)
+    return classifier.train()
+
+
+AutoConfig.register(EncoderClassifierConfig.model_type, EncoderClassifierConfig, exist_ok=True)
+AutoModelForSequenceClassification.register(EncoderClassifierConfig, EncoderClassifier, exist_ok=True)

@@ -1,0 +1,1 @@
+"""Students: architectures, and how their weights start (`registry`)."""

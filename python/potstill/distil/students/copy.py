@@ -1,0 +1,44 @@
+"""Initialisation by copying: embeddings, chosen layers and the head of a teacher of the same width.
+
+As DistilBERT does (Sanh et al., 2019: every other layer of the teacher).
+"""
+
+from __future__ import annotations
+
+import torch
+
+from potstill.distil.students.head import fit_head
+from potstill.distil.students.registry import Job
+from potstill.distil.students.teacher_view import encoder_of
+from potstill.errors import TrainError
+
+
+def initialise(job: Job) -> None:
+    """Copy weights bit for bit; a head that reads another pooling is fitted to the teacher's logits instead.
+
+    Raises:
+        TrainError: T042 teacher not of the BERT kind, T043 hidden, heads or intermediate differ.
+    """
+    teacher, student = encoder_of(job.teacher, "copy"), encoder_of(job.student, "copy")
+    theirs, ours = teacher.module.config, student.module.config
+    for key, name in (
+        ("hidden_size", "hidden"),
+        ("num_attention_heads", "heads"),
+        ("intermediate_size", "intermediate"),
+    ):
+        if getattr(theirs, key) != getattr(ours, key):
+            raise TrainError(
+                "T043",
+                f"init copy needs the teacher's {name} {getattr(theirs, key)}, the student has {getattr(ours, key)}",
+                f"student.{name}",
+                f"set student.{name} to {getattr(theirs, key)}, or use init = 'pca'",
+            )
+    with torch.no_grad():
+        student.module.embeddings.load_state_dict(teacher.module.embeddings.state_dict())
+        for own, index in zip(student.module.encoder.layer, job.layers, strict=True):
+            own.load_state_dict(teacher.module.encoder.layer[index].state_dict())
+        same_pooling = getattr(job.teacher.config, "pooling", None) == job.student.config.pooling
+        if same_pooling:
+            job.student.classifier.load_state_dict(job.teacher.classifier.state_dict())
+    if not same_pooling:
+        fit_head(job)

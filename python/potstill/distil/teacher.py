@@ -1,0 +1,212 @@
+"""The teacher: taken as it is when it already knows the labels, else fine-tuned."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModelForSequenceClassification
+
+from potstill.distil.arguments import GroupedTrainer, pipeline_arguments
+from potstill.distil.checkpoints import KeepBest, latest_checkpoint, prepare_work
+from potstill.distil.evaluate import outputs, share_right
+from potstill.distil.forward import ForwardProgress
+from potstill.distil.hub import keep_random_state, model_errors, quiet_loading
+from potstill.distil.modeling import has_head, head_name, load_classifier, load_encoder
+from potstill.distil.tokens import Collator, TokenDataset, encode, load_tokenizer
+from potstill.errors import TrainError
+from potstill.pipeline.progress import Progress
+
+# Steps between two checkpoints inside an epoch: about half a minute of the demo teacher on 2 cores.
+SAVE_STEPS = 100
+# Points by which training accuracy may exceed validation accuracy before we call the teacher overfitted.
+OVERFITTED = 0.15
+_TRAIN_SAMPLE = 1000
+
+
+def source_of(model: str, cache: Path, progress: Progress) -> Path | str:
+    """Where ``teacher.model`` is: the fetched demo teacher, a folder, or a hub id as given."""
+    if model.startswith("demo:"):
+        from potstill.data.demo import teacher_dir
+
+        return teacher_dir(cache, model, progress=progress)
+    folder = Path(model).expanduser()
+    return folder if folder.is_dir() else model
+
+
+def label_order(config: Any, labels: list[str]) -> list[int] | None:
+    """For each of our labels, the output of the model that gives it; None when the model does not know them.
+
+    Names are compared without case. A model with nameless outputs (``LABEL_0`` ...) matches by their number.
+    """
+    names = {int(index): str(name) for index, name in (config.id2label or {}).items()}
+    if not has_head(config) or len(names) != len(labels):
+        return None
+    if all(re.fullmatch(r"LABEL_\d+", name) for name in names.values()):
+        return list(range(len(labels)))
+    by_name = {name.lower(): index for index, name in names.items()}
+    order = [by_name.get(label.lower()) for label in labels]
+    return None if any(index is None for index in order) else [int(index or 0) for index in order]
+
+
+@keep_random_state()
+def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, progress: Progress) -> dict[str, Any]:
+    """Make the teacher and write it, with its tokenizer, to ``out``.
+
+    Training resumes from the last checkpoint in ``work``. The model of the best epoch on the validation set is kept.
+
+    Args:
+        recipe: needs ``teacher``, ``data.max_tokens`` and ``seed``.
+        splits: needs ``train``, ``validation``, ``test`` (columns text, label), ``labels`` and ``fingerprint``.
+        out: folder to write.
+        cache: where demo packages are kept.
+        work: checkpoints; may be kept across kills, removed when done.
+        progress: told about steps and epochs.
+
+    Returns:
+        ``fine_tuned``, ``validation_accuracy``, ``test_accuracy``, ``train_accuracy`` (first 1,000 rows),
+        ``epochs`` (a record for each), ``best_epoch``, ``parameters``, ``seconds``, ``warnings`` (list of sentences).
+
+    Raises:
+        TrainError: T001-T007 the model or tokenizer cannot be loaded, T013 it has no fitting head and finetune is
+            never, T014 unknown demo teacher.
+    """
+    start = time.monotonic()
+    settings = recipe.teacher
+    labels = list(splits.labels)
+    source = source_of(settings.model, cache, progress)
+    tokenizer = load_tokenizer(source)
+    with model_errors(source), quiet_loading():
+        config = AutoConfig.from_pretrained(str(source))
+    order = label_order(config, labels)
+    if settings.finetune == "never" and order is None:
+        raise TrainError(
+            "T013",
+            f"the model has no head for the labels {', '.join(labels)} and teacher.finetune is never",
+            str(settings.model),
+            "set teacher.finetune to auto, or give a model fine-tuned on these labels",
+        )
+    model = _start_model(source, labels, order, settings, recipe.seed)
+    rows = {name: _rows(tokenizer, getattr(splits, name), recipe.data.max_tokens) for name in _SPLITS}
+    history: list[dict[str, float]] = []
+    train = order is None or settings.finetune == "always"
+    if train:
+        note = {"recipe": settings.model_dump(), "seed": recipe.seed, "data": splits.fingerprint, "source": str(source)}
+        note["max_tokens"] = recipe.data.max_tokens
+        prepare_work(work, note)
+        history = _train(model, rows, tokenizer, recipe, work, progress)
+    out.mkdir(parents=True, exist_ok=True)
+    with quiet_loading():
+        model.save_pretrained(str(out))
+        tokenizer.save_pretrained(str(out))
+    metrics = _measure(out, rows, tokenizer, progress)
+    best = max(history, key=lambda entry: entry["accuracy"], default=None)
+    return {
+        "fine_tuned": train,
+        "epochs": history,
+        "best_epoch": int(best["epoch"]) if best else 0,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "seconds": round(time.monotonic() - start, 1),
+        **metrics,
+    }
+
+
+_SPLITS = ("train", "validation", "test")
+
+
+def _rows(tokenizer: Any, dataset: Any, max_tokens: int) -> TokenDataset:
+    return TokenDataset(encode(tokenizer, list(dataset["text"]), max_tokens), list(dataset["label"]))
+
+
+def _start_model(source: Path | str, labels: list[str], order: list[int] | None, settings: Any, seed: int) -> Any:
+    """The model before training: with its own head in the order of our labels, or an encoder under a new one."""
+    if order is None:
+        return load_encoder(source, labels=labels, pooling=settings.pooling, seed=seed)
+    with model_errors(source), quiet_loading():
+        model = AutoModelForSequenceClassification.from_pretrained(str(source), dtype=torch.float32)
+    head = model.get_submodule(head_name(model))
+    with torch.no_grad():
+        head.weight.copy_(head.weight[order].clone())
+        if head.bias is not None:
+            head.bias.copy_(head.bias[order].clone())
+    model.config.id2label = dict(enumerate(labels))
+    model.config.label2id = {label: index for index, label in enumerate(labels)}
+    return model
+
+
+def _train(
+    model: Any, rows: dict[str, TokenDataset], tokenizer: Any, recipe: Any, work: Path, progress: Progress
+) -> list[dict[str, float]]:
+    settings = recipe.teacher
+    pad_id, validation = tokenizer.pad_token_id, rows["validation"]
+
+    def measure(candidate: nn.Module) -> float:
+        found = outputs(candidate, validation.ids, pad_id=pad_id, precision=settings.precision)
+        return share_right(found.logits, validation.labels.tolist())
+
+    def announce(epoch: int, value: float, best: bool) -> None:
+        progress.message(f"  teacher, epoch {epoch}: validation accuracy {100 * value:.1f} %{', best' if best else ''}")
+
+    keep = KeepBest(
+        measure, work, patience=settings.early_stopping_patience or None, save_steps=SAVE_STEPS, announce=announce
+    )
+    arguments = pipeline_arguments(
+        work,
+        epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        batch_size=settings.batch_size,
+        warmup=0.1,
+        seed=recipe.seed,
+        precision=settings.precision,
+    )
+    checkpoint = latest_checkpoint(work)
+    keep.resume(checkpoint)
+    with quiet_loading(), progress.task("teacher", unit="steps") as task:
+        trainer = GroupedTrainer(
+            model=model,
+            args=arguments,
+            train_dataset=rows["train"],
+            data_collator=Collator(pad_id),
+            callbacks=[ForwardProgress(task), keep],
+        )
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    keep.restore_best(model)
+    return keep.history
+
+
+def _measure(out: Path, rows: dict[str, TokenDataset], tokenizer: Any, progress: Progress) -> dict[str, Any]:
+    """Accuracy in f32 of the model as saved, and what looks wrong about it."""
+    model = load_classifier(out)
+    found: dict[str, Any] = {}
+    for name, dataset in rows.items():
+        count = min(len(dataset), _TRAIN_SAMPLE) if name == "train" else len(dataset)
+        result = outputs(
+            model, dataset.ids[:count], pad_id=tokenizer.pad_token_id, progress=progress, what=f"teacher on {name}"
+        )
+        found[f"{name}_accuracy"] = share_right(result.logits, dataset.labels[:count].tolist())
+    found["warnings"] = teacher_warnings(found, rows["validation"].labels)
+    return found
+
+
+def teacher_warnings(metrics: dict[str, float], validation_labels: np.ndarray) -> list[str]:
+    """Sentences on an overfitted teacher, or one no better than guessing the commonest label."""
+    notes = []
+    gap = metrics["train_accuracy"] - metrics["validation_accuracy"]
+    if gap > OVERFITTED:
+        notes.append(
+            f"the teacher looks overfitted: {100 * gap:.1f} points better on training than on validation rows; "
+            "use fewer epochs, a smaller learning rate or more data"
+        )
+    if len(validation_labels):
+        commonest = np.bincount(validation_labels).max() / len(validation_labels)
+        if metrics["validation_accuracy"] <= commonest + 0.01:
+            notes.append(
+                "the teacher is no better than always giving the commonest label: check the labels, the learning rate "
+                "and the number of epochs"
+            )
+    return notes

@@ -1,0 +1,291 @@
+"""Does every export answer as the PyTorch model does?
+
+Two views. A grid of lengths and batch sizes, with random ids and with real text, gives the largest difference of a
+logit or pooled value: it finds wrong masks, wrong positions, padding that leaks. The whole test set gives the share of
+equal labels and each export's own accuracy. Token ids come from the Hugging Face tokenizer; a `.still` must tokenize
+the same texts to the same ids.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from potstill.errors import ExportError, missing_package
+from potstill.export.quiet import quiet
+
+# One token alone, one and two tokens with [CLS] and [SEP], and lengths around the blocks that kernels work in.
+LENGTHS = (1, 3, 4, 7, 16, 33)
+BATCHES = (1, 3, 8)
+BACKENDS = {
+    "onnx": "onnxruntime",
+    "onnx_int8": "onnxruntime",
+    "tflite": "litert",
+    "tflite_int8": "litert",
+    "still_fp32": "native",
+    "still": "native",
+}
+EXACT = ("onnx", "tflite", "still_fp32")
+_ROWS = 32
+
+
+@dataclass(frozen=True)
+class ParityLimits:
+    """What an export must reach.
+
+    Attributes:
+        exact_agreement: least share of labels equal to PyTorch's for fp32 exports.
+        exact_difference: largest absolute difference of a logit or pooled value for fp32 exports.
+        int8_agreement: least share of equal labels for int8 exports; below it something is broken, not rounded.
+    """
+
+    exact_agreement: float = 0.995
+    exact_difference: float = 1e-3
+    int8_agreement: float = 0.90
+
+
+@dataclass
+class ParityReport:
+    """What `check_parity` found.
+
+    Attributes:
+        rows: ``{export, length, batch, max_abs_difference}`` for each point of the grid; ``length`` is that of the
+            longest row, the others of a batch are shorter; the difference is over logits and pooled vectors.
+        label_agreement: export -> share of the test set with PyTorch's label.
+        accuracy: export -> share of the test set with the right label.
+        test_difference: export -> largest absolute difference of a logit over the test set.
+        reference_accuracy: PyTorch's own accuracy.
+        sentences: size of the test set.
+        tokenizer_differences: export -> texts that a `.still` tokenizes to other ids than the Hugging Face tokenizer.
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    label_agreement: dict[str, float] = field(default_factory=dict)
+    accuracy: dict[str, float] = field(default_factory=dict)
+    test_difference: dict[str, float] = field(default_factory=dict)
+    reference_accuracy: float = 0.0
+    sentences: int = 0
+    tokenizer_differences: dict[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The report as JSON text."""
+        return json.dumps(asdict(self), indent=2)
+
+    def failures(self, limits: ParityLimits | None = None) -> list[str]:
+        """One sentence for each limit that an export misses; empty when all is well."""
+        limits = limits or ParityLimits()
+        found = []
+        for export, share in self.label_agreement.items():
+            least = limits.exact_agreement if export in EXACT else limits.int8_agreement
+            if share < least:
+                found.append(f"{export} gives PyTorch's label on {share:.2%} of the test set, least {least:.2%}")
+        for export in EXACT:
+            worst = [row for row in self.rows if row["export"] == export]
+            # `not <=` also catches NaN.
+            bad = [row for row in worst if not row["max_abs_difference"] <= limits.exact_difference]
+            if bad:
+                row = max(bad, key=lambda entry: float(entry["max_abs_difference"]))
+                found.append(
+                    f"{export} differs by {row['max_abs_difference']:.2g} at {row['length']} tokens, batch "
+                    f"{row['batch']}, limit {limits.exact_difference:g}"
+                )
+        for export, texts in self.tokenizer_differences.items():
+            if texts:
+                found.append(f"{export} tokenizes {texts} of {self.sentences} texts differently")
+        return found
+
+    def require(self, limits: ParityLimits | None = None) -> None:
+        """Raise when a limit is missed.
+
+        Raises:
+            ExportError: X020 with the first failure and how many there are.
+        """
+        found = self.failures(limits)
+        if found:
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            raise ExportError(
+                "X020",
+                f"an export does not answer as the PyTorch model{more}",
+                found[0],
+                "do not ship it; see the parity table of the report",
+            )
+
+
+def check_parity(
+    model_dir: Path,
+    exports: Mapping[str, Path],
+    dataset: Any,
+    *,
+    max_tokens: int,
+    progress: Any = None,
+    lengths: Sequence[int] = LENGTHS,
+    batches: Sequence[int] = BATCHES,
+) -> ParityReport:
+    """Compare exports with PyTorch fp32.
+
+    Args:
+        model_dir: classifier folder with its tokenizer.
+        exports: file of each export; keys from `BACKENDS`.
+        dataset: rows with ``text`` and ``label`` (class index).
+        max_tokens: longest sequence, specials included; longer texts are cut, keeping the last special.
+        progress: a `potstill.pipeline.progress.Progress`, or None.
+        lengths: lengths of the grid; those over `max_tokens` are left out and `max_tokens` itself is added.
+        batches: batch sizes of the grid.
+
+    Returns:
+        The report; call `ParityReport.require` to turn misses into an error.
+
+    Raises:
+        ExportError: X021 unknown export, X022 no test sentences.
+        SystemFailure: S010 a package is missing.
+        PotstillError: whatever a backend says about its file.
+    """
+    unknown = sorted(set(exports) - set(BACKENDS))
+    if unknown:
+        raise ExportError("X021", f"unknown export {unknown[0]!r}", "exports", f"use {', '.join(BACKENDS)}")
+    texts, labels = [str(text) for text in dataset["text"]], [int(label) for label in dataset["label"]]
+    if not texts:
+        raise ExportError("X022", "the test set is empty", str(model_dir), "give at least one sentence")
+    try:
+        import numpy as np
+
+        with quiet():
+            from potstill.distil.modeling import load_classifier
+
+            model = load_classifier(model_dir, attention="eager")
+    except ImportError as error:
+        raise missing_package(error.name or "torch", "build", "the parity check") from error
+    if progress is None:
+        from potstill.pipeline.progress import QuietProgress
+
+        progress = QuietProgress()
+    with quiet():
+        ids = _token_ids(model_dir, texts, max_tokens)
+    grid = _grid(ids, model, sorted({*(n for n in lengths if n < max_tokens), max_tokens}), batches)
+    report = ParityReport(sentences=len(texts))
+    truth = np.array(labels)
+    with progress.task("parity", total=len(texts) * (len(exports) + 1), unit="sentences") as task:
+        wanted, _ = _reference(model, ids, task)
+        wanted_grid = [_reference(model, batch) for batch in grid]
+        report.reference_accuracy = float((wanted.argmax(1) == truth).mean())
+        for export, path in exports.items():
+            _compare(report, export, path, (texts, ids, truth, max_tokens), wanted, (grid, wanted_grid), task)
+    return report
+
+
+def _compare(
+    report: ParityReport,
+    export: str,
+    path: Path,
+    test: tuple[list[str], list[list[int]], Any, int],
+    wanted: Any,
+    points: tuple[list[list[list[int]]], list[tuple[Any, Any]]],
+    task: Any,
+) -> None:
+    import numpy as np
+
+    from potstill.runtime.backends import open_backend
+
+    texts, ids, truth, max_tokens = test
+    backend = open_backend(BACKENDS[export], path, None)
+    worst: dict[tuple[int, int], float] = {}
+    for batch, (logits, pooled) in zip(*points, strict=True):
+        found = backend.run(batch)
+        difference = _difference(found.logits, logits)
+        if found.embedding is not None:
+            difference = float(np.maximum(difference, _difference(found.embedding, pooled)))
+        key = (max(map(len, batch)), len(batch))
+        worst[key] = float(np.maximum(worst.get(key, 0.0), difference))
+    report.rows += [
+        {"export": export, "length": length, "batch": batch, "max_abs_difference": difference}
+        for (length, batch), difference in sorted(worst.items())
+    ]
+    got = np.empty_like(wanted)
+    for group in _by_length(ids):
+        got[group] = np.asarray(backend.run([ids[index] for index in group]).logits)
+        task.advance(len(group), note=export)
+    report.label_agreement[export] = float((got.argmax(1) == wanted.argmax(1)).mean())
+    report.accuracy[export] = float((got.argmax(1) == truth).mean())
+    report.test_difference[export] = _difference(got, wanted)
+    if BACKENDS[export] == "native":
+        own = backend.tokenize(texts, True)
+        report.tokenizer_differences[export] = sum(list(a) != b[:max_tokens] for a, b in zip(own, ids, strict=True))
+
+
+def _difference(found: Any, wanted: Any) -> float:
+    import numpy as np
+
+    return float(np.abs(np.asarray(found, np.float64) - wanted).max())
+
+
+def _token_ids(model_dir: Path, texts: Sequence[str], max_tokens: int) -> list[list[int]]:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(str(model_dir))
+    encoded = tokenizer(list(texts), truncation=True, max_length=max_tokens, return_attention_mask=False)
+    return [list(row) for row in encoded["input_ids"]]
+
+
+def _grid(
+    ids: Sequence[Sequence[int]], model: Any, lengths: Iterable[int], batches: Sequence[int]
+) -> list[list[list[int]]]:
+    """Ragged batches of random and of real ids; the first row has the full length, the others are shorter."""
+    import numpy as np
+
+    config = model.config.backbone_config() if hasattr(model.config, "backbone_config") else model.config
+    generator = np.random.default_rng(20)
+    special = set(_padding(config))
+    allowed = np.array([token for token in range(config.vocab_size) if token not in special])
+    # All test texts end to end: a real stretch of any length.
+    stream = [token for row in ids for token in row[1:-1]]
+    first, last = ids[0][0], ids[0][-1]
+    found = []
+    for length in lengths:
+        for batch in batches:
+            sizes = [length, *(int(generator.integers(1, length + 1)) for _ in range(batch - 1))]
+            found.append([generator.choice(allowed, size).tolist() for size in sizes])
+            if length >= 3 and len(stream) >= length:
+                rows = []
+                for size in [max(size, 3) for size in sizes]:
+                    start = int(generator.integers(0, len(stream) - size + 3))
+                    rows.append([first, *stream[start : start + size - 2], last])
+                found.append(rows)
+    return found
+
+
+def _padding(config: Any) -> list[int]:
+    """The padding id: RoBERTa's own code takes it for a gap wherever it stands, so no real row may hold it."""
+    pad = getattr(config, "pad_token_id", None)
+    return [] if pad is None else [int(pad)]
+
+
+def _by_length(ids: Sequence[Sequence[int]]) -> list[list[int]]:
+    order = sorted(range(len(ids)), key=lambda index: -len(ids[index]))
+    return [order[start : start + _ROWS] for start in range(0, len(order), _ROWS)]
+
+
+def _reference(model: Any, ids: Sequence[Sequence[int]], task: Any = None) -> tuple[Any, Any]:
+    """PyTorch's logits ``[n, labels]`` and pooled vectors ``[n, hidden]`` as numpy f32, in the order of `ids`."""
+    import numpy as np
+    import torch
+
+    config = model.config.backbone_config() if hasattr(model.config, "backbone_config") else model.config
+    fill = (_padding(config) or [0])[0]
+    logits: list[Any] = [None] * len(ids)
+    pooled: list[Any] = [None] * len(ids)
+    for group in _by_length(ids):
+        padded = torch.full((len(group), len(ids[group[0]])), fill, dtype=torch.int64)
+        mask = torch.zeros_like(padded)
+        for row, index in enumerate(group):
+            padded[row, : len(ids[index])] = torch.tensor(list(ids[index]))
+            mask[row, : len(ids[index])] = 1
+        with torch.inference_mode():
+            output = model(input_ids=padded, attention_mask=mask)
+        for row, index in enumerate(group):
+            logits[index], pooled[index] = output.logits[row].numpy(), output.pooled[row].numpy()
+        if task is not None:
+            task.advance(len(group), note="PyTorch")
+    return np.stack(logits), np.stack(pooled)

@@ -1,0 +1,159 @@
+"""A classifier in the form that exports to a plain graph.
+
+Three things in a Hugging Face encoder make graphs that other engines refuse: position and token type ids computed
+from shapes (Range, Expand, Gather), the attention mask built by index arithmetic (Where, IsNaN, GatherND), and SDPA.
+Here the embedding sum becomes ``word[id] + table[:length]`` and the mask ``(1 - mask) * -10000``: two products a
+softmax turns into exact zeros, safe in half precision too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from potstill.distil.modeling import load_classifier
+
+# exp(-10000 + score) is 0 in f32 for every score below 9,896; f16 holds the value.
+MASKED_SCORE = -10000.0
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a file must carry beside its graph.
+
+    Attributes:
+        labels: names, index = class id.
+        max_tokens: longest sequence the position table allows, specials included.
+        pad_id: token id used to fill a batch.
+        vocabulary: rows of the word table.
+    """
+
+    labels: list[str]
+    max_tokens: int
+    pad_id: int
+    vocabulary: int
+
+
+class PlainEmbeddings(nn.Module):
+    """BERT-like embeddings with fixed positions: word row + position row (token type row 0 folded in), LayerNorm.
+
+    Args:
+        original: an embeddings module with ``word_embeddings``, ``position_embeddings`` and ``LayerNorm``.
+    """
+
+    def __init__(self, original: nn.Module) -> None:
+        super().__init__()
+        self.word_embeddings = original.word_embeddings
+        self.LayerNorm = original.LayerNorm
+        table = original.position_embeddings.weight.detach()[first_position(original) :]
+        types = getattr(original, "token_type_embeddings", None)
+        if types is not None:
+            table = table + types.weight.detach()[0]
+        self.positions = nn.Buffer(table.clone().unsqueeze(0))
+
+    def forward(self, input_ids: torch.Tensor, *others: Any, **named: Any) -> torch.Tensor:
+        """``[batch, length]`` ids to ``[batch, length, width]``; positions and token types given are not used."""
+        del others, named
+        return self.LayerNorm(self.word_embeddings(input_ids) + self.positions[:, : input_ids.shape[1]])
+
+
+def first_position(embeddings: nn.Module) -> int:
+    """Row of the position table that the first token reads: RoBERTa and its kin start behind the padding row."""
+    if hasattr(embeddings, "create_position_ids_from_input_ids"):
+        return int(embeddings.padding_idx) + 1
+    return 0
+
+
+def _is_plain_sum(module: nn.Module) -> bool:
+    tables = (getattr(module, "word_embeddings", None), getattr(module, "position_embeddings", None))
+    return all(isinstance(t, nn.Embedding) for t in tables) and isinstance(
+        getattr(module, "LayerNorm", None), nn.Module
+    )
+
+
+def _additive_mask(*, attention_mask: torch.Tensor, **ignored: Any) -> torch.Tensor:
+    """Stands in for transformers' create_bidirectional_mask: ``[batch, length]`` to ``[batch, 1, 1, length]``."""
+    del ignored
+    return (1.0 - attention_mask[:, None, None, :].to(torch.float32)) * MASKED_SCORE
+
+
+class PlainClassifier(nn.Module):
+    """The exported function: ids and mask in, logits and pooled vector out.
+
+    Args:
+        model: what `potstill.distil.modeling.load_classifier` returns; its embeddings are replaced in place.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self.rows = 0
+        self.vocabulary = 0
+        for parent in list(model.modules()):
+            for name, child in list(parent.named_children()):
+                if _is_plain_sum(child):
+                    plain = PlainEmbeddings(child)
+                    self.rows = plain.positions.shape[1]
+                    self.vocabulary = plain.word_embeddings.num_embeddings
+                    setattr(parent, name, plain)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """``[batch, length]`` integer ids and mask to logits ``[batch, labels]`` and embedding ``[batch, hidden]``."""
+        output = self.model(input_ids=input_ids, attention_mask=attention_mask)
+        return output.logits, output.pooled
+
+    @contextlib.contextmanager
+    def plain_masks(self) -> Iterator[None]:
+        """Within the block the model's own code builds the mask by `_additive_mask`."""
+        homes = {type(module).__module__ for module in self.model.modules()}
+        changed = []
+        for home in homes:
+            code = sys.modules[home]
+            if hasattr(code, "create_bidirectional_mask"):
+                changed.append((code, code.create_bidirectional_mask))
+                code.create_bidirectional_mask = _additive_mask  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            for code, original in changed:
+                code.create_bidirectional_mask = original  # type: ignore[attr-defined]
+
+
+def load_plain(model_dir: Path) -> tuple[PlainClassifier, Facts]:
+    """Load a classifier folder for export: f32, eval mode, eager attention, no gradients.
+
+    Raises:
+        TrainError: as `potstill.distil.modeling.load_classifier`.
+    """
+    model = load_classifier(model_dir, attention="eager")
+    config = model.config
+    backbone = config.backbone_config() if hasattr(config, "backbone_config") else config
+    plain = PlainClassifier(model).eval().requires_grad_(False)
+    names = {int(key): str(value) for key, value in config.id2label.items()}
+    rows = plain.rows or int(getattr(backbone, "max_position_embeddings", 512))
+    pad = getattr(backbone, "pad_token_id", None)
+    facts = Facts(
+        labels=[names[index] for index in range(len(names))],
+        max_tokens=min(rows, _tokenizer_limit(model_dir) or rows),
+        pad_id=int(pad) if pad is not None else 0,
+        vocabulary=plain.vocabulary or int(backbone.vocab_size),
+    )
+    return plain, facts
+
+
+def _tokenizer_limit(model_dir: Path) -> int | None:
+    """The tokenizer's own limit of tokens, if the folder has one that means something."""
+    path = model_dir / "tokenizer_config.json"
+    if not path.is_file():
+        return None
+    limit = json.loads(path.read_text(encoding="utf-8")).get("model_max_length")
+    # Tokenizers without a limit store 1e30.
+    return int(limit) if isinstance(limit, int | float) and 0 < limit < 1_000_000 else None

@@ -1,0 +1,1 @@
+"""The build pipeline: stages, the store of their results, progress. Importing it imports no heavy library."""

@@ -1,0 +1,103 @@
+"""Runs stages in order: completed ones are kept, killed ones resume, failures leave nothing half-done."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from potstill.errors import PotstillError, SystemFailure, os_errors
+from potstill.pipeline.progress import duration
+from potstill.pipeline.stage import Context, Stage
+from potstill.pipeline.store import Store
+
+# Results of a stage that are kept, newest first: going back to earlier settings is then free.
+KEPT_RESULTS = 3
+# A failure with less than this left on the disk is put down to the full disk.
+_FULL_DISK_BYTES = 1 << 20
+
+
+def run_stages(stages: Sequence[Stage], context: Context, store: Store, *, stop_after: str | None = None) -> list[str]:
+    """Complete all stages; `context.records` and `context.keys` hold the results then.
+
+    Args:
+        stages: in an order in which each comes after those it needs.
+        stop_after: name of the last stage to complete; None for all.
+    Returns: names of the stages that did run now.
+    Raises:
+        PotstillError: what a stage raises; SystemFailure S001 or S002 when the disk is the reason.
+    """
+    ran = []
+    for number, stage in enumerate(stages, 1):
+        label = f"[{number}/{len(stages)}] {stage.name}"
+        key = stage.key(context)
+        record = store.find(stage.name, key)
+        if record is not None:
+            context.progress.message(f"{label}: done earlier")
+        else:
+            resumed = store.has_work(stage.name, key)
+            context.progress.message(f"{label}: {stage.about or 'running'}{', resuming' if resumed else ''}")
+            spent = store.spent(stage.name, key)
+            out, work = store.begin(stage.name, key), store.work(stage.name, key)
+            start = time.monotonic()
+            with disk_failures(store.root):
+                facts = dict(stage.run(context, out, work))
+                seconds = time.monotonic() - start
+                took = {"seconds": round(spent + seconds, 3), "resumed": resumed}
+                record = store.commit(stage.name, key, {**facts, **took})
+            context.progress.message(f"{label}: done in {duration(seconds)}")
+            ran.append(stage.name)
+            for warning in facts.get("warnings", ()):
+                context.progress.message(f"warning: {warning}")
+        context.records[stage.name], context.keys[stage.name] = record, key
+        if stage.name == stop_after:
+            break
+    return ran
+
+
+@contextlib.contextmanager
+def disk_failures(folder: Path) -> Iterator[None]:
+    """Turn a failure that the disk caused into `SystemFailure`, whatever library reported it and how.
+
+    Libraries tell of a full disk in many ways (torch by a RuntimeError, safetensors by its own class), so the message
+    and the space left decide too.
+    """
+    try:
+        yield
+    except PotstillError:
+        raise
+    except Exception as error:
+        number = error.errno if isinstance(error, OSError) else None
+        if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+            with os_errors(folder):
+                raise
+        spent = number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "No space left on device" in str(error)
+        if spent or _is_full(folder):
+            raise SystemFailure(
+                "S001", "no space left on the disk", str(folder), "free some space or choose another folder with --out"
+            ) from error
+        raise
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _FULL_DISK_BYTES
+    except OSError:
+        return False
+
+
+def prune(store: Store, context: Context) -> None:
+    """After a whole build: drop work folders of other settings, and results beyond the newest few of each stage."""
+    for stage, key in context.keys.items():
+        results = []
+        for entry in (store.root / stage).iterdir():
+            if entry.name.endswith(".work"):
+                shutil.rmtree(entry, ignore_errors=True)
+            elif entry.name != key and entry.is_dir():
+                results.append(entry)
+        results.sort(key=lambda entry: entry.stat().st_mtime, reverse=True)
+        for old in results[KEPT_RESULTS - 1 :]:
+            shutil.rmtree(old, ignore_errors=True)

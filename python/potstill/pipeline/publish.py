@@ -1,0 +1,103 @@
+"""Final artefacts of a build under their final names, and the figures of `report.json`."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from potstill.pipeline.stage import Context
+from potstill.pipeline.stages import export_files, weight_bytes
+from potstill.pipeline.store import atomic_folder, publish_file, write_json
+
+# Final name of each artefact, by its name in the report.
+ARTEFACTS = {
+    "still": "model.still",
+    "onnx": "model.onnx",
+    "onnx_int8": "model.int8.onnx",
+    "tflite": "model.tflite",
+    "tflite_int8": "model.int8.tflite",
+}
+REPORT = "report.json"
+
+
+def publish(context: Context, out: Path) -> None:
+    """Put the artefacts of this build into `out`; those of an earlier build that this one does not make are removed.
+
+    Raises:
+        SystemFailure: S001 disk full, S002 not allowed to write, S003 another failure.
+    """
+    files = export_files(context)
+    if not context.recipe.export.onnx:
+        files = {name: path for name, path in files.items() if not name.startswith("onnx")}
+    for name, final in ARTEFACTS.items():
+        if name in files:
+            publish_file(files[name], out / final)
+        else:
+            (out / final).unlink(missing_ok=True)
+    for name, source in (("tokenizer", context.folder("still") / "tokenizer"), ("student", context.folder("student"))):
+        _publish_tree(source, out / name)
+
+
+def _publish_tree(source: Path, final: Path) -> None:
+    """Make `final` a folder of the same files as `source`, without using space twice where links are possible."""
+    names = sorted(
+        path.relative_to(source) for path in source.rglob("*") if path.is_file() and path.name != "stage.json"
+    )
+    with contextlib.suppress(OSError):
+        there = sorted(path.relative_to(final) for path in final.rglob("*") if path.is_file())
+        if names == there and all((final / name).samefile(source / name) for name in names):
+            return
+    with atomic_folder(final) as folder:
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            try:
+                (folder / name).hardlink_to(source / name)
+            except OSError:
+                shutil.copyfile(source / name, folder / name)
+
+
+def make_report(context: Context) -> dict[str, Any]:
+    """The figures of a completed build."""
+    teacher, student, verify = context.facts("teacher"), context.facts("student"), context.facts("verify")
+    files = export_files(context)
+    accuracy: Mapping[str, float] = verify["accuracy"]
+    agreement: Mapping[str, float] = verify["label_agreement"]
+    seconds = {name: record.facts["seconds"] for name, record in context.records.items()}
+    packed = accuracy["still"]
+    teacher_accuracy = teacher["test_accuracy"]
+    return {
+        "recipe": context.recipe.name,
+        "seconds_total": round(sum(seconds.values()), 3),
+        "seconds": seconds,
+        "labels": context.facts("data")["labels"],
+        "rows": context.facts("data")["rows"],
+        "teacher": {"model": context.recipe.teacher.model, **_without_seconds(teacher)},
+        "student": _without_seconds(student),
+        "packed": {"test_accuracy": packed, **_without_seconds(context.facts("still"))},
+        "retained": packed / teacher_accuracy if teacher_accuracy else None,
+        "bytes": {
+            "teacher": weight_bytes(context.folder("teacher")),
+            "student": weight_bytes(context.folder("student")),
+            **{name: path.stat().st_size for name, path in files.items()},
+        },
+        "parity": [{**row, "label_agreement": agreement.get(row["export"])} for row in verify["parity"]],
+        "label_agreement": dict(agreement),
+        "accuracy": dict(accuracy),
+        "bench": context.facts("bench")["bench"],
+        "memory": context.facts("bench").get("memory", []),
+        "warnings": [text for record in context.records.values() for text in record.facts.get("warnings", ())],
+        "keys": dict(context.keys),
+        "settings": context.recipe.content(),
+    }
+
+
+def write_report(report: Mapping[str, Any], out: Path) -> None:
+    """Write `report.json`, atomically."""
+    write_json(out / REPORT, report)
+
+
+def _without_seconds(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if name not in ("seconds", "resumed", "warnings")}

@@ -1,0 +1,89 @@
+"""`run_build`: a recipe in, a folder with the model, its exports and the report out."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from pathlib import Path
+from typing import Any
+
+from potstill.data.cache import cache_dir
+from potstill.errors import missing_package, os_errors
+from potstill.pipeline.engine import disk_failures, prune, run_stages
+from potstill.pipeline.lock import out_lock
+from potstill.pipeline.progress import Progress, QuietProgress, duration
+from potstill.pipeline.publish import make_report, publish, write_report
+from potstill.pipeline.stage import Context
+from potstill.pipeline.stages import build_stages
+from potstill.pipeline.store import Store, sweep_temporaries
+from potstill.recipe.schema import Recipe
+
+STAGES_FOLDER = "stages"
+# What the stages import, by extra: told before the first minute of training is spent.
+_PACKAGES = {
+    "build": ("torch", "transformers", "accelerate", "datasets", "onnx", "onnxruntime", "onnxscript", "onnxsim",
+              "flatbuffers"),
+    "tflite": ("litert_torch", "ai_edge_litert", "ai_edge_quantizer"),
+}  # fmt: skip
+
+
+def run_build(
+    recipe: Recipe,
+    out: Path,
+    *,
+    progress: Progress | None = None,
+    cache: Path | None = None,
+    stop_after: str | None = None,
+) -> dict[str, Any]:
+    """Run a recipe: everything done earlier with the same inputs is kept, what a kill left is resumed.
+
+    Args:
+        recipe: see `potstill.recipe.load_recipe`.
+        out: output folder; the results of the stages are kept in its folder `stages`.
+        progress: where to tell; None is quiet.
+        cache: shared downloads and teacher outputs; None is `potstill.data.cache_dir()`.
+        stop_after: name of the last stage to run (`data`, `teacher`, `student`, ...); nothing is published then.
+    Returns: what `report.json` holds; with `stop_after`, the facts of each stage.
+    Raises:
+        PotstillError: see the stages. SystemFailure S010 a package is missing, S020 another build uses `out`.
+    """
+    shown = progress if progress is not None else QuietProgress()
+    check_packages(recipe)
+    context = Context(recipe, cache if cache is not None else cache_dir(), shown)
+    with os_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with out_lock(out):
+        start = time.monotonic()
+        sweep_temporaries(out)
+        store = Store(out / STAGES_FOLDER)
+        store.sweep()
+        shown.message(f"recipe {recipe.name}: building in {out}")
+        if not recipe.export.tflite:
+            shown.message("TFLite is left out: export.tflite = false")
+        run_stages(build_stages(recipe), context, store, stop_after=stop_after)
+        if stop_after is not None:
+            return {name: record.facts for name, record in context.records.items()}
+        with disk_failures(out):
+            report = make_report(context)
+            publish(context, out)
+            write_report(report, out)
+            prune(store, context)
+        shown.message(f"recipe {recipe.name}: done in {duration(time.monotonic() - start)}")
+    return report
+
+
+def check_packages(recipe: Recipe) -> None:
+    """Tell early which package is missing, before any work.
+
+    Raises:
+        SystemFailure: S010 a package of the extra `build`, or of `tflite` when the recipe wants TFLite, is missing.
+    """
+    for extra, packages in _PACKAGES.items():
+        if extra == "tflite" and not recipe.export.tflite:
+            continue
+        for package in packages:
+            if importlib.util.find_spec(package) is None:
+                wanted = (
+                    "TFLite export (export.tflite = false leaves it out)" if extra == "tflite" else "potstill build"
+                )
+                raise missing_package(package.replace("_", "-"), extra, wanted)

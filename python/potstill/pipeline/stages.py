@@ -1,0 +1,294 @@
+"""The stages of a build. Each imports its libraries when it runs: a build with everything done imports none of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from potstill.data.demo import PACKAGES, TEACHERS
+from potstill.data.sources import resolve, source_identity
+from potstill.data.splits import Splits
+from potstill.pipeline.stage import Context, Stage
+from potstill.recipe.schema import Recipe
+
+# Files of a model folder that hold the tokenizer.
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    "added_tokens.json",
+)
+_WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt")
+
+
+def max_tokens(recipe: Recipe) -> int:
+    """Longest text of the exported models, in tokens."""
+    return recipe.compile.max_tokens or recipe.data.max_tokens
+
+
+def build_stages(recipe: Recipe) -> list[Stage]:
+    """The stages of `recipe`, in order."""
+    tflite = ("tflite",) if recipe.export.tflite else ()
+    made = ("student", "onnx", *tflite, "still")
+    limits = ("data.max_tokens", "compile.max_tokens")
+    data_keys = (
+        "source",
+        "config",
+        "train",
+        "validation",
+        "test",
+        "text",
+        "label",
+        "labels",
+        "split",
+        "unlabelled",
+        "limit",
+    )
+    stages = [
+        Stage("data", run_data, "reading and splitting the data", recipe=("seed", *(f"data.{k}" for k in data_keys)),
+              identity=lambda context: source_identity(context.recipe.data), code=("data",)),
+        Stage("teacher", run_teacher, "making the teacher", recipe=("seed", "teacher", "data.max_tokens"),
+              needs=("data",), keyed_by=(), identity=_teacher_identity),
+        Stage("student", run_student, "distilling the student", recipe=("seed", "student", "distil", "data.max_tokens"),
+              needs=("data", "teacher"), keyed_by=("teacher",), identity=_data_identity),
+        Stage("onnx", run_onnx, "exporting to ONNX, fp32 and int8", recipe=("export.opset", *limits),
+              needs=("student",), code=("export/onnx.py", "export/plain.py", "export/graph_passes.py")),
+    ]  # fmt: skip
+    if recipe.export.tflite:
+        stages.append(
+            Stage("tflite", run_tflite, "exporting to TFLite, fp32 and int8", recipe=limits, needs=("student",),
+                  code=("export/tflite*.py", "export/plain.py"))
+        )  # fmt: skip
+    stages += [
+        Stage("still", run_still, "compiling to .still", recipe=("name", "teacher.model", "compile", "data.max_tokens"),
+              needs=("onnx", "student"), code=("compile", "quantize")),
+        Stage("verify", run_verify, "comparing every export with PyTorch on the test set", recipe=("data.max_tokens",),
+              needs=("data", "teacher", *made), keyed_by=("teacher", *made), identity=_data_identity,
+              code=("export/parity*.py", "runtime", "_core*.so")),
+        Stage("bench", run_bench, "measuring on this host", needs=("data", "teacher", *made), keyed_by=made,
+              recipe=limits, identity=_host_identity, code=("bench", "runtime", "_core*.so")),
+    ]  # fmt: skip
+    return stages
+
+
+def run_data(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
+    """Read, check and split the data; stored as Parquet."""
+    from potstill.data.sources import load_data
+
+    del work
+    recipe = context.recipe
+    splits = load_data(recipe.data, seed=recipe.seed, cache=context.cache, progress=context.progress)
+    splits.save(out)
+    return {
+        "fingerprint": splits.fingerprint,
+        "labelled_fingerprint": splits.labelled_fingerprint,
+        "labels": splits.labels,
+        "rows": {
+            "train": len(splits.train),
+            "validation": len(splits.validation),
+            "test": len(splits.test),
+            "unlabelled": len(splits.unlabelled) if splits.unlabelled is not None else 0,
+        },
+    }
+
+
+def run_teacher(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
+    """Fine-tune the teacher, or take it as it is; a Hugging Face folder."""
+    from potstill.distil import teacher
+
+    recipe = _with_local_teacher(context.recipe)
+    splits = Splits.load(context.folder("data")).labelled()
+    return dict(teacher.finetune(recipe, splits, out, cache=context.cache, work=work, progress=context.progress))
+
+
+def run_student(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
+    """Distil the teacher into the student; a Hugging Face folder."""
+    from potstill.distil import run
+
+    splits, teacher = Splits.load(context.folder("data")), context.folder("teacher")
+    cache, progress = context.cache, context.progress
+    return dict(run.distil(context.recipe, splits, teacher, out, cache=cache, work=work, progress=progress))
+
+
+def run_onnx(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
+    """`model.onnx` and `model.int8.onnx`."""
+    from potstill.export import onnx
+
+    del work
+    recipe = context.recipe
+    opset, limit = recipe.export.opset, max_tokens(recipe)
+    plain = onnx.export_onnx(context.folder("student"), out / "model.onnx", opset=opset, max_tokens=limit)
+    onnx.quantize_onnx_int8(plain, out / "model.int8.onnx")
+    return {}
+
+
+def run_tflite(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
+    """`model.tflite` and `model.int8.tflite`, of static length."""
+    from potstill.export import tflite
+
+    del work
+    plain = tflite.export_tflite(context.folder("student"), out / "model.tflite", length=max_tokens(context.recipe))
+    tflite.quantize_tflite_int8(plain, out / "model.int8.tflite")
+    return {}
+
+
+def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
+    """`model.still` by the recipe's scheme, `model.fp32.still` to tell compiler errors from rounding, `tokenizer/`."""
+    from potstill.compile import compile_onnx
+
+    del work
+    recipe, student = context.recipe, context.folder("student")
+    tokenizer = out / "tokenizer"
+    tokenizer.mkdir()
+    for name in _TOKENIZER_FILES:
+        if (student / name).is_file():
+            shutil.copyfile(student / name, tokenizer / name)
+    # Neither times nor paths: the same inputs give the same file on any machine.
+    provenance = {
+        "recipe": recipe.name,
+        "teacher": recipe.teacher.model if _local_teacher(recipe) is None else "local folder",
+        "teacher_key": context.keys["teacher"],
+        "student_key": context.keys["student"],
+        "data": context.facts("data")["fingerprint"],
+    }
+    facts: dict[str, Any] = {}
+    schemes = {"model.still": recipe.compile.scheme, "model.fp32.still": "fp32"}
+    for name, scheme in schemes.items():
+        report = compile_onnx(
+            context.folder("onnx") / "model.onnx",
+            out / name,
+            scheme=scheme,
+            tokenizer=tokenizer,
+            labels=context.facts("data")["labels"],
+            name=recipe.name,
+            max_tokens=max_tokens(recipe),
+            provenance=provenance,
+            license=_license(recipe),
+        )
+        if name == "model.still":
+            facts = {"scheme": scheme, "parameters": report.parameters, "ops": dict(report.ops), "notes": report.notes}
+    return facts
+
+
+def export_files(context: Context) -> dict[str, Path]:
+    """The file of each export that this build makes, by the names of the parity table."""
+    files = {
+        "onnx": context.folder("onnx") / "model.onnx",
+        "onnx_int8": context.folder("onnx") / "model.int8.onnx",
+    }
+    if "tflite" in context.records:
+        files["tflite"] = context.folder("tflite") / "model.tflite"
+        files["tflite_int8"] = context.folder("tflite") / "model.int8.tflite"
+    files["still_fp32"] = context.folder("still") / "model.fp32.still"
+    files["still"] = context.folder("still") / "model.still"
+    return files
+
+
+def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
+    """Differences, label agreement and accuracy of every export against the student in PyTorch."""
+    from potstill.export.parity import check_parity
+
+    del work
+    test = Splits.load(context.folder("data")).test
+    report = check_parity(
+        context.folder("student"),
+        export_files(context),
+        test,
+        max_tokens=context.recipe.data.max_tokens,
+        progress=context.progress,
+    )
+    # A peer's own int8 rounding is its affair, worth a warning; what we make must be right, or the build fails.
+    ours = {name: share for name, share in report.label_agreement.items() if name not in ("onnx_int8", "tflite_int8")}
+    (out / "parity.json").write_text(report.to_json(), encoding="utf-8")
+    dataclasses.replace(report, label_agreement=ours).require()
+    return {
+        "parity": [dict(row) for row in report.rows],
+        "label_agreement": dict(report.label_agreement),
+        "accuracy": dict(report.accuracy),
+        "test_difference": dict(report.test_difference),
+        "sentences": report.sentences,
+        "warnings": report.failures(),
+    }
+
+
+def weight_bytes(folder: Path) -> int:
+    """Bytes of the weight files of a model folder."""
+    return sum(path.stat().st_size for path in folder.iterdir() if path.suffix in _WEIGHT_SUFFIXES)
+
+
+def _teacher_identity(context: Context) -> dict[str, Any]:
+    recipe = context.recipe
+    model = recipe.teacher.model
+    local = _local_teacher(recipe)
+    content = "hub"
+    if model in TEACHERS:
+        content = PACKAGES[TEACHERS[model]].sha256
+    elif local is not None:
+        content = folder_digest(local)
+    return {"data": context.facts("data")["labelled_fingerprint"], "model": content}
+
+
+def _data_identity(context: Context) -> dict[str, Any]:
+    return {"data": context.facts("data")["fingerprint"]}
+
+
+def _host_identity(context: Context) -> dict[str, Any]:
+    """Another machine, or another way to use this one, is measured anew."""
+    import os
+    import platform
+
+    del context
+    forced = {name: os.environ.get(name, "") for name in ("POTSTILL_ISA", "POTSTILL_NUM_THREADS")}
+    return {"host": platform.node(), "machine": platform.machine(), "cpus": len(os.sched_getaffinity(0)), **forced}
+
+
+def folder_digest(folder: Path) -> str:
+    """SHA-256 (hex) over names and contents of the files in `folder`, hidden ones left out."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            digest.update(str(path.relative_to(folder)).encode() + b"\0")
+            with path.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _local_teacher(recipe: Recipe) -> Path | None:
+    path = resolve(recipe.teacher.model, recipe.base)
+    return path if path.is_dir() else None
+
+
+def _with_local_teacher(recipe: Recipe) -> Recipe:
+    """The recipe with a local teacher's path as seen from the current folder."""
+    local = _local_teacher(recipe)
+    if local is None:
+        return recipe
+    return recipe.model_copy(update={"teacher": recipe.teacher.model_copy(update={"model": str(local)})})
+
+
+def _license(recipe: Recipe) -> str | None:
+    """Licence of the weights where we know it: a student is made from its teacher's weights."""
+    if recipe.teacher.model in TEACHERS:
+        return PACKAGES[TEACHERS[recipe.teacher.model]].license
+    return None
+
+
+def run_bench(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
+    """Milliseconds of PyTorch, onnxruntime, LiteRT and Potstill on this host."""
+    from potstill.bench.measure import bench_host
+
+    del work
+    found = bench_host(
+        context.folder("student"),
+        export_files(context),
+        max_tokens=max_tokens(context.recipe),
+        progress=context.progress,
+    )
+    (out / "bench.json").write_text(json.dumps(found, indent=2), encoding="utf-8")
+    return dict(found)

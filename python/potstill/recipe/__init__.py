@@ -1,0 +1,8 @@
+"""Recipes: the TOML files that say what a build does. The schema in `recipe.schema` is the only description of it."""
+
+from __future__ import annotations
+
+from potstill.recipe.load import apply_overrides, bundled_names, load_recipe
+from potstill.recipe.schema import Recipe
+
+__all__ = ["Recipe", "apply_overrides", "bundled_names", "load_recipe"]

@@ -1,0 +1,100 @@
+"""Schema documentation, JSON schema and new recipes, all generated from `recipe.schema`."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from typing import Any
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from potstill.recipe.load import DEFAULT, find_recipe, load_recipe
+from potstill.recipe.schema import SECTIONS, Recipe, Section
+
+
+def schema_json() -> dict[str, Any]:
+    """The JSON schema of a recipe, for editors that complete and check TOML."""
+    return Recipe.model_json_schema()
+
+
+def schema_markdown() -> str:
+    """A table for each section: key, type and range, default, meaning."""
+    parts = ["# Recipe keys\n", _table("Top level", Recipe)]
+    parts += [_table(f"[{name}]", model) for name, model in SECTIONS.items()]
+    return "\n".join(parts)
+
+
+def template(name: str, like: str = DEFAULT) -> str:
+    """The text of a new recipe called `name`: every key with its meaning and the values of the recipe `like`."""
+    values = load_recipe(like).content()
+    lines = ["# A Potstill recipe. Keys that you remove fall back to their defaults."]
+    for key, field in Recipe.model_fields.items():
+        if key not in SECTIONS:
+            lines += _entry(key, field, name if key == "name" else values[key])
+    for section, model in SECTIONS.items():
+        lines += ["", f"# {(model.__doc__ or '').strip()}", f"[{section}]"]
+        for key, field in model.model_fields.items():
+            lines += _entry(key, field, values[section][key])
+    return "\n".join(lines) + "\n"
+
+
+def bundled_text(name: str) -> str:
+    """The text of a bundled recipe as it is."""
+    return find_recipe(name).read_text(encoding="utf-8")
+
+
+def _entry(key: str, field: FieldInfo, value: Any) -> list[str]:
+    about = textwrap.wrap((field.description or "").replace("`", ""), 110, initial_indent="# ", subsequent_indent="# ")
+    # TOML has no null: a key that is off is shown as a comment.
+    return [*about, f"{key} = {_toml(value)}" if value is not None else f"# {key} = ..."]
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    # JSON's texts, numbers and truth values are TOML's; only a float's exponent without point needs no change either.
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _table(title: str, model: type[Section]) -> str:
+    rows = [
+        f"## {title}\n",
+        (model.__doc__ or "").strip() + "\n",
+        "| key | type | default | meaning |",
+        "|---|---|---|---|",
+    ]
+    properties = Recipe.model_json_schema()
+    definition = properties if model is Recipe else properties["$defs"][model.__name__]
+    for key, field in model.model_fields.items():
+        if model is Recipe and key in SECTIONS:
+            continue
+        kind = _kind(definition["properties"][key])
+        rows.append(f"| `{key}` | {kind} | {_default(field)} | {(field.description or '').replace('|', '/')} |")
+    return "\n".join(rows) + "\n"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.default if field.default is not PydanticUndefined else None
+    return "-" if value is None else f"`{_toml(value)}`"
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """Type and range of a key in words."""
+    if "anyOf" in schema:
+        return " or ".join(_kind(one) for one in schema["anyOf"] if one.get("type") != "null")
+    if "enum" in schema:
+        return ", ".join(f"`{choice}`" for choice in schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_kind(schema['items'])}"
+    words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
+    text = words.get(schema.get("type", ""), "value")
+    bounds = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+    limits = [f"{sign} {_number(schema[key])}" for key, sign in bounds.items() if key in schema]
+    return f"{text} {', '.join(limits)}" if limits else text
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else f"{value:g}"

@@ -1,0 +1,196 @@
+"""Recipes from files: found by path or bundled name, overridden by `--set`, checked; all problems told at once."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from potstill.errors import RecipeError, os_errors
+from potstill.recipe.schema import SECTIONS, Recipe, Section
+
+BUNDLED_DIR = Path(__file__).parent / "bundled"
+DEFAULT = "sentiment"
+
+
+def bundled_names() -> list[str]:
+    """Names of the recipes that come with Potstill."""
+    return sorted(path.stem for path in BUNDLED_DIR.glob("*.toml"))
+
+
+def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe in the file `name`, or the bundled one of that name, with `overrides` applied.
+
+    Args:
+        name: path of a TOML file, or a bundled name such as `"sentiment"`.
+        overrides: as `["student.layers=2", "data.source=my.csv"]`.
+    Raises:
+        RecipeError: R001 no such recipe, R002 not TOML, R003 to R009 what is wrong inside, R010 several problems.
+    """
+    path = find_recipe(name)
+    with os_errors(path):
+        raw = path.read_bytes()
+    try:
+        content = tomllib.loads(raw.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(
+            "R002", f"the file is not valid TOML: {error}", _where(path, raw, error), _toml_hint()
+        ) from error
+    bundled = path.parent == BUNDLED_DIR
+    where = f"bundled recipe {path.stem}" if bundled else str(path)
+    recipe = parse_recipe(apply_overrides(content, overrides), where)
+    recipe.set_base(None if bundled else path.parent.absolute())
+    return recipe
+
+
+def find_recipe(name: str | Path) -> Path:
+    """The file of the recipe `name`, which is a path or a bundled name.
+
+    Raises:
+        RecipeError: R001 neither exists; lists the bundled names and the closest one.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    text = str(name)
+    if (BUNDLED_DIR / f"{text}.toml").is_file() and "/" not in text:
+        return BUNDLED_DIR / f"{text}.toml"
+    names = bundled_names()
+    nearby = [str(p) for p in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+    close = difflib.get_close_matches(text, [*names, *nearby], n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise RecipeError(
+        "R001",
+        f"there is no recipe {text!r}",
+        "neither a file nor a bundled name",
+        f"{hint}bundled: {', '.join(names)}",
+    )
+
+
+def parse_recipe(content: Mapping[str, Any], where: str) -> Recipe:
+    """A checked recipe from TOML content.
+
+    Raises:
+        RecipeError: R003 unknown key, R004 missing key, R005 wrong type, R006 out of range, R007 not one of the
+            choices, R008 settings that contradict each other, R010 several of these, each told.
+    """
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        problems = [_problem(entry, where) for entry in error.errors(include_url=False)]
+    if len(problems) == 1:
+        raise problems[0]
+    listed = "".join(f"\n  {problem}" for problem in problems)
+    raise RecipeError("R010", f"the recipe has {len(problems)} problems", where, f"correct them all:{listed}")
+
+
+def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """A copy of `content` with `key.sub=value` settings applied; values are TOML, bare words count as text.
+
+    Raises:
+        RecipeError: R009 not of the form `key=value`, or a key below something that is no section.
+    """
+    result = copy.deepcopy(dict(content))
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        parts = [part.strip() for part in key.split(".")]
+        if not equals or not all(parts):
+            raise RecipeError(
+                "R009", "a setting is not of the form key=value", f"--set {override}", "as: --set student.layers=2"
+            )
+        target = result
+        for part in parts[:-1]:
+            target = target.setdefault(part, {})
+            if not isinstance(target, dict):
+                raise RecipeError(
+                    "R009", f"{part!r} holds a value, not keys", f"--set {override}", "see: potstill recipe schema"
+                )
+        target[parts[-1]] = _value(value.strip())
+    return result
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _where(path: Path, raw: bytes, error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        line = raw[: error.start].count(b"\n") + 1
+        return f"{path}, line {line}"
+    # tomllib ends its message with the place: "... (at line 3, column 9)" or "(at end of document)".
+    return f"{path}, {str(error).rpartition('(at ')[2].rstrip(')')}"
+
+
+def _toml_hint() -> str:
+    return "texts stand in double quotes, truth values are true and false, sections are [teacher], [data], ..."
+
+
+def _problem(entry: Mapping[str, Any], where: str) -> RecipeError:
+    """One of pydantic's findings as an error of ours."""
+    path = [part for part in entry["loc"] if not (isinstance(part, str) and part.startswith("function-"))]
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".") or "the recipe"
+    place = f"{where}, {key}"
+    kind, limits, given = entry["type"], entry.get("ctx", {}), entry.get("input")
+    if kind == "extra_forbidden":
+        return _unknown_key(path, key, where)
+    if kind == "missing":
+        return RecipeError("R004", f"the key {key} is missing", place, f"add it: {_about(path)}")
+    if kind == "literal_error":
+        choices = limits.get("expected", "")
+        close = difflib.get_close_matches(
+            str(given), [c.strip(" '") for c in choices.replace(" or ", ",").split(",")], n=1
+        )
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        return RecipeError("R007", f"{given!r} is not one of the choices", place, f"{hint}use {choices}")
+    if kind == "value_error":
+        reason, _, hint = str(limits["error"]).partition("; ")
+        return RecipeError("R008", reason, place, hint or f"correct {key}")
+    if kind.endswith("_type") or kind in ("int_from_float", "model_attributes_type"):
+        return RecipeError("R005", f"{_shown(given)} is of the wrong type: {_plain(entry['msg'])}", place, _about(path))
+    return RecipeError("R006", f"{_shown(given)} is out of range: {_plain(entry['msg'])}", place, _about(path))
+
+
+def _plain(message: str) -> str:
+    return message.replace("Input", "the value", 1)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _unknown_key(path: Sequence[Any], key: str, where: str) -> RecipeError:
+    name = str(path[-1])
+    section = SECTIONS.get(str(path[0])) if len(path) > 1 else Recipe
+    known = list((section or Recipe).model_fields)
+    # A key in the wrong section is as common a slip as a misspelt one, and surer when the name fits exactly.
+    homes = [other for other, model in SECTIONS.items() if name in model.model_fields]
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if homes:
+        hint = f"that key belongs to [{homes[0]}]"
+    elif close:
+        hint = f"did you mean {key[: -len(name)]}{close[0]}?"
+    else:
+        hint = f"known keys: {', '.join(known)}"
+    return RecipeError("R003", f"unknown key {key}", f"{where}, {key}", hint)
+
+
+def _about(path: Sequence[Any]) -> str:
+    """What the key means, for a next step."""
+    names = [part for part in path if isinstance(part, str)]
+    model: type[Section] | None = Recipe
+    field = None
+    for name in names:
+        field = model.model_fields.get(name) if model is not None else None
+        model = SECTIONS.get(name)
+    if field is None or not field.description:
+        return "see: potstill recipe schema"
+    return f"{names[-1]}: {field.description}"

@@ -1,0 +1,1 @@
+"""Running models: `model` is the public face, `backends` do the work."""

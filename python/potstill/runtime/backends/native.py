@@ -1,0 +1,60 @@
+"""The Potstill core as a backend: `.still` files, no Python dependency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from potstill import _core
+from potstill.runtime.backends import Output
+
+
+class NativeBackend:
+    """A `.still` file in the C++ core; the GIL is released while it works."""
+
+    def __init__(self, path: Path, threads: int | None) -> None:
+        """Map and validate the file.
+
+        Args:
+            path: the `.still` file; it must not be changed in place while it is loaded (replacing it is fine).
+            threads: worker threads, or None for POTSTILL_NUM_THREADS, else the CPUs this process may use.
+
+        Raises:
+            FormatError: F001 cannot be read, F002... not a valid `.still` file (list: cpp/src/format/README.md).
+            InputError: I004 a bad thread count.
+            CpuError: K001, K002 POTSTILL_ISA names a kernel set that does not exist or that the CPU lacks.
+        """
+        self._model = _core.Model(str(path), 0 if threads is None else threads)
+        self._info: dict[str, Any] = self._model.info()
+        self._labels = tuple(self._info["labels"])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names in logit order."""
+        return self._labels
+
+    @property
+    def max_tokens(self) -> int:
+        """Longest sequence accepted, specials included."""
+        return int(self._info["max_tokens"])
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """See `potstill.Model.info`."""
+        return self._info
+
+    def tokenize(self, texts: Sequence[str], truncate: bool) -> list[list[int]]:
+        """Token ids with specials. Raises InputError I001, I002, I005 (the file holds no tokenizer)."""
+        ids: list[list[int]] = self._model.tokenize(texts, truncate)
+        return ids
+
+    def run(self, ids: Sequence[Sequence[int]]) -> Output:
+        """Run one ragged batch. Raises InputError I001, I002, I003."""
+        logits, embedding = self._model.run(ids)
+        return Output(logits, embedding)
+
+
+def open_backend(path: Path, threads: int | None) -> NativeBackend:
+    """Load a `.still` file; see `NativeBackend`."""
+    return NativeBackend(path, threads)

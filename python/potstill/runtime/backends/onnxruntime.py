@@ -1,0 +1,159 @@
+"""onnxruntime as a backend: any ONNX file with `input_ids` and `attention_mask` in and `logits` out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from potstill.errors import InputError, missing_package
+from potstill.runtime.backends import Output
+from potstill.runtime.backends.outside import (
+    Facts,
+    Texts,
+    batches,
+    check_ids,
+    existing,
+    facts_from,
+    thread_count,
+    unreadable,
+)
+
+
+class OnnxRuntimeBackend:
+    """A session of onnxruntime's CPU provider; a batch is sorted by length, cut into groups and padded inside.
+
+    Note that an int8 file quantizes the activations of a whole group at once: a row's logits then depend on the rows
+    beside it. Our own core has no such dependence.
+    """
+
+    def __init__(self, path: Path, threads: int | None) -> None:
+        """Load the file.
+
+        Args:
+            path: the `.onnx` file.
+            threads: threads of one operator, or None for POTSTILL_NUM_THREADS, else the CPUs this process may use.
+
+        Raises:
+            InputError: I004 a bad thread count, I051 no such file, I052 the engine refuses it, I053 other inputs or
+                outputs than ours.
+            SystemFailure: S010 onnxruntime is missing.
+        """
+        existing(path)
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise missing_package("onnxruntime", "onnxruntime", "backend='onnxruntime'") from error
+        self._threads = thread_count(threads)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        # Errors are raised; its warnings on standard error concern graph insides.
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the engine's exception classes share no base but Exception
+            raise unreadable(path, error) from error
+        self._inputs = {value.name for value in self._session.get_inputs()}
+        names = [value.name for value in self._session.get_outputs()]
+        if not {"input_ids", "attention_mask"} <= self._inputs <= {"input_ids", "attention_mask", "token_type_ids"}:
+            raise InputError(
+                "I053",
+                f"the model's inputs are {', '.join(sorted(self._inputs))}",
+                str(path),
+                "give a model with input_ids and attention_mask",
+            )
+        if "logits" not in names:
+            raise InputError(
+                "I053", f"the model's outputs are {', '.join(names)}", str(path), "give a model with the output logits"
+            )
+        self._outputs = [name for name in ("logits", "embedding") if name in names]
+        self._facts = _facts(self._session.get_modelmeta().custom_metadata_map)
+        self._texts = Texts(path, self._facts)
+        self._info = {
+            "name": path.stem,
+            "backend": "onnxruntime",
+            "engine": f"onnxruntime {onnxruntime.__version__}",
+            "labels": list(self._facts.labels),
+            "max_tokens": self._facts.max_tokens,
+            "vocabulary": self._facts.vocabulary,
+            "bytes": path.stat().st_size,
+            "threads": self._threads,
+            "producer": self._facts.producer,
+        }
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names in logit order; empty when the file has none."""
+        return self._facts.labels
+
+    @property
+    def max_tokens(self) -> int:
+        """Longest sequence accepted, specials included."""
+        return self._facts.max_tokens
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """Engine and version, labels, limits, bytes, threads."""
+        return self._info
+
+    def tokenize(self, texts: Sequence[str], truncate: bool) -> list[list[int]]:
+        """Token ids with specials; see `outside.Texts`. Raises InputError I001, I002, I050."""
+        return self._texts.tokenize(texts, truncate)
+
+    def run(self, ids: Sequence[Sequence[int]]) -> Output:
+        """Run one ragged batch. Raises InputError I001, I002, I003."""
+        import numpy as np
+
+        check_ids(ids, self._facts)
+        found: dict[str, Any] = {}
+        for group in batches(ids):
+            feed = self._feed([ids[index] for index in group])
+            for name, values in zip(self._outputs, self._session.run(self._outputs, feed), strict=True):
+                if name not in found:
+                    found[name] = np.empty((len(ids), values.shape[1]), np.float32)
+                found[name][group] = values
+        if not ids:
+            found = {name: np.empty((0, self._width(name)), np.float32) for name in self._outputs}
+        return Output(found["logits"], found.get("embedding"))
+
+    def prepared(self, ids: Sequence[int]) -> Callable[[], Any]:
+        """A call that runs one sequence whose arrays exist already, for measuring the engine alone."""
+        check_ids([ids], self._facts)
+        feed, session, outputs = self._feed([ids]), self._session, self._outputs
+        return lambda: session.run(outputs, feed)
+
+    def _feed(self, rows: Sequence[Sequence[int]]) -> dict[str, Any]:
+        """Rows padded to the longest, int64, with their mask."""
+        import numpy as np
+
+        shape = (len(rows), max(map(len, rows)))
+        padded, mask = np.full(shape, self._facts.pad_id, np.int64), np.zeros(shape, np.int64)
+        for index, row in enumerate(rows):
+            padded[index, : len(row)] = row
+            mask[index, : len(row)] = 1
+        feed = {"input_ids": padded, "attention_mask": mask}
+        if "token_type_ids" in self._inputs:
+            feed["token_type_ids"] = np.zeros_like(mask)
+        return feed
+
+    def _width(self, name: str) -> int:
+        shape = next(value.shape for value in self._session.get_outputs() if value.name == name)
+        return int(shape[1]) if isinstance(shape[1], int) else 0
+
+
+def _facts(metadata: Mapping[str, str]) -> Facts:
+    """The facts in `metadata_props`; values of other programs that do not parse are left out."""
+    values: dict[str, Any] = {}
+    for key in ("labels", "max_tokens", "pad_id", "vocabulary"):
+        try:
+            values[key] = json.loads(metadata[key])
+        except (KeyError, ValueError):
+            continue
+    return facts_from({**values, "producer": metadata.get("producer", "")})
+
+
+def open_backend(path: Path, threads: int | None) -> OnnxRuntimeBackend:
+    """Load an `.onnx` file; see `OnnxRuntimeBackend`."""
+    return OnnxRuntimeBackend(path, threads)

@@ -1,0 +1,193 @@
+"""What the backends over other engines share: facts, checks of ids, tokenization, threads.
+
+An ONNX or TFLite file carries no tokenizer. It is taken from a folder `tokenizer/` beside the file (or a
+`tokenizer.json` there) through the package `tokenizers`, else from a `.still` file beside it through our own core.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from potstill.errors import InputError, missing_package
+
+# Rows a call of an engine gets at most: past 32 rows a row costs no less, and the working memory stays small.
+BATCH_ROWS = 32
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an exported file says about itself.
+
+    Attributes:
+        labels: class names in logit order, empty when unknown.
+        max_tokens: longest sequence, specials included; 512 when a foreign file does not say.
+        pad_id: id that fills a batch.
+        vocabulary: number of token ids, 0 when unknown.
+        producer: program that wrote the file, empty when unknown.
+    """
+
+    labels: tuple[str, ...] = ()
+    max_tokens: int = 512
+    pad_id: int = 0
+    vocabulary: int = 0
+    producer: str = ""
+
+
+def facts_from(values: Mapping[str, Any]) -> Facts:
+    """Read the facts that `potstill.export` stores; anything absent keeps its default."""
+    return Facts(
+        labels=tuple(str(label) for label in values.get("labels", ())),
+        max_tokens=int(values.get("max_tokens", 512)),
+        pad_id=int(values.get("pad_id", 0)),
+        vocabulary=int(values.get("vocabulary", 0)),
+        producer=str(values.get("producer", "")),
+    )
+
+
+def thread_count(threads: int | None) -> int:
+    """The threads to use: as given, else POTSTILL_NUM_THREADS, else the CPUs this process may use.
+
+    Raises:
+        InputError: I004 POTSTILL_NUM_THREADS is not a whole number of at least 1.
+    """
+    if threads is not None:
+        return threads
+    wanted = os.environ.get("POTSTILL_NUM_THREADS", "").strip()
+    if wanted:
+        if not wanted.isdigit() or int(wanted) < 1:
+            raise InputError(
+                "I004", f"{wanted!r} is no thread count", "POTSTILL_NUM_THREADS", "set it to 1 or more, or unset it"
+            )
+        return int(wanted)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def existing(path: Path) -> Path:
+    """The path, if a file is there.
+
+    Raises:
+        InputError: I051 there is none.
+    """
+    if not path.is_file():
+        raise InputError("I051", "there is no model file", str(path), "check the path")
+    return path
+
+
+def unreadable(path: Path, error: BaseException) -> InputError:
+    """The error for a file that the engine refuses."""
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return InputError("I052", f"the engine cannot load the model ({reason})", str(path), "export it again")
+
+
+def check_ids(ids: Sequence[Sequence[int]], facts: Facts) -> None:
+    """Check a ragged batch before it reaches an engine.
+
+    Raises:
+        InputError: I001 an empty sequence, I002 one over the limit, I003 an id outside the vocabulary.
+    """
+    for index, row in enumerate(ids):
+        where = f"sequence {index}"
+        if len(row) == 0:
+            raise InputError("I001", "the sequence is empty", where, "give at least one token")
+        if len(row) > facts.max_tokens:
+            raise InputError(
+                "I002",
+                f"{len(row)} tokens, the model takes {facts.max_tokens}",
+                where,
+                "shorten it or use truncate=True",
+            )
+        low, high = min(row), max(row)
+        if low < 0 or (facts.vocabulary and high >= facts.vocabulary):
+            raise InputError(
+                "I003",
+                f"token id {low if low < 0 else high} is outside the vocabulary",
+                where,
+                f"ids go from 0 to {facts.vocabulary - 1}" if facts.vocabulary else "ids start at 0",
+            )
+
+
+def batches(ids: Sequence[Sequence[int]], rows: int = BATCH_ROWS) -> Iterator[list[int]]:
+    """Indices of the sequences in groups of similar length, longest first: padding is small, memory peaks at once."""
+    order = sorted(range(len(ids)), key=lambda index: -len(ids[index]))
+    for start in range(0, len(order), rows):
+        yield order[start : start + rows]
+
+
+class Texts:
+    """Tokenizes with what lies beside the model file; opened at the first use.
+
+    Args:
+        model: path of the model file.
+        facts: of that file.
+    """
+
+    def __init__(self, model: Path, facts: Facts) -> None:
+        self._model = model
+        self._facts = facts
+        self._encode: Callable[[Sequence[str]], list[list[int]]] | None = None
+
+    def tokenize(self, texts: Sequence[str], truncate: bool) -> list[list[int]]:
+        """Token ids with specials.
+
+        Raises:
+            InputError: I001 a text without any token, I002 longer than `max_tokens` and not `truncate`, I050 no
+                tokenizer beside the model.
+            SystemFailure: S010 the package tokenizers is missing.
+        """
+        if self._encode is None:
+            self._encode = self._open()
+        limit = self._facts.max_tokens
+        found = self._encode(texts)
+        for index, row in enumerate(found):
+            # Two ids are [CLS] and [SEP] alone.
+            if len(row) <= 2:
+                raise InputError("I001", "the text holds no token", f"text {index}", "give a text with words")
+            if len(row) > limit:
+                if not truncate:
+                    raise InputError(
+                        "I002", f"{len(row)} tokens, the model takes {limit}", f"text {index}", "use truncate=True"
+                    )
+                found[index] = [*row[: limit - 1], row[-1]]
+        return found
+
+    def _open(self) -> Callable[[Sequence[str]], list[list[int]]]:
+        folder = self._model.parent
+        for place in (folder / "tokenizer" / "tokenizer.json", folder / "tokenizer.json"):
+            if place.is_file():
+                return _hugging_face(place)
+        stem = self._model.name.partition(".")[0]
+        still = folder / f"{stem}.still"
+        if still.is_file():
+            return _native(still)
+        raise InputError(
+            "I050",
+            "an ONNX or TFLite file carries no tokenizer and there is none beside it",
+            str(self._model),
+            f"put the folder tokenizer/ or {still.name} beside it, or use logits_from_ids",
+        )
+
+
+def _hugging_face(path: Path) -> Callable[[Sequence[str]], list[list[int]]]:
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise missing_package("tokenizers", "build", f"reading {path}") from error
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return lambda texts: [list(encoding.ids) for encoding in tokenizer.encode_batch(list(texts))]
+
+
+def _native(path: Path) -> Callable[[Sequence[str]], list[list[int]]]:
+    from potstill.runtime.backends.native import NativeBackend
+
+    backend = NativeBackend(path, 1)
+
+    def encode(texts: Sequence[str]) -> list[list[int]]:
+        return backend.tokenize(texts, False)
+
+    return encode

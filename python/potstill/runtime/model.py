@@ -1,0 +1,142 @@
+"""The public face of the runtime: load a model, classify, embed."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from potstill.errors import InputError
+from potstill.runtime.backends import Backend, open_backend
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer for one text.
+
+    Attributes:
+        label: the class with the largest logit (the first one of equals).
+        score: its probability, softmax over all classes, in [0, 1].
+        scores: the probability of every class, in label order.
+    """
+
+    label: str
+    score: float
+    scores: Mapping[str, float]
+
+
+class Model:
+    """A loaded model: immutable, and safe to call from several threads at once."""
+
+    def __init__(self, backend: Backend) -> None:
+        """Wrap a loaded backend; use `potstill.load` instead."""
+        self._backend = backend
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names in logit order."""
+        return self._backend.labels
+
+    @property
+    def max_tokens(self) -> int:
+        """Longest sequence accepted, [CLS] and [SEP] included."""
+        return self._backend.max_tokens
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """Facts about the model and how it runs here.
+
+        For the native backend: name, task, scheme, labels, max_tokens, vocabulary, hidden, parameters, bytes (of the
+        file), arena_bytes (working memory of one call at most), has_tokenizer, isa, threads, producer, license,
+        provenance.
+        """
+        return dict(self._backend.info)
+
+    def tokenize(self, texts: Sequence[str], truncate: bool = False) -> list[list[int]]:
+        """Token ids of each text, with [CLS] and [SEP].
+
+        Args:
+            texts: the texts; a single str is an error, because it is a sequence of letters.
+            truncate: cut a long text to `max_tokens`, keeping [SEP]; otherwise it is an error.
+
+        Raises:
+            InputError: I001 a text without any token; I002 a text over `max_tokens`; I005 no tokenizer in the file;
+                I007 `texts` is a single string or holds something else than str.
+        """
+        return self._backend.tokenize(_texts(texts), truncate)
+
+    def logits(self, texts: Sequence[str], truncate: bool = False) -> Any:
+        """Logits of each text: float32 [texts, labels] with the buffer protocol. Raises as `tokenize` and I008."""
+        return self.logits_from_ids(self.tokenize(texts, truncate))
+
+    def logits_from_ids(self, ids: Sequence[Sequence[int]]) -> Any:
+        """Logits of token id sequences of any lengths, specials included: float32 [sequences, labels].
+
+        Raises:
+            InputError: I001 an empty sequence; I002 longer than `max_tokens`; I003 an id outside the vocabulary;
+                I008 the model has no classification head.
+        """
+        logits = self._backend.run(ids).logits
+        if logits is None:
+            raise InputError(
+                "I008", "the model has no classification head", "logits", "use embed(), or compile a classifier"
+            )
+        return logits
+
+    def embed(self, texts: Sequence[str], truncate: bool = False) -> Any:
+        """Pooled vectors: float32 [texts, hidden] with the buffer protocol. Raises as `tokenize` and I009."""
+        embedding = self._backend.run(self.tokenize(texts, truncate)).embedding
+        if embedding is None:
+            raise InputError(
+                "I009", "the model gives no pooled vector", "embed", "use logits(), or compile with an embedding"
+            )
+        return embedding
+
+    def classify(self, texts: Sequence[str], truncate: bool = False) -> list[Prediction]:
+        """The label and probabilities of each text. Raises as `logits`."""
+        view: Any = memoryview(self.logits(texts, truncate))
+        rows: list[list[float]] = view.tolist()
+        labels = self.labels or tuple(str(i) for i in range(len(rows[0]) if rows else 0))
+        return [_predict(labels, row) for row in rows]
+
+
+def load(path: str | os.PathLike[str], threads: int | None = None, backend: str = "native") -> Model:
+    """Load a model.
+
+    Args:
+        path: the `.still` file (native), `.onnx` (onnxruntime) or `.tflite` (litert).
+        threads: worker threads; None means POTSTILL_NUM_THREADS, else the CPUs this process may use.
+        backend: "native", "onnxruntime" or "litert".
+
+    Raises:
+        FormatError: F... the file is missing, damaged, too new or not valid.
+        InputError: I004 a bad thread count; I006 no such backend.
+        CpuError: K001, K002 POTSTILL_ISA asks for a kernel set that is unknown or that the CPU lacks.
+        SystemFailure: S010 the backend's package is not installed.
+    """
+    if threads is not None and threads < 1:
+        raise InputError("I004", f"{threads} is no thread count", f"threads={threads}", "give 1 or more, or None")
+    return Model(open_backend(backend, Path(path), threads))
+
+
+def _texts(texts: Sequence[str]) -> Sequence[str]:
+    if isinstance(texts, (str, bytes)):
+        raise InputError("I007", "a single string was given", "texts", 'give a list: ["..."]')
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputError(
+                "I007", f"a {type(text).__name__} where a str is needed", f"text {index}", "give a list of str"
+            )
+    return texts
+
+
+def _predict(labels: Sequence[str], logits: Sequence[float]) -> Prediction:
+    """Softmax in Python floats (binary64), shifted by the largest logit so that exp never overflows."""
+    top = max(range(len(logits)), key=logits.__getitem__)
+    weights = [math.exp(value - logits[top]) for value in logits]
+    total = math.fsum(weights)
+    scores = {label: weight / total for label, weight in zip(labels, weights, strict=True)}
+    return Prediction(labels[top], weights[top] / total, scores)

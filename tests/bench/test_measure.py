@@ -1,0 +1,134 @@
+"""The benchmark: fair turns, honest rows, clear refusals."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny
+
+from potstill.bench import measure as bench
+from potstill.bench.measure import bench_host, bench_still, format_rows, measure
+from potstill.bench.peers import PEERS, Peer
+from potstill.errors import InputError, SystemFailure, missing_package
+from potstill.pipeline.progress import QuietProgress
+
+
+class Heard(QuietProgress):
+    """Keeps the messages."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
+
+
+class FakeRunner:
+    """Writes down each call."""
+
+    def __init__(self, name: str, log: list[str]) -> None:
+        self.name, self.log = name, log
+
+    def prepare(self, ids: Sequence[int]) -> Callable[[], object]:
+        return lambda: self.log.append(f"{self.name}{len(ids)}")
+
+    def padded(self, tokens: int) -> int:
+        return max(tokens, 8)
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    calls: list[str] = []
+
+    def open_fake(self: Peer, path: Path, threads: int) -> FakeRunner:
+        if self.engine == "C":
+            raise missing_package("c-engine", "bench", "C")
+        return FakeRunner(self.engine, calls)
+
+    monkeypatch.setattr(Peer, "open", open_fake)
+    return calls
+
+
+def peer(engine: str) -> tuple[Peer, Path]:
+    return Peer(engine, "fp32", "onnx", "onnxruntime"), Path("x")
+
+
+def test_contenders_take_turns(log: list[str]) -> None:
+    rows = measure([peer("A"), peer("B")], lengths=[4], threads=[1], rounds=2, progress=QuietProgress())
+    turn = bench.CALLS_A_TURN + 1
+    assert log == ["A4", "B4", *(["A4"] * turn + ["B4"] * turn) * 2]
+    assert [(row["engine"], row["tokens"], row["padded_to"], row["threads"]) for row in rows] == [
+        ("A", 4, 8, 1),
+        ("B", 4, 8, 1),
+    ]
+    for row in rows:
+        assert row["runs"] == 2 * bench.CALLS_A_TURN
+        assert 0 < row["min_ms"] <= row["p10_ms"] <= row["median_ms"] <= row["p90_ms"]
+
+
+def test_an_engine_that_is_missing_is_named(log: list[str]) -> None:
+    heard = Heard()
+    rows = measure([peer("A"), peer("C")], lengths=[4], threads=[1], rounds=1, progress=heard)
+    assert [row["engine"] for row in rows] == ["A"]
+    assert len(heard.messages) == 1
+    assert heard.messages[0].startswith("C fp32 is not measured: error[S010]")
+    with pytest.raises(SystemFailure, match="S010"):
+        measure([peer("C")], lengths=[4], threads=[1], rounds=1, progress=heard)
+
+
+def test_the_time_budget_ends_the_rounds(log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "_BUDGET_SECONDS", 0.0)
+    rows = measure([peer("A")], lengths=[4], threads=[1], rounds=1000, progress=QuietProgress())
+    assert rows[0]["runs"] == bench._LEAST_ROUNDS * bench.CALLS_A_TURN
+
+
+def test_every_engine_is_measured(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "CALLS_A_TURN", 1)
+    found = bench_host(
+        tiny.model(base, "mean"),
+        tiny.build(base),
+        max_tokens=tiny.MAX_TOKENS,
+        lengths=(8, 64),
+        threads=(1,),
+        rounds=1,
+        memory=False,
+        progress=QuietProgress(),
+    )
+    assert found["memory"] == []
+    assert {(row["engine"], row["precision"]) for row in found["bench"]} == {(p.engine, p.precision) for p in PEERS}
+    # 64 is cut to what the model takes.
+    assert {row["tokens"] for row in found["bench"]} == {8, 24}
+    padded = {(row["engine"], row["tokens"]): row["padded_to"] for row in found["bench"]}
+    assert padded["LiteRT", 8] == 8
+    assert padded["LiteRT, padded", 8] == 24
+    assert padded["Potstill", 8] == 8
+
+
+def test_bench_still(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "ROUNDS", 1)
+    files = tiny.build(base)
+    rows = bench_still(files["still"], lengths=(8,), threads=(1,), peers=True, progress=QuietProgress())
+    engines = [(row["engine"], row["precision"]) for row in rows]
+    assert engines[-1] == ("Potstill", "int8")
+    assert set(engines[:-1]) == {(p.engine, p.precision) for p in PEERS if p.export.startswith(("onnx", "tflite"))}
+    shutil.copyfile(files["still_fp32"], tmp_path / "alone.still")
+    rows = bench_still(tmp_path / "alone.still", lengths=(8,), progress=QuietProgress())
+    assert [(row["engine"], row["precision"]) for row in rows] == [("Potstill", "fp32")]
+    with pytest.raises(InputError, match=r"I061.*alone\.onnx"):
+        bench_still(tmp_path / "alone.still", lengths=(8,), peers=True, progress=QuietProgress())
+    with pytest.raises(InputError, match="I060"):
+        bench_still(files["still"], lengths=(8, 500), progress=QuietProgress())
+
+
+def test_format_rows() -> None:
+    row: dict[str, Any] = {"engine": "LiteRT", "precision": "int8", "tokens": 9, "padded_to": 64, "threads": 2}
+    row |= {"median_ms": 1.23456, "min_ms": 1, "p10_ms": 1.1, "p90_ms": 12.5, "runs": 75}
+    lines = format_rows([row, {**row, "engine": "Potstill", "padded_to": 9}]).splitlines()
+    assert lines[0].split() == ["engine", "precision", "tokens", "threads", "median", "ms", "p10", "p90", "runs"]
+    assert lines[1].split() == ["LiteRT", "int8", "9", "(as", "64)", "2", "1.235", "1.100", "12.500", "75"]
+    assert lines[2].split() == ["Potstill", "int8", "9", "2", "1.235", "1.100", "12.500", "75"]
+    assert len({len(line) for line in lines}) == 1

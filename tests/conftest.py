@@ -1,0 +1,45 @@
+"""Settings for all tests: no network, one thread, a cache of their own. Set before any library is imported."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Tests run on shared machines of few cores: one thread each keeps times and float sums the same everywhere.
+_ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+os.environ.update(_ENVIRONMENT)
+# Variables of the developer's shell that would change what the tests see.
+for _name in ("POTSTILL_ISA", "POTSTILL_NUM_THREADS"):
+    os.environ.pop(_name, None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register our markers."""
+    config.addinivalue_line(
+        "markers", "demo: uses the demo teacher or corpora, which pip fetches once into the user's Potstill cache"
+    )
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Point POTSTILL_CACHE at a folder of this test run, except in tests marked `demo`, which share the real cache."""
+    if request.node.get_closest_marker("demo") is None:
+        patch = request.getfixturevalue("monkeypatch")
+        patch.setenv("POTSTILL_CACHE", str(_session_cache(tmp_path_factory)))
+
+
+def _session_cache(factory: pytest.TempPathFactory) -> Path:
+    folder = factory.getbasetemp() / "potstill-cache"
+    folder.mkdir(exist_ok=True)
+    return folder

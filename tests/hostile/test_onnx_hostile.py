@@ -1,0 +1,249 @@
+"""ONNX files that are damaged, incomplete, foreign or odd: always a numbered error, never a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from potstill.compile import compile_onnx
+from potstill.errors import CompileError, PotstillError
+
+FOLDER = str(Path(__file__).parents[1] / "compile")
+
+
+def graphs() -> Any:
+    """The hand-written ONNX graphs of the compiler's tests."""
+    if FOLDER not in sys.path:
+        sys.path.append(FOLDER)
+    return import_module("onnx_graphs")
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path: Path = graphs().encoder(tmp_path_factory.mktemp("onnx") / "plain.onnx")
+    return path
+
+
+def refused(path: Path, tmp_path: Path) -> CompileError:
+    out = tmp_path / "out" / "m.still"
+    with pytest.raises(CompileError) as caught:
+        compile_onnx(path, out)
+    assert not out.exists()
+    assert str(caught.value).count("; ") >= 2 and caught.value.next_step
+    return caught.value
+
+
+def changed(plain: Path, tmp_path: Path, change: Callable[[Any], None]) -> Path:
+    model = onnx.load(str(plain))
+    change(model)
+    path = tmp_path / "changed.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_missing(tmp_path: Path) -> None:
+    assert refused(tmp_path / "none.onnx", tmp_path).code == "C001"
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"PK\x03\x04 not a model", b"\x08\x09", b"text" * 99])
+def test_not_onnx(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content)
+    assert refused(path, tmp_path).code == "C002"
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.5, 0.9, 0.999])
+def test_truncated(plain: Path, tmp_path: Path, share: float) -> None:
+    data = plain.read_bytes()
+    path = tmp_path / "m.onnx"
+    path.write_bytes(data[: int(len(data) * share)])
+    assert refused(path, tmp_path).code in ("C002", "C003", "C004")
+
+
+def test_damaged_bytes_never_crash(plain: Path, tmp_path: Path) -> None:
+    """Flipped bytes give an error of ours, or a model that passed the comparison with onnxruntime."""
+    data = plain.read_bytes()
+    random = np.random.default_rng(0)
+    # The graph's structure lies in front of the weights; damage there is the interesting kind.
+    for _ in range(40):
+        broken = bytearray(data)
+        for position in random.integers(0, 6000, 3):
+            broken[int(position)] ^= int(random.integers(1, 256))
+        path, out = tmp_path / "m.onnx", tmp_path / "m.still"
+        path.write_bytes(bytes(broken))
+        try:
+            compile_onnx(path, out)
+        except PotstillError:
+            assert not out.exists()
+        else:
+            out.unlink()
+
+
+def test_weights_beside_the_file_are_missing_or_short(plain: Path, tmp_path: Path) -> None:
+    model = onnx.load(str(plain))
+    path = tmp_path / "m.onnx"
+    onnx.save(model, str(path), save_as_external_data=True, location="m.data", size_threshold=0)
+    data = (tmp_path / "m.data").read_bytes()
+    (tmp_path / "m.data").write_bytes(data[: len(data) // 2])
+    assert refused(path, tmp_path).code == "C003"
+    (tmp_path / "m.data").unlink()
+    assert refused(path, tmp_path).code == "C003"
+
+
+def test_weights_outside_of_the_folder_are_not_read(plain: Path, tmp_path: Path) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    model = onnx.load(str(plain))
+    onnx.save(model, str(inside / "m.onnx"), save_as_external_data=True, location="m.data", size_threshold=0)
+    (inside / "m.data").rename(tmp_path / "m.data")
+    moved = onnx.load(str(inside / "m.onnx"), load_external_data=False)
+    for tensor in moved.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = "../m.data"
+    (inside / "m.onnx").write_bytes(moved.SerializeToString())
+    assert refused(inside / "m.onnx", tmp_path).code == "C003"
+
+
+def test_unsupported_operator_names_operator_node_and_next_step(plain: Path, tmp_path: Path) -> None:
+    def rename(model: Any) -> None:
+        node = next(n for n in model.graph.node if n.op_type == "Erf")
+        node.op_type = "Sin"
+        node.name = "the_sine"
+
+    error = refused(changed(plain, tmp_path, rename), tmp_path)
+    assert error.code == "C006" and "operator Sin" in error.what and "the_sine" in error.where
+
+
+def test_operator_of_an_optimiser(plain: Path, tmp_path: Path) -> None:
+    def rename(model: Any) -> None:
+        node = next(n for n in model.graph.node if n.op_type == "Tanh" or n.op_type == "Erf")
+        node.op_type, node.domain = "QuickGelu", "com.microsoft"
+
+    error = refused(changed(plain, tmp_path, rename), tmp_path)
+    assert error.code == "C006" and "com.microsoft.QuickGelu" in error.what
+
+
+def test_quantized_by_onnxruntime(plain: Path, tmp_path: Path) -> None:
+    import logging
+    import warnings
+
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the quantizer's own deprecation notes
+            quantize_dynamic(str(plain), str(tmp_path / "q.onnx"), weight_type=QuantType.QInt8)
+    finally:
+        logging.disable(logging.NOTSET)
+    error = refused(tmp_path / "q.onnx", tmp_path)
+    assert error.code == "C005" and "fp32 ONNX" in error.next_step
+
+
+@pytest.mark.parametrize(
+    ("value", "code"), [(np.float32("nan"), "C024"), (np.float32("inf"), "C024"), (np.float64(1.0), "C023")]
+)
+def test_weights_that_no_number_format_holds(plain: Path, tmp_path: Path, value: Any, code: str) -> None:
+    def spoil(model: Any) -> None:
+        table = next(t for t in model.graph.initializer if tuple(t.dims) == (graphs().VOCABULARY, graphs().WIDTH))
+        array = numpy_helper.to_array(table).copy()
+        if value.dtype == np.float64:
+            # A table in double precision, its rows cast to float: rounding it silently would not be the user's model.
+            array = array.astype(np.float64)
+            look_up = next(n for n in model.graph.node if n.op_type == "Gather" and n.input[0] == table.name)
+            cast = helper.make_node("Cast", ["rows"], [look_up.output[0]], to=TensorProto.FLOAT)
+            look_up.output[0] = "rows"
+            model.graph.node.insert(list(model.graph.node).index(look_up) + 1, cast)
+        array[3, 3] = value
+        table.CopyFrom(numpy_helper.from_array(array, table.name))
+
+    assert refused(changed(plain, tmp_path, spoil), tmp_path).code == code
+
+
+def test_model_that_overflows(plain: Path, tmp_path: Path) -> None:
+    def blow_up(model: Any) -> None:
+        for tensor in model.graph.initializer:
+            array = numpy_helper.to_array(tensor)
+            if array.dtype == np.float32 and array.ndim == 2:
+                tensor.CopyFrom(numpy_helper.from_array(array * np.float32(1e36), tensor.name))
+
+    assert refused(changed(plain, tmp_path, blow_up), tmp_path).code == "C047"
+
+
+def test_unknown_input(plain: Path, tmp_path: Path) -> None:
+    def add(model: Any) -> None:
+        model.graph.input.append(helper.make_tensor_value_info("pixel_values", TensorProto.FLOAT, ["b", "l"]))
+
+    error = refused(changed(plain, tmp_path, add), tmp_path)
+    assert error.code == "C007" and "pixel_values" in error.what
+
+
+def test_branch_on_the_text(plain: Path, tmp_path: Path) -> None:
+    def branch(model: Any) -> None:
+        """logits_out = If(ids[0, 0] > 3) {logits} else {-logits}."""
+        first = numpy_helper.from_array(np.zeros(2, np.int64), "first")
+        three = numpy_helper.from_array(np.array(3, np.int64), "three")
+        model.graph.initializer.extend([first, three])
+        yes = helper.make_graph(
+            [helper.make_node("Identity", ["logits"], ["yes"])], "yes", [],
+            [helper.make_tensor_value_info("yes", TensorProto.FLOAT, [None, None])],
+        )  # fmt: skip
+        no = helper.make_graph(
+            [helper.make_node("Neg", ["logits"], ["no"])], "no", [],
+            [helper.make_tensor_value_info("no", TensorProto.FLOAT, [None, None])],
+        )  # fmt: skip
+        model.graph.node.extend(
+            [
+                helper.make_node("GatherND", ["input_ids", "first"], ["id"]),
+                helper.make_node("Greater", ["id", "three"], ["large"]),
+                helper.make_node("If", ["large"], ["logits_out"], name="choice", then_branch=yes, else_branch=no),
+            ]
+        )
+        model.graph.output[0].name = "logits_out"
+
+    error = refused(changed(plain, tmp_path, branch), tmp_path)
+    assert error.code == "C009" and "choice" in error.where
+
+
+def test_branch_on_the_shape_is_resolved(plain: Path, tmp_path: Path) -> None:
+    """As the TorchScript exporter writes squeeze(): If on a dimension; the branch taken is compiled."""
+
+    def branch(model: Any) -> None:
+        two = numpy_helper.from_array(np.array(2, np.int64), "two")
+        model.graph.initializer.append(two)
+        graphs_ = []
+        for name, node in (("yes", "Identity"), ("no", "Neg")):
+            graphs_.append(
+                helper.make_graph(
+                    [helper.make_node(node, ["logits"], [name])], name, [],
+                    [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, None])],
+                )
+            )  # fmt: skip
+        model.graph.node.extend(
+            [
+                helper.make_node("Shape", ["input_ids"], ["dims"]),
+                helper.make_node("Size", ["dims"], ["rank"]),
+                helper.make_node("Equal", ["rank", "two"], ["flat"]),
+                helper.make_node("If", ["flat"], ["logits_out"], then_branch=graphs_[0], else_branch=graphs_[1]),
+            ]
+        )
+        model.graph.output[0].name = "logits_out"
+
+    report = compile_onnx(changed(plain, tmp_path, branch), tmp_path / "m.still", scheme="fp32")
+    assert max(row["relative"] for row in report.differences) < 1e-5
+
+
+def test_cyclic_or_undefined_values(plain: Path, tmp_path: Path) -> None:
+    def cut(model: Any) -> None:
+        del model.graph.node[5]
+
+    assert refused(changed(plain, tmp_path, cut), tmp_path).code == "C004"

@@ -1,0 +1,250 @@
+"""`run_build` with the real stages' keys and names, their work replaced: what is published, reported, skipped."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import importlib.util
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from potstill.errors import DataError, SystemFailure
+from potstill.pipeline import run
+from potstill.pipeline.progress import PlainProgress
+from potstill.pipeline.stage import Context, Stage
+from potstill.pipeline.stages import build_stages
+from potstill.recipe import Recipe, load_recipe
+
+ROWS = "text,label\n" + "".join(f"text {i},{'ab'[i % 2]}\n" for i in range(20))
+FILES = {
+    "onnx": ["model.onnx", "model.int8.onnx"],
+    "tflite": ["model.tflite", "model.int8.tflite"],
+    "still": ["model.still", "model.fp32.still", "tokenizer/vocab.txt"],
+    "teacher": ["model.safetensors", "config.json"],
+    "student": ["model.safetensors", "vocab.txt"],
+}
+FACTS: dict[str, dict[str, Any]] = {
+    "data": {"labels": ["a", "b"], "fingerprint": "f", "labelled_fingerprint": "l", "rows": {"train": 16}},
+    "teacher": {"test_accuracy": 0.9, "validation_accuracy": 0.8},
+    "student": {"test_accuracy": 0.85},
+    "still": {"scheme": "int8"},
+    "verify": {
+        "parity": [{"export": "onnx", "length": 8, "batch": 1, "max_abs_difference": 1e-6}],
+        "label_agreement": {"onnx": 1.0, "still": 0.99},
+        "accuracy": {"onnx": 0.85, "still": 0.855},
+    },
+    "bench": {"bench": [{"engine": "Potstill", "median_ms": 1.0}]},
+}
+
+
+def write_recipe(folder: Path, *settings: str) -> Recipe:
+    folder.mkdir(exist_ok=True)
+    (folder / "rows.csv").write_text(ROWS)
+    path = folder / "mine.toml"
+    path.write_text('name = "mine"\n[teacher]\nmodel = "demo:all-minilm-l6-v2"\n[data]\nsource = "rows.csv"\n')
+    return load_recipe(path, settings)
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the stages whose (replaced) work was done."""
+    names: list[str] = []
+
+    def work(name: str) -> Callable[[Context, Path, Path], Mapping[str, Any]]:
+        def act(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
+            names.append(name)
+            for file in FILES.get(name, []):
+                (out / file).parent.mkdir(exist_ok=True)
+                (out / file).write_text(f"{file} {context.recipe.student.layers} {context.recipe.export.opset}")
+            return FACTS.get(name, {})
+
+        return act
+
+    def fake(recipe: Recipe) -> list[Stage]:
+        return [dataclasses.replace(stage, run=work(stage.name)) for stage in build_stages(recipe)]
+
+    monkeypatch.setattr(run, "build_stages", fake)
+    monkeypatch.setattr(run, "check_packages", lambda recipe: None)
+    return names
+
+
+ALL = ["data", "teacher", "student", "onnx", "tflite", "still", "verify", "bench"]
+
+
+def test_artefacts_get_their_final_names(tmp_path: Path, ran: list[str]) -> None:
+    out = tmp_path / "out"
+    report = run.run_build(write_recipe(tmp_path), out)
+    assert ran == ALL
+    found = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file() and "stages" not in p.parts)
+    assert found == [
+        ".lock", "model.int8.onnx", "model.int8.tflite", "model.onnx", "model.still", "model.tflite", "report.json",
+        "student/model.safetensors", "student/vocab.txt", "tokenizer/vocab.txt",
+    ]  # fmt: skip
+    assert json.loads((out / "report.json").read_text()) == report
+
+
+def test_report_has_the_keys_of_the_contract(tmp_path: Path, ran: list[str]) -> None:
+    report = run.run_build(write_recipe(tmp_path), tmp_path / "out")
+    assert report["recipe"] == "mine"
+    assert report["teacher"]["test_accuracy"] == 0.9
+    assert report["student"]["test_accuracy"] == 0.85
+    assert report["packed"]["test_accuracy"] == 0.855
+    assert report["retained"] == pytest.approx(0.95)
+    assert set(report["bytes"]) >= {"teacher", "onnx", "onnx_int8", "tflite", "tflite_int8", "still"}
+    assert report["bytes"]["still"] == (tmp_path / "out" / "model.still").stat().st_size
+    assert report["parity"][0]["label_agreement"] == 1.0
+    assert report["bench"][0]["engine"] == "Potstill"
+    assert set(report["seconds"]) == set(ALL)
+    assert report["seconds_total"] == pytest.approx(sum(report["seconds"].values()), abs=1e-3)
+
+
+def test_second_build_does_nothing_and_says_so(tmp_path: Path, ran: list[str]) -> None:
+    out = tmp_path / "out"
+    first = run.run_build(write_recipe(tmp_path), out)
+    before = {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file() and p.name not in (".lock", "report.json")}
+    ran.clear()
+    with (tmp_path / "log").open("w") as stream:
+        again = run.run_build(write_recipe(tmp_path), out, progress=PlainProgress(stream))
+    assert ran == []
+    assert again == first
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    assert (tmp_path / "log").read_text().count("done earlier") == len(ALL)
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("export.opset=13", ["onnx", "still", "verify", "bench"]),
+        ("student.hidden=384", ALL[2:]),
+        ("teacher.epochs=1", ALL[1:]),
+        ("compile.max_tokens=128", ["onnx", "tflite", "still", "verify", "bench"]),
+        ("distil.alpha=0.25", ALL[2:]),
+        ("data.max_tokens=32", ALL[1:]),
+    ],
+)
+def test_a_setting_reruns_what_it_touches(tmp_path: Path, ran: list[str], setting: str, expected: list[str]) -> None:
+    run.run_build(write_recipe(tmp_path), tmp_path / "out")
+    ran.clear()
+    run.run_build(write_recipe(tmp_path, setting), tmp_path / "out")
+    assert ran == expected
+
+
+def test_changed_data_file_is_noticed(tmp_path: Path, ran: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = write_recipe(tmp_path)
+    run.run_build(recipe, tmp_path / "out")
+    ran.clear()
+    (tmp_path / "rows.csv").write_text(ROWS + "one more,a\n")
+    run.run_build(recipe, tmp_path / "out")
+    assert ran == ["data"], "the replaced work gives the same fingerprints, so nothing after it has to run"
+
+
+def test_artefacts_that_are_no_longer_made_are_removed(tmp_path: Path, ran: list[str]) -> None:
+    out = tmp_path / "out"
+    run.run_build(write_recipe(tmp_path), out)
+    run.run_build(write_recipe(tmp_path, "export.tflite=false", "export.onnx=false"), out)
+    assert not (out / "model.tflite").exists()
+    assert not (out / "model.int8.onnx").exists()
+    assert (out / "model.still").exists()
+    assert "tflite" not in json.loads((out / "report.json").read_text())["bytes"]
+
+
+def test_changed_artefacts_replace_the_old_ones(tmp_path: Path, ran: list[str]) -> None:
+    out = tmp_path / "out"
+    run.run_build(write_recipe(tmp_path), out)
+    run.run_build(write_recipe(tmp_path, "student.layers=3"), out)
+    assert (out / "model.still").read_text() == "model.still 3 18"
+    assert (out / "student" / "vocab.txt").read_text() == "vocab.txt 3 18"
+    assert (out / "tokenizer" / "vocab.txt").read_text() == "tokenizer/vocab.txt 3 18"
+
+
+def test_a_deleted_artefact_comes_back(tmp_path: Path, ran: list[str]) -> None:
+    out = tmp_path / "out"
+    run.run_build(write_recipe(tmp_path), out)
+    (out / "model.still").unlink()
+    (out / "tokenizer" / "vocab.txt").unlink()
+    ran.clear()
+    run.run_build(write_recipe(tmp_path), out)
+    assert ran == []
+    assert (out / "model.still").exists()
+    assert (out / "tokenizer" / "vocab.txt").exists()
+
+
+def test_stop_after_publishes_nothing(tmp_path: Path, ran: list[str]) -> None:
+    facts = run.run_build(write_recipe(tmp_path), tmp_path / "out", stop_after="student")
+    assert ran == ALL[:3]
+    assert facts["student"]["test_accuracy"] == 0.85
+    assert not (tmp_path / "out" / "report.json").exists()
+
+
+def test_failure_leaves_the_earlier_results(tmp_path: Path, ran: list[str]) -> None:
+    out = tmp_path / "out"
+    run.run_build(write_recipe(tmp_path), out)
+    before = (out / "report.json").read_bytes()
+    (tmp_path / "rows.csv").unlink()
+    recipe = load_recipe(tmp_path / "mine.toml")
+    with pytest.raises(DataError) as caught:
+        run.run_build(recipe, out)
+    assert caught.value.code == "D001"
+    assert (out / "report.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("missing", "settings", "extra"),
+    [("litert_torch", [], "tflite"), ("torch", [], "build"), ("litert_torch", ["export.tflite=false"], None)],
+)
+def test_missing_packages_are_told_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str, settings: list[str], extra: str | None
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else object())
+    recipe = write_recipe(tmp_path, *settings)
+    if extra is None:
+        run.check_packages(recipe)
+        return
+    with pytest.raises(SystemFailure) as caught:
+        run.run_build(recipe, tmp_path / "out")
+    assert caught.value.code == "S010"
+    assert f"potstill[{extra}]" in caught.value.next_step
+    assert not (tmp_path / "out").exists()
+
+
+def test_output_folder_that_cannot_be_made(tmp_path: Path, ran: list[str]) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemFailure) as caught:
+        run.run_build(write_recipe(tmp_path / "r"), tmp_path / "file" / "out")
+    assert caught.value.code == "S003"
+
+
+def test_output_folder_of_somebody_else(tmp_path: Path, ran: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    # Root may write everywhere, so the refusal is made here.
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    recipe = write_recipe(tmp_path / "r")
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(SystemFailure) as caught:
+        run.run_build(recipe, tmp_path / "out")
+    assert caught.value.code == "S002"
+
+
+def test_full_disk_leaves_the_last_report_and_model(small_disk: Path, tmp_path: Path, ran: list[str]) -> None:
+    """A stage fills a real disk: numbered error, old artefacts untouched; with space again the build goes on."""
+    out = small_disk / "out"
+    run.run_build(write_recipe(tmp_path / "r"), out)
+    before = {name: (out / name).read_bytes() for name in ("report.json", "model.still")}
+    ballast = small_disk / "ballast"
+    with ballast.open("wb", buffering=0) as stream, pytest.raises(OSError, match="No space left"):
+        while True:
+            stream.write(bytes(4096))
+    recipe = write_recipe(tmp_path / "r", "student.layers=3")
+    with pytest.raises(SystemFailure) as caught:
+        run.run_build(recipe, out)
+    assert caught.value.code == "S001"
+    assert {name: (out / name).read_bytes() for name in before} == before
+    ballast.unlink()
+    run.run_build(recipe, out)
+    assert (out / "model.still").read_text() == "model.still 3 18"
+    assert not [path for path in out.rglob("*") if path.name.startswith(".tmp-") or path.suffix == ".work"]

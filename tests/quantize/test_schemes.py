@@ -1,0 +1,48 @@
+"""Quantization of weight rows: error at most half a step, symmetric range, zero rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from potstill.errors import CompileError
+from potstill.quantize.schemes import quantize_rows, scheme_by_name
+
+
+def test_rows_are_within_half_a_step() -> None:
+    random = np.random.default_rng(0)
+    weight = (random.standard_normal((40, 77)) * np.exp(random.normal(0, 3, (40, 1)))).astype(np.float32)
+    q, scale = quantize_rows(weight)
+    assert q.dtype == np.int8 and scale.dtype == np.float32
+    np.testing.assert_array_equal(np.abs(q.astype(int)).max(axis=1), 127)
+    error = np.abs(q * scale[:, None].astype(np.float64) - weight)
+    assert (error <= scale[:, None] * 0.5001).all()
+
+
+def test_exact_values_stay_exact() -> None:
+    weight = np.array([[127.0, -127.0, 1.0, 0.0], [0.5, -0.25, 0.0, 0.0]], np.float32)
+    q, scale = quantize_rows(weight)
+    np.testing.assert_array_equal(q[0], [127, -127, 1, 0])
+    assert scale[0] == 1.0
+    assert scale[1] == np.float32(0.5 / 127)
+
+
+def test_empty_rows_have_scale_zero() -> None:
+    q, scale = quantize_rows(np.array([[0.0, 0.0], [1e-38, -1e-39]], np.float32))
+    assert not q.any() and not scale.any()
+
+
+def test_scheme_rules() -> None:
+    int8, fp32 = scheme_by_name("int8"), scheme_by_name("fp32")
+    assert int8.input_quant("gelu", dtype="i8") == int8.input_quant("relu", dtype="i8") == "asymmetric"
+    assert int8.input_quant("none", dtype="i8") == int8.input_quant("tanh", dtype="i8") == "symmetric"
+    assert fp32.input_quant("gelu", dtype="f32") == int8.input_quant("gelu", dtype="f32") == "none"
+    assert int8.activation("gelu", dtype="i8") == "gelu_poly"
+    assert int8.activation("gelu", dtype="f32") == "gelu"
+    assert int8.activation("gelu_tanh", dtype="i8") == "gelu_tanh"
+
+
+def test_unknown_scheme() -> None:
+    with pytest.raises(CompileError) as caught:
+        scheme_by_name("int3")
+    assert caught.value.code == "C022" and "fp32, int8" in caught.value.next_step

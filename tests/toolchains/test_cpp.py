@@ -1,0 +1,20 @@
+"""What clang-tidy is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toolchains import cpp
+
+
+def test_gcc_options_are_dropped() -> None:
+    """GCC's own options go, quoting and everything else stay."""
+    command = "/usr/bin/c++ '-DNAME=\\\"a b\\\"' -I/x -mavx2 -fno-schedule-insns -fno-tree-pre -flto=auto -O3 -c a.cpp"
+    text = cpp.clang_command(command, Path("/omp"))
+    assert text == "/usr/bin/c++ '-DNAME=\\\"a b\\\"' -I/x -mavx2 -O3 -c a.cpp -isystem /omp -Wno-unknown-warning-option"
+
+
+def test_sources_are_ours() -> None:
+    """Every folder of the core is covered."""
+    folders = {path.parent.name for path in cpp.sources()}
+    assert {"format", "kernels", "reference", "ops", "graph", "tokenizer", "bindings"} <= folders

@@ -1,0 +1,167 @@
+"""Sessions install what changed and nothing else, and PyTorch only as a CPU build."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from toolchains.failures import PotstillError
+
+from toolchains import environment
+
+
+class Session:
+    """Records what a nox session would do."""
+
+    def __init__(self, folder: Path, config: str = "", broken: bool = False) -> None:
+        self.virtualenv = type("Venv", (), {"location": str(folder)})()
+        self.config, self.broken = config, broken
+        self.installed: list[tuple[str, ...]] = []
+
+    def install(self, *words: str) -> None:
+        self.installed.append(words)
+        if self.broken:
+            raise RuntimeError("pip failed")
+
+    def run(self, *words: str, **_: object) -> str:
+        assert words == ("python", "-m", "pip", "config", "list")
+        return self.config
+
+
+def test_requirements_of_the_project() -> None:
+    """Extras and groups come from pyproject.toml; unknown names are errors."""
+    lines = environment.requirements(["build"], ["test"])
+    assert any(line.startswith("torch") for line in lines)
+    assert any(line.startswith("pytest") for line in lines)
+    assert lines == sorted(set(lines))
+    with pytest.raises(KeyError):
+        environment.requirements(["no-such-extra"])
+
+
+def test_install_once(tmp_path: Path) -> None:
+    """A second call with the same list does nothing; another list installs."""
+    session = Session(tmp_path)
+    environment.install(session, ["a"])
+    environment.install(session, ["a"])
+    assert session.installed == [("-q", "a")]
+    environment.install(session, ["a", "b"])
+    assert len(session.installed) == 2
+
+
+def test_failed_install_is_repeated(tmp_path: Path) -> None:
+    """No stamp is left by a failure."""
+    with pytest.raises(RuntimeError):
+        environment.install(Session(tmp_path, broken=True), ["a"])
+    session = Session(tmp_path)
+    environment.install(session, ["a"])
+    assert session.installed == [("-q", "a")]
+
+
+def test_wheel_installed_by_content(tmp_path: Path) -> None:
+    """The same name with other bytes is installed again."""
+    wheel = tmp_path / "x.whl"
+    wheel.write_bytes(b"1")
+    session = Session(tmp_path)
+    for _ in range(2):
+        environment.install_wheel(session, wheel)
+    assert len(session.installed) == 1
+    assert environment.has_wheel(tmp_path, wheel)
+    wheel.write_bytes(b"2")
+    assert not environment.has_wheel(tmp_path, wheel)
+    environment.install_wheel(session, wheel)
+    assert len(session.installed) == 2
+    assert "--no-deps" in session.installed[0]
+
+
+def test_local_torch(tmp_path: Path) -> None:
+    """A CPU wheel for the right Python in a find-links folder, from any of pip's settings."""
+    (tmp_path / "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl").touch()
+    config = f":env:.cert='x'\nglobal.find-links='/nonexistent {tmp_path}'\n"
+    assert environment.local_torch(config, "cp311")
+    assert not environment.local_torch(config, "cp313")
+    assert not environment.local_torch(f"global.extra-index-url='{tmp_path}'\n", "cp311")
+    assert environment.local_torch(f"global.find-links='/nonexistent\\n{tmp_path}'", "cp311")
+
+
+def test_torch_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's index wins; PyTorch's own only where plain wheels are CUDA builds."""
+    own = "https://mirror.example/cpu"
+    assert environment.torch_index({"POTSTILL_TORCH_INDEX": own}, "", "cp311") == own
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(environment.platform, "machine", lambda: "x86_64")
+    assert environment.torch_index({}, "", "cp311") == environment.TORCH_INDEX
+    monkeypatch.setattr(environment.platform, "machine", lambda: "aarch64")
+    assert environment.torch_index({}, "", "cp311") is None
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert environment.torch_index({}, "", "cp311") is None
+
+
+def test_torch_comes_first_and_constrained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra index serves torch alone; everything after keeps the constraint."""
+    monkeypatch.setenv("POTSTILL_TORCH_INDEX", "https://mirror.example/cpu")
+    session = Session(tmp_path)
+    environment.install(session, ["transformers", "torch>=2.6"], torch=True)
+    first, second = session.installed
+    assert first[-3:] == ("--extra-index-url", "https://mirror.example/cpu", "torch")
+    assert "--extra-index-url" not in second and "--constraint" in second
+
+
+def test_no_torch(tmp_path: Path) -> None:
+    """B012 names the ways out."""
+    with pytest.raises(PotstillError, match=r"error\[B012\].*POTSTILL_TORCH_INDEX.*PIP_FIND_LINKS"):
+        environment.install(Session(tmp_path, broken=True), ["torch"], torch=True)
+
+
+def test_constraint_file_covers_each_platform() -> None:
+    """Exactly one line applies wherever pip runs."""
+    from packaging.requirements import Requirement
+
+    lines = environment.TORCH_CONSTRAINT.read_text(encoding="utf-8").splitlines()
+    entries = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    for system, machine, local in (("linux", "x86_64", True), ("linux", "aarch64", False), ("darwin", "arm64", False)):
+        chosen = [
+            e for e in entries if e.marker and e.marker.evaluate({"sys_platform": system, "platform_machine": machine})
+        ]
+        assert len(chosen) == 1
+        assert ("+cpu" in str(chosen[0].specifier)) is local
+
+
+@pytest.mark.parametrize(
+    ("words", "arguments", "folder"),
+    [
+        ([], ["build", "sentiment", "--out", "build/sentiment"], "build/sentiment"),
+        (["topics"], ["build", "topics", "--out", "build/topics"], "build/topics"),
+        (["my/own.toml", "--out=o"], ["build", "my/own.toml", "--out", "o"], "o"),
+        (
+            ["--set", "distil.epochs=1", "--out", "o", "--quiet"],
+            ["build", "sentiment", "--set", "distil.epochs=1", "--quiet", "--out", "o"],
+            "o",
+        ),
+    ],
+)
+def test_pipeline_arguments(words: list[str], arguments: list[str], folder: str) -> None:
+    """What follows -- goes to potstill build; the folder is known for the steps after it."""
+    assert environment.build_arguments(words) == (arguments, Path(folder))
+
+
+def test_split_options() -> None:
+    """Both spellings; the rest keeps its order; a value left out is an error."""
+    assert environment.split_options(["-k", "x", "--board", "pi4", "--model=m"], ["board", "model"]) == (
+        {"board": "pi4", "model": "m"},
+        ["-k", "x"],
+    )
+    with pytest.raises(PotstillError, match=r"error\[B016\]"):
+        environment.split_options(["--board"], ["board"])
+
+
+def test_friendly_errors() -> None:
+    """A session ends with the error's line."""
+    said: list[str] = []
+
+    @environment.friendly
+    def failing(session: object) -> None:
+        raise environment.build_error("B017", "no such model", "m.still", "run nox -s pipeline first")
+
+    failing(type("S", (), {"error": staticmethod(said.append)})())
+    assert said == ["error[B017]: no such model; m.still; run nox -s pipeline first"]

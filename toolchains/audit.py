@@ -1,0 +1,215 @@
+"""Wheel audit: name, ELF files, glibc floor, size and instructions must all tell the same story.
+
+What it refuses is what users of other runtimes meet on a Pi: a wheel labelled for one machine holding another's code,
+a C library floor that is not true, instructions that the board lacks.
+"""
+
+from __future__ import annotations
+
+import email
+import io
+import re
+import struct
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from elftools.elf.elffile import ELFFile
+from elftools.elf.gnuversions import GNUVerNeedSection
+
+from toolchains.boards import Target, glibc_version, load_boards
+from toolchains.failures import build_error
+
+MAX_UNPACKED = 2_000_000  # bytes: a runtime that is small must stay small
+
+# A64 encodings above the ARMv8.0 baseline (Arm ARM, C4 "A64 instruction set encoding"): mask, value, name.
+NEWER_A64 = (
+    (0x9FE0FC00, 0x0E809400, "sdot/udot (vector)"),
+    (0x9FC0F400, 0x0F80E000, "sdot/udot (by element)"),
+    (0xBFE0FC00, 0x0E809C00, "usdot"),
+    (0x9FE0F400, 0x0E80A400, "smmla/ummla/usmmla"),
+    (0xBFE0FC00, 0x0E400C00, "fmla (half precision)"),
+    (0xBFC0F400, 0x0F001000, "fmla (half precision, by element)"),
+)
+
+
+@dataclass
+class Audit:
+    """What was found in one wheel."""
+
+    wheel: str
+    unpacked: int = 0
+    glibc: str = "none"
+    tag: str = "none"
+    libraries: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def line(self) -> str:
+        """One line for people."""
+        return (
+            f"{self.wheel}: {self.unpacked / 1e6:.2f} MB unpacked, needs glibc {self.glibc} (tag {self.tag}), "
+            f"{', '.join(self.libraries)}: {'; '.join(self.problems) or 'OK'}"
+        )
+
+
+def _needed_glibc(elf: ELFFile) -> tuple[int, int]:
+    """Highest GLIBC_x.y among the versioned symbols a library needs."""
+    top = (0, 0)
+    for section in elf.iter_sections():
+        if not isinstance(section, GNUVerNeedSection):
+            continue
+        for _, versions in section.iter_versions():
+            for version in versions:
+                if match := re.fullmatch(r"GLIBC_(\d+)\.(\d+)(\.\d+)?", version.name):
+                    top = max(top, (int(match[1]), int(match[2])))
+    return top
+
+
+def _check_library(name: str, data: bytes, target: Target, python: str, report: Audit) -> tuple[int, int]:
+    """Check one shared library of the wheel; returns its glibc need."""
+    short = PurePosixPath(name).name
+    elf = ELFFile(io.BytesIO(data))
+    if elf["e_machine"] != target.elf or elf.elfclass != target.bits:
+        report.problems.append(f"{short} is {elf['e_machine']}, {elf.elfclass} bits, not {target.elf}")
+    if ".cpython-" in short and f".cpython-{python}-{target.triple}." not in short:
+        report.problems.append(f"the suffix of {short} does not fit cp{python} on {target.wheel}")
+    sections = {section.name for section in elf.iter_sections()}
+    if any(n == ".symtab" or n.startswith(".debug") for n in sections) and "potstill.libs" not in name:
+        report.problems.append(f"{short} is not stripped")
+    aligned = min((s["p_align"] for s in elf.iter_segments() if s["p_type"] == "PT_LOAD"), default=0)
+    if aligned < target.load_alignment:
+        report.problems.append(f"{short} is aligned to {aligned} bytes, less than {target.load_alignment}")
+    report.libraries.append(short)
+    return _needed_glibc(elf)
+
+
+def audit_wheel(wheel: Path, target: Target, glibc_limit: str) -> Audit:
+    """Check one wheel file.
+
+    Args:
+        wheel: the repaired wheel (manylinux tag).
+        target: the machine type it must be for.
+        glibc_limit: glibc of the oldest system it must run on, e.g. ``"2.36"``.
+
+    Returns:
+        The report; ``problems`` is empty for a good wheel. Never raises for a bad one.
+    """
+    report = Audit(wheel.name)
+    python, abi, platforms = wheel.name.removesuffix(".whl").split("-")[-3:]
+    if any(not platform.endswith(target.wheel) for platform in platforms.split(".")):
+        report.problems.append(f"platform tag {platforms} is not for {target.wheel}")
+    tagged = [(int(m[0]), int(m[1])) for m in re.findall(r"manylinux_(\d+)_(\d+)", platforms)]
+    floor = max(tagged, default=None)
+    with zipfile.ZipFile(wheel) as archive:
+        report.unpacked = sum(info.file_size for info in archive.infolist())
+        libraries = [n for n in archive.namelist() if ".so" in PurePosixPath(n).name]
+        own = [n for n in libraries if ".cpython-" in n]
+        needs = [_check_library(n, archive.read(n), target, python.removeprefix("cp"), report) for n in libraries]
+        _check_metadata(archive, f"{python}-{abi}-", platforms, report)
+    if len(own) != 1:
+        report.problems.append(f"{len(own)} extension modules, one expected")
+    top = max(needs, default=(0, 0))
+    report.glibc = ".".join(map(str, top))
+    if floor is None:
+        report.problems.append("no manylinux tag")
+    else:
+        report.tag = ".".join(map(str, floor))
+        if top > floor:
+            report.problems.append(f"needs glibc {report.glibc}, above its tag {report.tag}")
+        if floor > glibc_version(glibc_limit):
+            report.problems.append(f"tag {report.tag} is above the boards' glibc {glibc_limit}")
+    if report.unpacked > MAX_UNPACKED:
+        report.problems.append(f"{report.unpacked} bytes unpacked, limit {MAX_UNPACKED}")
+    return report
+
+
+def _check_metadata(archive: zipfile.ZipFile, prefix: str, platforms: str, report: Audit) -> None:
+    """METADATA asks for nothing; WHEEL's tags equal the file name's."""
+    for name in archive.namelist():
+        if name.endswith(".dist-info/METADATA"):
+            message = email.message_from_bytes(archive.read(name))
+            for requirement in message.get_all("Requires-Dist") or []:
+                if not re.search(r"\bextra\s*==", requirement):
+                    report.problems.append(f"requires {requirement}")
+        elif name.endswith(".dist-info/WHEEL"):
+            tags = set(email.message_from_bytes(archive.read(name)).get_all("Tag") or [])
+            if tags != {prefix + platform for platform in platforms.split(".")}:
+                report.problems.append(f"tags inside ({', '.join(sorted(tags))}) differ from the file name")
+
+
+def newer_instructions(elf: ELFFile) -> Iterator[tuple[str, str]]:
+    """Each A64 instruction above the baseline in an object's code, as (function, instruction)."""
+    symbols = elf.get_section_by_name(".symtab")
+    functions: dict[int, list[tuple[int, str]]] = {}
+    for symbol in symbols.iter_symbols() if symbols else ():
+        if symbol["st_info"]["type"] == "STT_FUNC" and isinstance(symbol["st_shndx"], int):
+            functions.setdefault(symbol["st_shndx"], []).append((symbol["st_value"], symbol.name))
+    for index, section in enumerate(elf.iter_sections()):
+        if not section["sh_flags"] & 4 or section["sh_type"] != "SHT_PROGBITS":  # 4: SHF_EXECINSTR
+            continue
+        data, known = section.data(), sorted(functions.get(index, []))
+        for position, (word,) in enumerate(struct.iter_unpack("<I", data[: len(data) // 4 * 4])):
+            for mask, value, name in NEWER_A64:
+                if word & mask == value:
+                    inside = [f for start, f in known if start <= position * 4]
+                    yield (inside[-1] if inside else section.name), name
+
+
+def audit_objects(build: Path, target: Target) -> tuple[int, list[str]]:
+    """Check the unstripped objects of a build: newer instructions only in kernels/neon_dotprod/ objects, and no
+    function of an ISA-specific object that the linker may merge with a baseline one.
+
+    The second is the classic cause of "Illegal instruction": an inline function compiled twice, with and without the
+    newer flags, of which the linker keeps either.
+
+    Returns:
+        How many objects were read, and the problems found.
+    """
+    problems: list[str] = []
+    count = 0
+    for path in sorted(build.rglob("*.o")):
+        place = path.relative_to(build).as_posix()
+        with path.open("rb") as stream:
+            elf = ELFFile(stream)
+            count += 1
+            special = re.search(r"kernels/(neon_dotprod|avx2|avx512vnni)/", place)
+            if target.elf == "EM_AARCH64" and not special:
+                problems += sorted({f"{place}: {what} in {function}" for function, what in newer_instructions(elf)})
+            table = elf.get_section_by_name(".symtab")
+            for symbol in table.iter_symbols() if special and table else ():
+                info = symbol["st_info"]
+                if info["type"] == "STT_FUNC" and info["bind"] == "STB_WEAK" and symbol["st_shndx"] != "SHN_UNDEF":
+                    problems.append(f"{place}: {symbol.name} may replace the baseline's copy")
+    return count, problems
+
+
+def check(wheel: Path, target: Target, glibc_limit: str, build: Path | None = None) -> Audit:
+    """Audit a wheel and, if given, the objects it was linked from.
+
+    Raises:
+        BuildError: B008, listing every problem.
+    """
+    report = audit_wheel(wheel, target, glibc_limit)
+    if build is not None:
+        count, problems = audit_objects(build, target)
+        report.problems += problems if count else [f"no object files in {build.name}"]
+    if report.problems:
+        raise build_error(
+            "B008", "; ".join(report.problems[:8]), wheel.name, "don't ship it; see toolchains/audit.py for each check"
+        )
+    return report
+
+
+def main(arguments: list[str]) -> int:
+    """``python -m toolchains.audit BOARD WHEEL...``: print a line a wheel; 1 if any is bad."""
+    board = load_boards()[arguments[0]]
+    reports = [audit_wheel(Path(name), board.target, board.system.glibc) for name in arguments[1:]]
+    for report in reports:
+        print(report.line())
+    return int(any(report.problems for report in reports))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

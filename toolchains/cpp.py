@@ -1,0 +1,119 @@
+"""C++ jobs of the nox sessions: ctest on the host or on an emulated board, clang-tidy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from toolchains import sysroot, tools
+from toolchains.boards import Board
+from toolchains.emulate import Emulator
+from toolchains.failures import PROJECT, build_error
+
+WORK = PROJECT / ".cache" / "cpp"
+_GCC_ONLY = ("-fno-tree-", "-fno-schedule-insns", "-fno-fat-lto-objects", "-flto")
+_SUFFIXES = {".cpp", ".cc", ".h"}
+
+
+def sources() -> list[Path]:
+    """Every C++ file of ours."""
+    return sorted(p for p in (PROJECT / "cpp").rglob("*") if p.suffix in _SUFFIXES)
+
+
+def _configure(session: Any, folder: Path, options: Sequence[str], variables: dict[str, str]) -> None:
+    command = ["cmake", "-S", str(PROJECT), "-B", str(folder), "-G", "Ninja", "-DPOTSTILL_TESTS=ON", *options]
+    session.run(*command, external=True, env=variables, silent=True)
+
+
+def test(session: Any, board: Board | None, arguments: Sequence[str]) -> None:
+    """Build and run the GoogleTest programs, natively or for `board` under its emulator.
+
+    Args:
+        arguments: further arguments of ctest.
+    """
+    variables: dict[str, str] = {}
+    options = ["-DCMAKE_BUILD_TYPE=Release"]
+    folder = WORK / "host"
+    if board is not None:
+        tools.bootstrap(tools.AARCH64 if board.target.name == "aarch64" else tools.ARMV7L, session.log)
+        emulator = Emulator(board, sysroot.root_of(board, session.log))
+        folder = WORK / board.target.name
+        options.append(f"-DCMAKE_TOOLCHAIN_FILE={PROJECT / 'toolchains' / board.target.toolchain}")
+        variables = {"POTSTILL_ROOT": str(emulator.root), "POTSTILL_BOARD_CPU": board.qemu_cpu}
+    where = f"{board.title} ({board.qemu_cpu}, emulated)" if board else "this machine"
+    session.log(f"C++ tests on {where}")
+    _configure(session, folder, options, variables)
+    session.run("cmake", "--build", str(folder), external=True, env=variables)
+    session.run(
+        "ctest", "--test-dir", str(folder), "--output-on-failure", "-j", str(os.cpu_count() or 1), *arguments,
+        external=True, env=variables,
+    )  # fmt: skip
+
+
+def clang_command(command: str, omp: Path) -> str:
+    """A GCC command line as clang-tidy can read it: without GCC's own options, with a place for omp.h."""
+    words = [word for word in shlex.split(command) if not word.startswith(_GCC_ONLY)]
+    return shlex.join([*words, "-isystem", str(omp), "-Wno-unknown-warning-option"])
+
+
+def _database(session: Any, folder: Path) -> list[dict[str, str]]:
+    """Configure a build for clang-tidy and return its compile commands, rewritten, for files of ours."""
+    pybind = session.run("python", "-m", "pybind11", "--cmakedir", silent=True, log=False).strip()
+    options = ["-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", "-DPOTSTILL_PYTHON=ON", f"-Dpybind11_DIR={pybind}"]
+    _configure(session, folder, options, {})
+    session.run("cmake", "--build", str(folder), "--target", "potstill_schema_cpp", external=True, silent=True)
+    # clang has no omp.h of its own in the package from PyPI; GCC's folder as a whole would bring GCC's intrinsics.
+    header = session.run("g++", "-print-file-name=include", external=True, silent=True, log=False).strip()
+    omp = folder / "omp"
+    omp.mkdir(exist_ok=True)
+    shutil.copyfile(Path(header) / "omp.h", omp / "omp.h")
+    entries = json.loads((folder / "compile_commands.json").read_text(encoding="utf-8"))
+    own = [e for e in entries if Path(e["file"]).is_relative_to(PROJECT / "cpp")]
+    return [{**e, "command": clang_command(e["command"], omp)} for e in own]
+
+
+def tidy(session: Any) -> None:
+    """clang-tidy on every C++ file of ours that changed since it was last found clean.
+
+    Raises:
+        BuildError: B018 with clang-tidy's findings.
+    """
+    folder = WORK / "tidy"
+    entries = _database(session, folder)
+    database, clean = folder / "database", folder / "clean"
+    database.mkdir(exist_ok=True)
+    clean.mkdir(exist_ok=True)
+    (database / "compile_commands.json").write_text(json.dumps(entries), encoding="utf-8")
+    program = str(Path(session.bin) / "clang-tidy")
+    common = hashlib.sha256((PROJECT / ".clang-tidy").read_bytes())
+    for path in sources():
+        if path.suffix != ".cpp":
+            common.update(path.read_bytes())
+
+    def check(entry: dict[str, str]) -> str:
+        state = common.copy()
+        state.update(entry["command"].encode() + Path(entry["file"]).read_bytes())
+        mark = clean / state.hexdigest()
+        if mark.exists():
+            return ""
+        command = [program, "-p", str(database), "--quiet", entry["file"]]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        if done.returncode == 0:
+            mark.touch()
+            return ""
+        return done.stdout.strip() or done.stderr.strip()
+
+    session.log(f"clang-tidy: {len(entries)} files (5 s each the first time)")
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        findings = [text for text in pool.map(check, entries) if text]
+    if findings:
+        text = "\n".join(findings)
+        raise build_error("B018", f"clang-tidy has findings in {len(findings)} files:\n{text}\n", "cpp", "fix them")

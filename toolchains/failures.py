@@ -1,0 +1,35 @@
+"""Potstill's error classes for code that runs before the package is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def _load_errors() -> ModuleType:
+    """python/potstill/errors.py, loaded from its file: the package itself may not be built yet."""
+    spec = importlib.util.spec_from_file_location("potstill_errors", PROJECT / "python" / "potstill" / "errors.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_errors = _load_errors()
+PotstillError: type[Exception] = _errors.PotstillError
+
+
+def build_error(code: str, what: str, where: str, next_step: str) -> Exception:
+    """A `BuildError` (B...): cross building, wheels, emulation. Numbers in use:
+
+    B001 tool missing, B002 unknown board, B003 boards.toml invalid, B004 not a Debian-like host, B005 no Debian
+    mirror known, B006 packages could not be fetched, B007 package could not be unpacked, B008 wheel audit failed,
+    B009 wheel build failed, B011 emulated command failed, B012 no CPU build of PyTorch, B013 Debian packages
+    missing and no right to install them, B014 target root incomplete, B015 emulated results differ from the host's,
+    B016 wrong arguments of a session, B017 no model to run, B018 clang-tidy findings.
+    """
+    error: Exception = _errors.BuildError(code, what, where, next_step)
+    return error

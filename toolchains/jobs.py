@@ -1,0 +1,152 @@
+"""The work of the nox sessions that touch wheels and emulated boards."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from toolchains import boards, cpp, environment, same_bits, sysroot, tools, wheels
+from toolchains.emulate import Emulator
+from toolchains.failures import PROJECT, build_error
+
+# One board stands for each cross target: its system decides Python and glibc.
+BOARD_OF_TARGET = {"aarch64": "pi4", "armv7l": "pi2"}
+MODEL = PROJECT / "build" / "sentiment" / "model.still"
+WORK = PROJECT / ".cache" / "emulate"
+SMALL_MODEL = PROJECT / "toolchains" / "small_model.py"
+
+
+def _goal(target: str) -> wheels.Goal:
+    return wheels.host_goal() if target == "host" else wheels.board_goal(boards.board(BOARD_OF_TARGET[target]))
+
+
+def build_wheel(session: Any, target: str) -> Path:
+    """Build the wheel for ``host``, ``aarch64`` or ``armv7l`` with the session's environment."""
+    goal = _goal(target)
+    root = sysroot.root_of(goal.board, session.log) if goal.board is not None else None
+    return wheels.build(goal, root, session.run, session.log)
+
+
+def _finished(target: str) -> Path:
+    wheel = wheels.built(_goal(target))
+    if wheel is None:
+        raise build_error("B009", f"no current wheel for {target}", "dist", f"run nox -s 'wheels({target})'")
+    return wheel
+
+
+def host_wheel() -> Path:
+    """This machine's wheel, which the session ``wheels(host)`` has made before."""
+    return _finished("host")
+
+
+def make_boards(session: Any, names: Sequence[str], packages: Sequence[str] = ()) -> list[Emulator]:
+    """Emulated boards with the cross-built wheel, and pure Python `packages`, installed."""
+    made = []
+    for name in names:
+        board = boards.board(name)
+        emulator = Emulator(board, sysroot.root_of(board, session.log))
+        extras = [environment.pure_packages(session, packages, board.system.python)] if packages else []
+        emulator.install(_finished(board.target.name), extras)
+        made.append(emulator)
+    return made
+
+
+def same_bits_on_boards(
+    session: Any, model: Path, out: Path, names: Sequence[str], texts: Sequence[str] = same_bits.SENTENCES
+) -> dict[str, Any]:
+    """Compare the host's logits with the boards' and write `out`; see `same_bits.compare`."""
+    targets = {boards.board(name).target.name for name in names}
+    return same_bits.compare(
+        model,
+        texts,
+        python=str(Path(session.bin) / "python"),
+        wheels=[host_wheel(), *(_finished(target) for target in sorted(targets))],
+        emulators=lambda: make_boards(session, names),
+        names=names,
+        out=out,
+        say=session.log,
+    )
+
+
+def _small_model(session: Any) -> Path:
+    """A random model of the common student's shape, made once a wheel. An environment that can compile models is
+    borrowed from the sessions pipeline or tests when one is there, else set up here (2 minutes)."""
+    wheel = host_wheel()
+    digest = hashlib.sha256(wheel.read_bytes() + SMALL_MODEL.read_bytes()).hexdigest()[:12]
+    model = WORK / digest / "model.still"
+    if model.is_file():
+        return model
+    python = None
+    for name in ("pipeline", "tests", "bench"):
+        folder = Path(session.virtualenv.location).parent / name
+        if environment.has_wheel(folder, wheel):
+            python = str(folder / "bin" / "python")
+    if python is None:
+        environment.install(session, environment.requirements(["build"], ["emulate"]), torch=True)
+        python = "python"
+    model.parent.mkdir(parents=True, exist_ok=True)
+    session.run(python, "-m", "toolchains.small_model", str(model), external=True)
+    return model
+
+
+PARTS = ("bits", "pytest", "job", "ctest")
+
+
+def _chosen(options: Mapping[str, str], name: str, default: Sequence[str], known: Sequence[str]) -> list[str]:
+    """A comma list among the options; B016 for a word that is not known."""
+    words = options.get(name, ",".join(default)).split(",")
+    for word in words:
+        if word not in known:
+            raise build_error("B016", f"unknown {name[:-1]} {word!r}", f"--{name}", f"use some of {','.join(known)}")
+    return words
+
+
+def _model(session: Any, options: Mapping[str, str]) -> Path:
+    """The model to run: the one asked for, the pipeline's, or a small one made here."""
+    if "model" in options:
+        asked = Path(options["model"]).resolve()
+        if not asked.is_file():
+            raise build_error("B017", "no such model", str(asked), "run nox -s pipeline first, or leave --model out")
+        return asked
+    return MODEL if MODEL.is_file() else _small_model(session)
+
+
+def emulate(session: Any, options: Mapping[str, str], pytest_arguments: Sequence[str]) -> None:
+    """The session ``emulate``: equal bits, pytest on the boards, the main job, the C++ tests.
+
+    Args:
+        options: ``boards`` (comma list, default pi4,pi5), ``model`` (a .still file; default the pipeline's, else a
+            random one of the same shape), ``parts`` (comma list of `PARTS`, default all).
+    """
+    names = _chosen(options, "boards", ("pi4", "pi5"), sorted(boards.load_boards()))
+    parts = _chosen(options, "parts", PARTS, PARTS)
+    model = _model(session, options)
+    expected = WORK / ("same_bits-" + "-".join(names) + ".json")
+    expected.parent.mkdir(parents=True, exist_ok=True)
+    if "bits" in parts or "pytest" in parts:  # pytest on the board compares with what the host computed here
+        result = same_bits_on_boards(session, model, expected, names, same_bits.MORE_SENTENCES)
+        combinations = sum(len(run["combinations"]) for run in [result["host"], *result["runs"]])
+        session.log(f"equal bytes of logits: {len(result['logits'])} texts, {combinations} combinations of {names}")
+    for emulator in make_boards(session, names, ["pytest"]):
+        if "pytest" in parts:
+            _pytest_on(session, emulator, model, expected, pytest_arguments)
+        if "job" in parts:
+            session.log(f"{emulator.board.title}, emulated: potstill run {model.name} (times mean nothing)")
+            job = emulator.python("-m", "potstill.cli", "run", str(model), *same_bits.SENTENCES)
+            environment.run_replacing(session, job, emulator.environment())
+    if "ctest" in parts:
+        tools.bootstrap(tools.CPP_TESTS, session.log)
+        for name in names:
+            cpp.test(session, boards.board(name), [])
+
+
+def _pytest_on(session: Any, emulator: Emulator, model: Path, expected: Path, arguments: Sequence[str]) -> None:
+    """tests/emulated by the board's own Python; pytest was unpacked into its site folder by the host."""
+    session.log(f"{emulator.board.title}, emulated: pytest")
+    variables = {"POTSTILL_MODEL": str(model), "POTSTILL_EXPECTED": str(expected)}
+    folder = str(PROJECT / "tests" / "emulated")
+    # Only this folder's conftest: the one above it is for the libraries of the build host.
+    run = emulator.python("-m", "pytest", "-q", "-p", "no:cacheprovider", "--confcutdir", folder, folder, *arguments)
+    environment.run_replacing(session, run, emulator.environment(variables))

@@ -1,0 +1,108 @@
+"""Which Debian package brings which tool, and installing the missing ones."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from toolchains.failures import build_error
+
+# Command, or absolute path of a file -> Debian package.
+PACKAGES = {
+    "cmake": "cmake",
+    "ninja": "ninja-build",
+    "g++": "g++",
+    "flatc": "flatbuffers-compiler",
+    "/usr/include/flatbuffers/flatbuffers.h": "libflatbuffers-dev",
+    "/usr/src/googletest/googletest/src/gtest-all.cc": "googletest",
+    "aarch64-linux-gnu-g++": "g++-aarch64-linux-gnu",
+    "arm-linux-gnueabihf-g++": "g++-arm-linux-gnueabihf",
+    "qemu-aarch64": "qemu-user",
+    "qemu-arm": "qemu-user",
+    "dpkg-deb": "dpkg",
+    "apt-get": "apt",
+    "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
+}
+NATIVE = ("cmake", "ninja", "g++", "flatc", "/usr/include/flatbuffers/flatbuffers.h")
+CPP_TESTS = (*NATIVE, "/usr/src/googletest/googletest/src/gtest-all.cc")
+AARCH64 = (*NATIVE, "aarch64-linux-gnu-g++", "qemu-aarch64", "/usr/share/keyrings/debian-archive-keyring.gpg")
+ARMV7L = (*NATIVE, "arm-linux-gnueabihf-g++", "qemu-arm", "/usr/share/keyrings/debian-archive-keyring.gpg")
+
+
+def present(tool: str) -> bool:
+    """Whether a command is on PATH, or a file is there."""
+    return Path(tool).exists() if tool.startswith("/") else shutil.which(tool) is not None
+
+
+def missing_packages(tools: Iterable[str]) -> list[str]:
+    """Sorted names of the Debian packages that would bring the absent ones of `tools`."""
+    return sorted({PACKAGES[tool] for tool in tools if not present(tool)})
+
+
+def install_command(packages: Sequence[str]) -> list[str]:
+    """The apt-get command that installs `packages`."""
+    return ["apt-get", "install", "-y", "--no-install-recommends", *packages]
+
+
+def require(tools: Iterable[str], wanted_by: str) -> None:
+    """Check that all `tools` are there.
+
+    Raises:
+        BuildError: B001, with the command that installs what is missing.
+    """
+    tools = list(tools)
+    if packages := missing_packages(tools):
+        absent = ", ".join(tool for tool in tools if not present(tool))
+        raise build_error(
+            "B001", f"not found: {absent}", wanted_by, f"run: sudo {shlex.join(install_command(packages))}"
+        )
+
+
+def _privilege() -> list[str] | None:
+    """What to put before apt-get: nothing for root, sudo if it works without a question or there is a terminal to
+    ask on, None if there is no way."""
+    if os.geteuid() == 0:
+        return []
+    if not shutil.which("sudo"):
+        return None
+    silent = subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0
+    return ["sudo"] if silent or (sys.stdin is not None and sys.stdin.isatty()) else None
+
+
+def bootstrap(tools: Iterable[str], say: Callable[[str], None]) -> None:
+    """Install the Debian packages of absent `tools`; does nothing, and asks for nothing, when all are there.
+
+    Raises:
+        BuildError: B004 no apt-get here, B006 apt-get failed, B013 no right to install; all name what is needed.
+    """
+    packages = missing_packages(tools)
+    if not packages:
+        return
+    if not shutil.which("apt-get"):
+        raise build_error(
+            "B004", "no apt-get on this system", "/usr/bin", f"install the equivalents of: {' '.join(packages)}"
+        )
+    command = install_command(packages)
+    privilege = _privilege()
+    if privilege is None:
+        raise build_error(
+            "B013",
+            "Debian packages are missing and this user may not install them",
+            " ".join(packages),
+            f"run once: sudo apt-get update && sudo {shlex.join(command)}",
+        )
+    for step in (["apt-get", "-q", "update"], command):
+        say(shlex.join([*privilege, *step]))
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        done = subprocess.run(
+            [*privilege, *step], env=environment, check=False, stdin=None if privilege else subprocess.DEVNULL
+        )
+        if done.returncode:
+            raise build_error(
+                "B006", f"apt-get ended with status {done.returncode}", shlex.join(step), "see its messages above"
+            )
