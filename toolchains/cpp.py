@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shlex
-import shutil
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -70,11 +70,13 @@ def _database(session: Any, folder: Path) -> list[dict[str, str]]:
     options = ["-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", "-DPOTSTILL_PYTHON=ON", f"-Dpybind11_DIR={pybind}"]
     _configure(session, folder, options, {})
     session.run("cmake", "--build", str(folder), "--target", "potstill_schema_cpp", external=True, silent=True)
-    # clang has no omp.h of its own in the package from PyPI; GCC's folder as a whole would bring GCC's intrinsics.
-    header = session.run("g++", "-print-file-name=include", external=True, silent=True, log=False).strip()
+    # clang-tidy's package has no omp.h. GCC's is taken alone, since its folder would bring GCC's intrinsics, and
+    # without the arguments of __malloc__, which clang does not know.
+    headers = session.run("g++", "-print-file-name=include", external=True, silent=True, log=False).strip()
     omp = folder / "omp"
     omp.mkdir(exist_ok=True)
-    shutil.copyfile(Path(header) / "omp.h", omp / "omp.h")
+    text = (Path(headers) / "omp.h").read_text(encoding="utf-8")
+    (omp / "omp.h").write_text(re.sub(r"__malloc__ \([^)]*\)", "__malloc__", text), encoding="utf-8")
     entries = json.loads((folder / "compile_commands.json").read_text(encoding="utf-8"))
     own = [e for e in entries if Path(e["file"]).is_relative_to(PROJECT / "cpp")]
     return [{**e, "command": clang_command(e["command"], omp)} for e in own]

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from potstill.errors import PotstillError
 
 if TYPE_CHECKING:
+    from potstill.pipeline.api import build
     from potstill.runtime.model import Model, Prediction, load
 
 __version__ = "0.1.0"
-__all__ = ["Model", "PotstillError", "Prediction", "__version__", "load"]
+__all__ = ["Model", "PotstillError", "Prediction", "__version__", "build", "load"]
 
 _LAZY = {
+    "build": "potstill.pipeline.api",
     "load": "potstill.runtime.model",
     "Model": "potstill.runtime.model",
     "Prediction": "potstill.runtime.model",

@@ -88,22 +88,17 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
-    from potstill.pipeline.progress import make_progress
-    from potstill.pipeline.run import run_build
+    from potstill.pipeline.api import build, out_folder
     from potstill.recipe import load_recipe
 
-    recipe = load_recipe(args.recipe, overrides=args.set)
-    out = Path(args.out) if args.out else Path("build") / recipe.name
-    report = run_build(recipe, out, progress=make_progress(quiet=args.quiet))
-    from potstill.report.html import write_html
-
-    page = write_html(out)
+    report = build(args.recipe, args.out, overrides=args.set, quiet=args.quiet)
     if args.json:
         _print_json(report)
     elif not args.no_table:
         from potstill.report.table import render
 
-        print(f"{render(out)}\n\nreport: {page}")
+        out = out_folder(load_recipe(args.recipe, args.set).name, args.out)
+        print(f"{render(out)}\n\nreport: {out / 'report.html'}")
     return 0
 
 

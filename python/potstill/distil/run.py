@@ -19,6 +19,7 @@ from potstill.distil.evaluate import outputs, share_right
 from potstill.distil.forward import ForwardProgress
 from potstill.distil.hub import keep_random_state, quiet_loading
 from potstill.distil.modeling import EncoderClassifier, load_classifier
+from potstill.distil.precision import training_attention
 from potstill.distil.students.registry import make_student
 from potstill.distil.teacher_cache import TeacherOutputs, teacher_outputs, weights_hash
 from potstill.distil.tokens import NO_LABEL, Collator, TokenDataset, encode, load_tokenizer
@@ -176,7 +177,9 @@ def _start(
             if job.projection is not None:
                 np.save(temporary / "projection.npy", job.projection)
     with quiet_loading():
-        student = EncoderClassifier.from_pretrained(str(folder), dtype=torch.float32)
+        student = EncoderClassifier.from_pretrained(
+            str(folder), dtype=torch.float32, attn_implementation=training_attention()
+        )
     axes = folder / "projection.npy"
     return student.train(), np.load(axes) if axes.is_file() else None
 

@@ -18,6 +18,7 @@ from potstill.distil.evaluate import outputs, share_right
 from potstill.distil.forward import ForwardProgress
 from potstill.distil.hub import keep_random_state, model_errors, quiet_loading
 from potstill.distil.modeling import has_head, head_name, load_classifier, load_encoder
+from potstill.distil.precision import training_attention
 from potstill.distil.tokens import Collator, TokenDataset, encode, load_tokenizer
 from potstill.errors import TrainError
 from potstill.pipeline.progress import Progress
@@ -126,9 +127,12 @@ def _rows(tokenizer: Any, dataset: Any, max_tokens: int) -> TokenDataset:
 def _start_model(source: Path | str, labels: list[str], order: list[int] | None, settings: Any, seed: int) -> Any:
     """The model before training: with its own head in the order of our labels, or an encoder under a new one."""
     if order is None:
-        return load_encoder(source, labels=labels, pooling=settings.pooling, seed=seed)
+        attention = training_attention()
+        return load_encoder(source, labels=labels, pooling=settings.pooling, attention=attention, seed=seed)
     with model_errors(source), quiet_loading():
-        model = AutoModelForSequenceClassification.from_pretrained(str(source), dtype=torch.float32)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            str(source), dtype=torch.float32, attn_implementation=training_attention()
+        )
     head = model.get_submodule(head_name(model))
     with torch.no_grad():
         head.weight.copy_(head.weight[order].clone())

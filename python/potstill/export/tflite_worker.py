@@ -21,12 +21,13 @@ _VERSION_SLOT = 8
 
 def convert(job: dict[str, Any]) -> dict[str, Any]:
     """Convert a classifier folder: one signature ``tokens_N`` for each length, weights shared between them."""
+    from potstill.export.plain import load_plain
+
+    # Before the converter's slow imports: a folder without a model is told at once.
+    plain, facts = load_plain(Path(job["model_dir"]))
     import litert_torch
     import torch
 
-    from potstill.export.plain import load_plain
-
-    plain, facts = load_plain(Path(job["model_dir"]))
     longest = facts.max_tokens
     lengths = sorted({min(int(length), longest) for length in job["lengths"]}, reverse=True)
 

@@ -64,7 +64,8 @@ class LiteRtBackend:
                     str(path),
                     "give a model with input_ids, attention_mask and the output logits",
                 )
-            runner = self._interpreter.get_signature_runner(name)
+            with _silent_engine():
+                runner = self._interpreter.get_signature_runner(name)
             details = runner.get_input_details()["input_ids"]
             self._runners[int(details["shape"][1])] = runner
         if not self._runners:
@@ -150,9 +151,10 @@ class LiteRtBackend:
 
 @contextlib.contextmanager
 def _silent_engine() -> Iterator[None]:
-    """Point standard error away while an interpreter is made: the engine announces its delegate there, unasked.
+    """Point standard error away while an interpreter is made and its tensors are placed.
 
-    The announcement comes from C++ and knows no switch. Failures are raised and keep their text.
+    The engine announces its delegate there once a process, from C++ and without a switch. Failures are raised and keep
+    their text.
     """
     try:
         kept = os.dup(2)
