@@ -82,7 +82,7 @@ TEST(Problem, ProbeRunsAreBoundedAlsoAcrossTheEnd) {
 
 TEST(Problem, Ids) {
   const SmallVocabulary v = sound();
-  for (std::uint32_t WordPieceView::*id :
+  for (std::uint32_t WordPieceView::* id :
        {&WordPieceView::unk_id, &WordPieceView::cls_id, &WordPieceView::sep_id, &WordPieceView::pad_id}) {
     WordPieceView view = v.view();
     view.*id = 8;

@@ -6,6 +6,7 @@ is there, which is written last and holds the history of evaluations up to it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import shutil
@@ -18,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import TrainerCallback
 
+from potstill.distil.averaging import WeightAverage
 from potstill.errors import os_errors
 from potstill.pipeline.store import atomic_write
 
@@ -71,6 +73,7 @@ class KeepBest(TrainerCallback):
         patience: epochs without a better value before stopping; None never stops.
         save_steps: steps between checkpoints inside an epoch; one is always written after each epoch.
         announce: told each evaluation: epoch (from 1), value, whether it is the best.
+        average: evaluate and keep this average of the weights instead of the weights themselves.
     """
 
     def __init__(
@@ -81,12 +84,15 @@ class KeepBest(TrainerCallback):
         patience: int | None,
         save_steps: int,
         announce: Callable[[int, float, bool], None] | None = None,
+        average: WeightAverage | None = None,
     ) -> None:
         self.measure = measure
         self.work = work
         self.patience = patience
         self.save_steps = save_steps
         self.announce = announce
+        self.average = average
+        self._checkpoint: Path | None = None
         self.history: list[dict[str, float]] = []
 
     @property
@@ -97,6 +103,7 @@ class KeepBest(TrainerCallback):
     def resume(self, checkpoint: Path | None) -> None:
         """Take over the history that a checkpoint recorded."""
         self.history = []
+        self._checkpoint = checkpoint
         if checkpoint is not None:
             self.history = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))["history"]
 
@@ -104,6 +111,10 @@ class KeepBest(TrainerCallback):
         return math.ceil(state.max_steps / max(1, math.ceil(args.num_train_epochs)))
 
     def _evaluate(self, state: Any, model: nn.Module, epoch: int) -> None:
+        with self.average.in_place(model) if self.average else contextlib.nullcontext():
+            self._evaluate_weights(state, model, epoch)
+
+    def _evaluate_weights(self, state: Any, model: nn.Module, epoch: int) -> None:
         value = self.measure(model)
         before = self.best
         loss = next((entry["loss"] for entry in reversed(state.log_history) if "loss" in entry), math.nan)
@@ -127,6 +138,11 @@ class KeepBest(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         """After a resume: make up for an evaluation lost by a kill between the last step and it."""
+        if self.average is not None:
+            if self._checkpoint is not None:
+                self.average.load(self._checkpoint, model)
+            else:
+                self.average.start(model)
         steps = self._steps_in_epoch(args, state)
         epochs = state.global_step // steps
         if state.global_step and state.global_step % steps == 0 and len(self.history) < epochs:
@@ -134,8 +150,10 @@ class KeepBest(TrainerCallback):
         if self.history:
             self._stop_if_stale(control)
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Ask for a checkpoint every ``save_steps`` steps; the end of an epoch has its own."""
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        """Average; ask for a checkpoint every ``save_steps`` steps; the end of an epoch has its own."""
+        if self.average is not None:
+            self.average.update(model, state.global_step)
         if state.global_step % self.save_steps == 0 and state.global_step % self._steps_in_epoch(args, state):
             control.should_save = True
 
@@ -149,6 +167,8 @@ class KeepBest(TrainerCallback):
         """Mark the checkpoint just written as complete."""
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            if self.average is not None:
+                self.average.save(folder)
             write_json(folder / MARKER, {"history": self.history, "torch": torch.__version__})
 
     def restore_best(self, model: nn.Module) -> None:

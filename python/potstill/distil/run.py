@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from potstill.distil.arguments import pipeline_arguments
+from potstill.distil.averaging import WeightAverage
 from potstill.distil.checkpoints import KeepBest, latest_checkpoint, prepare_work
 from potstill.distil.evaluate import outputs, share_right
 from potstill.distil.forward import ForwardProgress
@@ -201,7 +202,9 @@ def _train(
     def announce(epoch: int, value: float, best: bool) -> None:
         progress.message(f"  student, epoch {epoch}: validation accuracy {100 * value:.1f} %{', best' if best else ''}")
 
-    keep = KeepBest(measure, work, patience=None, save_steps=settings.save_steps, announce=announce)
+    keep = KeepBest(
+        measure, work, patience=None, save_steps=settings.save_steps, announce=announce, average=WeightAverage()
+    )
     arguments = pipeline_arguments(
         work,
         epochs=settings.epochs,

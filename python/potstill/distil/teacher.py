@@ -13,6 +13,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from potstill.distil.arguments import GroupedTrainer, pipeline_arguments
+from potstill.distil.averaging import WeightAverage
 from potstill.distil.checkpoints import KeepBest, latest_checkpoint, prepare_work
 from potstill.distil.evaluate import outputs, share_right
 from potstill.distil.forward import ForwardProgress
@@ -157,7 +158,12 @@ def _train(
         progress.message(f"  teacher, epoch {epoch}: validation accuracy {100 * value:.1f} %{', best' if best else ''}")
 
     keep = KeepBest(
-        measure, work, patience=settings.early_stopping_patience or None, save_steps=SAVE_STEPS, announce=announce
+        measure,
+        work,
+        patience=settings.early_stopping_patience or None,
+        save_steps=SAVE_STEPS,
+        announce=announce,
+        average=WeightAverage(),
     )
     arguments = pipeline_arguments(
         work,

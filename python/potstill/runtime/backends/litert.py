@@ -48,6 +48,8 @@ class LiteRtBackend:
         try:
             with _silent_engine():
                 self._interpreter = interpreter(model_path=str(path), num_threads=self._threads)
+                # Otherwise the first answer pays for packing the weights.
+                self._interpreter.allocate_tensors()
             signatures = self._interpreter.get_signature_list()
         except Exception as error:  # the engine's exception classes share no base but Exception
             if package == "tflite-runtime" and "Didn't find op" in str(error):
@@ -64,8 +66,7 @@ class LiteRtBackend:
                     str(path),
                     "give a model with input_ids, attention_mask and the output logits",
                 )
-            with _silent_engine():
-                runner = self._interpreter.get_signature_runner(name)
+            runner = self._interpreter.get_signature_runner(name)
             details = runner.get_input_details()["input_ids"]
             self._runners[int(details["shape"][1])] = runner
         if not self._runners:
