@@ -6,6 +6,7 @@ a C library floor that is not true, instructions that the board lacks.
 
 from __future__ import annotations
 
+import argparse
 import email
 import io
 import re
@@ -19,8 +20,9 @@ from pathlib import Path, PurePosixPath
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
-from toolchains.boards import Target, glibc_version, load_boards
-from toolchains.failures import build_error
+from toolchains.boards import Target, board, glibc_version
+from toolchains.failures import PotstillError, build_error
+from toolchains.wheels import board_goal, host_goal
 
 MAX_UNPACKED = 2_000_000  # bytes: a runtime that is small must stay small
 
@@ -203,12 +205,21 @@ def check(wheel: Path, target: Target, glibc_limit: str, build: Path | None = No
 
 
 def main(arguments: list[str]) -> int:
-    """``python -m toolchains.audit BOARD WHEEL...``: print a line a wheel; 1 if any is bad."""
-    board = load_boards()[arguments[0]]
-    reports = [audit_wheel(Path(name), board.target, board.system.glibc) for name in arguments[1:]]
-    for report in reports:
-        print(report.line())
-    return int(any(report.problems for report in reports))
+    """Print a line a wheel; 1 and the error if any is bad. Called by wheels.py in an environment that has pyelftools."""
+    parser = argparse.ArgumentParser(prog="python -m toolchains.audit", description=__doc__)
+    parser.add_argument("goal", help="a board of boards.toml, or host")
+    parser.add_argument("wheels", nargs="+", type=Path)
+    parser.add_argument("--objects", type=Path, help="build folder of the wheel: its object files are audited too")
+    options = parser.parse_args(arguments)
+    goal = host_goal() if options.goal == "host" else board_goal(board(options.goal))
+    status = 0
+    for wheel in options.wheels:
+        try:
+            print(check(wheel, goal.target, goal.glibc, options.objects).line())
+        except PotstillError as error:
+            print(error, file=sys.stderr)
+            status = 1
+    return status
 
 
 if __name__ == "__main__":

@@ -131,10 +131,10 @@ def test_lies(tmp_path: Path, library: bytes, host: boards.Target, change: str, 
 
 
 def test_command_line(tmp_path: Path, host: boards.Target, capsys: pytest.CaptureFixture[str]) -> None:
-    """``python -m toolchains.audit``: a line a wheel, 1 for a bad one."""
+    """``python -m toolchains.audit``: an error a bad wheel, and 1."""
     wheel = _wheel(tmp_path, "manylinux_2_34_aarch64", {"potstill/__init__.py": b""})
     assert audit.main(["pi4", str(wheel)]) == 1
-    assert "0 extension modules" in capsys.readouterr().out
+    assert "0 extension modules" in capsys.readouterr().err
 
 
 # --- instructions ---------------------------------------------------------------------------------------------------
