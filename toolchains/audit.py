@@ -205,7 +205,7 @@ def check(wheel: Path, target: Target, glibc_limit: str, build: Path | None = No
 
 
 def main(arguments: list[str]) -> int:
-    """Print a line a wheel; 1 and the error if any is bad. Called by wheels.py in an environment that has pyelftools."""
+    """Print a line for each wheel; 1 and the error if any is bad. Needs pyelftools."""
     parser = argparse.ArgumentParser(prog="python -m toolchains.audit", description=__doc__)
     parser.add_argument("goal", help="a board of boards.toml, or host")
     parser.add_argument("wheels", nargs="+", type=Path)

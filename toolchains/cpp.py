@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -54,10 +55,20 @@ def test(session: Any, board: Board | None, arguments: Sequence[str]) -> None:
     session.log(f"C++ tests on {where}")
     _configure(session, folder, options, variables)
     session.run("cmake", "--build", str(folder), external=True, env=variables)
+    if board is not None:
+        _publish_tool(session, board, folder)
     session.run(
         "ctest", "--test-dir", str(folder), "--output-on-failure", "-j", str(os.cpu_count() or 1), *arguments,
         external=True, env=variables,
     )  # fmt: skip
+
+
+def _publish_tool(session: Any, board: Board, folder: Path) -> None:
+    """dist/potstill-run-<machine>: the runtime for boards without Python."""
+    target = PROJECT / "dist" / f"potstill-run-{board.target.wheel}"
+    target.parent.mkdir(exist_ok=True)
+    shutil.copy2(folder / "cpp" / "potstill-run", target)
+    session.log(f"{target.relative_to(PROJECT)}: {target.stat().st_size / 1e6:.2f} MB, needs libstdc++6 and libgomp1")
 
 
 def clang_command(command: str, omp: Path) -> str:
