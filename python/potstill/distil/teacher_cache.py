@@ -24,7 +24,7 @@ from potstill.errors import TrainError, os_errors
 from potstill.pipeline.progress import Progress, QuietProgress
 from potstill.pipeline.store import atomic_write
 
-# Rows of a shard: 1.6 MB for 384 wide pooled vectors, about 3 s of the demo teacher on 2 cores.
+# Rows of a shard: 1.6 MB for pooled vectors 384 wide.
 SHARD_ROWS = 1024
 _VERSION = b"potstill teacher outputs 1"
 # How long a rank waits for the shards of the others.

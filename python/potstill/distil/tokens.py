@@ -1,7 +1,7 @@
 """Token ids in memory: tokenizing once, dynamic padding, and a sampler that batches rows of like length.
 
 Padding costs as much as real tokens. The demo reviews have 27 tokens on average and 64 at most: with random batches of
-32 about 45 % of the work is padding, with length grouping under 5 %.
+32 48 % of the work is padding, with length grouping 3 %.
 """
 
 from __future__ import annotations
