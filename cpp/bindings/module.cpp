@@ -10,6 +10,7 @@
 
 #include "kernels/select.h"
 #include "potstill/model.hpp"
+#include "tokenizer_binding.h"
 
 namespace py = pybind11;
 
@@ -87,6 +88,7 @@ py::dict describe(const potstill::Info& info) {
 PYBIND11_MODULE(_core, module) {
   module.doc() = "Potstill's C++ core; use potstill.load instead.";
   module.attr("__version__") = POTSTILL_VERSION;
+  potstill::bindings::bind_tokenizer(module);
 
   py::register_exception_translator([](std::exception_ptr pointer) {
     try {
