@@ -1,5 +1,6 @@
 // Every F code, each from one wrong thing in an otherwise good file.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstring>
@@ -311,7 +312,7 @@ TEST(FileRules, FilesThatCannotBeRead) {
   EXPECT_EQ(open("/no/such/file.still"), "F001");
   EXPECT_EQ(open(::testing::TempDir()), "F001");
   EXPECT_EQ(open("/dev/null"), "F001");
-  const std::string path = ::testing::TempDir() + "potstill_validate_test.still";
+  const std::string path = ::testing::TempDir() + "potstill_validate_" + std::to_string(getpid()) + ".still";
   std::ofstream(path, std::ios::binary).flush();
   EXPECT_EQ(open(path), "F002");
   const Bytes good = TinyBert(kShape).file();

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstring>
@@ -17,7 +18,7 @@ using potstill::testing::TinyShape;
 class CApi : public ::testing::Test {
  protected:
   void SetUp() override {
-    path_ = ::testing::TempDir() + "potstill_c_api.still";
+    path_ = ::testing::TempDir() + "potstill_c_api_" + std::to_string(getpid()) + ".still";  // tests run side by side
     const auto bytes = TinyBert(TinyShape{.tokenizer = true}).file();
     std::ofstream(path_, std::ios::binary)
         .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
