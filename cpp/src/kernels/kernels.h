@@ -54,7 +54,7 @@ struct GemmI8 {
   Activation activation;
 };
 
-// Row-wise int8 quantization; columns k..ceil16(k) of q are set to zero.
+// Row-wise int8 quantization; columns k..ldq of q are set to zero (ldq is a multiple of 16).
 // Symmetric: a = max|x|; if a < 1e-30: scale = 0, q = 0; else scale = a / 127, inv = 127 / a, q = rne(x * inv).
 // Asymmetric: lo = min(0, min x), hi = max(0, max x), r = hi - lo; if r < 1e-30: scale = 0, zero = 0, q = 0; else
 //   scale = r / 255, inv = 255 / r, zero = clamp(-128 - rne(lo * inv), -128, 127),
@@ -72,7 +72,7 @@ struct QuantizeRows {
 };
 
 // mean = sum(x) / n; var = sum((x - mean)^2) / n; y = fma((x - mean) * (1 / sqrt(var + eps)), gamma, beta).  y may be
-// x.
+// x.  With `q`, the rows of y are also quantized as quantize_symmetric does.
 struct LayerNorm {
   const float* x;
   std::size_t ldx;
@@ -82,6 +82,9 @@ struct LayerNorm {
   std::size_t ldy;
   std::size_t rows, n;
   float eps;
+  int8_t* q = nullptr;  // [rows, ldq] or nullptr
+  std::size_t ldq = 0;  // multiple of 16, at least n
+  float* q_scale = nullptr;
 };
 
 // One sequence, one head: q, k, v point at the head's first column inside the fused rows.

@@ -44,7 +44,7 @@ void check_quantize(const KernelTable& reference, const KernelTable& set, bool s
   const std::size_t rows = rng.from(1, 9), k = rng.one_in(20) ? 1200 : rng.from(1, 90);
   const std::size_t ldx = k + rng.below(4), ldq = round_up(k, 16) + 16 * rng.below(2);
   Guarded<float> x((rows - 1) * ldx + k), scale_a(rows, 5.0f), scale_b(rows, 5.0f);
-  Guarded<int8_t> q_a((rows - 1) * ldq + round_up(k, 16), 99), q_b((rows - 1) * ldq + round_up(k, 16), 99);
+  Guarded<int8_t> q_a(rows * ldq, 99), q_b(rows * ldq, 99);
   Guarded<int32_t> zero_a(rows, 77), zero_b(rows, 77);
   for (std::size_t m = 0; m < rows; ++m) fill_row(rng, x.data() + m * ldx, k);
   const QuantizeRows a{x.data(), ldx, q_a.data(), ldq, scale_a.data(), symmetric ? nullptr : zero_a.data(), rows, k};
@@ -102,9 +102,20 @@ TEST_P(Rows, LayerNormEqualsReference) {
     for (std::size_t m = 0; m < rows; ++m) fill_row(rng, x.data() + m * ldx, n);
     for (float& v : gamma) v = rng.uniform(1);
     for (float& v : beta) v = rng.uniform(0);
-    reference().layer_norm({x.data(), ldx, gamma.data(), beta.data(), a.data(), ldy, rows, n, 1e-12f});
+    const std::size_t ldq = round_up(n, 16) + 16 * rng.below(2);
+    const bool quantized = rng.one_in(2);
+    Guarded<int8_t> q_a(rows * ldq, 99), q_b(rows * ldq, 99);
+    Guarded<float> scale_a(rows, 5.0f), scale_b(rows, 5.0f);
+    LayerNorm call{x.data(), ldx, gamma.data(), beta.data(), a.data(), ldy, rows, n, 1e-12f, nullptr, 0, nullptr};
+    if (quantized) call.q = q_a.data(), call.ldq = ldq, call.q_scale = scale_a.data();
+    reference().layer_norm(call);
     if (in_place) std::copy(x.begin(), x.end(), b.begin());
-    set().layer_norm({in_place ? b.data() : x.data(), ldx, gamma.data(), beta.data(), b.data(), ldy, rows, n, 1e-12f});
+    call.x = in_place ? b.data() : x.data();
+    call.y = b.data();
+    if (quantized) call.q = q_b.data(), call.q_scale = scale_b.data();
+    set().layer_norm(call);
+    expect_same(q_a, q_b, "layer norm q, n " + std::to_string(n) + " seed " + std::to_string(seed));
+    expect_same(scale_a, scale_b, "layer norm scale, n " + std::to_string(n) + " seed " + std::to_string(seed));
     if (in_place) {  // columns between the rows hold the input there
       for (std::size_t m = 0; m + 1 < rows; ++m)
         std::copy(a.data() + m * ldy + n, a.data() + (m + 1) * ldy, b.data() + m * ldy + n);

@@ -17,6 +17,7 @@ void layer_norm(const LayerNorm& a) {
     const float inverse = 1.0f / std::sqrt(squares.total() / count + a.eps);
     for (std::size_t i = 0; i < a.n; ++i) y[i] = std::fma((x[i] - mean) * inverse, a.gamma[i], a.beta[i]);
   }
+  if (a.q) quantize_symmetric({a.y, a.ldy, a.q, a.ldq, a.q_scale, nullptr, a.rows, a.n});
 }
 
 }  // namespace potstill::kernels::reference

@@ -16,8 +16,8 @@ bool all_finite(const float* x, std::size_t k) {
   return true;
 }
 
-void zero_from(int8_t* q, std::size_t begin, std::size_t k) {
-  for (std::size_t i = begin; i < round_up(k, 16); ++i) q[i] = 0;
+void zero_row(int8_t* q, std::size_t ldq) {
+  for (std::size_t i = 0; i < ldq; ++i) q[i] = 0;
 }
 
 }  // namespace
@@ -26,7 +26,7 @@ void quantize_symmetric(const QuantizeRows& a) {
   for (std::size_t m = 0; m < a.rows; ++m) {
     const float* x = a.x + m * a.ldx;
     int8_t* q = a.q + m * a.ldq;
-    zero_from(q, 0, a.k);
+    zero_row(q, a.ldq);
     if (!all_finite(x, a.k)) {
       a.scale[m] = quiet_nan();
       continue;
@@ -47,7 +47,7 @@ void quantize_asymmetric(const QuantizeRows& a) {
   for (std::size_t m = 0; m < a.rows; ++m) {
     const float* x = a.x + m * a.ldx;
     int8_t* q = a.q + m * a.ldq;
-    zero_from(q, 0, a.k);
+    zero_row(q, a.ldq);
     a.zero[m] = 0;
     if (!all_finite(x, a.k)) {
       a.scale[m] = quiet_nan();

@@ -1,7 +1,7 @@
 // Layer normalisation of rows.  Include a set's vec.h first.
 #pragma once
 
-#include "kernels/simd/math.h"
+#include "kernels/simd/quantize.h"
 
 namespace potstill::kernels {
 namespace {
@@ -34,6 +34,7 @@ inline void layer_norm_simd(const LayerNorm& a) {
         store_n(y + i, fma(scaled, load_n(a.gamma + i, left), load_n(a.beta + i, left)), left);
       }
     }
+    if (a.q) quantize_symmetric_simd({y, a.ldy, a.q + m * a.ldq, a.ldq, a.q_scale + m, nullptr, 1, a.n});
   }
 }
 

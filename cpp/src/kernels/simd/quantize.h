@@ -12,10 +12,10 @@ inline float float_from_bits(uint32_t bits) {
   return value;
 }
 
-inline void zero_row(int8_t* q, std::size_t k) { __builtin_memset(q, 0, round_up(k, 16)); }
+inline void zero_row(int8_t* q, std::size_t ldq) { __builtin_memset(q, 0, ldq); }
 
-// q = saturate(rne(x * inverse) + zero), then zeros up to the multiple of 16.
-inline void quantize_row(const float* x, std::size_t k, float inverse, int32_t zero, int8_t* q) {
+// q = saturate(rne(x * inverse) + zero), then zeros up to ldq.
+inline void quantize_row(const float* x, std::size_t k, float inverse, int32_t zero, int8_t* q, std::size_t ldq) {
   const F scale = splat(inverse);
   const I offset = splat_i(zero);
   std::size_t i = 0;
@@ -25,8 +25,8 @@ inline void quantize_row(const float* x, std::size_t k, float inverse, int32_t z
   if (i < k) {
     const F low = load_n(x + i, lanes_left(k, i)), high = load_n(x + i + 8, lanes_left(k, i + 8));
     store_i8(q + i, add_i(rne(mul(low, scale)), offset), add_i(rne(mul(high, scale)), offset));
-    for (std::size_t j = k; j < i + 16; ++j) q[j] = 0;
   }
+  for (std::size_t j = k; j < ldq; ++j) q[j] = 0;
 }
 
 // Magnitudes are compared as integers: NaN and the infinities are then above every finite number.
@@ -51,11 +51,11 @@ inline void quantize_symmetric_simd(const QuantizeRows& a) {
     const float high = float_from_bits(static_cast<uint32_t>(bits));
     if (bits >= kInfinityBits || high < constant::kTiny) {
       a.scale[m] = bits >= kInfinityBits ? float_from_bits(kQuietNan) : 0.0f;
-      zero_row(q, a.k);
+      zero_row(q, a.ldq);
       continue;
     }
     a.scale[m] = high / 127.0f;
-    quantize_row(x, a.k, 127.0f / high, 0, q);
+    quantize_row(x, a.k, 127.0f / high, 0, q, a.ldq);
   }
 }
 
@@ -78,7 +78,7 @@ inline void quantize_asymmetric_simd(const QuantizeRows& a) {
     a.zero[m] = 0;
     if (!finite || range < constant::kTiny) {
       a.scale[m] = finite ? 0.0f : float_from_bits(kQuietNan);
-      zero_row(q, a.k);
+      zero_row(q, a.ldq);
       continue;
     }
     a.scale[m] = range / 255.0f;
@@ -88,7 +88,7 @@ inline void quantize_asymmetric_simd(const QuantizeRows& a) {
     const float rounded = (shift + constant::kMagic) - constant::kMagic;
     const int32_t zero = -128 - static_cast<int32_t>(rounded);
     a.zero[m] = zero < -128 ? -128 : (zero > 127 ? 127 : zero);
-    quantize_row(x, a.k, inverse, a.zero[m], q);
+    quantize_row(x, a.k, inverse, a.zero[m], q, a.ldq);
   }
 }
 
