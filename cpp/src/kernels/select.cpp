@@ -32,7 +32,17 @@ constexpr KernelTable kAvx2{
     "avx2",           avx2::gemm_f32,       avx2::gemm_i8,    avx2::quantize_symmetric, avx2::quantize_asymmetric,
     avx2::layer_norm, avx2::attention_head, avx2::embed_rows, avx2::mean_pool,
 };
-constexpr KernelTable kAvx512Vnni = with_gemm_i8(kAvx2, "avx512vnni", avx512vnni::gemm_i8);
+constexpr KernelTable kAvx512Vnni{
+    "avx512vnni",
+    avx512vnni::gemm_f32,
+    avx512vnni::gemm_i8,
+    avx512vnni::quantize_symmetric,
+    avx512vnni::quantize_asymmetric,
+    avx512vnni::layer_norm,
+    avx512vnni::attention_head,
+    avx512vnni::embed_rows,
+    avx512vnni::mean_pool,
+};
 #elif defined(POTSTILL_KERNELS_AARCH64)
 constexpr KernelTable kNeon{
     "neon",           neon::gemm_f32,       neon::gemm_i8,    neon::quantize_symmetric, neon::quantize_asymmetric,

@@ -10,25 +10,25 @@ namespace {
 // One ymm of weights is two columns of 16; after the loop each column has four partial sums.
 template <std::size_t R>
 inline void panel(const int8_t* x, std::size_t ldx, const int8_t* w, std::size_t steps, int32_t* tile) {
-  I low[R], high[R];
+  W low[R], high[R];
   unroll<R>([&](auto r) POTSTILL_INLINE { low[r] = high[r] = _mm256_setzero_si256(); });
-  const I ones = _mm256_set1_epi16(1);
+  const W ones = _mm256_set1_epi16(1);
   for (std::size_t s = 0; s < steps; ++s) {
-    const I w01 = _mm256_loadu_si256(reinterpret_cast<const I*>(w + s * 64));
-    const I w23 = _mm256_loadu_si256(reinterpret_cast<const I*>(w + s * 64 + 32));
+    const W w01 = _mm256_loadu_si256(reinterpret_cast<const W*>(w + s * 64));
+    const W w23 = _mm256_loadu_si256(reinterpret_cast<const W*>(w + s * 64 + 32));
     unroll<R>([&](auto r) POTSTILL_INLINE {
-      const I a = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + r * ldx + s * 16)));
-      const I u = _mm256_abs_epi8(a);
-      const I p01 = _mm256_madd_epi16(_mm256_maddubs_epi16(u, _mm256_sign_epi8(w01, a)), ones);
-      const I p23 = _mm256_madd_epi16(_mm256_maddubs_epi16(u, _mm256_sign_epi8(w23, a)), ones);
+      const W a = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + r * ldx + s * 16)));
+      const W u = _mm256_abs_epi8(a);
+      const W p01 = _mm256_madd_epi16(_mm256_maddubs_epi16(u, _mm256_sign_epi8(w01, a)), ones);
+      const W p23 = _mm256_madd_epi16(_mm256_maddubs_epi16(u, _mm256_sign_epi8(w23, a)), ones);
       low[r] = _mm256_add_epi32(low[r], p01);
       high[r] = _mm256_add_epi32(high[r], p23);
     });
   }
   unroll<R>([&](auto r) POTSTILL_INLINE {
     // pairs: [c0 c0 c2 c2 | c1 c1 c3 c3], then [c0 c2 . . | c1 c3 . .]
-    const I pairs = _mm256_hadd_epi32(low[r], high[r]);
-    const I sums = _mm256_hadd_epi32(pairs, pairs);
+    const W pairs = _mm256_hadd_epi32(low[r], high[r]);
+    const W sums = _mm256_hadd_epi32(pairs, pairs);
     const __m128i columns = _mm_unpacklo_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
     _mm_store_si128(reinterpret_cast<__m128i*>(tile + r * kTileColumns), columns);
   });
@@ -36,6 +36,7 @@ inline void panel(const int8_t* x, std::size_t ldx, const int8_t* w, std::size_t
 
 struct Dot {
   static constexpr std::size_t kRows = 4;
+  static constexpr std::size_t kStep = 16, kStepBytes = 64;
   static constexpr int32_t kOffset = 0;
 
   static void run(std::size_t rows, const int8_t* x, std::size_t ldx, const int8_t* w, std::size_t steps,

@@ -1,4 +1,4 @@
-#include "kernels/avx2/vec.h"
+#include "kernels/avx512vnni/vec.h"
 // vec.h first: the code in simd/ is written with its types.
 #include "kernels/sets.h"
 #include "kernels/simd/gemm_i8.h"
@@ -56,6 +56,7 @@ inline void rows_of(std::size_t rows, const int8_t* x, std::size_t ldx, const in
 
 struct Dot {
   static constexpr std::size_t kRows = 6;  // 24 accumulators + 4 weights + activation + constant of 32 registers
+  static constexpr std::size_t kStep = 16, kStepBytes = 64;
   static constexpr int32_t kOffset = 128;
 
   static void run(std::size_t rows, const int8_t* x, std::size_t ldx, const int8_t* w, std::size_t steps,

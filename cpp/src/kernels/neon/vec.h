@@ -1,5 +1,5 @@
-// Eight f32 lanes as two NEON registers (aarch64): the operations the code in simd/ is written with.  Everything has
-// internal linkage.  No reciprocal or square root estimates: their bits differ between cores.
+// Four f32 lanes of NEON (aarch64): the operations the code in simd/ is written with.  Everything has internal linkage.
+// No reciprocal or square root estimates: their bits differ between cores.
 #pragma once
 
 #include <arm_neon.h>
@@ -10,97 +10,132 @@
 namespace potstill::kernels {
 namespace {
 
-struct F {
-  float32x4_t a, b;
-};
-struct I {
-  int32x4_t a, b;
-};
-constexpr std::size_t kLanes = 8;
-constexpr std::size_t kGemmRows = 6;  // 6 x 16 outputs: 24 accumulators + 4 columns + 1 broadcast of 32 registers
+using V = float32x4_t;
+using W = int32x4_t;
+constexpr std::size_t kLanes = 4;
+constexpr std::size_t kGemmRows = 4;  // 4 x 16 outputs: 16 accumulators + 4 columns + 4 rows of 32 registers
 
-inline F load(const float* p) { return {vld1q_f32(p), vld1q_f32(p + 4)}; }
-inline void store(float* p, F x) {
-  vst1q_f32(p, x.a);
-  vst1q_f32(p + 4, x.b);
+inline V load(const float* p) { return vld1q_f32(p); }
+inline void store(float* p, V x) { vst1q_f32(p, x); }
+inline V load_n(const float* p, std::size_t n) {
+  if (n >= 4) return load(p);
+  V x = vdupq_n_f32(0.0f);
+  if (n & 2) {
+    x = vcombine_f32(vld1_f32(p), vdup_n_f32(0.0f));
+    if (n & 1) x = vld1q_lane_f32(p + 2, x, 2);
+  } else if (n & 1) {
+    x = vld1q_lane_f32(p, x, 0);
+  }
+  return x;
 }
-inline F load_n(const float* p, std::size_t n) {
-  if (n >= 8) return load(p);
-  float lanes[8] = {};
-  for (std::size_t i = 0; i < n; ++i) lanes[i] = p[i];
-  return load(lanes);
+inline void store_n(float* p, V x, std::size_t n) {
+  if (n >= 4) return store(p, x);
+  if (n & 2) {
+    vst1_f32(p, vget_low_f32(x));
+    if (n & 1) vst1q_lane_f32(p + 2, x, 2);
+  } else if (n & 1) {
+    vst1q_lane_f32(p, x, 0);
+  }
 }
-inline void store_n(float* p, F x, std::size_t n) {
-  if (n >= 8) return store(p, x);
-  float lanes[8];
-  store(lanes, x);
-  for (std::size_t i = 0; i < n; ++i) p[i] = lanes[i];
-}
-inline F splat(float x) { return {vdupq_n_f32(x), vdupq_n_f32(x)}; }
-inline F add(F x, F y) { return {vaddq_f32(x.a, y.a), vaddq_f32(x.b, y.b)}; }
-inline F sub(F x, F y) { return {vsubq_f32(x.a, y.a), vsubq_f32(x.b, y.b)}; }
-inline F mul(F x, F y) { return {vmulq_f32(x.a, y.a), vmulq_f32(x.b, y.b)}; }
-inline F div(F x, F y) { return {vdivq_f32(x.a, y.a), vdivq_f32(x.b, y.b)}; }
-inline F fma(F x, F y, F z) { return {vfmaq_f32(z.a, x.a, y.a), vfmaq_f32(z.b, x.b, y.b)}; }   // x y + z
-inline F fnma(F x, F y, F z) { return {vfmsq_f32(z.a, x.a, y.a), vfmsq_f32(z.b, x.b, y.b)}; }  // z - x y
+inline V splat(float x) { return vdupq_n_f32(x); }
+inline V add(V x, V y) { return vaddq_f32(x, y); }
+inline V sub(V x, V y) { return vsubq_f32(x, y); }
+inline V mul(V x, V y) { return vmulq_f32(x, y); }
+inline V div(V x, V y) { return vdivq_f32(x, y); }
+inline V fma(V x, V y, V z) { return vfmaq_f32(z, x, y); }   // x y + z
+inline V fnma(V x, V y, V z) { return vfmsq_f32(z, x, y); }  // z - x y
 
 // FMAX and FMIN return NaN when an operand is NaN.
-inline F max_any(F x, F y) { return {vmaxq_f32(x.a, y.a), vmaxq_f32(x.b, y.b)}; }
-inline F min_any(F x, F y) { return {vminq_f32(x.a, y.a), vminq_f32(x.b, y.b)}; }
-inline F clamp(F x, F low, F high) { return min_any(max_any(x, low), high); }
+inline V max_any(V x, V y) { return vmaxq_f32(x, y); }
+inline V min_any(V x, V y) { return vminq_f32(x, y); }
+inline V at_least(V x, V low) { return vmaxq_f32(x, low); }
+inline V at_most(V x, V high) { return vminq_f32(x, high); }
 // Not FMAX: it would turn -0 into +0.  Clears the lanes that are below zero.
-inline float32x4_t relu4(float32x4_t x) {
-  return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(x), vcltzq_f32(x)));
-}
-inline F relu(F x) { return {relu4(x.a), relu4(x.b)}; }
-inline F abs_(F x) { return {vabsq_f32(x.a), vabsq_f32(x.b)}; }
-inline F copysign_(F magnitude, F sign) {
-  const uint32x4_t mask = vdupq_n_u32(0x80000000u);
-  return {vbslq_f32(mask, sign.a, magnitude.a), vbslq_f32(mask, sign.b, magnitude.b)};
-}
-inline F first_lanes(F x, std::size_t n) {
-  static const uint32_t index[8] = {0, 1, 2, 3, 4, 5, 6, 7};
-  const uint32x4_t count = vdupq_n_u32(n < 8 ? static_cast<uint32_t>(n) : 8u);
-  const uint32x4_t keep_a = vcltq_u32(vld1q_u32(index), count), keep_b = vcltq_u32(vld1q_u32(index + 4), count);
-  return {vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(x.a), keep_a)),
-          vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(x.b), keep_b))};
+inline V relu(V x) { return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(x), vcltzq_f32(x))); }
+inline V abs_(V x) { return vabsq_f32(x); }
+inline V copysign_(V magnitude, V sign) { return vbslq_f32(vdupq_n_u32(0x80000000u), sign, magnitude); }
+inline V first_lanes(V x, std::size_t n) {
+  static const uint32_t index[4] = {0, 1, 2, 3};
+  const uint32x4_t count = vdupq_n_u32(n < 4 ? static_cast<uint32_t>(n) : 4u);
+  return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(x), vcltq_u32(vld1q_u32(index), count)));
 }
 
 // 2^n from the bits of n + 1.5 * 2^23.
-inline float32x4_t power_of_two4(float32x4_t shifted) {
-  const int32x4_t n = vshlq_n_s32(vreinterpretq_s32_f32(shifted), 23);
+inline V power_of_two(V shifted) {
+  const W n = vshlq_n_s32(vreinterpretq_s32_f32(shifted), 23);
   return vreinterpretq_f32_s32(vaddq_s32(n, vdupq_n_s32(0x3f800000)));
 }
-inline F power_of_two(F shifted) { return {power_of_two4(shifted.a), power_of_two4(shifted.b)}; }
 
 // The tree of the 16 virtual lanes: h = 8, 4, 2, 1.
-inline float sum_tree(F low, F high) {
-  const F h8 = add(low, high);
-  const float32x4_t h4 = vaddq_f32(h8.a, h8.b);
+inline float sum_tree(const V (&lanes)[4]) {
+  const V h4 = vaddq_f32(vaddq_f32(lanes[0], lanes[2]), vaddq_f32(lanes[1], lanes[3]));
   const float32x2_t h2 = vadd_f32(vget_low_f32(h4), vget_high_f32(h4));
   return vget_lane_f32(h2, 0) + vget_lane_f32(h2, 1);
 }
-inline float max_lanes(F x) { return vmaxvq_f32(vmaxq_f32(x.a, x.b)); }
-inline float min_lanes(F x) { return vminvq_f32(vminq_f32(x.a, x.b)); }
+inline float max_lanes(V x) { return vmaxvq_f32(x); }
 
-inline I splat_i(int32_t x) { return {vdupq_n_s32(x), vdupq_n_s32(x)}; }
-inline I load_i(const int32_t* p) { return {vld1q_s32(p), vld1q_s32(p + 4)}; }
-inline I add_i(I x, I y) { return {vaddq_s32(x.a, y.a), vaddq_s32(x.b, y.b)}; }
-inline I sub_i(I x, I y) { return {vsubq_s32(x.a, y.a), vsubq_s32(x.b, y.b)}; }
-inline I mul_i(I x, I y) { return {vmulq_s32(x.a, y.a), vmulq_s32(x.b, y.b)}; }
-inline I max_i(I x, I y) { return {vmaxq_s32(x.a, y.a), vmaxq_s32(x.b, y.b)}; }
-inline I abs_bits(F x) { return {vreinterpretq_s32_f32(vabsq_f32(x.a)), vreinterpretq_s32_f32(vabsq_f32(x.b))}; }
-inline int32_t max_lanes_i(I x) { return vmaxvq_s32(vmaxq_s32(x.a, x.b)); }
-inline F to_f(I x) { return {vcvtq_f32_s32(x.a), vcvtq_f32_s32(x.b)}; }
-inline I rne(F x) { return {vcvtnq_s32_f32(x.a), vcvtnq_s32_f32(x.b)}; }
+inline W splat_i(int32_t x) { return vdupq_n_s32(x); }
+inline W load_i(const int32_t* p) { return vld1q_s32(p); }
+inline W add_i(W x, W y) { return vaddq_s32(x, y); }
+inline W sub_i(W x, W y) { return vsubq_s32(x, y); }
+inline W mul_i(W x, W y) { return vmulq_s32(x, y); }
+inline W max_i(W x, W y) { return vmaxq_s32(x, y); }
+inline W max_u(W x, W y) {
+  return vreinterpretq_s32_u32(vmaxq_u32(vreinterpretq_u32_s32(x), vreinterpretq_u32_s32(y)));
+}
+inline W bits_of(V x) { return vreinterpretq_s32_f32(x); }
+inline int32_t max_lanes_i(W x) { return vmaxvq_s32(x); }
+inline uint32_t max_lanes_u(W x) { return vmaxvq_u32(vreinterpretq_u32_s32(x)); }
+inline V to_f(W x) { return vcvtq_f32_s32(x); }
+inline W rne(V x) { return vcvtnq_s32_f32(x); }
 
-// Stores 16 int32 as int8 with saturation.
-inline int8x8_t narrow(I x) { return vqmovn_s16(vcombine_s16(vqmovn_s32(x.a), vqmovn_s32(x.b))); }
-inline void store_i8(int8_t* p, I low, I high) { vst1q_s8(p, vcombine_s8(narrow(low), narrow(high))); }
-inline F load_i8(const int8_t* p) {
-  const int16x8_t x = vmovl_s8(vld1_s8(p));
-  return to_f({vmovl_s16(vget_low_s16(x)), vmovl_s16(vget_high_s16(x))});
+// q = saturate(rne(x) + offset) for 16 values of magnitude below 2^15.  Adding 1.5 * 2^23 rounds to nearest even and
+// leaves the integer in the low bits; FCVTNS would run on one of the two vector pipes of Cortex-A76 only.
+using Offset = int16x8_t;
+inline Offset splat_offset(int32_t zero) { return vdupq_n_s16(static_cast<int16_t>(zero)); }
+inline int16x8_t low_halves(V x, V y) { return vuzp1q_s16(vreinterpretq_s16_f32(x), vreinterpretq_s16_f32(y)); }
+template <bool kShifted>
+inline void quantize16(int8_t* q, const V (&x)[4], Offset offset) {
+  const V magic = splat(12582912.0f);
+  const int16x8_t a = low_halves(add(x[0], magic), add(x[1], magic));
+  const int16x8_t b = low_halves(add(x[2], magic), add(x[3], magic));
+  if constexpr (kShifted) {
+    vst1q_s8(q, vqmovn_high_s16(vqmovn_s16(vaddq_s16(a, offset)), vaddq_s16(b, offset)));
+  } else {
+    vst1q_s8(q, vuzp1q_s8(vreinterpretq_s8_s16(a), vreinterpretq_s8_s16(b)));  // a byte each: |x| <= 127
+  }
+}
+inline void load_columns(const float* b0, const float* b1, V (&out)[4]) {
+  out[0] = load(b0);
+  out[1] = load(b0 + 4);
+  out[2] = load(b1);
+  out[3] = load(b1 + 4);
+}
+inline V load_i8(const int8_t* p) {
+  int32_t four;
+  __builtin_memcpy(&four, p, sizeof four);
+  const int16x8_t x = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four)));
+  return to_f(vmovl_s16(vget_low_s16(x)));
+}
+
+// out[c][j] = in[j][c] for a 4 x 4 block.
+constexpr std::size_t kTransposed = 4;
+inline void transpose(const float* in, std::size_t ldi, float* out, std::size_t ldo) {
+  const V r0 = load(in), r1 = load(in + ldi), r2 = load(in + 2 * ldi), r3 = load(in + 3 * ldi);
+  const V a = vtrn1q_f32(r0, r1), b = vtrn2q_f32(r0, r1), c = vtrn1q_f32(r2, r3), d = vtrn2q_f32(r2, r3);
+  const auto low = [](V x, V y) {
+    return vreinterpretq_f32_f64(vtrn1q_f64(vreinterpretq_f64_f32(x), vreinterpretq_f64_f32(y)));
+  };
+  const auto high = [](V x, V y) {
+    return vreinterpretq_f32_f64(vtrn2q_f64(vreinterpretq_f64_f32(x), vreinterpretq_f64_f32(y)));
+  };
+  store(out, low(a, c));
+  store(out + ldo, low(b, d));
+  store(out + 2 * ldo, high(a, c));
+  store(out + 3 * ldo, high(b, d));
 }
 
 }  // namespace
 }  // namespace potstill::kernels
+
+#include "kernels/simd/product_by_lane.h"

@@ -8,42 +8,51 @@ namespace {
 
 // k[tokens][head_size] (stride ld) -> kt[head_size][tokens16], columns past `tokens` zero.
 inline void transpose_keys(const AttentionHead& a, std::size_t tokens16, float* kt) {
+  constexpr std::size_t kBlock = kTransposed;
   for (std::size_t c = 0; c < a.head_size; ++c) {
-    float* row = kt + c * tokens16;
-    const float* column = a.k + c;
-    for (std::size_t j = 0; j < a.tokens; ++j) row[j] = column[j * a.ld];
-    for (std::size_t j = a.tokens; j < tokens16; ++j) row[j] = 0.0f;
+    for (std::size_t j = a.tokens; j < tokens16; ++j) kt[c * tokens16 + j] = 0.0f;
+  }
+  if (a.tokens < kBlock || a.head_size < kBlock) {
+    for (std::size_t c = 0; c < a.head_size; ++c) {
+      for (std::size_t j = 0; j < a.tokens; ++j) kt[c * tokens16 + j] = a.k[j * a.ld + c];
+    }
+    return;
+  }
+  // The last block of a side overlaps the one before it: what both write is the same.
+  for (std::size_t j = 0; j < a.tokens; j += kBlock) {
+    const std::size_t row = smaller(j, a.tokens - kBlock);
+    for (std::size_t c = 0; c < a.head_size; c += kBlock) {
+      const std::size_t column = smaller(c, a.head_size - kBlock);
+      transpose(a.k + row * a.ld + column, a.ld, kt + column * tokens16 + row, tokens16);
+    }
   }
 }
 
-// v[tokens][head_size] (stride ld) -> vp[tokens][head16], columns past head_size zero.
+// v[tokens][head_size] (stride ld) -> vp[tokens][head16], columns past head_size zero: rows of consecutive lines.
 inline void pad_values(const AttentionHead& a, std::size_t head16, float* vp) {
   for (std::size_t j = 0; j < a.tokens; ++j) {
-    for (std::size_t c = 0; c < head16; c += kLanes) {
-      store(vp + j * head16 + c, load_n(a.v + j * a.ld + c, lanes_left(a.head_size, c)));
-    }
+    const float* v = a.v + j * a.ld;
+    float* row = vp + j * head16;
+    std::size_t c = 0;
+    for (; c + 16 <= a.head_size; c += 16) store_vs(row + c, load16(v + c));
+    if (c < a.head_size) store_vs(row + c, load_first(v + c, a.head_size - c));
   }
 }
 
 // Scores to weights in place: s = exp_(s - max s), zero past `tokens`; returns 1 / sum.
 inline float soften(float* s, std::size_t tokens, std::size_t tokens16) {
   for (std::size_t j = tokens; j < tokens16; ++j) s[j] = s[0];
-  F top0 = load(s), top1 = load(s + kLanes);
-  for (std::size_t j = 16; j < tokens16; j += 16) {
-    top0 = max_any(top0, load(s + j));
-    top1 = max_any(top1, load(s + j + kLanes));
-  }
-  const F top = splat(max_lanes(max_any(top0, top1)));
+  V16 tops = load16(s);
+  for (std::size_t j = 16; j < tokens16; j += 16) tops = max_any(tops, load16(s + j));
+  V top = tops.v[0];
+  unroll<kVectors16>([&](auto i) POTSTILL_INLINE { top = max_any(top, tops.v[i]); });
+  top = splat(max_lanes(top));
   RowSum sum;
   for (std::size_t j = 0; j < tokens16; j += 16) {
-    F e0 = exp_(sub(load(s + j), top)), e1 = exp_(sub(load(s + j + kLanes), top));
-    if (j + 16 > tokens) {
-      e0 = first_lanes(e0, lanes_left(tokens, j));
-      e1 = first_lanes(e1, lanes_left(tokens, j + kLanes));
-    }
-    store(s + j, e0);
-    store(s + j + kLanes, e1);
-    sum.add16(e0, e1);
+    V16 e = exp_of_negative(sub(load16(s + j), top));
+    if (j + 16 > tokens) e = keep_first(e, tokens - j);
+    store_vs(s + j, e);
+    sum.add16(e);
   }
   return 1.0f / sum.total();
 }
@@ -61,23 +70,26 @@ inline void attention_head_simd(const AttentionHead& a) {
   for (std::size_t i0 = 0; i0 < a.tokens; i0 += kBlock) {
     const std::size_t block = smaller(kBlock, a.tokens - i0);
     const float* q = a.q + i0 * a.ld;
-    for (std::size_t j = 0; j < tokens16; j += 16) {
+    for (std::size_t j = 0; j < a.tokens; j += 16) {
       for (std::size_t i = 0; i < block; i += kGemmRows) {
-        product(smaller(kGemmRows, block - i), q + i * a.ld, a.ld, kt + j, kt + j + kLanes, tokens16, a.head_size,
-                s + i * tokens16 + j, tokens16);
+        product(smaller(kGemmRows, block - i), smaller(16, a.tokens - j), q + i * a.ld, a.ld, kt + j, tokens16,
+                a.head_size, s + i * tokens16 + j, tokens16);
       }
     }
     for (std::size_t i = 0; i < block; ++i) inverse[i] = soften(s + i * tokens16, a.tokens, tokens16);
     for (std::size_t c = 0; c < a.head_size; c += 16) {
-      const std::size_t left0 = lanes_left(a.head_size, c), left1 = lanes_left(a.head_size, c + kLanes);
+      const std::size_t left = smaller(16, a.head_size - c);
       for (std::size_t i = 0; i < block; i += kGemmRows) {
         const std::size_t rows = smaller(kGemmRows, block - i);
-        product(rows, s + i * tokens16, tokens16, vp + c, vp + c + kLanes, head16, a.tokens, tile, 16);
+        product(rows, left, s + i * tokens16, tokens16, vp + c, head16, a.tokens, tile, 16);
         for (std::size_t r = 0; r < rows; ++r) {
           float* out = a.out + (i0 + i + r) * a.ldo + c;
-          const F z = splat(inverse[i + r]);
-          store_n(out, mul(load(tile + r * 16), z), left0);
-          if (left1) store_n(out + kLanes, mul(load(tile + r * 16 + kLanes), z), left1);
+          const V z = splat(inverse[i + r]);
+          if (left == 16) {
+            store_vs(out, mul(load16(tile + r * 16), z));
+          } else {
+            store_first(out, mul(load16(tile + r * 16), z), left);
+          }
         }
       }
     }

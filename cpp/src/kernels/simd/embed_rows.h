@@ -14,7 +14,7 @@ inline void embed_rows_simd(const EmbedRows& a) {
     float* y = a.y + t * a.ldy;
     if (a.word_scale) {
       const int8_t* word = static_cast<const int8_t*>(a.word) + id * a.n;
-      const F scale = splat(a.word_scale[id]);
+      const V scale = splat(a.word_scale[id]);
       for (std::size_t i = 0; i < body; i += kLanes) store(y + i, fma(load_i8(word + i), scale, load(position + i)));
       if (left) {
         int8_t tail[kLanes] = {};

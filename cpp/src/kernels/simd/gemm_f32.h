@@ -1,4 +1,4 @@
-// Columns outer (16 weights columns stay in the cache), rows inner.  Include a set's vec.h first.
+// Columns outer (16 columns of weights stay in the cache), rows inner.  Include a set's vec.h first.
 #pragma once
 
 #include "kernels/simd/finish.h"
@@ -8,23 +8,30 @@ namespace potstill::kernels {
 namespace {
 
 inline void gemm_f32_simd(const GemmF32& g) {
-  alignas(64) float tile[kGemmRows * kTileColumns];
-  for (std::size_t n = g.col_begin; n < g.col_end; n += kTileColumns) {
-    const std::size_t cols = smaller(kTileColumns, g.col_end - n);
+  for (std::size_t n = g.col_begin; n < g.col_end; n += 16) {
+    const std::size_t cols = smaller(16, g.col_end - n);
     const float* w0 = g.w + n * g.k;
     const float* w1 = cols > 8 ? w0 + 8 * g.k : w0;  // a missing second panel: compute the first twice
-    F bias[2] = {splat(0.0f), splat(0.0f)};
-    if (g.bias) {
-      bias[0] = load(g.bias + n);
-      bias[1] = load(g.bias + n + kLanes);
-    }
+    const V16 bias = g.bias ? load16(g.bias + n) : splat_as<V16>(0.0f);
     for (std::size_t m = 0; m < g.rows; m += kGemmRows) {
-      const std::size_t rows = smaller(kGemmRows, g.rows - m);
-      product(rows, g.x + m * g.ldx, g.ldx, w0, w1, 8, g.k, tile, kTileColumns);
-      const Target target{
-          g.y + m * g.ldy + n, g.residual ? g.residual + m * g.ldr + n : nullptr, g.ldy, g.ldr, rows, cols};
-      finish(target, g.activation, [&](std::size_t r, std::size_t half) POTSTILL_INLINE {
-        return add(load(tile + r * kTileColumns + half * kLanes), bias[half]);
+      const Target target{g.y + m * g.ldy + n, g.residual ? g.residual + m * g.ldr + n : nullptr, g.ldy, g.ldr, cols};
+      with_rows(smaller(kGemmRows, g.rows - m), [&](auto rows) POTSTILL_INLINE {
+        constexpr std::size_t R = rows.value;
+        V acc[R][kVectors16];
+        product_rows<R, kVectors16>(
+            g.x + m * g.ldx, g.ldx, g.k,
+            [&](std::size_t i, V(&column)[kVectors16])
+                POTSTILL_INLINE { load_columns(w0 + i * 8, w1 + i * 8, column); },
+            acc);
+        alignas(64) float tile[R * 16];
+        unroll<R>([&](auto r) POTSTILL_INLINE {
+          unroll<kVectors16>([&](auto c) POTSTILL_INLINE { store(tile + r * 16 + c * kLanes, acc[r][c]); });
+        });
+        with_activation(g.activation, [&](auto a) POTSTILL_INLINE {
+          for (std::size_t r = 0; r < R; ++r) {
+            finish<static_cast<Activation>(a.value), 1, kVectors16>(target, r, add(load16(tile + r * 16), bias));
+          }
+        });
       });
     }
   }

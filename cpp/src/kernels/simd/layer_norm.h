@@ -1,4 +1,4 @@
-// Layer normalisation of rows.  Include a set's vec.h first.
+// Layer normalisation of rows, with int8 rows on the way.  Include a set's vec.h first.
 #pragma once
 
 #include "kernels/simd/quantize.h"
@@ -8,33 +8,31 @@ namespace {
 
 inline void layer_norm_simd(const LayerNorm& a) {
   const float count = static_cast<float>(a.n);
-  const std::size_t body = a.n / 16 * 16;
-  const std::size_t left0 = lanes_left(a.n, body), left1 = lanes_left(a.n, body + kLanes);
+  const std::size_t body = a.n / 16 * 16, left = a.n - body;
   for (std::size_t m = 0; m < a.rows; ++m) {
     const float* x = a.x + m * a.ldx;
     float* y = a.y + m * a.ldy;
     RowSum sum, squares;
-    for (std::size_t i = 0; i < body; i += 16) sum.add16(load(x + i), load(x + i + kLanes));
-    if (left0) sum.add16(load_n(x + body, left0), load_n(x + body + kLanes, left1));
-    const F mean = splat(sum.total() / count);
+    for (std::size_t i = 0; i < body; i += 16) sum.add16(load16(x + i));
+    if (left) sum.add16(load_first(x + body, left));
+    const V mean = splat(sum.total() / count);
+    for (std::size_t i = 0; i < body; i += 16) squares.add16_squares(sub(load16(x + i), mean));
+    if (left) squares.add16_squares(keep_first(sub(load_first(x + body, left), mean), left));
+    const V inverse = splat(1.0f / __builtin_sqrtf(squares.total() / count + a.eps));
+    W16 top = each<W, kVectors16>([](auto) POTSTILL_INLINE { return splat_i(0); });
     for (std::size_t i = 0; i < body; i += 16) {
-      squares.add16_squares(sub(load(x + i), mean), sub(load(x + i + kLanes), mean));
+      const V16 out = fma(mul(sub(load16(x + i), mean), inverse), load16(a.gamma + i), load16(a.beta + i));
+      store_vs(y + i, out);
+      top = max_i(top, bits_of(abs_(out)));
     }
-    if (left0) {
-      squares.add16_squares(first_lanes(sub(load_n(x + body, left0), mean), left0),
-                            first_lanes(sub(load_n(x + body + kLanes, left1), mean), left1));
+    if (left) {
+      const V16 scaled = mul(sub(load_first(x + body, left), mean), inverse);
+      const V16 out =
+          keep_first(fma(scaled, load_first(a.gamma + body, left), load_first(a.beta + body, left)), left);
+      store_first(y + body, out, left);
+      top = max_i(top, bits_of(abs_(out)));
     }
-    const F inverse = splat(1.0f / __builtin_sqrtf(squares.total() / count + a.eps));
-    for (std::size_t i = 0; i < a.n; i += kLanes) {
-      const std::size_t left = lanes_left(a.n, i);
-      if (left == kLanes) {
-        store(y + i, fma(mul(sub(load(x + i), mean), inverse), load(a.gamma + i), load(a.beta + i)));
-      } else {
-        const F scaled = mul(sub(load_n(x + i, left), mean), inverse);
-        store_n(y + i, fma(scaled, load_n(a.gamma + i, left), load_n(a.beta + i, left)), left);
-      }
-    }
-    if (a.q) quantize_symmetric_simd({y, a.ldy, a.q + m * a.ldq, a.ldq, a.q_scale + m, nullptr, 1, a.n});
+    if (a.q) quantize_symmetric_row(y, a.n, top, a.q + m * a.ldq, a.ldq, a.q_scale[m]);
   }
 }
 

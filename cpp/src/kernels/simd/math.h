@@ -1,20 +1,23 @@
-// reference/math.h on vectors, operation for operation.  Include a set's vec.h first.
+// reference/math.h on vectors, operation for operation.  T is Vs<N>.  Include a set's vec.h first.
 #pragma once
 
 #include "kernels/coefficients.h"
 #include "kernels/kernels.h"
+#include "kernels/simd/vs.h"
 
 namespace potstill::kernels {
 namespace {
 
-inline F exp_(F x) {
+// For x <= 0 (or NaN), where the upper clamp of the specification changes nothing.
+template <class T>
+POTSTILL_INLINE inline T exp_of_negative(const T& x) {
   namespace c = constant;
-  const F a = clamp(x, splat(c::kExpMin), splat(c::kExpMax));
-  const F shifted = fma(a, splat(c::kLog2E), splat(c::kMagic));
-  const F n = sub(shifted, splat(c::kMagic));
-  F r = fma(n, splat(-c::kLn2High), a);
-  r = fma(n, splat(-c::kLn2Low), r);
-  F p = fma(splat(c::kExp3), r, splat(c::kExp2));
+  const T a = at_least(x, splat(c::kExpMin));
+  const T shifted = fma(a, splat(c::kLog2E), splat(c::kMagic));
+  const T n = sub(shifted, splat(c::kMagic));
+  T r = fnma(n, splat(c::kLn2High), a);
+  r = fnma(n, splat(c::kLn2Low), r);
+  T p = fma(r, splat(c::kExp3), splat(c::kExp2));
   p = fma(p, r, splat(c::kExp1));
   p = fma(p, r, splat(c::kExp0));
   p = fma(p, r, splat(1.0f));
@@ -22,24 +25,31 @@ inline F exp_(F x) {
   return mul(p, power_of_two(shifted));
 }
 
-inline F gelu(F x) {
+template <class T>
+POTSTILL_INLINE inline T exp_(const T& x) {
+  return exp_of_negative(at_most(x, splat(constant::kExpMax)));
+}
+
+template <class T>
+POTSTILL_INLINE inline T gelu(const T& x) {
   namespace c = constant;
-  const F a = clamp(abs_(x), splat(0.0f), splat(c::kGeluEnd));
-  const F t = div(splat(1.0f), fma(splat(c::kGeluP), a, splat(1.0f)));
-  F p = fma(splat(c::kGelu5), t, splat(c::kGelu4));
+  const T a = at_most(abs_(x), splat(c::kGeluEnd));
+  const T t = div(splat_as<T>(1.0f), fma(a, splat(c::kGeluP), splat(1.0f)));
+  T p = fma(t, splat(c::kGelu5), splat(c::kGelu4));
   p = fma(p, t, splat(c::kGelu3));
   p = fma(p, t, splat(c::kGelu2));
   p = fma(p, t, splat(c::kGelu1));
   p = fma(p, t, splat(c::kGelu0));
-  const F tail = mul(mul(p, t), exp_(mul(mul(a, a), splat(-0.5f))));
+  const T tail = mul(mul(p, t), exp_of_negative(mul(mul(a, a), splat(-0.5f))));
   return fnma(a, tail, relu(x));
 }
 
-inline F gelu_poly(F x) {
+template <class T>
+POTSTILL_INLINE inline T gelu_poly(const T& x) {
   namespace c = constant;
-  const F a = clamp(x, splat(-c::kGeluPolyEnd), splat(c::kGeluPolyEnd));
-  const F s = mul(a, a);
-  F p = fma(splat(c::kGeluPoly7), s, splat(c::kGeluPoly6));
+  const T a = at_most(at_least(x, splat(-c::kGeluPolyEnd)), splat(c::kGeluPolyEnd));
+  const T s = mul(a, a);
+  T p = fma(s, splat(c::kGeluPoly7), splat(c::kGeluPoly6));
   p = fma(p, s, splat(c::kGeluPoly5));
   p = fma(p, s, splat(c::kGeluPoly4));
   p = fma(p, s, splat(c::kGeluPoly3));
@@ -49,19 +59,21 @@ inline F gelu_poly(F x) {
   return mul(x, fma(a, p, splat(0.5f)));
 }
 
-inline F tanh_(F x) {
-  const F e = exp_(mul(abs_(x), splat(-2.0f)));
-  return copysign_(div(sub(splat(1.0f), e), add(splat(1.0f), e)), x);
+template <class T>
+POTSTILL_INLINE inline T tanh_(const T& x) {
+  const T e = exp_of_negative(mul(abs_(x), splat(-2.0f)));
+  return copysign_(div(sub(splat(1.0f), e), add(e, splat(1.0f))), x);
 }
 
-inline F gelu_tanh(F x) {
+template <class T>
+POTSTILL_INLINE inline T gelu_tanh(const T& x) {
   namespace c = constant;
-  const F inner = fma(mul(x, x), splat(c::kGeluTanh1), splat(c::kGeluTanh0));
-  return div(x, add(splat(1.0f), exp_(mul(x, inner))));
+  const T inner = fma(mul(x, x), splat(c::kGeluTanh1), splat(c::kGeluTanh0));
+  return div(x, add(exp_(mul(x, inner)), splat(1.0f)));
 }
 
-template <Activation A>
-inline F activate(F x) {
+template <Activation A, class T>
+POTSTILL_INLINE inline T activate(const T& x) {
   if constexpr (A == Activation::Gelu) return gelu(x);
   if constexpr (A == Activation::GeluPoly) return gelu_poly(x);
   if constexpr (A == Activation::Relu) return relu(x);
@@ -70,25 +82,33 @@ inline F activate(F x) {
   return x;
 }
 
+// Calls body(Index<activation>): the switch stands outside the code it chooses.
+template <class Body>
+POTSTILL_INLINE inline void with_activation(Activation activation, const Body& body) {
+  switch (activation) {
+    case Activation::None:
+      return body(Index<static_cast<std::size_t>(Activation::None)>{});
+    case Activation::Gelu:
+      return body(Index<static_cast<std::size_t>(Activation::Gelu)>{});
+    case Activation::GeluPoly:
+      return body(Index<static_cast<std::size_t>(Activation::GeluPoly)>{});
+    case Activation::Relu:
+      return body(Index<static_cast<std::size_t>(Activation::Relu)>{});
+    case Activation::Tanh:
+      return body(Index<static_cast<std::size_t>(Activation::Tanh)>{});
+    case Activation::GeluTanh:
+      return body(Index<static_cast<std::size_t>(Activation::GeluTanh)>{});
+  }
+}
+
 // The 16 virtual lanes of a row sum.
 struct RowSum {
-  F low = splat(0.0f), high = splat(0.0f);
+  V16 lanes = splat_as<V16>(0.0f);
 
-  void add16(F a, F b) {
-    low = add(low, a);
-    high = add(high, b);
-  }
-  void add16_squares(F a, F b) {
-    low = fma(a, a, low);
-    high = fma(b, b, high);
-  }
-  float total() const { return sum_tree(low, high); }
+  void add16(const V16& x) { lanes = add(lanes, x); }
+  void add16_squares(const V16& x) { lanes = fma(x, x, lanes); }
+  float total() const { return sum_tree(lanes.v); }
 };
-
-// Lanes left of `n` columns after `done`, at most a vector.
-inline std::size_t lanes_left(std::size_t n, std::size_t done) {
-  return n <= done ? 0 : (n - done < kLanes ? n - done : kLanes);
-}
 
 }  // namespace
 }  // namespace potstill::kernels

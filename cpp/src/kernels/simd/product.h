@@ -1,53 +1,44 @@
-// f32 product of a few rows with 16 columns, each output one fma chain over ascending k.  Include a set's vec.h first.
+// Products of up to kGemmRows rows with up to 16 columns into memory.  Include a set's vec.h first.
 #pragma once
 
 #include "kernels/simd/math.h"
-#include "kernels/simd/unroll.h"
 
 namespace potstill::kernels {
 namespace {
 
-// a: rows of stride lda; b0, b1: eight columns each, `step` floats from one k to the next; out [R][16], stride ldo.
-template <std::size_t R>
-inline void product_rows(const float* a, std::size_t lda, const float* b0, const float* b1, std::size_t step,
-                         std::size_t k, float* out, std::size_t ldo) {
-  F acc0[R], acc1[R];
-  unroll<R>([&](auto r) POTSTILL_INLINE { acc0[r] = acc1[r] = splat(0.0f); });
-  for (std::size_t i = 0; i < k; ++i) {
-    const F c0 = load(b0 + i * step), c1 = load(b1 + i * step);
-    unroll<R>([&](auto r) POTSTILL_INLINE {
-      const F x = splat(a[r * lda + i]);
-      acc0[r] = fma(x, c0, acc0[r]);
-      acc1[r] = fma(x, c1, acc1[r]);
-    });
+// Calls body(Index<rows>) for 1 <= rows <= kGemmRows.
+template <std::size_t R = kGemmRows, class Body>
+POTSTILL_INLINE inline void with_rows(std::size_t rows, const Body& body) {
+  if constexpr (R > 1) {
+    if (rows != R) return with_rows<R - 1>(rows, body);
   }
+  body(Index<R>{});
+}
+
+template <std::size_t R, std::size_t C>
+inline void product_block(const float* a, std::size_t lda, const float* b, std::size_t ldb, std::size_t k, float* out,
+                          std::size_t ldo) {
+  V acc[R][C];
+  product_rows<R, C>(a, lda, k,
+                     [&](std::size_t i, V(&column)[C]) POTSTILL_INLINE {
+                       unroll<C>([&](auto c) POTSTILL_INLINE { column[c] = load(b + i * ldb + c * kLanes); });
+                     },
+                     acc);
   unroll<R>([&](auto r) POTSTILL_INLINE {
-    store(out + r * ldo, acc0[r]);
-    store(out + r * ldo + kLanes, acc1[r]);
+    unroll<C>([&](auto c) POTSTILL_INLINE { store(out + r * ldo + c * kLanes, acc[r][c]); });
   });
 }
 
-// The same for 1 <= rows <= kGemmRows.
-inline void product(std::size_t rows, const float* a, std::size_t lda, const float* b0, const float* b1,
-                    std::size_t step, std::size_t k, float* out, std::size_t ldo) {
-  static_assert(kGemmRows == 6);
-  switch (rows) {
-    case 1:
-      return product_rows<1>(a, lda, b0, b1, step, k, out, ldo);
-    case 2:
-      return product_rows<2>(a, lda, b0, b1, step, k, out, ldo);
-    case 3:
-      return product_rows<3>(a, lda, b0, b1, step, k, out, ldo);
-    case 4:
-      return product_rows<4>(a, lda, b0, b1, step, k, out, ldo);
-    case 5:
-      return product_rows<5>(a, lda, b0, b1, step, k, out, ldo);
-    default:
-      return product_rows<6>(a, lda, b0, b1, step, k, out, ldo);
+// out[r, 0..cols) = a[r] * b, for 1 <= rows <= kGemmRows and 1 <= cols <= 16; whole vectors of b are read and of out
+// written.
+template <std::size_t C = kVectors16>
+inline void product(std::size_t rows, std::size_t cols, const float* a, std::size_t lda, const float* b,
+                    std::size_t ldb, std::size_t k, float* out, std::size_t ldo) {
+  if constexpr (C > 1) {
+    if (cols <= (C - 1) * kLanes) return product<C - 1>(rows, cols, a, lda, b, ldb, k, out, ldo);
   }
+  with_rows(rows, [&](auto r) POTSTILL_INLINE { product_block<r.value, C>(a, lda, b, ldb, k, out, ldo); });
 }
-
-inline std::size_t smaller(std::size_t a, std::size_t b) { return a < b ? a : b; }
 
 }  // namespace
 }  // namespace potstill::kernels

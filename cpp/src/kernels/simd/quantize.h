@@ -12,73 +12,83 @@ inline float float_from_bits(uint32_t bits) {
   return value;
 }
 
-inline void zero_row(int8_t* q, std::size_t ldq) { __builtin_memset(q, 0, ldq); }
-
 // q = saturate(rne(x * inverse) + zero), then zeros up to ldq.
+template <bool kShifted>
 inline void quantize_row(const float* x, std::size_t k, float inverse, int32_t zero, int8_t* q, std::size_t ldq) {
-  const F scale = splat(inverse);
-  const I offset = splat_i(zero);
+  const V scale = splat(inverse);
+  const Offset offset = splat_offset(zero);
   std::size_t i = 0;
-  for (; i + 16 <= k; i += 16) {
-    store_i8(q + i, add_i(rne(mul(load(x + i), scale)), offset), add_i(rne(mul(load(x + i + 8), scale)), offset));
-  }
-  if (i < k) {
-    const F low = load_n(x + i, lanes_left(k, i)), high = load_n(x + i + 8, lanes_left(k, i + 8));
-    store_i8(q + i, add_i(rne(mul(low, scale)), offset), add_i(rne(mul(high, scale)), offset));
-  }
+  for (; i + 16 <= k; i += 16) quantize16<kShifted>(q + i, mul(load16(x + i), scale).v, offset);
+  if (i < k) quantize16<kShifted>(q + i, mul(load_first(x + i, k - i), scale).v, offset);
   for (std::size_t j = k; j < ldq; ++j) q[j] = 0;
 }
 
 // Magnitudes are compared as integers: NaN and the infinities are then above every finite number.
 constexpr int32_t kInfinityBits = 0x7f800000;
+constexpr uint32_t kNegativeInfinityBits = 0xff800000u;
 constexpr uint32_t kQuietNan = 0x7fc00000u;
+
+template <class T, class Max>
+POTSTILL_INLINE inline W fold(const T& x, const Max& max) {
+  W out = x.v[0];
+  unroll<kMany<T>>([&](auto i) POTSTILL_INLINE { out = max(out, x.v[i]); });
+  return out;
+}
+
+// `top`: the bits of the magnitudes, largest per lane.
+inline void quantize_symmetric_row(const float* x, std::size_t k, const W16& top, int8_t* q, std::size_t ldq,
+                                   float& scale) {
+  const int32_t bits = max_lanes_i(fold(top, [](W a, W b) POTSTILL_INLINE { return max_i(a, b); }));
+  const float high = float_from_bits(static_cast<uint32_t>(bits));
+  if (bits >= kInfinityBits || high < constant::kTiny) {
+    scale = bits >= kInfinityBits ? float_from_bits(kQuietNan) : 0.0f;
+    __builtin_memset(q, 0, ldq);
+    return;
+  }
+  scale = high / 127.0f;
+  quantize_row<false>(x, k, 127.0f / high, 0, q, ldq);
+}
 
 inline void quantize_symmetric_simd(const QuantizeRows& a) {
   for (std::size_t m = 0; m < a.rows; ++m) {
     const float* x = a.x + m * a.ldx;
-    int8_t* q = a.q + m * a.ldq;
-    I top0 = splat_i(0), top1 = splat_i(0);
+    W16 top = each<W, kVectors16>([](auto) POTSTILL_INLINE { return splat_i(0); });
     std::size_t i = 0;
-    for (; i + 16 <= a.k; i += 16) {
-      top0 = max_i(top0, abs_bits(load(x + i)));
-      top1 = max_i(top1, abs_bits(load(x + i + 8)));
-    }
-    if (i < a.k) {
-      top0 = max_i(top0, abs_bits(load_n(x + i, lanes_left(a.k, i))));
-      top1 = max_i(top1, abs_bits(load_n(x + i + 8, lanes_left(a.k, i + 8))));
-    }
-    const int32_t bits = max_lanes_i(max_i(top0, top1));
-    const float high = float_from_bits(static_cast<uint32_t>(bits));
-    if (bits >= kInfinityBits || high < constant::kTiny) {
-      a.scale[m] = bits >= kInfinityBits ? float_from_bits(kQuietNan) : 0.0f;
-      zero_row(q, a.ldq);
-      continue;
-    }
-    a.scale[m] = high / 127.0f;
-    quantize_row(x, a.k, 127.0f / high, 0, q, a.ldq);
+    for (; i + 16 <= a.k; i += 16) top = max_i(top, bits_of(abs_(load16(x + i))));
+    if (i < a.k) top = max_i(top, bits_of(abs_(load_first(x + i, a.k - i))));
+    quantize_symmetric_row(x, a.k, top, a.q + m * a.ldq, a.ldq, a.scale[m]);
   }
 }
 
+// As signed integers the bits of positive floats are in order, as unsigned ones those of negative floats, above all
+// positive ones: two integer maxima give both ends of the row and any NaN or infinity.
 inline void quantize_asymmetric_simd(const QuantizeRows& a) {
   for (std::size_t m = 0; m < a.rows; ++m) {
     const float* x = a.x + m * a.ldx;
     int8_t* q = a.q + m * a.ldq;
-    I top = splat_i(0);
-    F low_lanes = splat(0.0f), high_lanes = splat(0.0f);
+    W16 positive = each<W, kVectors16>([](auto) POTSTILL_INLINE { return splat_i(0); });
+    W16 negative = positive;
     std::size_t i = 0;
-    for (; i < a.k; i += kLanes) {
-      const F v = i + kLanes <= a.k ? load(x + i) : load_n(x + i, a.k - i);
-      top = max_i(top, abs_bits(v));
-      low_lanes = min_any(low_lanes, v);
-      high_lanes = max_any(high_lanes, v);
+    for (; i + 16 <= a.k; i += 16) {
+      const W16 bits = bits_of(load16(x + i));
+      positive = max_i(positive, bits);
+      negative = max_u(negative, bits);
     }
-    const float low = min_lanes(low_lanes), high = max_lanes(high_lanes);
+    if (i < a.k) {
+      const W16 bits = bits_of(load_first(x + i, a.k - i));
+      positive = max_i(positive, bits);
+      negative = max_u(negative, bits);
+    }
+    const int32_t high_bits = max_lanes_i(fold(positive, [](W u, W v) POTSTILL_INLINE { return max_i(u, v); }));
+    const uint32_t low_bits = max_lanes_u(fold(negative, [](W u, W v) POTSTILL_INLINE { return max_u(u, v); }));
+    const bool finite = high_bits < kInfinityBits && low_bits < kNegativeInfinityBits;
+    const float high = float_from_bits(static_cast<uint32_t>(high_bits));
+    const float low = low_bits >= 0x80000000u ? float_from_bits(low_bits) : 0.0f;
     const float range = high - low;
-    const bool finite = max_lanes_i(top) < kInfinityBits;
     a.zero[m] = 0;
     if (!finite || range < constant::kTiny) {
       a.scale[m] = finite ? 0.0f : float_from_bits(kQuietNan);
-      zero_row(q, a.ldq);
+      __builtin_memset(q, 0, a.ldq);
       continue;
     }
     a.scale[m] = range / 255.0f;
@@ -88,7 +98,7 @@ inline void quantize_asymmetric_simd(const QuantizeRows& a) {
     const float rounded = (shift + constant::kMagic) - constant::kMagic;
     const int32_t zero = -128 - static_cast<int32_t>(rounded);
     a.zero[m] = zero < -128 ? -128 : (zero > 127 ? 127 : zero);
-    quantize_row(x, a.k, inverse, a.zero[m], q, a.ldq);
+    quantize_row<true>(x, a.k, inverse, a.zero[m], q, a.ldq);
   }
 }
 

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#define POTSTILL_INLINE __attribute__((always_inline))
+
 namespace potstill::kernels {
 namespace {
 
@@ -29,5 +31,3 @@ template <std::size_t N, class Body>
 
 }  // namespace
 }  // namespace potstill::kernels
-
-#define POTSTILL_INLINE __attribute__((always_inline))
