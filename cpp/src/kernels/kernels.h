@@ -60,7 +60,8 @@ struct GemmI8 {
 //   scale = r / 255, inv = 255 / r, zero = clamp(-128 - rne(lo * inv), -128, 127),
 //   q = clamp(rne(x * inv) + zero, -128, 127).
 // A row that holds NaN or an infinity: scale = NaN, zero = 0, q = 0 (its outputs are NaN; the session reports them).
-// rne(v): round to nearest, ties to even.
+// rne(u * v): the exact product to the nearest integer, ties to even: fma(u, v, 1.5 * 2^23) - 1.5 * 2^23.
+// With `activated`, the rows quantized are activation(x), which are also written there.
 struct QuantizeRows {
   const float* x;  // [rows, k]
   std::size_t ldx;
@@ -69,6 +70,8 @@ struct QuantizeRows {
   float* scale;   // [rows]
   int32_t* zero;  // [rows]; untouched by symmetric
   std::size_t rows, k;
+  Activation activation = Activation::None;
+  float* activated = nullptr;  // [rows, ldx], may be x, or nullptr: no activation
 };
 
 // mean = sum(x) / n; var = sum((x - mean)^2) / n; y = fma((x - mean) * (1 / sqrt(var + eps)), gamma, beta).  y may be

@@ -47,14 +47,20 @@ void check_quantize(const KernelTable& reference, const KernelTable& set, bool s
   Guarded<int8_t> q_a(rows * ldq, 99), q_b(rows * ldq, 99);
   Guarded<int32_t> zero_a(rows, 77), zero_b(rows, 77);
   for (std::size_t m = 0; m < rows; ++m) fill_row(rng, x.data() + m * ldx, k);
-  const QuantizeRows a{x.data(), ldx, q_a.data(), ldq, scale_a.data(), symmetric ? nullptr : zero_a.data(), rows, k};
-  const QuantizeRows b{x.data(), ldx, q_b.data(), ldq, scale_b.data(), symmetric ? nullptr : zero_b.data(), rows, k};
+  QuantizeRows a{x.data(), ldx, q_a.data(), ldq, scale_a.data(), symmetric ? nullptr : zero_a.data(), rows, k};
+  QuantizeRows b{x.data(), ldx, q_b.data(), ldq, scale_b.data(), symmetric ? nullptr : zero_b.data(), rows, k};
+  Guarded<float> y_a(x.size(), 3.0f), y_b(x.size(), 3.0f);
+  if (rng.one_in(2)) {
+    a.activation = b.activation = static_cast<Activation>(rng.below(6));
+    a.activated = y_a.data(), b.activated = y_b.data();
+  }
   symmetric ? reference.quantize_symmetric(a) : reference.quantize_asymmetric(a);
   symmetric ? set.quantize_symmetric(b) : set.quantize_asymmetric(b);
   const std::string what = "k " + std::to_string(k) + " seed " + std::to_string(seed);
   expect_same(scale_a, scale_b, "scale " + what);
   expect_same(zero_a, zero_b, "zero " + what);
   expect_same(q_a, q_b, "q " + what);
+  expect_same(y_a, y_b, "activation " + what);
 }
 
 TEST_P(Rows, SymmetricEqualsReference) {

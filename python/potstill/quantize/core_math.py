@@ -33,8 +33,8 @@ _GELU = [
 _GELU_POLY = [
     F(float.fromhex(v))
     for v in (
-        "-0x1.efc26ap-31", "0x1.5515fap-24", "-0x1.97c036p-19", "0x1.18900ep-14", "-0x1.f26bc0p-11", "0x1.30af5cp-7",
-        "-0x1.0c6756p-4", "0x1.980772p-2",
+        "0x1.f0ef92p-26", "-0x1.012254p-19", "0x1.c82cbap-15", "-0x1.cc9114p-11", "0x1.2a4db6p-7", "-0x1.0bc78ap-4",
+        "0x1.982270p-2",
     )
 ]  # fmt: skip
 
@@ -57,7 +57,9 @@ def exp(x: Array) -> Array:
     a = np.clip(x, F(-87.0), F(87.0)).astype(F)
     n = fma(a, _LOG2_E, _MAGIC) - _MAGIC
     r = fma(n, -_LN2_LOW, fma(n, -_LN2_HIGH, a))
-    p = fma(fma(_horner(_EXP, r), r, F(1.0)), r, F(1.0))
+    e3, e2, e1, e0 = _EXP
+    r2 = r * r
+    p = fma(fma(fma(r, e3, e2), r2, fma(r, e1, e0)), r2, F(1.0) + r)
     return p * np.ldexp(F(1.0), n.astype(np.int32))
 
 
@@ -69,8 +71,13 @@ def gelu(x: Array) -> Array:
 
 
 def gelu_poly(x: Array) -> Array:
-    a = np.clip(x, F(-4.2), F(4.2)).astype(F)
-    return x * fma(a, _horner(_GELU_POLY, a * a), F(0.5))
+    p6, p5, p4, p3, p2, p1, p0 = _GELU_POLY
+    a = np.clip(x, F(-3.9), F(3.9)).astype(F)
+    s = a * a
+    s2 = s * s
+    high = fma(s2, p6, fma(s, p5, p4))
+    low = fma(fma(s, p3, p2), s2, fma(s, p1, p0))
+    return x * fma(a, fma(high, s2 * s2, low), F(0.5))
 
 
 def gelu_tanh(x: Array) -> Array:

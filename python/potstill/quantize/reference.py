@@ -110,13 +110,18 @@ class Evaluator:
         return y + inputs[1] if len(inputs) > 1 else y
 
 
+def _exact(x: Array, y: Array) -> Array:
+    """Products of f32 in float64, where they are exact: the core rounds them to integers in one step."""
+    return np.asarray(x.astype(np.float64) * y.astype(np.float64))
+
+
 def quantize_symmetric(x: Array) -> tuple[Array, Array, Array]:
     """[rows, k] f32 -> int8 [rows, k], scale f32 [rows], zero int32 [rows] (0); kernels.h, QuantizeRows."""
     a = np.abs(x).max(axis=1)
     used = a >= _SMALLEST
     safe = np.where(used, a, np.float32(1.0))
     inverse = np.where(used, np.float32(127.0) / safe, np.float32(0.0))
-    q = np.rint(x * inverse[:, None]).astype(np.int8)
+    q = np.rint(_exact(x, inverse[:, None])).astype(np.int8)
     return q, np.where(used, a / np.float32(127.0), np.float32(0.0)), np.zeros(len(x), np.int32)
 
 
@@ -127,8 +132,8 @@ def quantize_asymmetric(x: Array) -> tuple[Array, Array, Array]:
     used = span >= _SMALLEST
     safe = np.where(used, span, np.float32(1.0))
     inverse = np.where(used, np.float32(255.0) / safe, np.float32(0.0))
-    zero = np.where(used, np.clip(-128 - np.rint(low * inverse), -128, 127), 0).astype(np.int32)
-    q = np.clip(np.rint(x * inverse[:, None]) + zero[:, None], -128, 127).astype(np.int8)
+    zero = np.where(used, np.clip(-128 - np.rint(_exact(low, inverse)), -128, 127), 0).astype(np.int32)
+    q = np.clip(np.rint(_exact(x, inverse[:, None])) + zero[:, None], -128, 127).astype(np.int8)
     return q, np.where(used, span / np.float32(255.0), np.float32(0.0)), zero
 
 

@@ -25,13 +25,7 @@ inline void panel(const int8_t* x, std::size_t ldx, const int8_t* w, std::size_t
       high[r] = _mm256_add_epi32(high[r], p23);
     });
   }
-  unroll<R>([&](auto r) POTSTILL_INLINE {
-    // pairs: [c0 c0 c2 c2 | c1 c1 c3 c3], then [c0 c2 . . | c1 c3 . .]
-    const W pairs = _mm256_hadd_epi32(low[r], high[r]);
-    const W sums = _mm256_hadd_epi32(pairs, pairs);
-    const __m128i columns = _mm_unpacklo_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-    _mm_store_si128(reinterpret_cast<__m128i*>(tile + r * kTileColumns), columns);
-  });
+  unroll<R>([&](auto r) POTSTILL_INLINE { store_panel_sums(low[r], high[r], tile + r * kTileColumns); });
 }
 
 struct Dot {
@@ -42,20 +36,7 @@ struct Dot {
   static void run(std::size_t rows, const int8_t* x, std::size_t ldx, const int8_t* w, std::size_t steps,
                   std::size_t panels, int32_t* tile) {
     for (std::size_t p = 0; p < panels; ++p, w += steps * 64, tile += 4) {
-      switch (rows) {
-        case 1:
-          panel<1>(x, ldx, w, steps, tile);
-          break;
-        case 2:
-          panel<2>(x, ldx, w, steps, tile);
-          break;
-        case 3:
-          panel<3>(x, ldx, w, steps, tile);
-          break;
-        default:
-          panel<4>(x, ldx, w, steps, tile);
-          break;
-      }
+      with_rows<kRows>(rows, [&](auto r) POTSTILL_INLINE { panel<r.value>(x, ldx, w, steps, tile); });
     }
   }
 };

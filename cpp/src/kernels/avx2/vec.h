@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/simd/unroll.h"
+
 namespace potstill::kernels {
 namespace {
 
@@ -32,6 +34,13 @@ inline V mul(V a, V b) { return _mm256_mul_ps(a, b); }
 inline V div(V a, V b) { return _mm256_div_ps(a, b); }
 inline V fma(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }    // a b + c
 inline V fnma(V a, V b, V c) { return _mm256_fnmadd_ps(a, b, c); }  // c - a b
+
+// Constants as the addend of an fma: no different from any other vector here.
+template <std::size_t N>
+constexpr auto constants(const float (&table)[N][4]) {
+  return table;
+}
+inline V addend(const float (&lanes)[4]) { return splat(lanes[0]); }
 
 // maxps and minps return their second operand when either is NaN, and when both are zero.
 inline V at_least(V x, V low) { return _mm256_max_ps(low, x); }
@@ -84,7 +93,6 @@ inline uint32_t max_lanes_u(W x) {
   return static_cast<uint32_t>(_mm_cvtsi128_si32(h));
 }
 inline V to_f(W x) { return _mm256_cvtepi32_ps(x); }
-inline W rne(V x) { return _mm256_cvtps_epi32(x); }  // MXCSR default: to nearest, ties to even
 
 // Stores 16 int32 as int8 with saturation.
 inline void store_i8(int8_t* p, const W (&x)[2]) {
@@ -94,16 +102,28 @@ inline void store_i8(int8_t* p, const W (&x)[2]) {
 }
 using Offset = W;
 inline Offset splat_offset(int32_t zero) { return splat_i(zero); }
-// q = saturate(rne(x) + offset) for 16 values.
+// q = saturate(rne(x * scale) + offset) for 16 values: adding 1.5 * 2^23 in the fma rounds to nearest even and leaves
+// the integer in the low bits.
 template <bool kShifted>
-inline void quantize16(int8_t* q, const V (&x)[2], Offset offset) {
+inline void quantize16(int8_t* q, const Many<V, 2>& x, V scale, Offset offset) {
+  const V magic = splat(12582912.0f);
+  const W base = kShifted ? sub_i(bits_of(magic), offset) : bits_of(magic);
   W n[2];
-  for (int i = 0; i < 2; ++i) n[i] = kShifted ? add_i(rne(x[i]), offset) : rne(x[i]);
+  for (int i = 0; i < 2; ++i) n[i] = sub_i(bits_of(fma(x.v[i], scale, magic)), base);
   store_i8(q, n);
 }
 inline V load_i8(const int8_t* p) {
   return to_f(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
 }
+// Sums of four columns, a quarter each in `low` (columns 0 and 1) and `high` (2 and 3), to `out`.
+inline void store_panel_sums(W low, W high, int32_t* out) {
+  // pairs: [c0 c0 c2 c2 | c1 c1 c3 c3], then [c0 c2 . . | c1 c3 . .]
+  const W pairs = _mm256_hadd_epi32(low, high);
+  const W sums = _mm256_hadd_epi32(pairs, pairs);
+  const __m128i columns = _mm_unpacklo_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+  _mm_store_si128(reinterpret_cast<__m128i*>(out), columns);
+}
+
 // Sixteen columns from two panels of eight.
 inline void load_columns(const float* b0, const float* b1, V (&out)[2]) {
   out[0] = load(b0);

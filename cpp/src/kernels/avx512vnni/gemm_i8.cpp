@@ -1,81 +1,22 @@
 #include "kernels/avx512vnni/vec.h"
-// vec.h first: the code in simd/ is written with its types.
+// vec.h first: the code after it is written with its types.
+#include "kernels/avx512vnni/block.h"
 #include "kernels/sets.h"
-#include "kernels/simd/gemm_i8.h"
 
 namespace potstill::kernels::avx512vnni {
 namespace {
 
-// dpbusd takes u8 x s8: activations get + 128, which adds 128 * colsum to a sum (taken off in the epilogue).
-// One zmm of weights is a panel of four columns of 16; after the loop each column has four partial sums.
-template <std::size_t R, std::size_t P>
-inline void block(const int8_t* x, std::size_t ldx, const int8_t* w, std::size_t steps, int32_t* tile) {
-  __m512i acc[R][4];
-  unroll<R>([&](auto r)
-                POTSTILL_INLINE { unroll<4>([&](auto p) POTSTILL_INLINE { acc[r][p] = _mm512_setzero_si512(); }); });
-  const __m512i sign = _mm512_set1_epi8(-128);
-  for (std::size_t s = 0; s < steps; ++s) {
-    __m512i weights[P];
-    unroll<P>([&](auto p) POTSTILL_INLINE { weights[p] = _mm512_loadu_si512(w + (p * steps + s) * 64); });
-    unroll<R>([&](auto r) POTSTILL_INLINE {
-      const __m128i row = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x + r * ldx + s * 16));
-      const __m512i a = _mm512_xor_si512(_mm512_broadcast_i32x4(row), sign);
-      unroll<P>([&](auto p) POTSTILL_INLINE { acc[r][p] = _mm512_dpbusd_epi32(acc[r][p], a, weights[p]); });
-    });
-  }
-  // Lane l of `sums` holds column l of panels 0..3; the permutation puts panel p's columns at 4 p.
-  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  unroll<R>([&](auto r) POTSTILL_INLINE {
-    const __m512i h01 =
-        _mm512_add_epi32(_mm512_unpacklo_epi32(acc[r][0], acc[r][1]), _mm512_unpackhi_epi32(acc[r][0], acc[r][1]));
-    const __m512i h23 =
-        _mm512_add_epi32(_mm512_unpacklo_epi32(acc[r][2], acc[r][3]), _mm512_unpackhi_epi32(acc[r][2], acc[r][3]));
-    const __m512i sums = _mm512_add_epi32(_mm512_unpacklo_epi64(h01, h23), _mm512_unpackhi_epi64(h01, h23));
-    _mm512_store_si512(tile + r * kTileColumns, _mm512_permutexvar_epi32(order, sums));
-  });
-}
-
-template <std::size_t P>
-inline void rows_of(std::size_t rows, const int8_t* x, std::size_t ldx, const int8_t* w, std::size_t steps,
-                    int32_t* tile) {
-  switch (rows) {
-    case 1:
-      return block<1, P>(x, ldx, w, steps, tile);
-    case 2:
-      return block<2, P>(x, ldx, w, steps, tile);
-    case 3:
-      return block<3, P>(x, ldx, w, steps, tile);
-    case 4:
-      return block<4, P>(x, ldx, w, steps, tile);
-    case 5:
-      return block<5, P>(x, ldx, w, steps, tile);
-    default:
-      return block<6, P>(x, ldx, w, steps, tile);
-  }
-}
-
-struct Dot {
-  static constexpr std::size_t kRows = 6;  // 24 accumulators + 4 weights + activation + constant of 32 registers
-  static constexpr std::size_t kStep = 16, kStepBytes = 64;
-  static constexpr int32_t kOffset = 128;
-
-  static void run(std::size_t rows, const int8_t* x, std::size_t ldx, const int8_t* w, std::size_t steps,
-                  std::size_t panels, int32_t* tile) {
-    switch (panels) {
-      case 1:
-        return rows_of<1>(rows, x, ldx, w, steps, tile);
-      case 2:
-        return rows_of<2>(rows, x, ldx, w, steps, tile);
-      case 3:
-        return rows_of<3>(rows, x, ldx, w, steps, tile);
-      default:
-        return rows_of<4>(rows, x, ldx, w, steps, tile);
-    }
+struct Weights {
+  static constexpr std::size_t kHalves = 1;
+  static constexpr int kShift = 0;
+  template <std::size_t>
+  POTSTILL_INLINE static __m512i get(const int8_t* w) {
+    return _mm512_loadu_si512(w);
   }
 };
 
 }  // namespace
 
-void gemm_i8(const GemmI8& a) { gemm_i8_simd<Dot>(a); }
+void gemm_i8(const GemmI8& a) { gemm_i8_simd<VnniDot<Weights>>(a); }
 
 }  // namespace potstill::kernels::avx512vnni

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/simd/unroll.h"
+
 namespace potstill::kernels {
 namespace {
 
@@ -28,6 +30,13 @@ inline V mul(V a, V b) { return _mm512_mul_ps(a, b); }
 inline V div(V a, V b) { return _mm512_div_ps(a, b); }
 inline V fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }    // a b + c
 inline V fnma(V a, V b, V c) { return _mm512_fnmadd_ps(a, b, c); }  // c - a b
+
+// Constants as the addend of an fma: no different from any other vector here.
+template <std::size_t N>
+constexpr auto constants(const float (&table)[N][4]) {
+  return table;
+}
+inline V addend(const float (&lanes)[4]) { return splat(lanes[0]); }
 
 // maxps and minps return their second operand when either is NaN, and when both are zero.
 inline V at_least(V x, V low) { return _mm512_max_ps(low, x); }
@@ -72,7 +81,6 @@ inline W bits_of(V x) { return _mm512_castps_si512(x); }
 inline int32_t max_lanes_i(W x) { return _mm512_reduce_max_epi32(x); }
 inline uint32_t max_lanes_u(W x) { return _mm512_reduce_max_epu32(x); }
 inline V to_f(W x) { return _mm512_cvtepi32_ps(x); }
-inline W rne(V x) { return _mm512_cvtps_epi32(x); }  // MXCSR default: to nearest, ties to even
 
 // Stores 16 int32 as int8 with saturation.
 inline void store_i8(int8_t* p, const W (&x)[1]) {
@@ -80,11 +88,14 @@ inline void store_i8(int8_t* p, const W (&x)[1]) {
 }
 using Offset = W;
 inline Offset splat_offset(int32_t zero) { return splat_i(zero); }
-// q = saturate(rne(x) + offset) for 16 values.
+// q = saturate(rne(x * scale) + offset) for 16 values: adding 1.5 * 2^23 in the fma rounds to nearest even and leaves
+// the integer in the low bits.
 template <bool kShifted>
-inline void quantize16(int8_t* q, const V (&x)[1], Offset offset) {
+inline void quantize16(int8_t* q, const Many<V, 1>& x, V scale, Offset offset) {
+  const V magic = splat(12582912.0f);
+  const W base = kShifted ? sub_i(bits_of(magic), offset) : bits_of(magic);
   W n[1];
-  for (int i = 0; i < 1; ++i) n[i] = kShifted ? add_i(rne(x[i]), offset) : rne(x[i]);
+  for (int i = 0; i < 1; ++i) n[i] = sub_i(bits_of(fma(x.v[i], scale, magic)), base);
   store_i8(q, n);
 }
 inline V load_i8(const int8_t* p) {

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/simd/unroll.h"
+
 namespace potstill::kernels {
 namespace {
 
@@ -44,6 +46,23 @@ inline V mul(V x, V y) { return vmulq_f32(x, y); }
 inline V div(V x, V y) { return vdivq_f32(x, y); }
 inline V fma(V x, V y, V z) { return vfmaq_f32(z, x, y); }   // x y + z
 inline V fnma(V x, V y, V z) { return vfmsq_f32(z, x, y); }  // z - x y
+
+// FMLA overwrites its addend, so a constant kept in a register would be copied by a vector instruction every time.  The
+// load pipes have time: a constant addend is loaded again for each use.  `constants` hides where a table lies, so that
+// one register and small offsets reach all of it.
+struct Addend {
+  const float* lanes;
+};
+inline const float (*constants(const float (*table)[4]))[4] {
+  __asm__("" : "+r"(table));
+  return table;
+}
+inline Addend addend(const float (&lanes)[4]) { return {lanes}; }
+inline V fma(V x, V y, Addend z) {
+  V copy;
+  __asm__ volatile("ldr %q0, %1" : "=w"(copy) : "m"(*reinterpret_cast<const float(*)[4]>(z.lanes)));
+  return vfmaq_f32(copy, x, y);
+}
 
 // FMAX and FMIN return NaN when an operand is NaN.
 inline V max_any(V x, V y) { return vmaxq_f32(x, y); }
@@ -87,18 +106,18 @@ inline W bits_of(V x) { return vreinterpretq_s32_f32(x); }
 inline int32_t max_lanes_i(W x) { return vmaxvq_s32(x); }
 inline uint32_t max_lanes_u(W x) { return vmaxvq_u32(vreinterpretq_u32_s32(x)); }
 inline V to_f(W x) { return vcvtq_f32_s32(x); }
-inline W rne(V x) { return vcvtnq_s32_f32(x); }
 
-// q = saturate(rne(x) + offset) for 16 values of magnitude below 2^15.  Adding 1.5 * 2^23 rounds to nearest even and
-// leaves the integer in the low bits; FCVTNS would run on one of the two vector pipes of Cortex-A76 only.
+// q = saturate(rne(x * scale) + offset) for 16 products of magnitude below 2^15.  Adding 1.5 * 2^23 in the fma rounds
+// to nearest even and leaves the integer in the low bits.
+alignas(16) static constexpr float kMagicTable[1][4] = {{12582912.0f, 12582912.0f, 12582912.0f, 12582912.0f}};
 using Offset = int16x8_t;
 inline Offset splat_offset(int32_t zero) { return vdupq_n_s16(static_cast<int16_t>(zero)); }
 inline int16x8_t low_halves(V x, V y) { return vuzp1q_s16(vreinterpretq_s16_f32(x), vreinterpretq_s16_f32(y)); }
 template <bool kShifted>
-inline void quantize16(int8_t* q, const V (&x)[4], Offset offset) {
-  const V magic = splat(12582912.0f);
-  const int16x8_t a = low_halves(add(x[0], magic), add(x[1], magic));
-  const int16x8_t b = low_halves(add(x[2], magic), add(x[3], magic));
+inline void quantize16(int8_t* q, const Many<V, 4>& x, V scale, Offset offset) {
+  const float(*magic)[4] = constants(kMagicTable);
+  const int16x8_t a = low_halves(fma(x.v[0], scale, addend(*magic)), fma(x.v[1], scale, addend(*magic)));
+  const int16x8_t b = low_halves(fma(x.v[2], scale, addend(*magic)), fma(x.v[3], scale, addend(*magic)));
   if constexpr (kShifted) {
     vst1q_s8(q, vqmovn_high_s16(vqmovn_s16(vaddq_s16(a, offset)), vaddq_s16(b, offset)));
   } else {

@@ -74,11 +74,11 @@ def fit_gelu_tail() -> None:
 
 
 def fit_gelu_poly() -> None:
-    """Phi(c) - 0.5 = c * P(c^2) on 0 <= c <= 4.2 with the end tied to 0.5, error of x * that; 8 coefficients."""
-    end = 4.2
+    """Phi(c) - 0.5 = c * P(c^2) on 0 <= c <= 3.9 with the end tied to 0.5, error of x * that; 7 coefficients."""
+    end = 3.9
     c = nodes(0.0, end)
     target = np.array([0.5 * math.erf(v / math.sqrt(2)) for v in c])
-    basis = np.stack([c ** (2 * k + 1) for k in range(8)], axis=1)
+    basis = np.stack([c ** (2 * k + 1) for k in range(7)], axis=1)
     # A heavy extra point makes P(end) exact: beyond it the output is x * 1 or x * 0, however large x is.
     basis = np.concatenate([basis, basis[-1:]])
     target = np.concatenate([target, [0.5]])

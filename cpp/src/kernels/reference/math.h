@@ -21,11 +21,9 @@ inline float exp_(float x) {
   const float n = shifted - c::kMagic;
   float r = std::fma(n, -c::kLn2High, a);
   r = std::fma(n, -c::kLn2Low, r);
-  float p = std::fma(c::kExp3, r, c::kExp2);
-  p = std::fma(p, r, c::kExp1);
-  p = std::fma(p, r, c::kExp0);
-  p = std::fma(p, r, 1.0f);
-  p = std::fma(p, r, 1.0f);
+  const float r2 = r * r;
+  const float high = std::fma(r, c::kExp3, c::kExp2), low = std::fma(r, c::kExp1, c::kExp0);
+  const float p = std::fma(std::fma(high, r2, low), r2, 1.0f + r);
   // 2^n built in the exponent field; a product rather than an addition to the bits of p, so that NaN stays NaN.
   const float power = std::bit_cast<float>((std::bit_cast<uint32_t>(shifted) << 23) + 0x3f800000u);
   return p * power;
@@ -50,13 +48,10 @@ inline float gelu_poly(float x) {
   namespace c = constant;
   const float a = clamp(x, -c::kGeluPolyEnd, c::kGeluPolyEnd);
   const float s = a * a;
-  float p = std::fma(c::kGeluPoly7, s, c::kGeluPoly6);
-  p = std::fma(p, s, c::kGeluPoly5);
-  p = std::fma(p, s, c::kGeluPoly4);
-  p = std::fma(p, s, c::kGeluPoly3);
-  p = std::fma(p, s, c::kGeluPoly2);
-  p = std::fma(p, s, c::kGeluPoly1);
-  p = std::fma(p, s, c::kGeluPoly0);
+  const float s2 = s * s, s4 = s2 * s2;
+  const float p01 = std::fma(s, c::kGeluPoly1, c::kGeluPoly0), p23 = std::fma(s, c::kGeluPoly3, c::kGeluPoly2);
+  const float p45 = std::fma(s, c::kGeluPoly5, c::kGeluPoly4);
+  const float p = std::fma(std::fma(s2, c::kGeluPoly6, p45), s4, std::fma(p23, s2, p01));
   return x * std::fma(a, p, 0.5f);
 }
 

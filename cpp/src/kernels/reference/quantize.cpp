@@ -6,7 +6,9 @@
 namespace potstill::kernels::reference {
 namespace {
 
-int32_t rne(float v) { return static_cast<int32_t>(std::nearbyint(v)); }
+int32_t rne_product(float u, float v) {
+  return static_cast<int32_t>(std::fma(u, v, constant::kMagic) - constant::kMagic);
+}
 int32_t clamp_i8(int32_t v) { return v < -128 ? -128 : (v > 127 ? 127 : v); }
 
 bool all_finite(const float* x, std::size_t k) {
@@ -14,6 +16,15 @@ bool all_finite(const float* x, std::size_t k) {
     if (!std::isfinite(x[i])) return false;
   }
   return true;
+}
+
+// Row m as it is to be quantized.
+const float* activated_row(const QuantizeRows& a, std::size_t m) {
+  const float* x = a.x + m * a.ldx;
+  if (!a.activated) return x;
+  float* y = a.activated + m * a.ldx;
+  for (std::size_t i = 0; i < a.k; ++i) y[i] = activate(x[i], a.activation);
+  return y;
 }
 
 void zero_row(int8_t* q, std::size_t ldq) {
@@ -24,7 +35,7 @@ void zero_row(int8_t* q, std::size_t ldq) {
 
 void quantize_symmetric(const QuantizeRows& a) {
   for (std::size_t m = 0; m < a.rows; ++m) {
-    const float* x = a.x + m * a.ldx;
+    const float* x = activated_row(a, m);
     int8_t* q = a.q + m * a.ldq;
     zero_row(q, a.ldq);
     if (!all_finite(x, a.k)) {
@@ -39,13 +50,13 @@ void quantize_symmetric(const QuantizeRows& a) {
     }
     a.scale[m] = high / 127.0f;
     const float inverse = 127.0f / high;
-    for (std::size_t i = 0; i < a.k; ++i) q[i] = static_cast<int8_t>(rne(x[i] * inverse));
+    for (std::size_t i = 0; i < a.k; ++i) q[i] = static_cast<int8_t>(rne_product(x[i], inverse));
   }
 }
 
 void quantize_asymmetric(const QuantizeRows& a) {
   for (std::size_t m = 0; m < a.rows; ++m) {
-    const float* x = a.x + m * a.ldx;
+    const float* x = activated_row(a, m);
     int8_t* q = a.q + m * a.ldq;
     zero_row(q, a.ldq);
     a.zero[m] = 0;
@@ -65,9 +76,9 @@ void quantize_asymmetric(const QuantizeRows& a) {
     }
     a.scale[m] = range / 255.0f;
     const float inverse = 255.0f / range;
-    const int32_t zero = clamp_i8(-128 - rne(low * inverse));
+    const int32_t zero = clamp_i8(-128 - rne_product(low, inverse));
     a.zero[m] = zero;
-    for (std::size_t i = 0; i < a.k; ++i) q[i] = static_cast<int8_t>(clamp_i8(rne(x[i] * inverse) + zero));
+    for (std::size_t i = 0; i < a.k; ++i) q[i] = static_cast<int8_t>(clamp_i8(rne_product(x[i], inverse) + zero));
   }
 }
 

@@ -8,21 +8,31 @@
 namespace potstill::kernels {
 namespace {
 
+// Addends of the polynomials, each in four lanes so that a set may load it as a vector.
+#define POTSTILL_LANES(c) {c, c, c, c}
+alignas(16) static constexpr float kExpTable[][4] = {POTSTILL_LANES(constant::kMagic), POTSTILL_LANES(constant::kExp0),
+                                                     POTSTILL_LANES(constant::kExp2)};
+alignas(16) static constexpr float kGeluTable[][4] = {
+    POTSTILL_LANES(constant::kGelu4), POTSTILL_LANES(constant::kGelu3), POTSTILL_LANES(constant::kGelu2),
+    POTSTILL_LANES(constant::kGelu1), POTSTILL_LANES(constant::kGelu0)};
+alignas(16) static constexpr float kGeluPolyTable[][4] = {POTSTILL_LANES(constant::kGeluPoly0),
+                                                          POTSTILL_LANES(constant::kGeluPoly2),
+                                                          POTSTILL_LANES(constant::kGeluPoly4), POTSTILL_LANES(0.5f)};
+#undef POTSTILL_LANES
+
 // For x <= 0 (or NaN), where the upper clamp of the specification changes nothing.
 template <class T>
 POTSTILL_INLINE inline T exp_of_negative(const T& x) {
   namespace c = constant;
+  const float(*table)[4] = constants(kExpTable);
   const T a = at_least(x, splat(c::kExpMin));
-  const T shifted = fma(a, splat(c::kLog2E), splat(c::kMagic));
+  const T shifted = fma(a, splat(c::kLog2E), addend(table[0]));
   const T n = sub(shifted, splat(c::kMagic));
   T r = fnma(n, splat(c::kLn2High), a);
   r = fnma(n, splat(c::kLn2Low), r);
-  T p = fma(r, splat(c::kExp3), splat(c::kExp2));
-  p = fma(p, r, splat(c::kExp1));
-  p = fma(p, r, splat(c::kExp0));
-  p = fma(p, r, splat(1.0f));
-  p = fma(p, r, splat(1.0f));
-  return mul(p, power_of_two(shifted));
+  const T r2 = mul(r, r);
+  const T low = fma(r, splat(c::kExp1), addend(table[1])), high = fma(r, splat(c::kExp3), addend(table[2]));
+  return mul(fma(fma(high, r2, low), r2, add(r, splat(1.0f))), power_of_two(shifted));
 }
 
 template <class T>
@@ -35,11 +45,9 @@ POTSTILL_INLINE inline T gelu(const T& x) {
   namespace c = constant;
   const T a = at_most(abs_(x), splat(c::kGeluEnd));
   const T t = div(splat_as<T>(1.0f), fma(a, splat(c::kGeluP), splat(1.0f)));
-  T p = fma(t, splat(c::kGelu5), splat(c::kGelu4));
-  p = fma(p, t, splat(c::kGelu3));
-  p = fma(p, t, splat(c::kGelu2));
-  p = fma(p, t, splat(c::kGelu1));
-  p = fma(p, t, splat(c::kGelu0));
+  const float(*table)[4] = constants(kGeluTable);
+  T p = fma(t, splat(c::kGelu5), addend(table[0]));
+  unroll<4>([&](auto i) POTSTILL_INLINE { p = fma(p, t, addend(table[i + 1])); });
   const T tail = mul(mul(p, t), exp_of_negative(mul(mul(a, a), splat(-0.5f))));
   return fnma(a, tail, relu(x));
 }
@@ -47,16 +55,14 @@ POTSTILL_INLINE inline T gelu(const T& x) {
 template <class T>
 POTSTILL_INLINE inline T gelu_poly(const T& x) {
   namespace c = constant;
+  const float(*table)[4] = constants(kGeluPolyTable);
   const T a = at_most(at_least(x, splat(-c::kGeluPolyEnd)), splat(c::kGeluPolyEnd));
   const T s = mul(a, a);
-  T p = fma(s, splat(c::kGeluPoly7), splat(c::kGeluPoly6));
-  p = fma(p, s, splat(c::kGeluPoly5));
-  p = fma(p, s, splat(c::kGeluPoly4));
-  p = fma(p, s, splat(c::kGeluPoly3));
-  p = fma(p, s, splat(c::kGeluPoly2));
-  p = fma(p, s, splat(c::kGeluPoly1));
-  p = fma(p, s, splat(c::kGeluPoly0));
-  return mul(x, fma(a, p, splat(0.5f)));
+  const T s2 = mul(s, s), s4 = mul(s2, s2);
+  const T p01 = fma(s, splat(c::kGeluPoly1), addend(table[0])), p23 = fma(s, splat(c::kGeluPoly3), addend(table[1]));
+  const T p45 = fma(s, splat(c::kGeluPoly5), addend(table[2]));
+  const T p = fma(fma(s2, splat(c::kGeluPoly6), p45), s4, fma(p23, s2, p01));
+  return mul(x, fma(a, p, addend(table[3])));
 }
 
 template <class T>

@@ -19,8 +19,8 @@ POTSTILL_INLINE inline void product_rows(const float* a, std::size_t lda, std::s
     unroll<4>([&](auto lane) POTSTILL_INLINE {
       V column[C];
       columns(i + lane, column);
-      unroll<R>([&](auto r) POTSTILL_INLINE {
-        unroll<C>([&](auto c) POTSTILL_INLINE {
+      unroll<C>([&](auto c) POTSTILL_INLINE {
+        unroll<R>([&](auto r) POTSTILL_INLINE {
           acc[r][c] = vfmaq_laneq_f32(acc[r][c], column[c], row[r], static_cast<int>(lane.value));
         });
       });

@@ -18,9 +18,35 @@ inline void quantize_row(const float* x, std::size_t k, float inverse, int32_t z
   const V scale = splat(inverse);
   const Offset offset = splat_offset(zero);
   std::size_t i = 0;
-  for (; i + 16 <= k; i += 16) quantize16<kShifted>(q + i, mul(load16(x + i), scale).v, offset);
-  if (i < k) quantize16<kShifted>(q + i, mul(load_first(x + i, k - i), scale).v, offset);
+  for (; i + 16 <= k; i += 16) quantize16<kShifted>(q + i, load16(x + i), scale, offset);
+  if (i < k) quantize16<kShifted>(q + i, load_first(x + i, k - i), scale, offset);
   for (std::size_t j = k; j < ldq; ++j) q[j] = 0;
+}
+
+// body(16 values; zeros past the row's end) over row m, after its activation if there is one.
+template <class Body>
+POTSTILL_INLINE inline void for_row(const QuantizeRows& a, std::size_t m, const Body& body) {
+  const float* x = a.x + m * a.ldx;
+  const std::size_t left = a.k % 16, whole = a.k - left;
+  if (!a.activated) {
+    for (std::size_t i = 0; i < whole; i += 16) body(load16(x + i));
+    if (left) body(load_first(x + whole, left));
+    return;
+  }
+  float* y = a.activated + m * a.ldx;
+  with_activation(a.activation, [&](auto act) POTSTILL_INLINE {
+    constexpr Activation A = static_cast<Activation>(act.value);
+    for (std::size_t i = 0; i < whole; i += 16) {
+      const V16 value = activate<A>(load16(x + i));
+      store_vs(y + i, value);
+      body(value);
+    }
+    if (left) {
+      const V16 value = keep_first(activate<A>(load_first(x + whole, left)), left);
+      store_first(y + whole, value, left);
+      body(value);
+    }
+  });
 }
 
 // Magnitudes are compared as integers: NaN and the infinities are then above every finite number.
@@ -51,11 +77,9 @@ inline void quantize_symmetric_row(const float* x, std::size_t k, const W16& top
 
 inline void quantize_symmetric_simd(const QuantizeRows& a) {
   for (std::size_t m = 0; m < a.rows; ++m) {
-    const float* x = a.x + m * a.ldx;
     W16 top = each<W, kVectors16>([](auto) POTSTILL_INLINE { return splat_i(0); });
-    std::size_t i = 0;
-    for (; i + 16 <= a.k; i += 16) top = max_i(top, bits_of(abs_(load16(x + i))));
-    if (i < a.k) top = max_i(top, bits_of(abs_(load_first(x + i, a.k - i))));
+    for_row(a, m, [&](const V16& x) POTSTILL_INLINE { top = max_i(top, bits_of(abs_(x))); });
+    const float* x = (a.activated ? a.activated : a.x) + m * a.ldx;
     quantize_symmetric_row(x, a.k, top, a.q + m * a.ldq, a.ldq, a.scale[m]);
   }
 }
@@ -64,21 +88,13 @@ inline void quantize_symmetric_simd(const QuantizeRows& a) {
 // positive ones: two integer maxima give both ends of the row and any NaN or infinity.
 inline void quantize_asymmetric_simd(const QuantizeRows& a) {
   for (std::size_t m = 0; m < a.rows; ++m) {
-    const float* x = a.x + m * a.ldx;
     int8_t* q = a.q + m * a.ldq;
     W16 positive = each<W, kVectors16>([](auto) POTSTILL_INLINE { return splat_i(0); });
     W16 negative = positive;
-    std::size_t i = 0;
-    for (; i + 16 <= a.k; i += 16) {
-      const W16 bits = bits_of(load16(x + i));
-      positive = max_i(positive, bits);
-      negative = max_u(negative, bits);
-    }
-    if (i < a.k) {
-      const W16 bits = bits_of(load_first(x + i, a.k - i));
-      positive = max_i(positive, bits);
-      negative = max_u(negative, bits);
-    }
+    for_row(a, m, [&](const V16& x) POTSTILL_INLINE {
+      positive = max_i(positive, bits_of(x));
+      negative = max_u(negative, bits_of(x));
+    });
     const int32_t high_bits = max_lanes_i(fold(positive, [](W u, W v) POTSTILL_INLINE { return max_i(u, v); }));
     const uint32_t low_bits = max_lanes_u(fold(negative, [](W u, W v) POTSTILL_INLINE { return max_u(u, v); }));
     const bool finite = high_bits < kInfinityBits && low_bits < kNegativeInfinityBits;
@@ -93,12 +109,10 @@ inline void quantize_asymmetric_simd(const QuantizeRows& a) {
     }
     a.scale[m] = range / 255.0f;
     const float inverse = 255.0f / range;
-    const float shift = low * inverse;  // in [-255.1, 0]
-    // rne by the magic constant: exact below 2^22.
-    const float rounded = (shift + constant::kMagic) - constant::kMagic;
+    const float rounded = __builtin_fmaf(low, inverse, constant::kMagic) - constant::kMagic;  // in [-255, 0]
     const int32_t zero = -128 - static_cast<int32_t>(rounded);
     a.zero[m] = zero < -128 ? -128 : (zero > 127 ? 127 : zero);
-    quantize_row<true>(x, a.k, inverse, a.zero[m], q, a.ldq);
+    quantize_row<true>((a.activated ? a.activated : a.x) + m * a.ldx, a.k, inverse, a.zero[m], q, a.ldq);
   }
 }
 

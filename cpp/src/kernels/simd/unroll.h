@@ -9,6 +9,12 @@
 namespace potstill::kernels {
 namespace {
 
+// N values of one kind, e.g. vectors whose operations run side by side.
+template <class T, std::size_t N>
+struct Many {
+  T v[N];
+};
+
 template <std::size_t I>
 struct Index {
   static constexpr std::size_t value = I;

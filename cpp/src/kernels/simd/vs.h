@@ -7,10 +7,6 @@
 namespace potstill::kernels {
 namespace {
 
-template <class T, std::size_t N>
-struct Many {
-  T v[N];
-};
 template <std::size_t N>
 using Vs = Many<V, N>;
 template <std::size_t N>
@@ -50,10 +46,10 @@ POTSTILL_INLINE inline Many<R, N> each(const Body& body) {
   return out;
 }
 
-#define POTSTILL_LIFT(name, R)                                             \
-  template <class... A>                                                    \
-    requires(widest<A...>() > 0)                                           \
-  POTSTILL_INLINE inline Many<R, widest<A...>()> name(const A&... a) {     \
+#define POTSTILL_LIFT(name, R)                                                                 \
+  template <class... A>                                                                        \
+    requires(widest<A...>() > 0)                                                               \
+  POTSTILL_INLINE inline Many<R, widest<A...>()> name(const A&... a) {                         \
     return each<R, widest<A...>()>([&](auto i) POTSTILL_INLINE { return name(at(a, i)...); }); \
   }
 POTSTILL_LIFT(add, V)
@@ -75,7 +71,6 @@ POTSTILL_LIFT(add_i, W)
 POTSTILL_LIFT(sub_i, W)
 POTSTILL_LIFT(max_i, W)
 POTSTILL_LIFT(max_u, W)
-POTSTILL_LIFT(rne, W)
 POTSTILL_LIFT(bits_of, W)
 #undef POTSTILL_LIFT
 
