@@ -38,7 +38,7 @@ function(potstill_kernel_set set)
   set_source_files_properties(${arg_FILES} PROPERTIES COMPILE_OPTIONS "${arg_FLAGS}")
 endfunction()
 
-set(_all_kernels gemm_f32 gemm_i8 quantize layer_norm attention_head embed_rows mean_pool)
+set(_all_kernels gemm_f32 gemm_i8 gemm_i4 quantize layer_norm attention_head embed_rows mean_pool)
 
 potstill_kernel_set(reference FILES ${_all_kernels})
 
@@ -50,10 +50,10 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
   target_compile_definitions(potstill_kernels PRIVATE POTSTILL_KERNELS_AARCH64)
   potstill_kernel_set(neon FILES ${_all_kernels} FLAGS -march=armv8-a)
-  potstill_kernel_set(neon_dotprod FILES gemm_i8 FLAGS -march=armv8.2-a+dotprod)
+  potstill_kernel_set(neon_dotprod FILES gemm_i8 gemm_i4 FLAGS -march=armv8.2-a+dotprod)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^arm")
   # Only the integer product: 32-bit NEON flushes denormals in f32, which would change bits.
   target_compile_definitions(potstill_kernels PRIVATE POTSTILL_KERNELS_ARMV7)
-  potstill_kernel_set(neon32 FILES gemm_i8 FLAGS -mfpu=neon-vfpv4)
+  potstill_kernel_set(neon32 FILES gemm_i8 gemm_i4 FLAGS -mfpu=neon-vfpv4)
 endif()
 # Other machines run the reference set.

@@ -9,48 +9,43 @@ namespace potstill::kernels {
 namespace {
 
 constexpr KernelTable kReference{
-    "reference",
-    reference::gemm_f32,
-    reference::gemm_i8,
-    reference::quantize_symmetric,
-    reference::quantize_asymmetric,
-    reference::layer_norm,
-    reference::attention_head,
-    reference::embed_rows,
+    "reference",           reference::gemm_f32,           reference::gemm_i8,
+    reference::gemm_i4,    reference::quantize_symmetric, reference::quantize_asymmetric,
+    reference::layer_norm, reference::attention_head,     reference::embed_rows,
     reference::mean_pool,
 };
 
-[[maybe_unused]] constexpr KernelTable with_gemm_i8(KernelTable base, const char* name,
-                                                    void (*gemm_i8)(const GemmI8&)) {
+[[maybe_unused]] constexpr KernelTable with_products(KernelTable base, const char* name, void (*gemm_i8)(const GemmI8&),
+                                                     void (*gemm_i4)(const GemmI8&)) {
   base.name = name;
   base.gemm_i8 = gemm_i8;
+  base.gemm_i4 = gemm_i4;
   return base;
 }
 
 #if defined(POTSTILL_KERNELS_X86)
 constexpr KernelTable kAvx2{
-    "avx2",           avx2::gemm_f32,       avx2::gemm_i8,    avx2::quantize_symmetric, avx2::quantize_asymmetric,
-    avx2::layer_norm, avx2::attention_head, avx2::embed_rows, avx2::mean_pool,
+    "avx2",           avx2::gemm_f32,           avx2::gemm_i8,
+    avx2::gemm_i4,    avx2::quantize_symmetric, avx2::quantize_asymmetric,
+    avx2::layer_norm, avx2::attention_head,     avx2::embed_rows,
+    avx2::mean_pool,
 };
 constexpr KernelTable kAvx512Vnni{
-    "avx512vnni",
-    avx512vnni::gemm_f32,
-    avx512vnni::gemm_i8,
-    avx512vnni::quantize_symmetric,
-    avx512vnni::quantize_asymmetric,
-    avx512vnni::layer_norm,
-    avx512vnni::attention_head,
-    avx512vnni::embed_rows,
+    "avx512vnni",           avx512vnni::gemm_f32,           avx512vnni::gemm_i8,
+    avx512vnni::gemm_i4,    avx512vnni::quantize_symmetric, avx512vnni::quantize_asymmetric,
+    avx512vnni::layer_norm, avx512vnni::attention_head,     avx512vnni::embed_rows,
     avx512vnni::mean_pool,
 };
 #elif defined(POTSTILL_KERNELS_AARCH64)
 constexpr KernelTable kNeon{
-    "neon",           neon::gemm_f32,       neon::gemm_i8,    neon::quantize_symmetric, neon::quantize_asymmetric,
-    neon::layer_norm, neon::attention_head, neon::embed_rows, neon::mean_pool,
+    "neon",           neon::gemm_f32,           neon::gemm_i8,
+    neon::gemm_i4,    neon::quantize_symmetric, neon::quantize_asymmetric,
+    neon::layer_norm, neon::attention_head,     neon::embed_rows,
+    neon::mean_pool,
 };
-constexpr KernelTable kNeonDotprod = with_gemm_i8(kNeon, "neon_dotprod", neon_dotprod::gemm_i8);
+constexpr KernelTable kNeonDotprod = with_products(kNeon, "neon_dotprod", neon_dotprod::gemm_i8, neon_dotprod::gemm_i4);
 #elif defined(POTSTILL_KERNELS_ARMV7)
-constexpr KernelTable kNeon = with_gemm_i8(kReference, "neon", neon32::gemm_i8);
+constexpr KernelTable kNeon = with_products(kReference, "neon", neon32::gemm_i8, neon32::gemm_i4);
 #endif
 
 // Every set Potstill knows, best first within a machine.  table: nullptr when this build is for another machine.
