@@ -13,6 +13,7 @@
 
 #include "format/reader.h"
 #include "kernels/kernels.h"
+#include "parallel/team.h"
 
 namespace potstill::ops {
 
@@ -29,23 +30,41 @@ struct Sizes {
   int threads;
 };
 
-// One chunk: `sequences` ragged sequences, concatenated.
+// Rows of a value in a chunk with these offsets.
+inline std::size_t rows(fb::Rows kind, std::span<const uint32_t> offsets) {
+  return kind == fb::Rows::Tokens ? offsets.back() : offsets.size() - 1;
+}
+
+// What an op costs for some input: for choosing threads and for the profile.
+struct Cost {
+  uint64_t macs = 0;     // multiply-adds of matrix products; element-wise arithmetic counts as none
+  uint64_t bytes = 0;    // weights and activations read and written, each once
+  bool integer = false;  // int8 products; f32 ones are 1 to 4 times slower
+
+  uint64_t work() const { return integer ? macs : 2 * macs; }
+};
+
+// One chunk: `sequences` ragged sequences, concatenated; seen by one of the threads that run it.
 struct Run {
   const kernels::KernelTable& kernels;
-  int threads;
+  parallel::Team& team;
   std::span<const int32_t> ids;        // [tokens], checked against the vocabulary
   std::span<const int32_t> positions;  // [tokens], 0 at each sequence's start
   std::span<const uint32_t> offsets;   // [sequences + 1]: sequence s is tokens [offsets[s], offsets[s + 1])
   std::span<float* const> values;      // by value index; row-major, leading dimension = width
   std::byte* scratch;                  // this op's scratch_bytes, 64-byte aligned
 
-  std::size_t rows(fb::Rows kind) const { return kind == fb::Rows::Tokens ? ids.size() : offsets.size() - 1; }
+  std::size_t rows(fb::Rows kind) const { return ops::rows(kind, offsets); }
 };
 
 class Op {
  public:
   virtual ~Op() = default;
+
+  // Called by every thread of run.team; all work goes through run.team, in at most parallel::kPhasesAnOp phases.
   virtual void run(const Run& run) const = 0;
+  virtual const char* kind() const = 0;
+  virtual Cost cost(std::span<const uint32_t> offsets) const = 0;  // offsets as in Run
   virtual std::size_t scratch_bytes(const Sizes&) const { return 0; }
 
   // Position in `inputs` of the value whose memory the output may take over, or -1.
@@ -53,6 +72,7 @@ class Op {
 
   std::vector<uint32_t> inputs;  // value indices
   uint32_t output = 0;
+  std::string name;            // as the file says
   std::size_t parameters = 0;  // learned numbers
 };
 
