@@ -56,12 +56,22 @@ Session::Session(const Graph& graph, parallel::Pool& pool)
   for (const std::size_t offset : graph.plan.values) {
     values_.push_back(reinterpret_cast<float*>(arena_.get() + offset));
   }
+  forms_.resize(graph.plan.forms.size());
+  for (std::size_t i = 0; i < forms_.size(); ++i) {
+    const Form& form = graph.plan.forms[i];
+    if (!form.used) continue;
+    const ops::Shape& value = graph.values[i / 2];
+    forms_[i] = {arena_.get() + form.offset, form.maker,
+                 value.rows == fb::Rows::Tokens ? graph.sizes.tokens : graph.sizes.sequences,
+                 ops::Quantized::leading(value.width)};
+  }
 }
 
 void Session::run_ops(std::span<const int32_t> ids, parallel::Team& team) const {
-  ops::Run run{*graph_.kernels, team, ids, positions_, offsets_, values_, nullptr};
+  ops::Run run{*graph_.kernels, team, ids, positions_, offsets_, values_, forms_, 0, nullptr};
   for (std::size_t i = 0; i < graph_.ops.size(); ++i) {
     team.begin(i);
+    run.op = static_cast<uint32_t>(i);
     run.scratch = arena_.get() + graph_.plan.scratch[i];
     graph_.ops[i]->run(run);
   }

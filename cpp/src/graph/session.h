@@ -43,6 +43,7 @@ class Session {
   parallel::Pool* pool_;
   parallel::Phases phases_;
   std::vector<float*> values_;
+  std::vector<ops::Quantized> forms_;
   std::vector<int32_t> positions_;
   std::vector<uint32_t> offsets_;
 };

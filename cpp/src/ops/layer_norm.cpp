@@ -8,14 +8,22 @@ namespace {
 
 struct LayerNorm : Op {
   int in_place() const override { return 0; }
+  bool gives_symmetric() const override { return true; }
 
   void run(const Run& run) const override {
     const std::size_t rows = run.rows(of);
     const float* x = run.values[inputs[0]];
     float* y = run.values[output];
+    const Quantized& form = run.forms[form_index(output, fb::InputQuant::Symmetric)];
+    const bool quantize = form.memory != nullptr && form.maker == run.op;
     run.team.for_ranges(rows, rows * width, [&](std::size_t begin, std::size_t end) {
-      run.kernels.layer_norm(
-          {x + begin * width, width, gamma, beta, y + begin * width, width, end - begin, width, eps});
+      kernels::LayerNorm norm{x + begin * width, width, gamma, beta, y + begin * width, width, end - begin, width, eps};
+      if (quantize) {
+        norm.q = form.q() + begin * form.ld;
+        norm.ldq = form.ld;
+        norm.q_scale = form.scale() + begin;
+      }
+      run.kernels.layer_norm(norm);
     });
   }
 

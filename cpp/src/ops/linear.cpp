@@ -7,16 +7,10 @@
 namespace potstill::ops {
 namespace {
 
-using kernels::round_up;
-
 struct Linear : Op {
   int in_place() const override { return has_residual ? 1 : -1; }
 
-  std::size_t scratch_bytes(const Sizes& sizes) const override {
-    if (quant == fb::InputQuant::None) return 0;
-    const std::size_t rows = of == fb::Rows::Tokens ? sizes.tokens : sizes.sequences;
-    return 2 * vector_bytes(rows) + rows * round_up(k, 16);
-  }
+  fb::InputQuant wants(std::size_t input) const override { return input == 0 ? quant : fb::InputQuant::None; }
 
   void run(const Run& run) const override {
     const std::size_t rows = run.rows(of);
@@ -30,15 +24,18 @@ struct Linear : Op {
       });
       return;
     }
-    auto* scale = reinterpret_cast<float*>(run.scratch);
-    auto* zero = reinterpret_cast<int32_t*>(run.scratch + vector_bytes(rows));
-    auto* q = reinterpret_cast<int8_t*>(run.scratch + 2 * vector_bytes(rows));
-    const std::size_t ldq = round_up(k, 16);
+    const Quantized& form = run.forms[form_index(inputs[0], quant)];
+    const std::size_t ldq = form.ld;
+    int8_t* q = form.q();
+    float* scale = form.scale();
     const bool symmetric = quant == fb::InputQuant::Symmetric;
-    const auto quantize = symmetric ? run.kernels.quantize_symmetric : run.kernels.quantize_asymmetric;
-    run.team.for_ranges(rows, rows * k, [&](std::size_t begin, std::size_t end) {
-      quantize({x + begin * k, k, q + begin * ldq, ldq, scale + begin, zero + begin, end - begin, k});
-    });
+    int32_t* zero = form.zero();
+    if (form.maker == run.op) {
+      const auto quantize = symmetric ? run.kernels.quantize_symmetric : run.kernels.quantize_asymmetric;
+      run.team.for_ranges(rows, rows * k, [&](std::size_t begin, std::size_t end) {
+        quantize({x + begin * k, k, q + begin * ldq, ldq, scale + begin, zero + begin, end - begin, k});
+      });
+    }
     for_blocks(run, rows, [&](std::size_t row, std::size_t count, std::size_t begin, std::size_t end) {
       run.kernels.gemm_i8({q + row * ldq, ldq, scale + row, symmetric ? nullptr : zero + row,
                            static_cast<const int8_t*>(weight), col_scale, colsum, bias, from(residual, row), n,
@@ -56,8 +53,6 @@ struct Linear : Op {
             .bytes = weights + count * (k * (integer ? 4 + 2 : 4) + n * (has_residual ? 8 : 4)),
             .integer = integer};
   }
-
-  static std::size_t vector_bytes(std::size_t rows) { return round_up(rows * 4, 64); }
 
   const float* from(const float* matrix, std::size_t row) const {
     return matrix == nullptr ? nullptr : matrix + row * n;
