@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,36 @@ def test_many_python_threads_at_once(still: Path) -> None:
     wanted = bits(model.logits_from_ids(batch))
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         assert {bits(result) for result in pool.map(model.logits_from_ids, [batch] * 24)} == {wanted}
+
+
+def test_the_lock_of_python_is_free_while_the_core_works(still: Path) -> None:
+    model = potstill.load(still, threads=1)
+    batch = many(400)
+    seen, stop = [0], threading.Event()
+
+    def count() -> None:
+        while not stop.is_set():
+            seen[0] += 1
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1000)  # from here on a thread gives the lock away only where C++ code does
+    other = threading.Thread(target=count, daemon=True)
+    try:
+        moved = False
+        for _ in range(200):
+            start = seen[0]
+            if not other.is_alive():
+                other.start()
+                stop.wait(0.001)
+            model.logits_from_ids(batch)
+            moved = moved or seen[0] > start
+            if moved:
+                break
+        assert moved
+    finally:
+        stop.set()
+        sys.setswitchinterval(before)
+        other.join()
 
 
 def test_a_forked_child_answers(still: Path) -> None:

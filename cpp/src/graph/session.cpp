@@ -77,7 +77,7 @@ void Session::run_ops(std::span<const int32_t> ids, parallel::Team& team) const 
   }
 }
 
-void Session::run_chunk(std::span<const int32_t> ids) {
+void Session::run_chunk(std::span<const int32_t> ids, Recorder* recorder) {
   positions_.resize(ids.size());
   for (std::size_t s = 0; s + 1 < offsets_.size(); ++s) {
     for (uint32_t i = offsets_[s]; i < offsets_[s + 1]; ++i) positions_[i] = static_cast<int32_t>(i - offsets_[s]);
@@ -85,20 +85,24 @@ void Session::run_chunk(std::span<const int32_t> ids) {
   uint64_t work = 0;
   for (const auto& op : graph_.ops) work += op->cost(offsets_).work();
   const int threads = parallel::worth_threads(graph_.sizes.threads, work, graph_.work_a_thread);
+  const auto track = [&](int thread) {
+    return recorder == nullptr ? nullptr : &recorder->tracks[static_cast<std::size_t>(thread)];
+  };
+  if (recorder != nullptr) recorder->threads = threads;
   if (threads == 1) {
-    parallel::Team alone;
+    parallel::Team alone(track(0));
     run_ops(ids, alone);
     return;
   }
   phases_.reset();
   const auto member = [&](int thread) {
-    parallel::Team team(phases_, thread, threads);
+    parallel::Team team(phases_, thread, threads, track(thread));
     run_ops(ids, team);
   };
   pool_->run(threads, parallel::Work(member));
 }
 
-void Session::run(const Ragged& batch, float* logits, float* embedding) {
+void Session::run(const Ragged& batch, float* logits, float* embedding, Recorder* recorder) {
   check(graph_, batch);
   const parallel::FpState state;
   const std::size_t sequences = batch.offsets.empty() ? 0 : batch.offsets.size() - 1;
@@ -111,7 +115,7 @@ void Session::run(const Ragged& batch, float* logits, float* embedding) {
     while (last < sequences && batch.offsets[last + 1] - begin <= graph_.sizes.tokens) {
       offsets_.push_back(static_cast<uint32_t>(batch.offsets[++last] - begin));
     }
-    run_chunk(batch.ids.subspan(begin, offsets_.back()));
+    run_chunk(batch.ids.subspan(begin, offsets_.back()), recorder);
     const std::size_t count = last - first;
     if (logits != nullptr && labels > 0) {
       copy_rows(values_[static_cast<std::size_t>(graph_.logits)], logits + first * labels, count * labels);

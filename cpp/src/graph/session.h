@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "graph/profile.h"
 #include "parallel/pool.h"
 #include "parallel/team.h"
 
@@ -29,13 +30,14 @@ class Session {
   // depend on what else is in the batch. Any NaN is written as the one with bits 0x7fc00000.
   // Throws Error I001 (empty sequence), I002 (longer than max_tokens), I003 (id outside the vocabulary), all found
   // before anything runs.
-  void run(const Ragged& batch, float* logits, float* embedding);
+  // With a `recorder` of at least graph.sizes.threads tracks, every phase is recorded in it.
+  void run(const Ragged& batch, float* logits, float* embedding, Recorder* recorder = nullptr);
 
  private:
   struct Free {
     void operator()(std::byte* data) const noexcept;
   };
-  void run_chunk(std::span<const int32_t> ids);
+  void run_chunk(std::span<const int32_t> ids, Recorder* recorder);
   void run_ops(std::span<const int32_t> ids, parallel::Team& team) const;
 
   const Graph& graph_;
