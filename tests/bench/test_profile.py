@@ -13,15 +13,24 @@ import tiny
 from potstill.bench import profile
 from potstill.bench.profile import format_profile, profile_still
 from potstill.cli import main
+from potstill.compile import compile_onnx
 from potstill.errors import InputError, SystemFailure
 
 KINDS = {"Embedding", "LayerNorm", "Linear", "Attention", "Pool"}
 
 
 @pytest.fixture(scope="module")
-def profiled(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def still(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two layers, int8."""
+    out = tmp_path_factory.mktemp("still") / "model.still"
+    compile_onnx(tiny.onnx_file(base, "mean"), out, scheme="int8", max_tokens=tiny.MAX_TOKENS)
+    return out
+
+
+@pytest.fixture(scope="module")
+def profiled(still: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     trace = tmp_path_factory.mktemp("profile") / "trace.json"
-    rows = profile_still(tiny.build(base)["still"], lengths=(8, 24), threads=(1, 2), runs=7, trace=trace)
+    rows = profile_still(still, lengths=(8, 24), threads=(1, 2), runs=7, trace=trace)
     return rows, json.loads(trace.read_text())
 
 
@@ -84,11 +93,13 @@ def test_trace(profiled: tuple[list[dict[str, Any]], dict[str, Any]]) -> None:
         assert {"quantize", "product"} <= {event["name"] for event in caller if event["cat"] == "phase"}
 
 
-def test_layers_come_from_names() -> None:
-    assert profile._layers(["emb", "/m/layer.0/a", "/m/layer.0/b", "x", "blocks.1.c", "h/2/d", "pool", "cls"]) == [
-        "input", "layer 0", "layer 0", "layer 0", "layer 1", "layer 2", "output", "output",
-    ]  # fmt: skip
-    assert profile._layers(["a", "b1"]) == ["model", "model"]
+def test_layers_go_by_structure() -> None:
+    layer = ["Linear", "Attention", "Linear", "LayerNorm"]
+    assert profile._layers(["Embedding", "LayerNorm", *layer, *layer, "Pool", "Linear"]) == (
+        ["input"] * 2 + ["layer 0"] * 4 + ["layer 1"] * 4 + ["output"] * 2
+    )
+    assert profile._layers(["Embedding", "Linear"]) == ["input", "input"]
+    assert profile._layers(["Attention"]) == ["layer 0"]
 
 
 def test_format_profile(profiled: tuple[list[dict[str, Any]], dict[str, Any]]) -> None:
@@ -96,12 +107,11 @@ def test_format_profile(profiled: tuple[list[dict[str, Any]], dict[str, Any]]) -
     assert "8 tokens, 1 of 1 threads" in text
     assert "peak of one core: int8 " in text
     lines = text.splitlines()
-    assert sum(line.split()[:2] == ["layer", "1"] for line in lines) == 9 - 1  # its seven ops and its sum
+    assert sum(line.split()[:2] == ["layer", "1"] for line in lines) == 7 + 1  # its ops and its sum
     assert len({len(line) for line in lines if line.rstrip().endswith("%") or line.rstrip().endswith("-")}) == 2
 
 
-def test_refusals(base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    still = tiny.build(base)["still"]
+def test_refusals(still: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(InputError, match="I060"):
         profile_still(still, lengths=(500,))
     with pytest.raises(InputError, match="I010"):
@@ -113,8 +123,8 @@ def test_refusals(base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "error[I011]" in capsys.readouterr().err
 
 
-def test_command(base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    still, trace = tiny.build(base)["still"], tmp_path / "t.json"
+def test_command(still: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trace = tmp_path / "t.json"
     assert main(["bench", str(still), "--profile", "--lengths", "8", "--json", "--trace", str(trace)]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert rows[0]["tokens"] == 8

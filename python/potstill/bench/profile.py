@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,6 @@ from potstill.errors import InputError, SystemFailure
 RUNS = 30
 # Runs in a trace: enough to see what changes from one to the next, few enough for a viewer.
 _TRACE_RUNS = 5
-_LAYER = re.compile(r"(?:^|[./_])(?:layers?|blocks?|h)[./_](\d+)(?:[./_]|$)")
 # How the core's peak was found, for readers of the table and the JSON.
 PEAK_HOW = (
     "measured just before on one core: the active kernel set's own product with all operands in the first-level cache"
@@ -91,9 +89,7 @@ def format_profile(rows: Sequence[Mapping[str, Any]]) -> str:
             f"{row['median_ms']:.3f} ms (median of {row['runs']})\n"
             f"peak of one core: int8 {peak['int8_gmacs']:.1f}, f32 {peak['f32_gmacs']:.1f} GMAC/s, {peak['how']}"
         )
-        blocks.append(
-            _table("op", row["ops"], [f"{op['layer']} {_short(op['name'])} ({op['kind']})" for op in row["ops"]])
-        )
+        blocks.append(_table("op", row["ops"], [f"{op['layer']} {op['name']} ({op['kind']})" for op in row["ops"]]))
         blocks.append(_table("layer", row["layers"], [layer["layer"] for layer in row["layers"]]))
     return "\n\n".join(blocks)
 
@@ -101,7 +97,7 @@ def format_profile(rows: Sequence[Mapping[str, Any]]) -> str:
 def _row(raw: Mapping[str, Any], tokens: int, threads: int) -> dict[str, Any]:
     peaks = {True: float(raw["peak_int8"]), False: float(raw["peak_f32"])}
     total = sum(op["wall_ns"] for op in raw["ops"]) or 1
-    labels = _layers([op["name"] for op in raw["ops"]])
+    labels = _layers([op["kind"] for op in raw["ops"]])
     ops = []
     for op, layer in zip(raw["ops"], labels, strict=True):
         # Seconds at the core's peak: what turns different precisions into one share.
@@ -141,23 +137,19 @@ def _figures(wall: int, busy: int, macs: int, size: int, ideal: float, total: in
     }
 
 
-def _layers(names: Sequence[str]) -> list[str]:
-    """The layer of each op, from its name; "model" for all when no name holds a layer's number."""
-    numbers = [match.group(1) if (match := _LAYER.search(name)) else None for name in names]
-    numbered = [i for i, number in enumerate(numbers) if number is not None]
-    if not numbered:
-        return ["model"] * len(names)
-    labels, current = [], "input"
-    for i, number in enumerate(numbers):
-        current = f"layer {int(number)}" if number is not None else "output" if i > numbered[-1] else current
-        labels.append(current)
+def _layers(kinds: Sequence[str]) -> list[str]:
+    """The layer of each op. Names in files say nothing reliable, so it goes by structure.
+
+    A layer has one attention and begins with the product before it (query, key, value); "input" is what comes before
+    the first layer, "output" what begins with the pooling.
+    """
+    starts = [i - (i > 0 and kinds[i - 1] == "Linear") for i, kind in enumerate(kinds) if kind == "Attention"]
+    end = kinds.index("Pool") if "Pool" in kinds else len(kinds)
+    labels = []
+    for i in range(len(kinds)):
+        number = sum(start <= i for start in starts)
+        labels.append("output" if i >= end else f"layer {number - 1}" if number else "input")
     return labels
-
-
-def _short(name: str) -> str:
-    """What follows the layer's number, which has a column of its own: ``attention/output/dense/MatMul``."""
-    match = _LAYER.search(name)
-    return (name[match.end() :] if match else "") or name.strip("/")
 
 
 def _table(title: str, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
