@@ -83,6 +83,34 @@ py::dict describe(const potstill::Info& info) {
   return out;
 }
 
+// Slices, of which there are thousands, become tuples: thread, op, phase, tasks, begin, end, busy.
+py::dict describe(const potstill::Profile& profile) {
+  py::list ops, slices;
+  for (const potstill::ProfileOp& op : profile.ops) {
+    py::dict row;
+    row["name"] = op.name;
+    row["kind"] = op.kind;
+    row["macs"] = op.macs;
+    row["bytes"] = op.bytes;
+    row["integer"] = op.integer;
+    row["wall_ns"] = op.wall;
+    row["busy_ns"] = op.busy;
+    ops.append(row);
+  }
+  for (const potstill::ProfileSlice& s : profile.slices) {
+    slices.append(py::make_tuple(s.thread, s.op, s.phase, s.tasks, s.begin, s.end, s.busy));
+  }
+  py::dict out;
+  out["ops"] = ops;
+  out["slices"] = slices;
+  out["run_begin_ns"] = profile.run_begin;
+  out["run_end_ns"] = profile.run_end;
+  out["threads"] = profile.threads;
+  out["peak_int8"] = profile.peak_int8;
+  out["peak_f32"] = profile.peak_f32;
+  return out;
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_core, module) {
@@ -155,7 +183,18 @@ PYBIND11_MODULE(_core, module) {
             }
             return py::make_tuple(matrix_or_none(std::move(out.logits)), matrix_or_none(std::move(out.embedding)));
           },
-          py::arg("sequences"));
+          py::arg("sequences"))
+      .def(
+          "profile",
+          [](const potstill::Model& model, const std::vector<std::vector<int32_t>>& sequences, int runs) {
+            potstill::Profile profile;
+            {
+              const py::gil_scoped_release released;
+              profile = model.profile(sequences, runs);
+            }
+            return describe(profile);
+          },
+          py::arg("sequences"), py::arg("runs"));
 
   module.def(
       "kernel_sets", [] { return potstill::kernels::available(); },

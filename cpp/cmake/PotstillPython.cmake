@@ -18,6 +18,7 @@ endif()
 
 pybind11_add_module(_core MODULE bindings/module.cpp)
 target_link_libraries(_core PRIVATE potstill_core potstill_kernels)
+target_link_options(_core PRIVATE "${POTSTILL_STAY_LOADED}")
 target_compile_definitions(_core PRIVATE POTSTILL_VERSION="${PROJECT_VERSION}")
 add_dependencies(_core potstill_schema_python)
 install(TARGETS _core LIBRARY DESTINATION potstill)

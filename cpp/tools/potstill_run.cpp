@@ -8,12 +8,14 @@
 #include <cstdio>
 #include <exception>
 #include <iostream>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "potstill/model.hpp"
 #include "tools/json.h"
+#include "tools/profile_table.h"
 
 namespace {
 
@@ -28,6 +30,7 @@ options:
   --tokens       print the token ids of each text instead of classifying it
   --logits-hex   print the logits as the hexadecimal bits of float32, to compare machines bit by bit
   --embed-hex    print the pooled vector in the same way
+  --profile      run each TEXT 30 times and print what each op took, tab-separated, instead of classifying it
   --threads N    worker threads (default: POTSTILL_NUM_THREADS, else the CPUs this process may use)
   --info         print what the file says about itself, as JSON, and end
   --help         print this text
@@ -41,7 +44,7 @@ examples:
   POTSTILL_ISA=reference potstill-run model.still --logits-hex "turn the light on"
 )";
 
-enum class Print { Label, Json, Tokens, LogitsHex, EmbedHex };
+enum class Print { Label, Json, Tokens, LogitsHex, EmbedHex, Profile };
 
 struct Options {
   std::string model;
@@ -82,6 +85,8 @@ Options parse(int count, char** arguments) {
       options.print = Print::LogitsHex;
     } else if (argument == "--embed-hex") {
       options.print = Print::EmbedHex;
+    } else if (argument == "--profile") {
+      options.print = Print::Profile;
     } else if (argument == "--truncate") {
       options.truncate = true;
     } else if (argument == "--ids") {
@@ -162,6 +167,15 @@ void answer(const potstill::Model& model, const Options& options, const std::vec
     for (const auto& sequence : ids) {
       for (std::size_t i = 0; i < sequence.size(); ++i) std::printf("%s%d", i > 0 ? " " : "", sequence[i]);
       std::printf("\n");
+    }
+    return;
+  }
+  if (options.print == Print::Profile) {
+    for (const auto& sequence : ids) {
+      const potstill::Profile profile = model.profile(std::span(&sequence, 1), 30);
+      std::printf("# %zu tokens, %d threads; peak of one core, measured: int8 %.1f, f32 %.1f GMAC/s\n%s",
+                  sequence.size(), profile.threads, profile.peak_int8 / 1e9, profile.peak_f32 / 1e9,
+                  potstill::tools::profile_table(profile).c_str());
     }
     return;
   }

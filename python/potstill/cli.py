@@ -154,7 +154,22 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _bench(args: argparse.Namespace) -> int:
     from potstill.bench.measure import bench_still, format_rows
+    from potstill.bench.profile import format_profile, profile_still
 
+    if args.trace and not args.profile:
+        raise InputError("I011", "--trace needs --profile", "--trace", "add --profile")
+    if args.profile:
+        if args.peers:
+            raise InputError("I011", "peers can't be profiled", "--profile --peers", "leave one of them out")
+        trace = Path(args.trace) if args.trace else None
+        profile = profile_still(Path(args.model), lengths=args.lengths, threads=args.threads, trace=trace)
+        if args.json:
+            _print_json(profile)
+        else:
+            print(format_profile(profile))
+            if trace is not None:
+                print(f"\ntrace: {trace}, to be opened in https://ui.perfetto.dev")
+        return 0
     rows = bench_still(Path(args.model), lengths=args.lengths, threads=args.threads, peers=args.peers)
     if args.json:
         _print_json(rows)
@@ -273,11 +288,14 @@ def _parser() -> argparse.ArgumentParser:
         _bench,
         "Measure a model on this machine: median and spread, interleaved rounds.",
         "potstill bench model.still --lengths 16,64 --threads 1,2 --peers",
+        "potstill bench model.still --profile --lengths 32 --threads 2 --trace trace.json",
     )
     bench.add_argument("model", help="a .still file; with --peers the exports beside it are measured too")
     bench.add_argument("--lengths", type=_numbers, default=(16, 64), metavar="N,...", help="tokens (default 16,64)")
     bench.add_argument("--threads", type=_numbers, default=(1,), metavar="N,...", help="thread counts (default 1)")
     bench.add_argument("--peers", action="store_true", help="also onnxruntime and LiteRT on the exports beside it")
+    bench.add_argument("--profile", action="store_true", help="time, work and share of the core's peak of each op")
+    bench.add_argument("--trace", metavar="FILE", help="with --profile: also a trace for ui.perfetto.dev")
     bench.add_argument("--json", action="store_true", help="print the rows as JSON")
 
     inspect = command("inspect", _inspect, "Show what a .still file holds and needs.", "potstill inspect model.still")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-WIDTH, INNER, LABELS, VOCABULARY, MAX_TOKENS = 24, 40, ("bad", "so-so", "good"), 40, 12
+# A wide inner layer: a chunk of 256 tokens is then enough work for several threads (cpp/src/parallel/threads.h).
+WIDTH, INNER, LABELS, VOCABULARY, MAX_TOKENS = 24, 1024, ("bad", "so-so", "good"), 40, 12
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *LETTERS, *(f"##{letter}" for letter in LETTERS[: VOCABULARY - 30])]
 

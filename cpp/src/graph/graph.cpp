@@ -74,7 +74,7 @@ void check_results(Graph& graph) {
 
 }  // namespace
 
-std::unique_ptr<const Graph> build(format::File file, int threads) {
+std::unique_ptr<const Graph> build(format::File file, int threads, uint64_t work_a_thread) {
   auto graph = std::make_unique<Graph>();
   graph->file = std::move(file);
   const fb::Model& model = *graph->file.model;
@@ -94,6 +94,7 @@ std::unique_ptr<const Graph> build(format::File file, int threads) {
   graph->kernels = &kernels::active();
   const std::size_t tokens = std::max<std::size_t>(kChunkTokens, graph->max_tokens);
   graph->sizes = {tokens, tokens, graph->max_tokens, threads};
+  graph->work_a_thread = work_a_thread;
   const int kept[] = {graph->embedding, graph->logits};
   graph->plan = plan(graph->values, graph->ops, kept, graph->sizes);
   return graph;

@@ -13,6 +13,7 @@
 #include "graph/plan.h"
 #include "kernels/kernels.h"
 #include "ops/op.h"
+#include "parallel/threads.h"
 #include "tokenizer/wordpiece.h"
 
 namespace potstill::graph {
@@ -32,6 +33,7 @@ struct Graph {
   std::optional<tokenizer::WordPieceTokenizer> tokenizer;
   const kernels::KernelTable* kernels = nullptr;
   ops::Sizes sizes{};
+  uint64_t work_a_thread = 0;  // parallel::worth_threads
   Plan plan;
 
   // Columns of a result, 0 when the model does not give it.
@@ -39,6 +41,7 @@ struct Graph {
 };
 
 // Checks what the graph means and plans its memory. Throws Error F022..F047, K001, K002 (POTSTILL_ISA).
-std::unique_ptr<const Graph> build(format::File file, int threads);
+// `work_a_thread` is the work that pays for one more thread; tests give 0, and get all threads always.
+std::unique_ptr<const Graph> build(format::File file, int threads, uint64_t work_a_thread = parallel::kWorkAThread);
 
 }  // namespace potstill::graph

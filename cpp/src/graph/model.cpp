@@ -6,6 +6,7 @@
 
 #include "format/reader.h"
 #include "graph/graph.h"
+#include "graph/profile.h"
 #include "graph/session.h"
 #include "parallel/threads.h"
 
@@ -144,6 +145,40 @@ Output Model::run(std::span<const std::vector<int32_t>> sequences) const {
     offsets.push_back(ids.size());
   }
   return run(ids, offsets);
+}
+
+Profile Model::profile(std::span<const std::vector<int32_t>> sequences, int runs) const {
+  constexpr int kMostRuns = 10000;
+  const graph::Graph& graph = *impl_->graph;
+  std::vector<int32_t> ids;
+  std::vector<std::size_t> offsets{0};
+  std::vector<uint32_t> chunk{0};
+  for (const auto& sequence : sequences) {
+    ids.insert(ids.end(), sequence.begin(), sequence.end());
+    offsets.push_back(ids.size());
+    chunk.push_back(static_cast<uint32_t>(ids.size()));
+  }
+  if (sequences.empty() || (sequences.size() > 1 && ids.size() > graph.sizes.tokens)) {
+    throw Error("I010", "a profile needs a batch of one chunk", "profile",
+                "give one sequence, or several of " + std::to_string(graph.sizes.tokens) + " tokens together");
+  }
+  if (runs < 1 || runs > kMostRuns) {
+    throw Error("I010", std::to_string(runs) + " runs can't be profiled", "profile",
+                "give 1 to " + std::to_string(kMostRuns));
+  }
+  const std::size_t slices = graph.ops.size() * parallel::kPhasesAnOp;
+  std::vector<graph::Recorder> recorders;
+  std::vector<int64_t> begin, end;
+  auto session = impl_->borrow();
+  for (int i = 0; i < 2; ++i) session->run({ids, offsets}, nullptr, nullptr);  // caches, helpers
+  for (int i = 0; i < runs; ++i) {
+    graph::Recorder& recorder = recorders.emplace_back(graph.sizes.threads, slices);
+    begin.push_back(parallel::Track::now());
+    session->run({ids, offsets}, nullptr, nullptr, &recorder);
+    end.push_back(parallel::Track::now());
+  }
+  impl_->give_back(std::move(session));
+  return graph::summarize(graph, chunk, recorders, begin, end);
 }
 
 }  // namespace potstill

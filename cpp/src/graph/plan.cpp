@@ -20,6 +20,32 @@ struct Life {
   std::size_t last = 0;
 };
 
+struct FormLife {
+  bool used = false;
+  Life life;  // from the op that makes it
+};
+
+// By ops::form_index.
+std::vector<FormLife> form_lives(std::size_t values, std::span<const std::unique_ptr<ops::Op>> ops) {
+  std::vector<FormLife> forms(2 * values);
+  std::vector<std::size_t> producer(values, SIZE_MAX);
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    for (std::size_t j = 0; j < ops[i]->inputs.size(); ++j) {
+      const fb::InputQuant kind = ops[i]->wants(j);
+      if (kind == fb::InputQuant::None) continue;
+      const uint32_t value = ops[i]->inputs[j];
+      FormLife& form = forms[ops::form_index(value, kind)];
+      if (!form.used) {
+        const bool given = kind == fb::InputQuant::Symmetric && ops[producer[value]]->gives_symmetric();
+        form = {true, {given ? producer[value] : i, i}};
+      }
+      form.life.last = i;
+    }
+    producer[ops[i]->output] = i;
+  }
+  return forms;
+}
+
 }  // namespace
 
 std::vector<std::size_t> place(std::span<const Interval> buffers, std::size_t limit, std::size_t& total) {
@@ -76,14 +102,21 @@ Plan plan(std::span<const ops::Shape> values, std::span<const std::unique_ptr<op
     lives[owner[input]].last = std::max(lives[owner[input]].last, lives[output].last);
   }
 
+  const auto rows = [&](std::size_t v) { return values[v].rows == fb::Rows::Tokens ? sizes.tokens : sizes.sequences; };
   std::vector<Interval> buffers;
   std::vector<std::size_t> buffer_of(values.size(), 0);
   for (std::size_t v = 0; v < values.size(); ++v) {
     if (owner[v] != v) continue;
-    const std::size_t rows = values[v].rows == fb::Rows::Tokens ? sizes.tokens : sizes.sequences;
-    const uint64_t bytes = uint64_t{rows} * values[v].width * sizeof(float);
+    const uint64_t bytes = uint64_t{rows(v)} * values[v].width * sizeof(float);
     buffer_of[v] = buffers.size();
     buffers.push_back({static_cast<std::size_t>(std::min<uint64_t>(bytes, SIZE_MAX)), lives[v].first, lives[v].last});
+  }
+  const std::size_t first_form = buffers.size();
+  const std::vector<FormLife> forms = form_lives(values.size(), ops);
+  for (std::size_t i = 0; i < forms.size(); ++i) {
+    if (!forms[i].used) continue;
+    const std::size_t v = i / 2;
+    buffers.push_back({ops::Quantized::bytes(rows(v), values[v].width), forms[i].life.first, forms[i].life.last});
   }
   const std::size_t first_scratch = buffers.size();
   for (std::size_t i = 0; i < ops.size(); ++i) buffers.push_back({ops[i]->scratch_bytes(sizes), i, i});
@@ -91,6 +124,10 @@ Plan plan(std::span<const ops::Shape> values, std::span<const std::unique_ptr<op
   Plan plan;
   const std::vector<std::size_t> offsets = place(buffers, kMaxArena, plan.bytes);
   for (std::size_t v = 0; v < values.size(); ++v) plan.values.push_back(offsets[buffer_of[owner[v]]]);
+  std::size_t next = first_form;
+  for (const FormLife& form : forms) {
+    plan.forms.push_back({form.used, static_cast<uint32_t>(form.life.first), form.used ? offsets[next++] : 0});
+  }
   plan.scratch.assign(offsets.begin() + static_cast<std::ptrdiff_t>(first_scratch), offsets.end());
   return plan;
 }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "parallel/fp_state.h"
+#include "parallel/threads.h"
 #include "potstill/error.h"
 
 namespace potstill::graph {
@@ -45,27 +46,63 @@ void copy_rows(const float* from, float* to, std::size_t count) {
 
 void Session::Free::operator()(std::byte* data) const noexcept { ::operator delete(data, kAlignment); }
 
-Session::Session(const Graph& graph)
+Session::Session(const Graph& graph, parallel::Pool& pool)
     : graph_(graph),
-      arena_(static_cast<std::byte*>(::operator new(std::max<std::size_t>(graph.plan.bytes, 64), kAlignment))) {
+      arena_(static_cast<std::byte*>(::operator new(std::max<std::size_t>(graph.plan.bytes, 64), kAlignment))),
+      pool_(&pool),
+      phases_(graph.ops.size()) {
+  positions_.reserve(graph.sizes.tokens);
+  offsets_.reserve(graph.sizes.sequences + 1);
   for (const std::size_t offset : graph.plan.values) {
     values_.push_back(reinterpret_cast<float*>(arena_.get() + offset));
   }
+  forms_.resize(graph.plan.forms.size());
+  for (std::size_t i = 0; i < forms_.size(); ++i) {
+    const Form& form = graph.plan.forms[i];
+    if (!form.used) continue;
+    const ops::Shape& value = graph.values[i / 2];
+    forms_[i] = {arena_.get() + form.offset, form.maker,
+                 value.rows == fb::Rows::Tokens ? graph.sizes.tokens : graph.sizes.sequences,
+                 ops::Quantized::leading(value.width)};
+  }
 }
 
-void Session::run_chunk(std::span<const int32_t> ids, std::span<const uint32_t> offsets) {
-  positions_.resize(ids.size());
-  for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
-    for (uint32_t i = offsets[s]; i < offsets[s + 1]; ++i) positions_[i] = static_cast<int32_t>(i - offsets[s]);
-  }
-  ops::Run run{*graph_.kernels, graph_.sizes.threads, ids, positions_, offsets, values_, nullptr};
+void Session::run_ops(std::span<const int32_t> ids, parallel::Team& team) const {
+  ops::Run run{*graph_.kernels, team, ids, positions_, offsets_, values_, forms_, 0, nullptr};
   for (std::size_t i = 0; i < graph_.ops.size(); ++i) {
+    team.begin(i);
+    run.op = static_cast<uint32_t>(i);
     run.scratch = arena_.get() + graph_.plan.scratch[i];
     graph_.ops[i]->run(run);
   }
 }
 
-void Session::run(const Ragged& batch, float* logits, float* embedding) {
+void Session::run_chunk(std::span<const int32_t> ids, Recorder* recorder) {
+  positions_.resize(ids.size());
+  for (std::size_t s = 0; s + 1 < offsets_.size(); ++s) {
+    for (uint32_t i = offsets_[s]; i < offsets_[s + 1]; ++i) positions_[i] = static_cast<int32_t>(i - offsets_[s]);
+  }
+  uint64_t work = 0;
+  for (const auto& op : graph_.ops) work += op->cost(offsets_).work();
+  const int threads = parallel::worth_threads(graph_.sizes.threads, work, graph_.work_a_thread);
+  const auto track = [&](int thread) {
+    return recorder == nullptr ? nullptr : &recorder->tracks[static_cast<std::size_t>(thread)];
+  };
+  if (recorder != nullptr) recorder->threads = threads;
+  if (threads == 1) {
+    parallel::Team alone(track(0));
+    run_ops(ids, alone);
+    return;
+  }
+  phases_.reset();
+  const auto member = [&](int thread) {
+    parallel::Team team(phases_, thread, threads, track(thread));
+    run_ops(ids, team);
+  };
+  pool_->run(threads, parallel::Work(member));
+}
+
+void Session::run(const Ragged& batch, float* logits, float* embedding, Recorder* recorder) {
   check(graph_, batch);
   const parallel::FpState state;
   const std::size_t sequences = batch.offsets.empty() ? 0 : batch.offsets.size() - 1;
@@ -78,7 +115,7 @@ void Session::run(const Ragged& batch, float* logits, float* embedding) {
     while (last < sequences && batch.offsets[last + 1] - begin <= graph_.sizes.tokens) {
       offsets_.push_back(static_cast<uint32_t>(batch.offsets[++last] - begin));
     }
-    run_chunk(batch.ids.subspan(begin, offsets_.back()), offsets_);
+    run_chunk(batch.ids.subspan(begin, offsets_.back()), recorder);
     const std::size_t count = last - first;
     if (logits != nullptr && labels > 0) {
       copy_rows(values_[static_cast<std::size_t>(graph_.logits)], logits + first * labels, count * labels);

@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "graph/profile.h"
+#include "parallel/pool.h"
+#include "parallel/team.h"
 
 namespace potstill::graph {
 
@@ -19,24 +22,30 @@ struct Ragged {
 
 class Session {
  public:
-  // Allocates the arena (graph.plan.bytes; untouched pages cost nothing). `graph` must outlive the session.
-  explicit Session(const Graph& graph);
+  // Allocates the arena (graph.plan.bytes; untouched pages cost nothing); after its first run of a size a session
+  // allocates nothing. `graph` and `pool` must outlive the session.
+  explicit Session(const Graph& graph, parallel::Pool& pool = parallel::pool());
 
   // `logits` gets [sequences, labels], `embedding` [sequences, hidden]; either may be null. Results of a sequence don't
   // depend on what else is in the batch. Any NaN is written as the one with bits 0x7fc00000.
   // Throws Error I001 (empty sequence), I002 (longer than max_tokens), I003 (id outside the vocabulary), all found
   // before anything runs.
-  void run(const Ragged& batch, float* logits, float* embedding);
+  // With a `recorder` of at least graph.sizes.threads tracks, every phase is recorded in it.
+  void run(const Ragged& batch, float* logits, float* embedding, Recorder* recorder = nullptr);
 
  private:
   struct Free {
     void operator()(std::byte* data) const noexcept;
   };
-  void run_chunk(std::span<const int32_t> ids, std::span<const uint32_t> offsets);
+  void run_chunk(std::span<const int32_t> ids, Recorder* recorder);
+  void run_ops(std::span<const int32_t> ids, parallel::Team& team) const;
 
   const Graph& graph_;
   std::unique_ptr<std::byte, Free> arena_;
+  parallel::Pool* pool_;
+  parallel::Phases phases_;
   std::vector<float*> values_;
+  std::vector<ops::Quantized> forms_;
   std::vector<int32_t> positions_;
   std::vector<uint32_t> offsets_;
 };

@@ -1,12 +1,10 @@
 // Self-attention inside each sequence: [tokens, 3H] (q | k | v, scale folded in) to [tokens, H].
+#include <algorithm>
+
 #include "ops/op.h"
-#include "parallel/threads.h"
 
 namespace potstill::ops {
 namespace {
-
-// Below this many multiply-adds (about 10 us on one Cortex-A72) a second thread costs more than it saves.
-constexpr std::size_t kWorthThreads = std::size_t{1} << 17;
 
 struct Attention : Op {
   std::size_t scratch_bytes(const Sizes& sizes) const override {
@@ -15,11 +13,9 @@ struct Attention : Op {
 
   void run(const Run& run) const override {
     const std::size_t sequences = run.offsets.size() - 1, width = heads * head_size;
-    std::size_t work = 0, longest = 0;
+    std::size_t longest = 0;
     for (std::size_t s = 0; s < sequences; ++s) {
-      const std::size_t tokens = run.offsets[s + 1] - run.offsets[s];
-      work += 2 * tokens * tokens * width;
-      longest = tokens > longest ? tokens : longest;
+      longest = std::max<std::size_t>(longest, run.offsets[s + 1] - run.offsets[s]);
     }
     const std::size_t stride = per_thread(longest);
     auto* scratch = reinterpret_cast<float*>(run.scratch);
@@ -32,7 +28,19 @@ struct Attention : Op {
                                   run.offsets[s + 1] - first, head_size,
                                   scratch + static_cast<std::size_t>(thread) * stride});
     };
-    parallel::for_tasks(work < kWorthThreads ? 1 : run.threads, sequences * heads, one);
+    run.team.for_tasks(sequences * heads, one);
+  }
+
+  const char* kind() const override { return "Attention"; }
+
+  Cost cost(std::span<const uint32_t> offsets) const override {
+    const std::size_t width = heads * head_size;
+    Cost cost{.bytes = offsets.back() * 4 * width * 4};
+    for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
+      const uint64_t tokens = offsets[s + 1] - offsets[s];
+      cost.macs += 2 * tokens * tokens * width;
+    }
+    return cost;
   }
 
   std::size_t per_thread(std::size_t tokens) const {

@@ -1,16 +1,21 @@
 // y[t] = word[id[t]] + position[t]: tokens in, [tokens, H] out.
 #include "ops/op.h"
-#include "parallel/threads.h"
 
 namespace potstill::ops {
 namespace {
 
 struct Embedding : Op {
   void run(const Run& run) const override {
-    parallel::for_ranges(run.threads, run.ids.size(), run.ids.size() * width, [&](std::size_t begin, std::size_t end) {
+    run.team.for_ranges(run.ids.size(), run.ids.size() * width, [&](std::size_t begin, std::size_t end) {
       run.kernels.embed_rows({run.ids.data() + begin, run.positions.data() + begin, type, word, scale, position,
                               run.values[output] + begin * width, width, end - begin, width});
     });
+  }
+
+  const char* kind() const override { return "Embedding"; }
+
+  Cost cost(std::span<const uint32_t> offsets) const override {
+    return {.bytes = offsets.back() * width * ((scale != nullptr ? 1 : 4) + 4 + 4)};
   }
 
   kernels::WordType type = kernels::WordType::F32;

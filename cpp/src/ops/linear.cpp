@@ -2,62 +2,69 @@
 #include <algorithm>
 
 #include "ops/op.h"
-#include "parallel/threads.h"
+#include "ops/split.h"
 
 namespace potstill::ops {
 namespace {
 
-using kernels::round_up;
-
-// Below this many multiply-adds (about 20 us on one Cortex-A72 in int8) a second thread costs more than it saves.
-constexpr std::size_t kWorthThreads = std::size_t{1} << 18;
-
 struct Linear : Op {
   int in_place() const override { return has_residual ? 1 : -1; }
 
-  std::size_t scratch_bytes(const Sizes& sizes) const override {
-    if (quant == fb::InputQuant::None) return 0;
-    const std::size_t rows = kind == fb::Rows::Tokens ? sizes.tokens : sizes.sequences;
-    return 2 * vector_bytes(rows) + rows * round_up(k, 16);
-  }
+  fb::InputQuant wants(std::size_t input) const override { return input == 0 ? quant : fb::InputQuant::None; }
 
   void run(const Run& run) const override {
-    const std::size_t rows = run.rows(kind);
+    const std::size_t rows = run.rows(of);
     const float* x = run.values[inputs[0]];
     const float* residual = has_residual ? run.values[inputs[1]] : nullptr;
     float* y = run.values[output];
     if (quant == fb::InputQuant::None) {
-      for_panels(run, rows, [&](std::size_t begin, std::size_t end) {
-        run.kernels.gemm_f32(
-            {x, k, static_cast<const float*>(weight), bias, residual, n, y, n, rows, n, k, begin, end, activation});
+      for_blocks(run, rows, [&](std::size_t row, std::size_t count, std::size_t begin, std::size_t end) {
+        run.kernels.gemm_f32({x + row * k, k, static_cast<const float*>(weight), bias, from(residual, row), n,
+                              y + row * n, n, count, n, k, begin, end, activation});
       });
       return;
     }
-    auto* scale = reinterpret_cast<float*>(run.scratch);
-    auto* zero = reinterpret_cast<int32_t*>(run.scratch + vector_bytes(rows));
-    auto* q = reinterpret_cast<int8_t*>(run.scratch + 2 * vector_bytes(rows));
-    const std::size_t ldq = round_up(k, 16);
+    const Quantized& form = run.forms[form_index(inputs[0], quant)];
+    const std::size_t ldq = form.ld;
+    int8_t* q = form.q();
+    float* scale = form.scale();
     const bool symmetric = quant == fb::InputQuant::Symmetric;
-    const auto quantize = symmetric ? run.kernels.quantize_symmetric : run.kernels.quantize_asymmetric;
-    parallel::for_ranges(run.threads, rows, rows * k, [&](std::size_t begin, std::size_t end) {
-      quantize({x + begin * k, k, q + begin * ldq, ldq, scale + begin, zero + begin, end - begin, k});
-    });
-    for_panels(run, rows, [&](std::size_t begin, std::size_t end) {
-      run.kernels.gemm_i8({q, ldq, scale, symmetric ? nullptr : zero, static_cast<const int8_t*>(weight), col_scale,
-                           colsum, bias, residual, n, y, n, rows, n, k, begin, end, activation});
+    int32_t* zero = form.zero();
+    if (form.maker == run.op) {
+      const auto quantize = symmetric ? run.kernels.quantize_symmetric : run.kernels.quantize_asymmetric;
+      run.team.for_ranges(rows, rows * k, [&](std::size_t begin, std::size_t end) {
+        quantize({x + begin * k, k, q + begin * ldq, ldq, scale + begin, zero + begin, end - begin, k});
+      });
+    }
+    for_blocks(run, rows, [&](std::size_t row, std::size_t count, std::size_t begin, std::size_t end) {
+      run.kernels.gemm_i8({q + row * ldq, ldq, scale + row, symmetric ? nullptr : zero + row,
+                           static_cast<const int8_t*>(weight), col_scale, colsum, bias, from(residual, row), n,
+                           y + row * n, n, count, n, k, begin, end, activation});
     });
   }
 
-  static std::size_t vector_bytes(std::size_t rows) { return round_up(rows * 4, 64); }
+  const char* kind() const override { return "Linear"; }
 
-  // Splits the columns: every panel reads all rows but its own weights, once.
+  Cost cost(std::span<const uint32_t> offsets) const override {
+    const std::size_t count = rows(of, offsets);
+    const bool integer = quant != fb::InputQuant::None;
+    const std::size_t weights = n * k * (integer ? 1 : 4) + n * (integer ? 12 : 4);
+    return {.macs = count * n * k,
+            .bytes = weights + count * (k * (integer ? 4 + 2 : 4) + n * (has_residual ? 8 : 4)),
+            .integer = integer};
+  }
+
+  const float* from(const float* matrix, std::size_t row) const {
+    return matrix == nullptr ? nullptr : matrix + row * n;
+  }
+
   template <typename Body>
-  void for_panels(const Run& run, std::size_t rows, const Body& body) const {
-    const auto threads = static_cast<std::size_t>(run.threads);
-    if (threads == 1 || n < 32 || rows * n * k < kWorthThreads) return body(std::size_t{0}, n);
-    const std::size_t panel = round_up((n + 2 * threads - 1) / (2 * threads), n >= 128 * threads ? 64 : 16);
-    parallel::for_tasks(run.threads, (n + panel - 1) / panel,
-                        [&](std::size_t i, int) { body(i * panel, std::min(n, (i + 1) * panel)); });
+  void for_blocks(const Run& run, std::size_t rows, const Body& body) const {
+    const Split split = split_product(rows, n, k, run.team.threads());
+    run.team.for_tasks(split.tasks, [&](std::size_t task, int) {
+      const std::size_t row = task % split.row_blocks * split.rows, begin = task / split.row_blocks * split.columns;
+      body(row, std::min(split.rows, rows - row), begin, std::min(n, begin + split.columns));
+    });
   }
 
   const void* weight = nullptr;
@@ -67,7 +74,7 @@ struct Linear : Op {
   std::size_t n = 0, k = 0;
   kernels::Activation activation = kernels::Activation::None;
   fb::InputQuant quant = fb::InputQuant::None;
-  fb::Rows kind = fb::Rows::Tokens;
+  fb::Rows of = fb::Rows::Tokens;
   bool has_residual = false;
 };
 
@@ -90,13 +97,13 @@ std::unique_ptr<Op> make_linear(const Load& load) {
   const fb::Linear& body = *load.op().body_as_Linear();
   load.expect_inputs(1, 2);
   auto op = std::make_unique<Linear>();
-  op->kind = load.input(0).rows;
+  op->of = load.input(0).rows;
   op->k = load.input(0).width;
   op->n = load.output().width;
   op->has_residual = load.inputs() == 2;
-  load.expect_rows(load.output(), op->kind, "output");
+  load.expect_rows(load.output(), op->of, "output");
   if (op->has_residual) {
-    load.expect_rows(load.input(1), op->kind, "residual");
+    load.expect_rows(load.input(1), op->of, "residual");
     load.expect_width(load.input(1).width, op->n, "residual");
   }
   if (op->k > format::kMaxInner) {

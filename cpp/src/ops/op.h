@@ -13,6 +13,7 @@
 
 #include "format/reader.h"
 #include "kernels/kernels.h"
+#include "parallel/team.h"
 
 namespace potstill::ops {
 
@@ -29,30 +30,80 @@ struct Sizes {
   int threads;
 };
 
-// One chunk: `sequences` ragged sequences, concatenated.
+// Rows of a value in a chunk with these offsets.
+inline std::size_t rows(fb::Rows kind, std::span<const uint32_t> offsets) {
+  return kind == fb::Rows::Tokens ? offsets.back() : offsets.size() - 1;
+}
+
+// What an op costs for some input: for choosing threads and for the profile.
+struct Cost {
+  uint64_t macs = 0;     // multiply-adds of matrix products; element-wise arithmetic counts as none
+  uint64_t bytes = 0;    // weights and activations read and written, each once
+  bool integer = false;  // int8 products; f32 ones are 1 to 4 times slower
+
+  uint64_t work() const { return integer ? macs : 2 * macs; }
+};
+
+// The quantized form of a value, an optional second copy of it: int8 rows with a scale each, and a zero point each when
+// asymmetric. The plan gives one to every value that a Linear wants quantized, and one of two makers: the op that makes
+// the value, if it can do so on the way, else the first op that wants it. All later ones share it.
+struct Quantized {
+  std::byte* memory = nullptr;  // null: no op wants this form
+  uint32_t maker = 0;           // index of the op that fills it
+  std::size_t rows = 0;         // room
+  std::size_t ld = 0;           // columns, a multiple of 32; zero from the value's width on
+
+  static constexpr std::size_t leading(std::size_t width) { return kernels::round_up(width, 32); }
+  static constexpr std::size_t bytes(std::size_t rows, std::size_t width) {
+    return 2 * kernels::round_up(rows * 4, 64) + rows * leading(width);
+  }
+  float* scale() const { return reinterpret_cast<float*>(memory); }
+  int32_t* zero() const { return reinterpret_cast<int32_t*>(memory + kernels::round_up(rows * 4, 64)); }
+  int8_t* q() const { return reinterpret_cast<int8_t*>(memory + 2 * kernels::round_up(rows * 4, 64)); }
+};
+
+// Where a value's form is in a table of both of each value.
+constexpr std::size_t form_index(std::size_t value, fb::InputQuant kind) {
+  return 2 * value + (kind == fb::InputQuant::Asymmetric ? 1 : 0);
+}
+
+// One chunk: `sequences` ragged sequences, concatenated; seen by one of the threads that run it.
 struct Run {
   const kernels::KernelTable& kernels;
-  int threads;
+  parallel::Team& team;
   std::span<const int32_t> ids;        // [tokens], checked against the vocabulary
   std::span<const int32_t> positions;  // [tokens], 0 at each sequence's start
   std::span<const uint32_t> offsets;   // [sequences + 1]: sequence s is tokens [offsets[s], offsets[s + 1])
   std::span<float* const> values;      // by value index; row-major, leading dimension = width
+  std::span<const Quantized> forms;    // by form_index
+  uint32_t op;                         // index of the op that is run
   std::byte* scratch;                  // this op's scratch_bytes, 64-byte aligned
 
-  std::size_t rows(fb::Rows kind) const { return kind == fb::Rows::Tokens ? ids.size() : offsets.size() - 1; }
+  std::size_t rows(fb::Rows kind) const { return ops::rows(kind, offsets); }
 };
 
 class Op {
  public:
   virtual ~Op() = default;
+
+  // Called by every thread of run.team; all work goes through run.team, in at most parallel::kPhasesAnOp phases.
   virtual void run(const Run& run) const = 0;
+  virtual const char* kind() const = 0;
+  virtual Cost cost(std::span<const uint32_t> offsets) const = 0;  // offsets as in Run
   virtual std::size_t scratch_bytes(const Sizes&) const { return 0; }
+
+  // How it wants input i quantized, if at all; it then finds the form in Run::forms.
+  virtual fb::InputQuant wants(std::size_t) const { return fb::InputQuant::None; }
+
+  // True if run() also writes the symmetric form of its output when Run::forms names this op as its maker.
+  virtual bool gives_symmetric() const { return false; }
 
   // Position in `inputs` of the value whose memory the output may take over, or -1.
   virtual int in_place() const { return -1; }
 
   std::vector<uint32_t> inputs;  // value indices
   uint32_t output = 0;
+  std::string name;            // as the file says
   std::size_t parameters = 0;  // learned numbers
 };
 

@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "ops/op.h"
-#include "parallel/threads.h"
 
 namespace potstill::ops {
 namespace {
@@ -11,17 +10,22 @@ struct Pool : Op {
   void run(const Run& run) const override {
     const float* x = run.values[inputs[0]];
     float* y = run.values[output];
-    parallel::for_ranges(run.threads, run.offsets.size() - 1, run.ids.size() * width,
-                         [&](std::size_t begin, std::size_t end) {
-                           for (std::size_t s = begin; s < end; ++s) {
-                             const std::size_t first = run.offsets[s], tokens = run.offsets[s + 1] - first;
-                             if (mean) {
-                               run.kernels.mean_pool({x + first * width, width, tokens, width, y + s * width});
-                             } else {
-                               std::copy_n(x + first * width, width, y + s * width);
-                             }
-                           }
-                         });
+    run.team.for_ranges(run.offsets.size() - 1, run.ids.size() * width, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t s = begin; s < end; ++s) {
+        const std::size_t first = run.offsets[s], tokens = run.offsets[s + 1] - first;
+        if (mean) {
+          run.kernels.mean_pool({x + first * width, width, tokens, width, y + s * width});
+        } else {
+          std::copy_n(x + first * width, width, y + s * width);
+        }
+      }
+    });
+  }
+
+  const char* kind() const override { return "Pool"; }
+
+  Cost cost(std::span<const uint32_t> offsets) const override {
+    return {.bytes = (mean ? offsets.back() + offsets.size() - 1 : 2 * (offsets.size() - 1)) * width * 4};
   }
 
   bool mean = true;

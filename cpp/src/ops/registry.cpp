@@ -27,6 +27,7 @@ std::unique_ptr<Op> make(const Load& load) {
   std::unique_ptr<Op> op = found->make(load);
   if (load.inputs() > 0) op->inputs.assign(load.op().inputs()->begin(), load.op().inputs()->end());
   op->output = load.op().output();
+  op->name = load.op().name()->str();
   return op;
 }
 

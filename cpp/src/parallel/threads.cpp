@@ -1,14 +1,11 @@
 #include "parallel/threads.h"
 
-#include <pthread.h>
 #include <sched.h>
 
 #include <algorithm>
-#include <atomic>
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
-#include <mutex>
 #include <string_view>
 #include <system_error>
 
@@ -16,13 +13,6 @@
 
 namespace potstill::parallel {
 namespace {
-
-std::atomic<bool> threads_used{false};
-std::atomic<bool> child_of_threads{false};
-
-void after_fork_in_child() {
-  if (threads_used.load(std::memory_order_relaxed)) child_of_threads.store(true, std::memory_order_relaxed);
-}
 
 int checked(long value, const std::string& text, const char* where) {
   if (value < 1 || value > kMaxThreads) {
@@ -109,15 +99,6 @@ int resolve_threads(int requested) {
   }
   const int cpus = affinity_cpus(), quota = quota_cpus();
   return std::clamp(quota > 0 ? std::min(cpus, quota) : cpus, 1, kMaxThreads);
-}
-
-bool threads_usable() noexcept { return !child_of_threads.load(std::memory_order_relaxed); }
-
-void note_threads_used() noexcept {
-  static std::once_flag once;
-  if (threads_used.load(std::memory_order_relaxed)) return;
-  std::call_once(once, [] { pthread_atfork(nullptr, nullptr, after_fork_in_child); });
-  threads_used.store(true, std::memory_order_relaxed);
 }
 
 }  // namespace potstill::parallel

@@ -1,20 +1,12 @@
-// How many threads, and how work reaches them.
+// How many threads a model may use.
 //
 // Policy: the caller's number, else POTSTILL_NUM_THREADS, else the smaller of the CPUs in the process's affinity mask
-// and the cgroup's CPU quota (whole CPUs, at least 1). Affinity is never changed. OpenMP's threads are started by the
-// first run that needs them; after a region they spin for the runtime's own short time and then sleep in the kernel
-// (OMP_WAIT_POLICY=passive makes them sleep at once; we never set environment variables of the process).
-// Results don't depend on the number of threads: every output element is computed by one thread in one order.
+// and the cgroup's CPU quota (whole CPUs, at least 1). Affinity is never changed, no thread is pinned, no environment
+// variable is set. How many of them a forward really uses: worth_threads() below, and README.md.
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
 #include <string>
-
-#include "parallel/fp_state.h"
-
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
 
 namespace potstill::parallel {
 
@@ -29,45 +21,13 @@ int quota_cpus(const std::string& root = "");
 // CPUs in the affinity mask of this process, at least 1.
 int affinity_cpus();
 
-// False in a child of fork() whose parent already used OpenMP threads: they don't exist there and a region would wait
-// for them for ever. Such a child runs on one thread, with the same results.
-bool threads_usable() noexcept;
-
-// Called before the first region: from now on a fork() makes threads_usable() false in the child.
-void note_threads_used() noexcept;
-
-// Calls body(task, thread) for every task in [0, tasks), thread in [0, threads). The body must not throw.
-template <typename Body>
-void for_tasks(int threads, std::size_t tasks, const Body& body) {
-#if defined(_OPENMP)
-  if (threads > 1 && tasks > 1 && threads_usable()) {
-    note_threads_used();
-    const int team = tasks < static_cast<std::size_t>(threads) ? static_cast<int>(tasks) : threads;
-#pragma omp parallel num_threads(team)
-    {
-      const FpState state;
-      const int thread = omp_get_thread_num();
-#pragma omp for schedule(dynamic, 1) nowait
-      for (std::size_t task = 0; task < tasks; ++task) body(task, thread);
-    }
-    return;
-  }
-#endif
-  for (std::size_t task = 0; task < tasks; ++task) body(task, 0);
-}
-
-// Splits [0, count) into ranges and calls body(begin, end); one range when `work` (about a nanosecond each) is too
-// small to pay for waking a thread.
-template <typename Body>
-void for_ranges(int threads, std::size_t count, std::size_t work, const Body& body) {
-  constexpr std::size_t kWorthIt = 32768;
-  std::size_t parts = work < kWorthIt ? 1 : static_cast<std::size_t>(threads);
-  if (parts > count) parts = count;
-  if (parts <= 1) {
-    if (count > 0) body(std::size_t{0}, count);
-    return;
-  }
-  for_tasks(threads, parts, [&](std::size_t part, int) { body(count * part / parts, count * (part + 1) / parts); });
+// How many of `threads` a forward of this much work (int8 multiply-adds, see ops::Cost) should use: no more than one
+// for each kWorkAThread. 2 M multiply-adds are about 0.25 ms on one Cortex-A72 core, 50 us on a Cortex-A76 and 20 us
+// with AVX512-VNNI; waking a sleeping helper costs about 70-100 us on a Pi 4 and 5-50 us on a desktop.
+inline constexpr uint64_t kWorkAThread = uint64_t{2} << 20;
+constexpr int worth_threads(int threads, uint64_t work, uint64_t work_a_thread = kWorkAThread) noexcept {
+  const uint64_t most = work_a_thread == 0 ? UINT64_MAX : work / work_a_thread;
+  return most >= static_cast<uint64_t>(threads) ? threads : most > 1 ? static_cast<int>(most) : 1;
 }
 
 }  // namespace potstill::parallel

@@ -64,8 +64,14 @@ struct FakeOp : ops::Op {
     output = out;
   }
   void run(const ops::Run&) const override {}
+  const char* kind() const override { return "Fake"; }
+  ops::Cost cost(std::span<const uint32_t>) const override { return {}; }
   int in_place() const override { return alias_; }
+  fb::InputQuant wants(std::size_t input) const override { return input == 0 ? quant : fb::InputQuant::None; }
+  bool gives_symmetric() const override { return gives; }
   std::size_t scratch_bytes(const ops::Sizes&) const override { return bytes_; }
+  fb::InputQuant quant = fb::InputQuant::None;
+  bool gives = false;
   int alias_;
   std::size_t bytes_;
 };
@@ -100,6 +106,54 @@ TEST(Plan, KeptValuesSurviveToTheEnd) {
   EXPECT_NE(result.values[0], result.values[2]);
   EXPECT_EQ(result.values[1], result.values[2]);
   EXPECT_EQ(result.bytes, 2u * 4 * 16 * 4);
+}
+
+// Value 0 is read quantized by ops 1 and 3, value 1 by op 2; `gives`: op 0 can quantize what it makes.
+Plan plan_of_forms(bool gives, fb::InputQuant quant) {
+  const std::vector<ops::Shape> values(5, {fb::Rows::Tokens, 40});
+  std::vector<std::unique_ptr<ops::Op>> ops;
+  const auto add = [&](std::vector<uint32_t> in, uint32_t out) {
+    auto op = std::make_unique<FakeOp>(std::move(in), out, -1);
+    op->quant = quant;
+    op->gives = gives && out == 0;
+    ops.push_back(std::move(op));
+  };
+  add({}, 0);
+  add({0}, 1);
+  add({1}, 2);
+  add({0, 2}, 3);  // 2 is a residual: not quantized
+  add({3}, 4);
+  const int kept[] = {4};
+  return plan(values, ops, kept, {10, 10, 10, 1});
+}
+
+TEST(Plan, AFormIsMadeByItsProducerOrItsFirstReaderAndShared) {
+  for (const auto quant : {fb::InputQuant::Symmetric, fb::InputQuant::Asymmetric}) {
+    for (const bool gives : {false, true}) {
+      const Plan result = plan_of_forms(gives, quant);
+      ASSERT_EQ(result.forms.size(), 10u);
+      const auto form = [&](std::size_t value) { return result.forms[ops::form_index(value, quant)]; };
+      EXPECT_TRUE(form(0).used && form(1).used && form(3).used);
+      EXPECT_FALSE(form(2).used || form(4).used);
+      EXPECT_EQ(form(0).maker, gives && quant == fb::InputQuant::Symmetric ? 0u : 1u);
+      EXPECT_EQ(form(1).maker, 2u);
+      const auto other = quant == fb::InputQuant::Symmetric ? fb::InputQuant::Asymmetric : fb::InputQuant::Symmetric;
+      for (std::size_t v = 0; v < 5; ++v) EXPECT_FALSE(result.forms[ops::form_index(v, other)].used);
+    }
+  }
+}
+
+TEST(Plan, AFormKeepsItsMemoryUntilItsLastReader) {
+  const Plan result = plan_of_forms(true, fb::InputQuant::Symmetric);
+  const std::size_t bytes = ops::Quantized::bytes(10, 40), f32 = 10 * 40 * 4;
+  EXPECT_EQ(bytes, 2 * 64 + 10 * 64u);
+  const std::size_t at = result.forms[ops::form_index(0, fb::InputQuant::Symmetric)].offset;
+  for (const std::size_t value : {0, 1, 2, 3}) {  // all alive while the form is
+    EXPECT_TRUE(result.values[value] >= at + bytes || result.values[value] + f32 <= at) << value;
+  }
+  const std::size_t second = result.forms[ops::form_index(1, fb::InputQuant::Symmetric)].offset;
+  EXPECT_TRUE(second >= at + bytes || second + bytes <= at);
+  EXPECT_LE(at + bytes, result.bytes);
 }
 
 }  // namespace

@@ -1,14 +1,11 @@
 #include "parallel/threads.h"
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <vector>
 
 #include "potstill/error.h"
 
@@ -95,46 +92,14 @@ TEST(Threads, ArgumentThenEnvironmentThenMachine) {
   EXPECT_EQ(error_of(257), "I004");
 }
 
-TEST(Threads, EveryTaskRunsOnce) {
-  for (const int threads : {1, 2, 4}) {
-    for (const std::size_t tasks : {std::size_t{0}, std::size_t{1}, std::size_t{3}, std::size_t{100}}) {
-      std::vector<std::atomic<int>> seen(tasks);
-      std::atomic<bool> in_range{true};
-      for_tasks(threads, tasks, [&](std::size_t task, int thread) {
-        ++seen[task];
-        if (thread < 0 || thread >= threads) in_range = false;
-      });
-      for (const auto& count : seen) EXPECT_EQ(count.load(), 1);
-      EXPECT_TRUE(in_range);
-    }
-  }
-}
-
-TEST(Threads, RangesCoverEverythingOnce) {
-  for (const std::size_t count : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{17}}) {
-    std::vector<std::atomic<int>> seen(count);
-    for_ranges(4, count, 1 << 20, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i) ++seen[i];
-    });
-    for (const auto& hits : seen) EXPECT_EQ(hits.load(), 1);
-  }
-}
-
-TEST(Threads, AForkedChildRunsOnOneThreadInsteadOfHanging) {
-  std::atomic<int> done{0};
-  for_tasks(2, 8, [&](std::size_t, int) { ++done; });
-  ASSERT_EQ(done.load(), 8);
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    alarm(20);  // ends the child if it hangs
-    int count = 0;
-    for_tasks(2, 8, [&](std::size_t, int) { ++count; });
-    _exit(count == 8 ? 0 : 1);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+TEST(Threads, SmallForwardsUseFewerThreads) {
+  EXPECT_EQ(worth_threads(4, 0), 1);
+  EXPECT_EQ(worth_threads(4, kWorkAThread), 1);
+  EXPECT_EQ(worth_threads(4, 2 * kWorkAThread - 1), 1);
+  EXPECT_EQ(worth_threads(4, 2 * kWorkAThread), 2);
+  EXPECT_EQ(worth_threads(4, 3 * kWorkAThread), 3);
+  EXPECT_EQ(worth_threads(4, UINT64_MAX), 4);
+  EXPECT_EQ(worth_threads(1, UINT64_MAX), 1);
 }
 
 }  // namespace
