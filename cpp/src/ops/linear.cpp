@@ -12,9 +12,13 @@ struct Linear : Op {
 
   fb::InputQuant wants(std::size_t input) const override { return input == 0 ? quant : fb::InputQuant::None; }
 
+  kernels::Activation may_leave() const override { return has_residual ? kernels::Activation::None : activation; }
+  void leave_activation() override { activation = kernels::Activation::None; }
+  void take_activation(kernels::Activation taken) override { before = taken; }
+
   void run(const Run& run) const override {
     const std::size_t rows = run.rows(of);
-    const float* x = run.values[inputs[0]];
+    float* x = run.values[inputs[0]];
     const float* residual = has_residual ? run.values[inputs[1]] : nullptr;
     float* y = run.values[output];
     if (quant == fb::InputQuant::None) {
@@ -33,7 +37,9 @@ struct Linear : Op {
     if (form.maker == run.op) {
       const auto quantize = symmetric ? run.kernels.quantize_symmetric : run.kernels.quantize_asymmetric;
       run.team.for_ranges(rows, rows * k, [&](std::size_t begin, std::size_t end) {
-        quantize({x + begin * k, k, q + begin * ldq, ldq, scale + begin, zero + begin, end - begin, k});
+        float* activated = before == kernels::Activation::None ? nullptr : x + begin * k;
+        quantize(
+            {x + begin * k, k, q + begin * ldq, ldq, scale + begin, zero + begin, end - begin, k, before, activated});
       });
     }
     for_blocks(run, rows, [&](std::size_t row, std::size_t count, std::size_t begin, std::size_t end) {
@@ -73,6 +79,7 @@ struct Linear : Op {
   const float* bias = nullptr;
   std::size_t n = 0, k = 0;
   kernels::Activation activation = kernels::Activation::None;
+  kernels::Activation before = kernels::Activation::None;  // of the input, on its way to int8
   fb::InputQuant quant = fb::InputQuant::None;
   fb::Rows of = fb::Rows::Tokens;
   bool has_residual = false;

@@ -95,6 +95,12 @@ class Op {
   // How it wants input i quantized, if at all; it then finds the form in Run::forms.
   virtual fb::InputQuant wants(std::size_t) const { return fb::InputQuant::None; }
 
+  // An activation that may be left to the one op that quantizes the output: what it would be (None: nothing to leave),
+  // leave it, and take it over for input 0.
+  virtual kernels::Activation may_leave() const { return kernels::Activation::None; }
+  virtual void leave_activation() {}
+  virtual void take_activation(kernels::Activation) {}
+
   // True if run() also writes the symmetric form of its output when Run::forms names this op as its maker.
   virtual bool gives_symmetric() const { return false; }
 
