@@ -1,9 +1,9 @@
 // Our own helpers: threads that sleep on a futex between forwards, and that a caller never waits for unless they are
 // inside its forward.
 #include <pthread.h>
-#include <signal.h>
 
 #include <array>
+#include <csignal>
 #include <mutex>
 #include <system_error>
 #include <thread>

@@ -2,10 +2,18 @@
 #pragma once
 
 #include <atomic>
+#include <ostream>
 #include <thread>
 #include <vector>
 
 #include "parallel/pool.h"
+
+namespace potstill::parallel {
+
+// Names of tests would hold an address otherwise.
+inline void PrintTo(Pool* pool, std::ostream* out) { *out << pool->name(); }
+
+}  // namespace potstill::parallel
 
 namespace potstill::testing {
 
