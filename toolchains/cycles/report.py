@@ -1,0 +1,90 @@
+"""A window with its costs: totals and the hottest blocks, as text and as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from toolchains.cycles.mca import Cost, Costs, explain
+from toolchains.cycles.symbols import name_of
+from toolchains.cycles.windows import Block, Window
+
+MODEL_NOTE = (
+    "a throughput model (qemu's executions x llvm-mca's cycles of each block): no cache misses, no mispredictions; "
+    "it ranks, it does not promise milliseconds"
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One block of a window."""
+
+    block: Block
+    times: int
+    cost: Cost
+
+    @property
+    def cycles(self) -> float:
+        """Of all its executions."""
+        return self.times * self.cost.cycles
+
+
+@dataclass(frozen=True)
+class Modelled:
+    """A window with its costs; `lines` are sorted, the most cycles first."""
+
+    label: int
+    instructions: int
+    cycles: float
+    unknown: float
+    lines: tuple[Line, ...]
+
+    def data(self, top: int = 15) -> dict[str, Any]:
+        """For JSON: numbers are counts; `unknown_share` is the share of instructions without a schedule."""
+        return {
+            "label": self.label,
+            "instructions": self.instructions,
+            "cycles": round(self.cycles),
+            "unknown_share": round(self.unknown, 6),
+            "blocks": [
+                {
+                    "name": name_of(line.block),
+                    "instructions": line.block.instructions,
+                    "executions": line.times,
+                    "cycles_each": round(line.cost.cycles, 2),
+                    "cycles": round(line.cycles),
+                }
+                for line in self.lines[:top]
+            ],
+        }
+
+
+def model(window: Window, costs: Costs) -> Modelled:
+    """Cost of `window` on a core. Raises as `Costs.of`."""
+    known = costs.of(block.code for block in window.runs)
+    lines = sorted((Line(b, n, known[b.code]) for b, n in window.runs.items()), key=lambda x: -x.cycles)
+    unknown = sum(line.times * line.cost.unknown for line in lines)
+    count = window.instructions
+    return Modelled(window.label, count, sum(x.cycles for x in lines), unknown / max(count, 1), tuple(lines))
+
+
+def text(modelled: Modelled, top: int = 15) -> str:
+    """Totals and a table of the hottest blocks."""
+    rows = [
+        f"window {modelled.label}: {modelled.instructions / 1e6:.2f} M instructions, "
+        f"{modelled.cycles / 1e6:.2f} M modelled cycles, {modelled.unknown:.4%} of instructions without a schedule",
+        "  #   cycles M   share  executions  instr  cycles each  block",
+    ]
+    for number, line in enumerate(modelled.lines[:top], 1):
+        share = line.cycles / max(modelled.cycles, 1e-9)
+        rows.append(
+            f"{number:3}  {line.cycles / 1e6:9.3f}  {share:6.1%}  {line.times:10}  {line.block.instructions:5}  "
+            f"{line.cost.cycles:11.2f}  {name_of(line.block)}"
+        )
+    return "\n".join(rows)
+
+
+def explanation(modelled: Modelled, number: int, core: str) -> str:
+    """llvm-mca's report, with the disassembly and the bottleneck, of the `number`-th hottest block (from 1)."""
+    block = modelled.lines[number - 1].block
+    return f"--- block {number}: {name_of(block)}\n{explain(block.code, core)}"
