@@ -11,27 +11,26 @@ import json
 import sys
 from pathlib import Path
 
-from potstill.errors import PotstillError
 from toolchains.cycles import mca, report, windows
+from toolchains.failures import PotstillError
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m toolchains.cycles", description=__doc__)
     parser.add_argument("--cpu", default="cortex-a72", choices=sorted(mca.MODEL_OF_CPU), help="core to emulate")
-    parser.add_argument("--root", default="/usr/aarch64-linux-gnu", help="root with the program's libraries")
+    parser.add_argument("--root", type=Path, default=windows.CROSS_ROOT, help="root with the program's libraries")
     parser.add_argument("--top", type=int, default=15, help="hottest blocks to print")
     parser.add_argument("--explain", default="", metavar="1,2", help="blocks of the last window to explain")
     parser.add_argument("--count", action="store_true", help="print instructions by label as JSON and end")
     parser.add_argument("--json", type=Path, help="write the results there too")
     parser.add_argument("program", nargs="+", help="an AArch64 program and its arguments, after --")
     options = parser.parse_args(arguments)
-    command = ["qemu-aarch64", "-cpu", options.cpu, "-L", options.root, *options.program]
     try:
         if options.count:
-            print(json.dumps(windows.count(command)))
+            print(json.dumps(windows.count(options.program, options.cpu, options.root)))
             return 0
-        found, _ = windows.run(command)
+        found, _ = windows.run(windows.emulated(options.program, options.cpu, options.root))
         costs = mca.Costs(options.cpu)
         modelled = [report.model(window, costs) for window in found]
         print(f"{options.cpu}, modelled as {costs.model}: {report.MODEL_NOTE}")

@@ -12,7 +12,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from toolchains import sysroot, tools
@@ -22,15 +22,21 @@ MC, MCA = "llvm-mc-19", "llvm-mca-19"
 ITERATIONS = 100
 # LLVM's own cortex-a76 has the Cortex-A57's schedule; Neoverse N1 is the same core for servers.
 MODEL_OF_CPU = {"cortex-a53": "cortex-a53", "cortex-a72": "cortex-a72", "cortex-a76": "neoverse-n1"}
-_VERSION = "1"  # of the cached results
+_VERSION = "2"  # of the cached results
 
 
 @dataclass(frozen=True)
 class Cost:
-    """`cycles` of one iteration in steady state; `unknown`: instructions llvm-mca has no schedule for, taken as
-    free."""
+    """One execution of a block.
+
+    Attributes:
+        cycles: of an iteration when the block is a loop, its dependences on itself included.
+        bound: what dispatch and ports alone need; `cycles` far above it means waiting for results.
+        unknown: instructions llvm-mca has no schedule for, taken as free.
+    """
 
     cycles: float
+    bound: float
     unknown: int
 
 
@@ -101,11 +107,11 @@ def model_blocks(codes: Iterable[bytes], model: str) -> dict[bytes, Cost]:
         return {}
     options = ("-json", "-instruction-info=false", "-resource-pressure=false")
     out, _ = _run(_command(model, *options), assembly(codes))
-    costs = {code: Cost(0.0, len(code) // 4) for code in codes}  # a block with nothing known makes no region
+    costs = {code: Cost(0.0, 0.0, len(code) // 4) for code in codes}  # a block with nothing known makes no region
     for region in json.loads(out)["CodeRegions"]:
         code = codes[int(region["Name"])]
-        cycles = region["SummaryView"]["TotalCycles"] / region["SummaryView"]["Iterations"]
-        costs[code] = Cost(cycles, len(code) // 4 - len(region["Instructions"]))
+        summary, unknown = region["SummaryView"], len(code) // 4 - len(region["Instructions"])
+        costs[code] = Cost(summary["TotalCycles"] / summary["Iterations"], summary["BlockRThroughput"], unknown)
     return costs
 
 
@@ -127,7 +133,7 @@ class Costs:
         self.model = model_of(cpu)
         self._path = (folder or sysroot.cache_folder() / "cycles") / f"mca-{self.model}-{_VERSION}.json"
         try:
-            self._known: dict[str, tuple[float, int]] = json.loads(self._path.read_text(encoding="utf-8"))
+            self._known: dict[str, tuple[float, float, int]] = json.loads(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             self._known = {}
 
@@ -136,7 +142,7 @@ class Costs:
         keys = {code: hashlib.sha256(code).hexdigest()[:32] for code in set(codes)}
         fresh = model_blocks((code for code, key in keys.items() if key not in self._known), self.model)
         if fresh:
-            self._known.update({keys[code]: (cost.cycles, cost.unknown) for code, cost in fresh.items()})
+            self._known.update({keys[code]: astuple(cost) for code, cost in fresh.items()})
             self._path.parent.mkdir(parents=True, exist_ok=True)
             temporary = self._path.with_name(f".tmp-{os.getpid()}-{self._path.name}")
             temporary.write_text(json.dumps(self._known), encoding="utf-8")

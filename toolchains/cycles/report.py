@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from toolchains.cycles.join import joined
 from toolchains.cycles.mca import Cost, Costs, explain
-from toolchains.cycles.symbols import name_of
+from toolchains.cycles.symbols import function_of, name_of
 from toolchains.cycles.windows import Block, Window
 
 MODEL_NOTE = (
@@ -52,6 +54,7 @@ class Modelled:
                     "instructions": line.block.instructions,
                     "executions": line.times,
                     "cycles_each": round(line.cost.cycles, 2),
+                    "ports_each": round(line.cost.bound, 2),
                     "cycles": round(line.cycles),
                 }
                 for line in self.lines[:top]
@@ -59,10 +62,22 @@ class Modelled:
         }
 
 
+    def functions(self) -> list[tuple[str, float, float]]:
+        """(function, cycles, instructions) of the whole window, the most cycles first; files stand for functions
+        that are not known."""
+        totals: dict[str, tuple[float, float]] = {}
+        for line in self.lines:
+            name = function_of(line.block)[0] or f"({Path(line.block.file).name or 'run time'})"
+            cycles, count = totals.get(name, (0.0, 0.0))
+            totals[name] = cycles + line.cycles, count + line.times * line.block.instructions
+        return sorted(((name, *both) for name, both in totals.items()), key=lambda row: -row[1])
+
+
 def model(window: Window, costs: Costs) -> Modelled:
     """Cost of `window` on a core. Raises as `Costs.of`."""
-    known = costs.of(block.code for block in window.runs)
-    lines = sorted((Line(b, n, known[b.code]) for b, n in window.runs.items()), key=lambda x: -x.cycles)
+    runs = joined(window.runs)
+    known = costs.of(block.code for block in runs)
+    lines = sorted((Line(b, n, known[b.code]) for b, n in runs.items()), key=lambda x: -x.cycles)
     unknown = sum(line.times * line.cost.unknown for line in lines)
     count = window.instructions
     return Modelled(window.label, count, sum(x.cycles for x in lines), unknown / max(count, 1), tuple(lines))
@@ -73,13 +88,13 @@ def text(modelled: Modelled, top: int = 15) -> str:
     rows = [
         f"window {modelled.label}: {modelled.instructions / 1e6:.2f} M instructions, "
         f"{modelled.cycles / 1e6:.2f} M modelled cycles, {modelled.unknown:.4%} of instructions without a schedule",
-        "  #   cycles M   share  executions  instr  cycles each  block",
+        "  #   cycles M   share  executions  instr  cycles each  ports  block",
     ]
     for number, line in enumerate(modelled.lines[:top], 1):
         share = line.cycles / max(modelled.cycles, 1e-9)
         rows.append(
             f"{number:3}  {line.cycles / 1e6:9.3f}  {share:6.1%}  {line.times:10}  {line.block.instructions:5}  "
-            f"{line.cost.cycles:11.2f}  {name_of(line.block)}"
+            f"{line.cost.cycles:11.2f}  {line.cost.bound:5.1f}  {name_of(line.block)}"
         )
     return "\n".join(rows)
 

@@ -6,6 +6,7 @@ import bisect
 import re
 import struct
 import subprocess
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,47 +31,62 @@ def _segments(path: Path) -> list[tuple[int, int, int]]:
     return found
 
 
+@dataclass(frozen=True)
+class _Table:
+    """Functions of a file, sorted by address; a size of 0 is unknown (assembly) and reaches to the next one."""
+
+    addresses: list[int]
+    sizes: list[int]
+    names: list[str]
+    segments: list[tuple[int, int, int]]
+
+
 @lru_cache(maxsize=64)
-def _table(file: str) -> tuple[list[int], list[str], list[tuple[int, int, int]]]:
-    """Sorted addresses and names of the functions in `file`, and its segments."""
+def _table(file: str) -> _Table:
     tools.require([NM], "names of functions")
-    found: dict[int, str] = {}
+    found: dict[int, tuple[int, str]] = {}
     for options in (["-D"], []):  # the full table, where there is one, has better names
-        command = [NM, "-C", "--defined-only", *options, file]
+        command = [NM, "-C", "-S", "--defined-only", "--format=sysv", *options, file]
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         for line in done.stdout.splitlines():
-            address, _, rest = line.partition(" ")
-            kind, _, name = rest.partition(" ")
-            if kind in "tTwWi" and kind and address and not name.startswith("$"):
-                found[int(address, 16)] = name
+            # name|value|class|type|size|line|section; a C++ name may hold bars of its own
+            cells = line.rsplit("|", 6)
+            if len(cells) == 7 and cells[2].strip() in ("t", "T", "w", "W", "i") and not cells[0].startswith("$"):
+                size = int(cells[4].strip() or "0", 16)
+                found[int(cells[1], 16)] = size, cells[0].strip()
     addresses = sorted(found)
-    return addresses, [found[a] for a in addresses], _segments(Path(file))
+    return _Table(addresses, [found[a][0] for a in addresses], [found[a][1] for a in addresses], _segments(Path(file)))
 
 
 def short(name: str) -> str:
-    """A C++ name without argument list and anonymous namespaces, at most 90 characters."""
+    """A C++ function's name alone: no return type, arguments, template arguments or namespaces of ours."""
+    if "operator" in name.partition("(")[0]:
+        return name.partition("(")[0]
     name = name.replace("(anonymous namespace)::", "")
-    name = re.sub(r"\[clone [^]]*\]", "", name)
-    depth = 0
-    for place, letter in enumerate(name):
-        depth += {"<": 1, ">": -1}.get(letter, 0)
-        if letter == "(" and depth == 0 and place > 0 and not name[:place].endswith("operator"):
-            name = name[:place]
-            break
-    return name if len(name) <= 90 else name[:87] + "..."
+    before = ""
+    while before != name:
+        before, name = name, re.sub(r"<[^<>]*>", "", name)
+    name = name.partition("(")[0].partition(" [clone")[0].split(" ")[-1]
+    return name.replace("potstill::kernels::", "").replace("potstill::", "")
+
+
+def function_of(block: Block) -> tuple[str, int, int]:
+    """Function, offset in it and address in its file; the function is "" when none is known."""
+    if not block.file:
+        return block.symbol, 0, block.address
+    table, place = _table(block.file), block.offset
+    for offset, address, size in table.segments:
+        if offset <= block.offset < offset + size:
+            place = block.offset - offset + address
+    index = bisect.bisect_right(table.addresses, place) - 1
+    inside = place - table.addresses[index] if index >= 0 else 0
+    if index < 0 or (table.sizes[index] and inside >= table.sizes[index]):
+        return "", 0, place
+    return short(table.names[index]), inside, place
 
 
 def name_of(block: Block) -> str:
-    """``function+0x40 (file)``; the file and offset alone when no function is known."""
-    if not block.file:
-        return block.symbol or f"code made at run time, {block.address:#x}"
-    file = Path(block.file)
-    addresses, names, segments = _table(block.file)
-    for offset, address, size in segments:
-        if offset <= block.offset < offset + size:
-            place = block.offset - offset + address
-            index = bisect.bisect_right(addresses, place) - 1
-            if index >= 0:
-                return f"{short(names[index])}+{place - addresses[index]:#x} ({file.name})"
-            return f"{place:#x} ({file.name})"
-    return f"{block.offset:#x} ({file.name})"
+    """``function+0x40 @0x1234 (file)``, the address being the one in the file, as objdump prints it."""
+    function, offset, address = function_of(block)
+    file = f" ({Path(block.file).name})" if block.file else " (made at run time)"
+    return f"{function}+{offset:#x} @{address:#x}{file}" if function else f"@{address:#x}{file}"

@@ -14,6 +14,7 @@ from toolchains import sysroot, tools
 from toolchains.failures import build_error
 
 SOURCE = Path(__file__).with_name("qemu_count.c")
+CROSS_ROOT = Path("/usr/aarch64-linux-gnu")  # where Debian's cross compiler keeps its libraries
 OPEN_WINDOW, CLOSE_WINDOW = 0x57110001, 0x57110000
 
 
@@ -147,10 +148,19 @@ def run(
     return windows, done.stdout
 
 
-def count(command: Sequence[str], environment: Mapping[str, str] | None = None) -> dict[int, int]:
-    """Instructions by window label of one run; windows of the same label add up. The same run gives the same counts
-    to within some tens of instructions (a system library may take another path by address). Raises as `run`."""
+def emulated(program: Sequence[str], cpu: str, root: Path = CROSS_ROOT) -> list[str]:
+    """The command line of an AArch64 `program` with its arguments, on `cpu`, with the libraries of `root`."""
+    return ["qemu-aarch64", "-cpu", cpu, "-L", str(root), *program]
+
+
+def count(
+    program: Sequence[str], cpu: str, root: Path = CROSS_ROOT, environment: Mapping[str, str] | None = None
+) -> dict[int, int]:
+    """Instructions by window label of one run of an AArch64 program; windows of the same label add up.
+
+    Needs qemu and gcc, not LLVM. Raises as `run`.
+    """
     totals: dict[int, int] = {}
-    for window in run(command, environment)[0]:
+    for window in run(emulated(program, cpu, root), environment)[0]:
         totals[window.label] = totals.get(window.label, 0) + window.instructions
     return totals
