@@ -61,7 +61,6 @@ class Modelled:
             ],
         }
 
-
     def functions(self) -> list[tuple[str, float, float]]:
         """(function, cycles, instructions) of the whole window, the most cycles first; files stand for functions
         that are not known."""

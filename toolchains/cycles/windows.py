@@ -98,9 +98,9 @@ def parse(text: str, where: str) -> list[Window]:
             raw[-1][1][int(number)] = int(times)
         elif kind == "block":
             number, address, host, code, symbol = rest.split(" ", 4)
-            file, offset = _file_at(maps, int(host, 16))
+            file, place = _file_at(maps, int(host, 16))
             name = "" if symbol == "-" else symbol
-            blocks[int(number)] = Block(int(address, 16), bytes.fromhex(code), file, offset, name)
+            blocks[int(number)] = Block(int(address, 16), bytes.fromhex(code), file, place, name)
         elif kind == "error":
             raise build_error("B021", rest, where, "open and close each window once, in one thread")
         ended = kind == "end"

@@ -1,0 +1,38 @@
+"""Random weights of the common student's shape in every engine's format.
+
+``python -m toolchains.cycles.models DIR N...``: TFLite's graphs have fixed lengths, one for each N. Needs the extras ``build`` and ``tflite``.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from potstill.compile import compile_onnx
+from potstill.export.onnx import export_onnx, quantize_onnx_int8
+from potstill.export.tflite import export_tflite, quantize_tflite_int8
+from toolchains.small_model import write_classifier
+
+
+def main(folder: Path, lengths: list[int]) -> None:
+    """Write the files; `folder` appears when all are complete."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        out = Path(temporary) / "files"
+        out.mkdir()
+        classifier = Path(temporary) / "classifier"
+        write_classifier(classifier)
+        onnx = export_onnx(classifier, out / "model.onnx")
+        quantize_onnx_int8(onnx, out / "model.int8.onnx")
+        compile_onnx(onnx, out / "model.still", scheme="int8", max_tokens=max(lengths))
+        compile_onnx(onnx, out / "model.fp32.still", scheme="fp32", max_tokens=max(lengths))
+        tflite = export_tflite(classifier, out / "model.tflite", length=max(lengths), short_lengths=tuple(lengths))
+        quantize_tflite_int8(tflite, out / "model.int8.tflite")
+        shutil.rmtree(folder, ignore_errors=True)
+        out.rename(folder)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), [int(word) for word in sys.argv[2:]])
