@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from toolchains import environment
+from toolchains import environment, jobs
 from toolchains.boards import System, glibc_version
 from toolchains.cycles import windows
 from toolchains.emulate import Emulator
 from toolchains.failures import PROJECT, build_error
 
 GUEST = Path(__file__).with_name("guest.py")
+EXTRAS = ("build", "tflite", "onnxruntime", "bench")
 SITES = PROJECT / ".cache" / "site"
 
 
@@ -126,12 +127,14 @@ def run(emulator: Emulator, engine: Engine, path: Path, lengths: Sequence[int], 
 
 def models(session: Any, lengths: Sequence[int]) -> Path:
     """``model.still`` of the common student's shape with random weights, and the peers' files beside it, TFLite with
-    a graph for each length. Made once (2 to 3 minutes; needs the build extras, which the session installs)."""
+    a graph for each length. Made once (1 minute, and installing the extras before that)."""
     maker = Path(__file__).with_name("models.py")
     key = hashlib.sha256(maker.read_bytes() + repr(sorted(lengths)).encode()).hexdigest()[:12]
     folder = PROJECT / ".cache" / "cycles" / key
     if not (folder / "model.still").is_file():
         session.log(f"making a random model for every engine: {folder.relative_to(PROJECT)}")
-        environment.install(session, environment.requirements(["build", "tflite"]), torch=True)
+        # As the bench on this machine, so that neither undoes the other's environment.
+        environment.install(session, environment.requirements(EXTRAS), torch=True)
+        environment.install_wheel(session, jobs.host_wheel())
         session.run("python", "-m", "toolchains.cycles.models", str(folder), *map(str, lengths))
     return folder / "model.still"

@@ -1,6 +1,7 @@
-"""Random weights of the common student's shape in every engine's format.
+"""Random weights of the common student's shape in every engine's format: one folder, ``model.*``.
 
-``python -m toolchains.cycles.models DIR N...``: TFLite's graphs have fixed lengths, one for each N. Needs the extras ``build`` and ``tflite``.
+``python -m toolchains.cycles.models DIR N...`` (N: lengths in tokens). TFLite's graphs have fixed lengths, one for
+each N. Needs the extras ``build`` and ``tflite``.
 """
 
 from __future__ import annotations
