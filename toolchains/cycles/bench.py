@@ -114,6 +114,7 @@ def _rows(run: engines.Run, path: Path, costs: mca.Costs) -> list[dict[str, Any]
                 "padded_to": run.padded[tokens],
                 "instructions": modelled.instructions,
                 "cycles": round(modelled.cycles),
+                "ports": round(modelled.bound),
                 "unknown_share": round(modelled.unknown, 6),
             }
         )
@@ -121,9 +122,12 @@ def _rows(run: engines.Run, path: Path, costs: mca.Costs) -> list[dict[str, Any]
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows by length, the first Potstill row of each length being 1.00; below 1: fewer modelled cycles than ours."""
+    """Rows by length; the last column is modelled cycles over those of the first Potstill row of that length.
+    Ports: cycles that dispatch and ports alone need, as if no result were waited for."""
     first = {row["tokens"]: row["cycles"] for row in reversed(rows) if row["engine"] == engines.OWN.engine}
-    lines = [f"{'tokens':>12}  {'runtime':<20} {'precision':<9}  instructions M  modelled cycles M  / Potstill"]
+    lines = [
+        f"{'tokens':>12}  {'runtime':<20} {'precision':<9}  instructions M  modelled cycles M  ports M  / Potstill"
+    ]
     for row in sorted(rows, key=lambda row: row["tokens"]):
         tokens = str(row["tokens"])
         if row["padded_to"] != row["tokens"]:
@@ -131,7 +135,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
         ratio = f"{row['cycles'] / first[row['tokens']]:.2f}" if first.get(row["tokens"]) else "-"
         lines.append(
             f"{tokens:>12}  {row['engine'] + ' ' + row['version']:<20} {row['precision']:<9}  "
-            f"{row['instructions'] / 1e6:14.2f}  {row['cycles'] / 1e6:17.2f}  {ratio:>10}"
+            f"{row['instructions'] / 1e6:14.2f}  {row['cycles'] / 1e6:17.2f}  {row['ports'] / 1e6:7.2f}  {ratio:>10}"
         )
     return "\n".join(lines)
 

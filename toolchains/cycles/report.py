@@ -33,11 +33,21 @@ class Line:
 
 @dataclass(frozen=True)
 class Modelled:
-    """A window with its costs; `lines` are sorted, the most cycles first."""
+    """A window with its costs.
+
+    Attributes:
+        label: of the window.
+        instructions: executed.
+        cycles: modelled.
+        bound: cycles that dispatch and ports alone need, as if no result were waited for.
+        unknown: share of instructions without a schedule.
+        lines: blocks, the most cycles first.
+    """
 
     label: int
     instructions: int
     cycles: float
+    bound: float
     unknown: float
     lines: tuple[Line, ...]
 
@@ -47,6 +57,7 @@ class Modelled:
             "label": self.label,
             "instructions": self.instructions,
             "cycles": round(self.cycles),
+            "ports": round(self.bound),
             "unknown_share": round(self.unknown, 6),
             "blocks": [
                 {
@@ -79,14 +90,16 @@ def model(window: Window, costs: Costs) -> Modelled:
     lines = sorted((Line(b, n, known[b.code]) for b, n in runs.items()), key=lambda x: -x.cycles)
     unknown = sum(line.times * line.cost.unknown for line in lines)
     count = window.instructions
-    return Modelled(window.label, count, sum(x.cycles for x in lines), unknown / max(count, 1), tuple(lines))
+    cycles, bound = sum(x.cycles for x in lines), sum(x.times * x.cost.bound for x in lines)
+    return Modelled(window.label, count, cycles, bound, unknown / max(count, 1), tuple(lines))
 
 
 def text(modelled: Modelled, top: int = 15) -> str:
     """Totals and a table of the hottest blocks."""
     rows = [
-        f"window {modelled.label}: {modelled.instructions / 1e6:.2f} M instructions, "
-        f"{modelled.cycles / 1e6:.2f} M modelled cycles, {modelled.unknown:.4%} of instructions without a schedule",
+        f"window {modelled.label}: {modelled.instructions / 1e6:.2f} M instructions, {modelled.cycles / 1e6:.2f} M "
+        f"modelled cycles (ports alone {modelled.bound / 1e6:.2f} M), {modelled.unknown:.4%} of instructions without "
+        "a schedule",
         "  #   cycles M   share  executions  instr  cycles each  ports  block",
     ]
     for number, line in enumerate(modelled.lines[:top], 1):
