@@ -19,9 +19,7 @@ namespace {
 constexpr int kOpen = 0x57110001, kClose = 0x57110000;
 
 // Refused by the kernel; the counting plugin sees it. The label names the window.
-void marker(int which, unsigned label) {
-  (void)getpriority(static_cast<__priority_which_t>(which), label);
-}
+void marker(int which, unsigned label) { (void)getpriority(static_cast<__priority_which_t>(which), label); }
 
 void count(const potstill::Model& model, unsigned tokens) {
   const uint32_t vocabulary = model.info().vocabulary;

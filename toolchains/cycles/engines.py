@@ -91,7 +91,7 @@ def site(session: Any, peers: Sequence[Engine], system: System, machine: str) ->
         tags = [f"--platform={tag}" for tag in platforms(system, machine)]
         selection = ["--only-binary=:all:", "--implementation=cp", f"--python-version={python}", *abis, *tags]
         pip = ["python", "-m", "pip", "install", "-q", "--no-compile", "--upgrade", f"--target={folder}"]
-        session.run(*pip, *selection, *packages, silent=True)
+        session.run(*pip, *selection, *packages, silent=True, log=False)
         (folder / ".complete").touch()
     return folder
 
