@@ -56,7 +56,7 @@ def bench(session: Any, options: Mapping[str, str], stills: Sequence[str]) -> No
         if lengths[-1] > LONGEST:
             raise build_error("B016", f"{lengths[-1]} tokens", "--lengths", f"at most {LONGEST}, or give a model")
         own = engines.models(session, lengths)
-        paths = [own, own.with_name("model.fp32.still")]
+        paths = [own, *sorted(own.parent.glob("model.*.still"))]
     results = [_on_board(session, boards.board(name), paths, peers, lengths, top) for name in names]
     if "json" in options:
         data = json.dumps({"note": report.MODEL_NOTE, "boards": results}, indent=1)

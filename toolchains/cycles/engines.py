@@ -128,13 +128,14 @@ def run(emulator: Emulator, engine: Engine, path: Path, lengths: Sequence[int], 
 def models(session: Any, lengths: Sequence[int]) -> Path:
     """``model.still`` of the common student's shape with random weights, and the peers' files beside it, TFLite with
     a graph for each length. Made once (1 minute, and installing the extras before that)."""
-    maker = Path(__file__).with_name("models.py")
-    key = hashlib.sha256(maker.read_bytes() + repr(sorted(lengths)).encode()).hexdigest()[:12]
+    makers = Path(__file__).with_name("models.py").read_bytes() + jobs.SMALL_MODEL.read_bytes()
+    wheel = jobs.host_wheel()  # another wheel may write other files
+    key = hashlib.sha256(makers + wheel.read_bytes() + repr(sorted(lengths)).encode()).hexdigest()[:12]
     folder = PROJECT / ".cache" / "cycles" / key
     if not (folder / "model.still").is_file():
         session.log(f"making a random model for every engine: {folder.relative_to(PROJECT)}")
         # As the bench on this machine, so that neither undoes the other's environment.
         environment.install(session, environment.requirements(EXTRAS), torch=True)
-        environment.install_wheel(session, jobs.host_wheel())
+        environment.install_wheel(session, wheel)
         session.run("python", "-m", "toolchains.cycles.models", str(folder), *map(str, lengths))
     return folder / "model.still"

@@ -1,4 +1,4 @@
-"""Random weights of the common student's shape in every engine's format: one folder, ``model.*``.
+"""Random weights of the common student's shape in every engine's format and every scheme of ours.
 
 ``python -m toolchains.cycles.models DIR N...`` (N: lengths in tokens). TFLite's graphs have fixed lengths, one for
 each N. Needs the extras ``build`` and ``tflite``.
@@ -14,6 +14,7 @@ from pathlib import Path
 from potstill.compile import compile_onnx
 from potstill.export.onnx import export_onnx, quantize_onnx_int8
 from potstill.export.tflite import export_tflite, quantize_tflite_int8
+from potstill.quantize.schemes import SCHEMES
 from toolchains.small_model import write_classifier
 
 
@@ -27,8 +28,9 @@ def main(folder: Path, lengths: list[int]) -> None:
         write_classifier(classifier)
         onnx = export_onnx(classifier, out / "model.onnx")
         quantize_onnx_int8(onnx, out / "model.int8.onnx")
-        compile_onnx(onnx, out / "model.still", scheme="int8", max_tokens=max(lengths))
-        compile_onnx(onnx, out / "model.fp32.still", scheme="fp32", max_tokens=max(lengths))
+        for scheme in SCHEMES:
+            name = "model.still" if scheme == "int8" else f"model.{scheme}.still"
+            compile_onnx(onnx, out / name, scheme=scheme, max_tokens=max(lengths))
         tflite = export_tflite(classifier, out / "model.tflite", length=max(lengths), short_lengths=tuple(lengths))
         quantize_tflite_int8(tflite, out / "model.int8.tflite")
         shutil.rmtree(folder, ignore_errors=True)
