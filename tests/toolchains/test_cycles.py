@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from toolchains.cycles import bench, engines, mca, report, symbols, windows
+from toolchains.cycles import bench, engines, guest, mca, report, symbols, windows
 from toolchains.cycles.join import joined
 from toolchains.cycles.windows import Block, Window
 from toolchains.failures import PotstillError
@@ -271,6 +271,15 @@ def test_failures_of_the_program(tmp_path: Path) -> None:
         subprocess.run(["aarch64-linux-gnu-gcc", "-nostdlib", "-static", "-o", made, source], check=True)
         with pytest.raises(PotstillError, match=rf"error\[B021\]: {message}"):
             windows.count([str(made)], "cortex-a72")
+
+
+def test_markers_are_the_same_everywhere() -> None:
+    """The plugin, the C++ driver and the Python guest write the numbers out for themselves."""
+    project = windows.SOURCE.parents[2]
+    for path in (windows.SOURCE, project / "cpp/tools/potstill_count.cpp"):
+        text = path.read_text(encoding="utf-8").lower()
+        assert f"{windows.OPEN_WINDOW:#x}" in text and f"{windows.CLOSE_WINDOW:#x}" in text
+    assert (guest.OPEN_WINDOW, guest.CLOSE_WINDOW) == (windows.OPEN_WINDOW, windows.CLOSE_WINDOW)
 
 
 # --- the bench --------------------------------------------------------------------------------------------------------
