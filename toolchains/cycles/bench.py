@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -93,10 +94,15 @@ def _on_board(
             session.warn(f"{engine.engine} {engine.precision} has no row: {error}")
             continue
         rows += _rows(run, path, costs)
-    kernels = _kernels(session, emulator, stills[0], 64 if 64 in lengths else lengths[-1], costs)
+    tokens = 64 if 64 in lengths else lengths[-1]
+    program = driver(session, board)
+    kernels = _kernels(emulator, program, stills[0], tokens, costs)
     result = {"board": board.name, "cpu": board.qemu_cpu, "core": costs.model, "threads": 1, "rows": rows}
     print(f"\n{board.title}, emulated ({board.qemu_cpu}, modelled as {costs.model}), 1 thread, one warm call.")
     print(f"This is {report.MODEL_NOTE}.\n\n{table(rows)}\n\n{_by_function(kernels)}\n\n{report.text(kernels, top)}\n")
+    explain = ["python3", "-m", "toolchains.cycles", "--cpu", board.qemu_cpu, "--explain", "1"]
+    explain += ["--", str(program), str(stills[0]), str(tokens)]
+    print(f"A block's instructions and bottleneck:\n  {shlex.join(explain)}\n")
     return {**result, "functions": kernels.functions()[:top], "hottest": kernels.data(top)}
 
 
@@ -149,9 +155,8 @@ def _by_function(modelled: report.Modelled) -> str:
     return "\n".join(lines)
 
 
-def _kernels(session: Any, emulator: Emulator, still: Path, tokens: int, costs: mca.Costs) -> report.Modelled:
+def _kernels(emulator: Emulator, program: Path, still: Path, tokens: int, costs: mca.Costs) -> report.Modelled:
     """One pass by potstill-count, built with symbols: a wheel has none."""
-    program = driver(session, emulator.board)
     found, _ = windows.run(emulator.command(program, str(still), str(tokens)), emulator.environment())
     return report.model(found[0], costs)
 
