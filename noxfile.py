@@ -16,6 +16,8 @@ import nox
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from toolchains.cycles import bench as cycles
+
 from toolchains import boards, cpp, environment, jobs, tools
 
 nox.options.default_venv_backend = "virtualenv"  # not uv: it ignores pip's settings and would fetch CUDA's PyTorch
@@ -97,10 +99,21 @@ def emulate(session: nox.Session) -> None:
     jobs.emulate(session, options, rest)
 
 
-@nox.session(requires=["wheels(host)"])
+# Only a bench on an emulated board needs the cross-built wheel, and with it the cross compiler.
+BENCH_WHEELS = ["wheels(host)", *(["wheels(aarch64)"] if any(w.startswith("--board") for w in sys.argv) else [])]
+
+
+@nox.session(requires=BENCH_WHEELS)
 @environment.friendly
 def bench(session: nox.Session) -> None:
-    """Times of Potstill and its peers on this machine: ``-- [MODEL.still] [options of potstill bench]``."""
+    """Times of Potstill and its peers on this machine: ``-- [MODEL.still] [options of potstill bench]``.
+
+    ``-- --board pi4,pi5 [MODEL.still ...] [--lengths 16,64] [--peers none] [--json FILE] [--top 10]``: instructions
+    and modelled cycles on emulated boards instead. A model: it ranks, it does not promise milliseconds.
+    """
+    if any(word.startswith("--board") for word in session.posargs):
+        cycles.bench(session, *environment.split_options(session.posargs, cycles.OPTIONS))
+        return
     environment.install(session, environment.requirements(EVERYTHING), torch=True)
     environment.install_wheel(session, jobs.host_wheel())
     session.run("potstill", "bench", *(session.posargs or ["build/sentiment/model.still", "--peers"]))

@@ -24,6 +24,10 @@ PACKAGES = {
     "arm-linux-gnueabihf-g++": "g++-arm-linux-gnueabihf",
     "qemu-aarch64": "qemu-user",
     "qemu-arm": "qemu-user",
+    "gcc": "gcc",
+    "llvm-mc-19": "llvm-19",
+    "llvm-mca-19": "llvm-19",
+    "llvm-nm-19": "llvm-19",
     "dpkg-deb": "dpkg",
     "apt-get": "apt",
     "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
@@ -32,6 +36,8 @@ NATIVE = ("cmake", "ninja", "g++", "flatc", "/usr/include/flatbuffers/flatbuffer
 CPP_TESTS = (*NATIVE, "/usr/src/googletest/googletest/src/gtest-all.cc")
 AARCH64 = (*NATIVE, "aarch64-linux-gnu-g++", "qemu-aarch64", "/usr/share/keyrings/debian-archive-keyring.gpg")
 ARMV7L = (*NATIVE, "arm-linux-gnueabihf-g++", "qemu-arm", "/usr/share/keyrings/debian-archive-keyring.gpg")
+
+CYCLES = (*AARCH64, "gcc", "llvm-mc-19", "llvm-mca-19", "llvm-nm-19")
 
 
 def present(tool: str) -> bool:

@@ -1,0 +1,183 @@
+"""``nox -s bench -- --board pi4``: Potstill and its peers on an emulated board, in instructions and modelled cycles."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from toolchains import boards, jobs, tools
+from toolchains.boards import Board
+from toolchains.cycles import engines, mca, report, windows
+from toolchains.emulate import Emulator
+from toolchains.failures import PROJECT, PotstillError, build_error
+
+LENGTHS = (8, 16, 32, 64, 128)
+LONGEST = 128  # of the random model made here
+OPTIONS = ("board", "lengths", "peers", "json", "top")
+
+
+def numbers(text: str, name: str) -> list[int]:
+    """Distinct whole numbers of a comma list, sorted.
+
+    Raises:
+        BuildError: B016 for anything else.
+    """
+    words = text.split(",")
+    if not all(word.isdecimal() and int(word) > 0 for word in words):
+        raise build_error("B016", f"{text!r} is no list of whole numbers", f"--{name}", f"for example --{name} 16,64")
+    return sorted({int(word) for word in words})
+
+
+def bench(session: Any, options: Mapping[str, str], stills: Sequence[str]) -> None:
+    """The session's work.
+
+    Args:
+        options: ``board`` (comma list), ``lengths`` (tokens, default 8,16,32,64,128), ``peers`` (``all``, ``none`` or
+            modules), ``json`` (file to write), ``top`` (hottest blocks shown, default 10).
+        stills: `.still` files, a row each; the peers' files are looked for beside the first. None: random weights of
+            the common student's shape, made once for every engine.
+
+    Raises:
+        BuildError: B016 wrong arguments, B017 no such model, and as the steps it takes.
+    """
+    tools.bootstrap(tools.CYCLES, session.log)
+    names = options["board"].split(",")
+    lengths = numbers(options["lengths"], "lengths") if "lengths" in options else list(LENGTHS)
+    (top,) = numbers(options.get("top", "10"), "top")
+    peers = engines.chosen(options.get("peers", "all"))
+    paths = [Path(name).resolve() for name in stills]
+    for path in paths:
+        if not path.is_file():
+            raise build_error("B017", "no such model", str(path), "give a .still file, or none at all")
+    if not paths:
+        if lengths[-1] > LONGEST:
+            raise build_error("B016", f"{lengths[-1]} tokens", "--lengths", f"at most {LONGEST}, or give a model")
+        own = engines.models(session, lengths)
+        paths = [own, *sorted(own.parent.glob("model.*.still"))]
+    results = [_on_board(session, boards.board(name), paths, peers, lengths, top) for name in names]
+    if "json" in options:
+        data = json.dumps({"note": report.MODEL_NOTE, "boards": results}, indent=1)
+        Path(options["json"]).write_text(data + "\n", encoding="utf-8")
+        session.log(f"written: {options['json']}")
+
+
+def _on_board(
+    session: Any,
+    board: Board,
+    stills: Sequence[Path],
+    peers: Sequence[engines.Engine],
+    lengths: Sequence[int],
+    top: int,
+) -> dict[str, Any]:
+    costs = mca.Costs(board.qemu_cpu)
+    (emulator,) = jobs.make_boards(session, [board.name])
+    packages = engines.site(session, peers, board.system, board.target.wheel)
+    contenders = [(engines.OWN, path) for path in stills]
+    for peer in peers:
+        path = engines.file_beside(stills[0], peer)
+        if path.is_file():
+            contenders.append((peer, path))
+        else:
+            session.log(f"{peer.engine} {peer.precision} has no row: no {path.name} beside {stills[0].name}")
+    rows: list[dict[str, Any]] = []
+    for engine, path in contenders:
+        session.log(f"{board.title}, emulated: {engine.engine} {path.name}")
+        try:
+            run = engines.run(emulator, engine, path, lengths, packages)
+        except PotstillError as error:
+            if engine is engines.OWN:
+                raise
+            session.warn(f"{engine.engine} {engine.precision} has no row: {error}")
+            continue
+        rows += _rows(run, path, costs)
+    tokens = 64 if 64 in lengths else lengths[-1]
+    program = driver(session, board)
+    kernels = _kernels(emulator, program, stills[0], tokens, costs)
+    result = {"board": board.name, "cpu": board.qemu_cpu, "core": costs.model, "threads": 1, "rows": rows}
+    print(f"\n{board.title}, emulated ({board.qemu_cpu}, modelled as {costs.model}), 1 thread, one warm call.")
+    print(f"This is {report.MODEL_NOTE}.\n\n{table(rows)}\n\n{_by_function(kernels)}\n\n{report.text(kernels, top)}\n")
+    explain = ["python3", "-m", "toolchains.cycles", "--cpu", board.qemu_cpu, "--explain", "1"]
+    explain += ["--", str(program), str(stills[0]), str(tokens)]
+    print(f"A block's instructions and bottleneck:\n  {shlex.join(explain)}\n")
+    return {**result, "functions": kernels.functions()[:top], "hottest": kernels.data(top)}
+
+
+def _rows(run: engines.Run, path: Path, costs: mca.Costs) -> list[dict[str, Any]]:
+    rows = []
+    for tokens, window in run.found.items():
+        modelled = report.model(window, costs)
+        rows.append(
+            {
+                "tokens": tokens,
+                "engine": run.engine.engine,
+                "version": run.version,
+                "precision": run.engine.precision,
+                "file": path.name,
+                "padded_to": run.padded[tokens],
+                "instructions": modelled.instructions,
+                "cycles": round(modelled.cycles),
+                "ports": round(modelled.bound),
+                "unknown_share": round(modelled.unknown, 6),
+            }
+        )
+    return rows
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows by length; the last column is modelled cycles over those of the first Potstill row of that length.
+    Ports: cycles that dispatch and ports alone need, as if no result were waited for."""
+    first = {row["tokens"]: row["cycles"] for row in reversed(rows) if row["engine"] == engines.OWN.engine}
+    lines = [
+        f"{'tokens':>12}  {'runtime':<20} {'precision':<9}  instructions M  modelled cycles M  ports M  / Potstill"
+    ]
+    for row in sorted(rows, key=lambda row: row["tokens"]):
+        tokens = str(row["tokens"])
+        if row["padded_to"] != row["tokens"]:
+            tokens += f" (as {row['padded_to']})"
+        ratio = f"{row['cycles'] / first[row['tokens']]:.2f}" if first.get(row["tokens"]) else "-"
+        lines.append(
+            f"{tokens:>12}  {row['engine'] + ' ' + row['version']:<20} {row['precision']:<9}  "
+            f"{row['instructions'] / 1e6:14.2f}  {row['cycles'] / 1e6:17.2f}  {row['ports'] / 1e6:7.2f}  {ratio:>10}"
+        )
+    return "\n".join(lines)
+
+
+def _by_function(modelled: report.Modelled) -> str:
+    lines = [f"Potstill's core alone, {modelled.label} tokens, by function:"]
+    for name, cycles, count in modelled.functions():
+        if cycles >= 0.001 * modelled.cycles:
+            share = cycles / modelled.cycles
+            lines.append(f"{cycles / 1e6:9.3f} M cycles  {share:6.1%}  {count / 1e6:9.3f} M instructions  {name}")
+    return "\n".join(lines)
+
+
+def _kernels(emulator: Emulator, program: Path, still: Path, tokens: int, costs: mca.Costs) -> report.Modelled:
+    """One pass by potstill-count, built with symbols: a wheel has none."""
+    found, _ = windows.run(emulator.command(program, str(still), str(tokens)), emulator.environment())
+    return report.model(found[0], costs)
+
+
+def driver(session: Any, board: Board) -> Path:
+    """potstill-count for the board's machine type, cross-built with symbols (20 s; then only what changed).
+
+    Raises:
+        BuildError: B009 when it does not build.
+    """
+    folder = PROJECT / ".cache" / "cpp" / f"count-{board.target.name}"
+    session.log(f"potstill-count for {board.target.name}: cmake in {folder.relative_to(PROJECT)}")
+    options = {"TESTS": "OFF", "TOOLS": "OFF", "PYTHON": "OFF", "COUNT": "ON"}
+    toolchain = PROJECT / "toolchains" / board.target.toolchain
+    configure = [
+        "cmake", "-S", str(PROJECT), "-B", str(folder), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
+        f"-DCMAKE_TOOLCHAIN_FILE={toolchain}", *(f"-DPOTSTILL_{name}={value}" for name, value in options.items()),
+    ]  # fmt: skip
+    for command in (configure, ["cmake", "--build", str(folder), "--target", "potstill-count"]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        if done.returncode:
+            tail = (done.stdout + done.stderr).strip()[-800:]
+            raise build_error("B009", f"potstill-count does not build: {tail}", str(folder), "run nox -s cpp first")
+    return folder / "cpp" / "potstill-count"

@@ -1,0 +1,141 @@
+"""What the cost model compares on a board: Potstill's wheel and the peers' aarch64 wheels, on the same weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from toolchains import environment, jobs
+from toolchains.boards import System, glibc_version
+from toolchains.cycles import windows
+from toolchains.emulate import Emulator
+from toolchains.failures import PROJECT, build_error
+
+GUEST = Path(__file__).with_name("guest.py")
+EXTRAS = ("build", "tflite", "onnxruntime", "bench")
+SITES = PROJECT / ".cache" / "site"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A row of the table, with the fields of `potstill.bench.peers.Peer` that the guest needs.
+
+    Attributes:
+        engine: name shown.
+        precision: ``fp32`` or ``int8``; of a `.still` the file says it.
+        ending: of its file, instead of ``.still``.
+        module: in `potstill.bench.peers`.
+        package: on the package index; empty for Potstill itself.
+    """
+
+    engine: str
+    precision: str
+    ending: str
+    module: str
+    package: str = ""
+
+
+OWN = Engine("Potstill", "", ".still", "potstill")
+PEERS = (
+    Engine("onnxruntime", "fp32", ".onnx", "onnxruntime", "onnxruntime"),
+    Engine("onnxruntime", "int8", ".int8.onnx", "onnxruntime", "onnxruntime"),
+    Engine("LiteRT", "fp32", ".tflite", "litert", "ai-edge-litert"),
+    Engine("LiteRT", "int8", ".int8.tflite", "litert", "ai-edge-litert"),
+)
+
+
+def chosen(words: str) -> list[Engine]:
+    """The peers of ``all``, ``none`` or a comma list of modules.
+
+    Raises:
+        BuildError: B016 for another word.
+    """
+    if words in ("all", "none"):
+        return list(PEERS) if words == "all" else []
+    known = sorted({peer.module for peer in PEERS})
+    for word in words.split(","):
+        if word not in known:
+            raise build_error("B016", f"unknown peer {word!r}", "--peers", f"use all, none or {','.join(known)}")
+    return [peer for peer in PEERS if peer.module in words.split(",")]
+
+
+def file_beside(still: Path, peer: Engine) -> Path:
+    """The peer's file of the same model: ``model.int8.tflite`` beside ``model.still`` or ``model.int8.still``."""
+    stem = still.name.removesuffix(".still")
+    for scheme in (".fp32", ".int8", ".int4"):
+        stem = stem.removesuffix(scheme)
+    return still.with_name(stem + peer.ending)
+
+
+def platforms(system: System, machine: str) -> list[str]:
+    """The wheel tags that run on a system, newest first."""
+    newest = glibc_version(system.glibc)[1]
+    return [*(f"manylinux_2_{minor}_{machine}" for minor in range(newest, 16, -1)), f"manylinux2014_{machine}"]
+
+
+def site(session: Any, peers: Sequence[Engine], system: System, machine: str) -> Path | None:
+    """A folder with the peers' wheels for the board's Python, filled by the session's pip (60 MB, once)."""
+    if not peers:
+        return None
+    packages = sorted({peer.package for peer in peers} | {"numpy"})
+    key = " ".join([*packages, system.python, system.glibc, machine])
+    folder = SITES / f"peers-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    if not (folder / ".complete").is_file():
+        session.log(f"fetching for the board: {' '.join(packages)}")
+        python = system.python
+        abis = [f"--abi={abi}" for abi in (f"cp{python.replace('.', '')}", "abi3", "none")]
+        tags = [f"--platform={tag}" for tag in platforms(system, machine)]
+        selection = ["--only-binary=:all:", "--implementation=cp", f"--python-version={python}", *abis, *tags]
+        pip = ["python", "-m", "pip", "install", "-q", "--no-compile", "--upgrade", f"--target={folder}"]
+        session.run(*pip, *selection, *packages, silent=True, log=False)
+        (folder / ".complete").touch()
+    return folder
+
+
+@dataclass(frozen=True)
+class Run:
+    """One engine's marked calls: `padded` tokens by tokens asked for, `found` windows by tokens."""
+
+    engine: Engine
+    version: str
+    padded: dict[int, int]
+    found: dict[int, windows.Window]
+
+
+def run(emulator: Emulator, engine: Engine, path: Path, lengths: Sequence[int], packages: Path | None) -> Run:
+    """Count one warm call for each length, one thread. Raises as `windows.run`."""
+    fields = {name: value for name, value in asdict(engine).items() if name in ("engine", "precision", "module")}
+    job = {"peer": {**fields, "export": ""}, "path": str(path), "lengths": list(lengths)}
+    # One thread of every pool: counters are not atomic, and a spinning thread would count.
+    variables = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+    if packages is not None:
+        variables["PYTHONPATH"] = str(packages)
+    found, said = windows.run(emulator.python(GUEST, json.dumps(job)), emulator.environment(variables))
+    answer = json.loads(said.strip().splitlines()[-1])
+    precision = str(answer["scheme"] or engine.precision)
+    return Run(
+        Engine(engine.engine, precision, engine.ending, engine.module, engine.package),
+        str(answer["version"]),
+        {int(tokens): int(length) for tokens, length in answer["padded"].items()},
+        {window.label: window for window in found},
+    )
+
+
+def models(session: Any, lengths: Sequence[int]) -> Path:
+    """``model.still`` of the common student's shape with random weights, and the peers' files beside it, TFLite with
+    a graph for each length. Made once (1 minute, and installing the extras before that)."""
+    makers = Path(__file__).with_name("models.py").read_bytes() + jobs.SMALL_MODEL.read_bytes()
+    wheel = jobs.host_wheel()  # another wheel may write other files
+    key = hashlib.sha256(makers + wheel.read_bytes() + repr(sorted(lengths)).encode()).hexdigest()[:12]
+    folder = PROJECT / ".cache" / "cycles" / key
+    if not (folder / "model.still").is_file():
+        session.log(f"making a random model for every engine: {folder.relative_to(PROJECT)}")
+        # As the bench on this machine, so that neither undoes the other's environment.
+        environment.install(session, environment.requirements(EXTRAS), torch=True)
+        environment.install_wheel(session, wheel)
+        session.run("python", "-m", "toolchains.cycles.models", str(folder), *map(str, lengths))
+    return folder / "model.still"

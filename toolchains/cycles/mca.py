@@ -1,0 +1,150 @@
+"""What a block costs in steady state on a core, by llvm-mca; results are kept on disk by (bytes, core).
+
+Each block is modelled as a loop over itself. That is exact for inner loops, where nearly all cycles are, and a
+throughput estimate for straight-line code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+from toolchains import sysroot, tools
+from toolchains.failures import build_error
+
+MC, MCA = "llvm-mc-19", "llvm-mca-19"
+ITERATIONS = 100
+# LLVM's own cortex-a76 has the Cortex-A57's schedule; Neoverse N1 is the same core for servers.
+MODEL_OF_CPU = {"cortex-a53": "cortex-a53", "cortex-a72": "cortex-a72", "cortex-a76": "neoverse-n1"}
+_VERSION = "2"  # of the cached results
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One execution of a block.
+
+    Attributes:
+        cycles: of an iteration when the block is a loop, its dependences on itself included.
+        bound: what dispatch and ports alone need; `cycles` far above it means waiting for results.
+        unknown: instructions llvm-mca has no schedule for, taken as free.
+    """
+
+    cycles: float
+    bound: float
+    unknown: int
+
+
+def model_of(cpu: str) -> str:
+    """llvm-mca's name for the emulator's CPU.
+
+    Raises:
+        BuildError: B022 for a CPU without a model.
+    """
+    if cpu not in MODEL_OF_CPU:
+        raise build_error("B022", f"no cost model for {cpu}", "--cpu", f"use one of {', '.join(sorted(MODEL_OF_CPU))}")
+    return MODEL_OF_CPU[cpu]
+
+
+def _run(command: list[str], text: str) -> tuple[str, str]:
+    tools.require([command[0]], "the cost model")
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise build_error("B022", done.stderr.strip()[:500], command[0], "report this")
+    return done.stdout, done.stderr
+
+
+def disassemble(words: Iterable[bytes]) -> dict[bytes, str]:
+    """Assembly text by 4-byte AArch64 instruction word; words that are no instruction are left out."""
+    distinct = sorted(set(words))
+    lines = "".join(" ".join(f"0x{byte:02x}" for byte in word) + "\n" for word in distinct)
+    out, errors = _run([MC, "--disassemble", "-triple=aarch64-linux-gnu", "-mattr=+all"], lines)
+    invalid = {int(number) - 1 for number in re.findall(r":(\d+):\d+: warning: (?:invalid|potentially)", errors)}
+    texts = [line.strip().replace("\t", " ") for line in out.splitlines() if line.strip() and line.strip() != ".text"]
+    valid = [word for number, word in enumerate(distinct) if number not in invalid]
+    if len(valid) != len(texts):
+        raise build_error("B022", f"{len(texts)} texts for {len(valid)} instructions", MC, "report this")
+    return dict(zip(valid, texts, strict=True))
+
+
+def words_of(code: bytes) -> list[bytes]:
+    """The instruction words of a block."""
+    return [code[i : i + 4] for i in range(0, len(code), 4)]
+
+
+def assembly(codes: Iterable[bytes]) -> str:
+    """One llvm-mca region a block, named by its place in `codes`; an unknown word becomes a comment."""
+    codes = list(codes)
+    texts = disassemble(word for code in codes for word in words_of(code))
+    lines: list[str] = []
+    for number, code in enumerate(codes):
+        lines.append(f"# LLVM-MCA-BEGIN {number}")
+        lines += [texts.get(word, f"// unknown {word.hex()}") for word in words_of(code)]
+        lines.append(f"# LLVM-MCA-END {number}")
+    return "\n".join(lines) + "\n"
+
+
+def _command(model: str, *options: str) -> list[str]:
+    return [
+        MCA, "-mtriple=aarch64-linux-gnu", f"-mcpu={model}", f"-iterations={ITERATIONS}",
+        "-skip-unsupported-instructions=any", *options,
+    ]  # fmt: skip
+
+
+def model_blocks(codes: Iterable[bytes], model: str) -> dict[bytes, Cost]:
+    """Costs of distinct blocks by one run of llvm-mca.
+
+    Raises:
+        BuildError: B001 llvm-19 is missing, B022 it failed.
+    """
+    codes = sorted(set(codes))
+    if not codes:
+        return {}
+    options = ("-json", "-instruction-info=false", "-resource-pressure=false")
+    out, _ = _run(_command(model, *options), assembly(codes))
+    costs = {code: Cost(0.0, 0.0, len(code) // 4) for code in codes}  # a block with nothing known makes no region
+    for region in json.loads(out)["CodeRegions"]:
+        code = codes[int(region["Name"])]
+        summary, unknown = region["SummaryView"], len(code) // 4 - len(region["Instructions"])
+        costs[code] = Cost(summary["TotalCycles"] / summary["Iterations"], summary["BlockRThroughput"], unknown)
+    return costs
+
+
+def explain(code: bytes, model: str) -> str:
+    """llvm-mca's own report of one block: instructions, ports and bottleneck."""
+    out, _ = _run(_command(model, "-bottleneck-analysis"), assembly([code]))
+    return out
+
+
+class Costs:
+    """Costs of blocks on one core, kept in a file of the cache folder.
+
+    Args:
+        cpu: the emulator's name of it, e.g. ``"cortex-a72"``.
+        folder: of the file; by default cycles/ of the cache folder.
+    """
+
+    def __init__(self, cpu: str, folder: Path | None = None) -> None:
+        self.model = model_of(cpu)
+        self._path = (folder or sysroot.cache_folder() / "cycles") / f"mca-{self.model}-{_VERSION}.json"
+        try:
+            self._known: dict[str, tuple[float, float, int]] = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self._known = {}
+
+    def of(self, codes: Iterable[bytes]) -> dict[bytes, Cost]:
+        """Costs by block; those not known yet are modelled and kept. Raises as `model_blocks`."""
+        keys = {code: hashlib.sha256(code).hexdigest()[:32] for code in set(codes)}
+        fresh = model_blocks((code for code, key in keys.items() if key not in self._known), self.model)
+        if fresh:
+            self._known.update({keys[code]: astuple(cost) for code, cost in fresh.items()})
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self._path.with_name(f".tmp-{os.getpid()}-{self._path.name}")
+            temporary.write_text(json.dumps(self._known), encoding="utf-8")
+            temporary.rename(self._path)
+        return {code: Cost(*self._known[key]) for code, key in keys.items()}
