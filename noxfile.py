@@ -16,7 +16,7 @@ import nox
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from toolchains import boards, cpp, environment, jobs, tools
+from toolchains import boards, counts, cpp, environment, jobs, tools
 
 nox.options.default_venv_backend = "virtualenv"  # not uv: it ignores pip's settings and would fetch CUDA's PyTorch
 nox.options.reuse_venv = "yes"
@@ -97,10 +97,28 @@ def emulate(session: nox.Session) -> None:
     jobs.emulate(session, options, rest)
 
 
-@nox.session(requires=["wheels(host)"])
+@nox.session(name="counts", venv_backend="none")
+@environment.friendly
+def counts_session(session: nox.Session) -> None:
+    """Instructions of every kernel (neon, neon_dotprod, avx2) against cpp/bench/kernel_counts.json: 5 % more fails.
+
+    ``-- --update`` rewrites that file after a wanted change.
+    """
+    tools.bootstrap(counts.TOOLS, session.log)
+    counts.check(session, "--update" in session.posargs)
+
+
+@nox.session(requires=[] if "--kernels" in sys.argv else ["wheels(host)"])
 @environment.friendly
 def bench(session: nox.Session) -> None:
-    """Times of Potstill and its peers on this machine: ``-- [MODEL.still] [options of potstill bench]``."""
+    """Times of Potstill and its peers on this machine: ``-- [MODEL.still] [options of potstill bench]``.
+
+    ``-- --kernels [SET ...] [--benchmark_filter=REGEX]``: the kernels alone, in multiply-adds a second.
+    """
+    if "--kernels" in session.posargs:
+        tools.bootstrap(tools.CPP_BENCH, session.log)
+        cpp.bench_kernels(session, [word for word in session.posargs if word != "--kernels"])
+        return
     environment.install(session, environment.requirements(EVERYTHING), torch=True)
     environment.install_wheel(session, jobs.host_wheel())
     session.run("potstill", "bench", *(session.posargs or ["build/sentiment/model.still", "--peers"]))

@@ -29,7 +29,8 @@ def build_error(code: str, what: str, where: str, next_step: str) -> Exception:
     mirror known, B006 packages could not be fetched, B007 package could not be unpacked, B008 wheel audit failed,
     B009 wheel build failed, B011 emulated command failed, B012 no CPU build of PyTorch, B013 Debian packages
     missing and no right to install them, B014 target root incomplete, B015 emulated results differ from the host's,
-    B016 wrong arguments of a session, B017 no model to run, B018 clang-tidy findings.
+    B016 wrong arguments of a session, B017 no model to run, B018 clang-tidy findings, B021 a counted program failed,
+    B023 a kernel needs more instructions than its baseline.
     """
     error: Exception = _errors.BuildError(code, what, where, next_step)
     return error
