@@ -159,7 +159,9 @@ def check(session: Any, update: bool) -> None:
         session.log(f"{BASELINE.relative_to(PROJECT)}: {cases} counts written")
         return
     if worse:
-        other = {name for name, version in found["compilers"].items() if known.get("compilers", {}).get(name) != version}
+        other = {
+            name for name, version in found["compilers"].items() if known.get("compilers", {}).get(name) != version
+        }
         hint = f" (the baseline is of another g++ for {', '.join(sorted(other))})" if other else ""
         raise build_error(
             "B023",
