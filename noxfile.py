@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from toolchains.cycles import bench as cycles
 
-from toolchains import boards, cpp, environment, jobs, tools
+from toolchains import boards, counts, cpp, environment, jobs, tools
 
 nox.options.default_venv_backend = "virtualenv"  # not uv: it ignores pip's settings and would fetch CUDA's PyTorch
 nox.options.reuse_venv = "yes"
@@ -99,8 +99,21 @@ def emulate(session: nox.Session) -> None:
     jobs.emulate(session, options, rest)
 
 
-# Only a bench on an emulated board needs the cross-built wheel, and with it the cross compiler.
-BENCH_WHEELS = ["wheels(host)", *(["wheels(aarch64)"] if any(w.startswith("--board") for w in sys.argv) else [])]
+@nox.session(name="counts", venv_backend="none")
+@environment.friendly
+def counts_session(session: nox.Session) -> None:
+    """Instructions of every kernel (neon, neon_dotprod, avx2) against cpp/bench/kernel_counts.json: 5 % more fails.
+
+    ``-- --update`` rewrites that file after a wanted change.
+    """
+    tools.bootstrap(counts.TOOLS, session.log)
+    counts.check(session, "--update" in session.posargs)
+
+
+# Only a bench on an emulated board needs the cross-built wheel, and with it the cross compiler; kernels need none.
+BENCH_WHEELS = [] if "--kernels" in sys.argv else ["wheels(host)"]
+if any(word.startswith("--board") for word in sys.argv):
+    BENCH_WHEELS.append("wheels(aarch64)")
 
 
 @nox.session(requires=BENCH_WHEELS)
@@ -110,9 +123,14 @@ def bench(session: nox.Session) -> None:
 
     ``-- --board pi4,pi5 [MODEL.still ...] [--lengths 16,64] [--peers none] [--json FILE] [--top 10]``: instructions
     and modelled cycles on emulated boards instead. A model: it ranks, it does not promise milliseconds.
+    ``-- --kernels [SET ...] [--benchmark_filter=REGEX]``: the kernels alone, in multiply-adds a second.
     """
     if any(word.startswith("--board") for word in session.posargs):
         cycles.bench(session, *environment.split_options(session.posargs, cycles.OPTIONS))
+        return
+    if "--kernels" in session.posargs:
+        tools.bootstrap(tools.CPP_BENCH, session.log)
+        cpp.bench_kernels(session, [word for word in session.posargs if word != "--kernels"])
         return
     environment.install(session, environment.requirements(EVERYTHING), torch=True)
     environment.install_wheel(session, jobs.host_wheel())

@@ -10,10 +10,8 @@ import argparse
 import email
 import io
 import re
-import struct
 import sys
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -22,19 +20,10 @@ from elftools.elf.gnuversions import GNUVerNeedSection
 
 from toolchains.boards import Target, board, glibc_version
 from toolchains.failures import PotstillError, build_error
+from toolchains.instructions import kernel_set, problems_of
 from toolchains.wheels import board_goal, host_goal
 
 MAX_UNPACKED = 2_000_000  # bytes: a runtime that is small must stay small
-
-# A64 encodings above the ARMv8.0 baseline (Arm ARM, C4 "A64 instruction set encoding"): mask, value, name.
-NEWER_A64 = (
-    (0x9FE0FC00, 0x0E809400, "sdot/udot (vector)"),
-    (0x9FC0F400, 0x0F80E000, "sdot/udot (by element)"),
-    (0xBFE0FC00, 0x0E809C00, "usdot"),
-    (0x9FE0F400, 0x0E80A400, "smmla/ummla/usmmla"),
-    (0xBFE0FC00, 0x0E400C00, "fmla (half precision)"),
-    (0xBFC0F400, 0x0F001000, "fmla (half precision, by element)"),
-)
 
 
 @dataclass
@@ -141,27 +130,9 @@ def _check_metadata(archive: zipfile.ZipFile, prefix: str, platforms: str, repor
                 report.problems.append(f"tags inside ({', '.join(sorted(tags))}) differ from the file name")
 
 
-def newer_instructions(elf: ELFFile) -> Iterator[tuple[str, str]]:
-    """Each A64 instruction above the baseline in an object's code, as (function, instruction)."""
-    symbols = elf.get_section_by_name(".symtab")
-    functions: dict[int, list[tuple[int, str]]] = {}
-    for symbol in symbols.iter_symbols() if symbols else ():
-        if symbol["st_info"]["type"] == "STT_FUNC" and isinstance(symbol["st_shndx"], int):
-            functions.setdefault(symbol["st_shndx"], []).append((symbol["st_value"], symbol.name))
-    for index, section in enumerate(elf.iter_sections()):
-        if not section["sh_flags"] & 4 or section["sh_type"] != "SHT_PROGBITS":  # 4: SHF_EXECINSTR
-            continue
-        data, known = section.data(), sorted(functions.get(index, []))
-        for position, (word,) in enumerate(struct.iter_unpack("<I", data[: len(data) // 4 * 4])):
-            for mask, value, name in NEWER_A64:
-                if word & mask == value:
-                    inside = [f for start, f in known if start <= position * 4]
-                    yield (inside[-1] if inside else section.name), name
-
-
 def audit_objects(build: Path, target: Target) -> tuple[int, list[str]]:
-    """Check the unstripped objects of a build: newer instructions only in kernels/neon_dotprod/ objects, and no
-    function of an ISA-specific object that the linker may merge with a baseline one.
+    """Check the unstripped objects of a build: instructions above the baseline only in the objects of the kernel set
+    that is chosen for them, and no function of such an object that the linker may merge with a baseline one.
 
     The second is the classic cause of "Illegal instruction": an inline function compiled twice, with and without the
     newer flags, of which the linker keeps either.
@@ -176,11 +147,11 @@ def audit_objects(build: Path, target: Target) -> tuple[int, list[str]]:
         with path.open("rb") as stream:
             elf = ELFFile(stream)
             count += 1
-            special = re.search(r"kernels/(neon_dotprod|avx2|avx512vnni)/", place)
-            if target.elf == "EM_AARCH64" and not special:
-                problems += sorted({f"{place}: {what} in {function}" for function, what in newer_instructions(elf)})
+            if elf["e_machine"] != target.elf:
+                problems.append(f"{place} is {elf['e_machine']}, not {target.elf}")
+            problems += problems_of(path, place, elf)
             table = elf.get_section_by_name(".symtab")
-            for symbol in table.iter_symbols() if special and table else ():
+            for symbol in table.iter_symbols() if kernel_set(place) and table else ():
                 info = symbol["st_info"]
                 if info["type"] == "STT_FUNC" and info["bind"] == "STB_WEAK" and symbol["st_shndx"] != "SHN_UNDEF":
                     problems.append(f"{place}: {symbol.name} may replace the baseline's copy")

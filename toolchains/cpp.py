@@ -63,6 +63,15 @@ def test(session: Any, board: Board | None, arguments: Sequence[str]) -> None:
     )  # fmt: skip
 
 
+def bench_kernels(session: Any, arguments: Sequence[str]) -> None:
+    """Build and run potstill-kernel-bench on this machine; `arguments`: kernel sets and options of the benchmark."""
+    folder = WORK / "bench"
+    options = ["-DPOTSTILL_TESTS=OFF", "-DPOTSTILL_BENCHMARKS=ON", "-DCMAKE_BUILD_TYPE=Release"]
+    _configure(session, folder, options, {})
+    session.run("cmake", "--build", str(folder), "--target", "potstill-kernel-bench", external=True, silent=True)
+    session.run(str(folder / "cpp" / "potstill-kernel-bench"), *arguments, external=True)
+
+
 def _publish_tool(session: Any, board: Board, folder: Path) -> None:
     """dist/potstill-run-<machine>: the runtime for boards without Python."""
     target = PROJECT / "dist" / f"potstill-run-{board.target.wheel}"

@@ -31,7 +31,8 @@ def build_error(code: str, what: str, where: str, next_step: str) -> Exception:
     missing and no right to install them, B014 target root incomplete, B015 emulated results differ from the host's,
     B016 wrong arguments of a session, B017 no model to run, B018 clang-tidy findings,
     B020 the counting plugin does not compile, B021 a counted program failed or marked no windows, B022 llvm-mca or
-    its core is missing or failed.
+    its core is missing or failed, B023 a kernel needs more instructions than its
+    baseline.
     """
     error: Exception = _errors.BuildError(code, what, where, next_step)
     return error

@@ -28,12 +28,16 @@ PACKAGES = {
     "llvm-mc-19": "llvm-19",
     "llvm-mca-19": "llvm-19",
     "llvm-nm-19": "llvm-19",
+    "valgrind": "valgrind",
+    "/usr/include/valgrind/callgrind.h": "valgrind",
+    "/usr/include/benchmark/benchmark.h": "libbenchmark-dev",
     "dpkg-deb": "dpkg",
     "apt-get": "apt",
     "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
 }
 NATIVE = ("cmake", "ninja", "g++", "flatc", "/usr/include/flatbuffers/flatbuffers.h")
 CPP_TESTS = (*NATIVE, "/usr/src/googletest/googletest/src/gtest-all.cc")
+CPP_BENCH = (*NATIVE, "/usr/include/benchmark/benchmark.h")
 AARCH64 = (*NATIVE, "aarch64-linux-gnu-g++", "qemu-aarch64", "/usr/share/keyrings/debian-archive-keyring.gpg")
 ARMV7L = (*NATIVE, "arm-linux-gnueabihf-g++", "qemu-arm", "/usr/share/keyrings/debian-archive-keyring.gpg")
 

@@ -10,11 +10,13 @@ Importing this package imports no numpy, no torch and no native code; that happe
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from potstill.errors import PotstillError
 
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` for it would cost 1.7 MB on the board
 if TYPE_CHECKING:
+    from typing import Any
+
     from potstill.pipeline.api import build
     from potstill.runtime.model import Model, Prediction, load
 

@@ -6,10 +6,12 @@ what the command line prints. The letter of a code tells the area, the number is
 
 from __future__ import annotations
 
-import contextlib
 import errno
-from collections.abc import Iterator
-from pathlib import Path
+
+TYPE_CHECKING = False  # type checkers read it as true; the runtime's memory is kept free of `typing` and `pathlib`
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -112,22 +114,30 @@ def missing_package(package: str, extra: str, wanted_by: str) -> SystemFailure:
     )
 
 
-@contextlib.contextmanager
-def os_errors(where: Path | str) -> Iterator[None]:
-    """Turn the operating system's write failures into `SystemFailure`.
+class os_errors:
+    """Turn the operating system's write failures inside a ``with`` into `SystemFailure`.
 
     Raises:
         SystemFailure: S001 no space left (or quota), S002 permission or read-only file system, S003 any other.
     """
-    try:
-        yield
-    except OSError as error:
+
+    def __init__(self, where: Path | str) -> None:
+        self._where = str(where)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not isinstance(error, OSError):
+            return
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise SystemFailure(
-                "S001", "no space left on the disk", str(where), "free some space or choose another folder with --out"
+                "S001", "no space left on the disk", self._where, "free some space or choose another folder with --out"
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise SystemFailure(
-                "S002", "not allowed to write", str(where), "check the owner and permissions or choose another folder"
+                "S002", "not allowed to write", self._where, "check the owner and permissions or choose another folder"
             ) from error
-        raise SystemFailure("S003", f"the system reported: {error}", str(where), "see the system's message") from error
+        raise SystemFailure("S003", f"the system reported: {error}", self._where, "see the system's message") from error

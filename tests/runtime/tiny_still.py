@@ -104,13 +104,15 @@ def _tokenizer(writer: Writer) -> Any:
     )
 
 
-def write_model(out: Path, *, tokenizer: bool = True, head: bool = True, seed: int = 1) -> Path:
+def write_model(
+    out: Path, *, tokenizer: bool = True, head: bool = True, seed: int = 1, vocabulary: int = VOCABULARY
+) -> Path:
     """Write the tiny model to `out`."""
     from potstill.compile.packed import Metadata, PackedModel
     from potstill.compile.writer import write_still
 
     w = Writer(seed)
-    word, position = w.floats("word", VOCABULARY, WIDTH), w.floats("position", MAX_TOKENS, WIDTH, scale=0.5)
+    word, position = w.floats("word", vocabulary, WIDTH), w.floats("position", MAX_TOKENS, WIDTH, scale=0.5)
     x = w.norm("first", w.op("embedding", "Embedding", WIDTH, (), word_t=word, position_t=position))
     context = w.op("attention", "Attention", WIDTH, (w.linear("qkv", 3 * WIDTH, WIDTH, (x,)),), heads=2)
     x = w.norm("second", w.linear("out", WIDTH, WIDTH, (context, x)))

@@ -150,7 +150,7 @@ CALLS = {
         "sdot/udot (vector)",
     "vmmlaq_s32(a, x, y)": "smmla/ummla/usmmla",
     "vreinterpretq_s32_f16(vfmaq_f16(vreinterpretq_f16_s32(a), vreinterpretq_f16_s8(x), vreinterpretq_f16_s8(y)))":
-        "fmla (half precision)",
+        "half precision (vector)",
 }  # fmt: skip
 BASELINE = "vpadalq_s16(a, vmull_s8(vget_low_s8(x), vget_low_s8(y)))"
 cross = pytest.mark.skipif(shutil.which("aarch64-linux-gnu-g++") is None, reason="needs g++-aarch64-linux-gnu")

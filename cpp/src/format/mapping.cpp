@@ -18,6 +18,7 @@ namespace potstill::format {
 namespace {
 
 constexpr std::align_val_t kAlignment{64};
+constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ, Linux 5.14; older kernels refuse it and fault as they did
 
 [[noreturn]] void cannot_open(const std::string& path, const std::string& why) {
   throw Error("F001", "the model file cannot be read: " + why, path, "check the path and its permissions");
@@ -60,6 +61,19 @@ Mapping Mapping::open(const std::string& path) {
   mapping.data_ = {static_cast<const std::byte*>(data), ReleaseBytes{mapping.size_}};
   ::madvise(data, mapping.size_, MADV_WILLNEED);  // only a hint: its failure changes nothing
   return mapping;
+}
+
+void Mapping::expect(std::span<const std::byte> part) const noexcept { advise(part, kPopulateRead, false); }
+
+void Mapping::release(std::span<const std::byte> part) const noexcept { advise(part, MADV_DONTNEED, true); }
+
+void Mapping::advise(std::span<const std::byte> part, int advice, bool whole_pages) const noexcept {
+  if (data_.get_deleter().mapped == 0 || part.empty()) return;          // a copy: DONTNEED would zero it
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));  // 4 KiB; 16 KiB on a Pi 5
+  const auto offset = static_cast<std::size_t>(part.data() - data_.get());
+  const std::size_t begin = offset / page * page;
+  const std::size_t end = whole_pages ? (offset + part.size()) / page * page : offset + part.size();
+  if (begin < end) ::madvise(const_cast<std::byte*>(data_.get()) + begin, end - begin, advice);
 }
 
 Mapping Mapping::copy(std::span<const std::byte> bytes) {

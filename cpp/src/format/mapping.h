@@ -25,7 +25,15 @@ class Mapping {
 
   std::span<const std::byte> bytes() const noexcept { return {data_.get(), size_}; }
 
+  // Hints about a part of bytes(); the contents stay what they are. `expect` brings in a mapped file's pages at once,
+  // which costs 60 us a MiB where page faults cost 90. `release` takes whole pages out of this process's memory again;
+  // the next read of one brings it back from the page cache.
+  void expect(std::span<const std::byte> part) const noexcept;
+  void release(std::span<const std::byte> part) const noexcept;
+
  private:
+  void advise(std::span<const std::byte> part, int advice, bool whole_pages) const noexcept;
+
   std::unique_ptr<const std::byte, ReleaseBytes> data_;
   std::size_t size_ = 0;
 };

@@ -136,7 +136,7 @@ File read(Mapping mapping, std::string where) {
     fail("F013", "the number of tensors, values or ops is out of range", file.where);
   }
   check_metadata(*file.model, file.where);
-  file.tensors = read_tensors(bytes, end, *file.model, file.where);
+  file.tensors = read_tensors(file.mapping, end, *file.model, file.where);
   return file;
 }
 

@@ -59,15 +59,50 @@ bool inner_padding_is_zero(const Tensor& tensor) {
 }
 
 // An all-ones exponent is NaN or an infinity.
-bool all_finite(const Tensor& tensor) {
-  const uint32_t* bits = tensor.as<uint32_t>();
+bool all_finite(std::span<const std::byte> data) {
+  const auto* bits = reinterpret_cast<const uint32_t*>(data.data());
   uint32_t found = 0;
-  for (std::size_t i = 0; i < tensor.data.size() / 4; ++i) found |= (bits[i] & 0x7f800000u) == 0x7f800000u ? 1u : 0u;
+  for (std::size_t i = 0; i < data.size() / 4; ++i) found |= (bits[i] & 0x7f800000u) == 0x7f800000u ? 1u : 0u;
   return found == 0;
 }
 
-Tensor read_tensor(std::span<const std::byte> file, uint64_t& position, const fb::Tensor& entry,
-                   const std::string& where) {
+// What every byte of a section is read for, slice by slice while a slice is in the cache.
+struct Content {
+  uint64_t hash = 0;
+  bool minus_128 = false;   // in int8 weights
+  bool not_finite = false;  // in f32
+};
+
+constexpr std::size_t kSlice = std::size_t{256} << 10;
+
+Content read_content(const Mapping& mapping, const Tensor& tensor) {
+  // Of a table of rows (embeddings: two thirds of a small model) a run reads a few rows: its pages leave this process
+  // once they are checked, and come back one by one. Nothing in such a table is an index or a size, so that the file
+  // being changed in between could alter numbers but not break memory safety.
+  const bool rows_only =
+      tensor.layout == fb::Layout::RowMajor && tensor.shape.size() == 2 && tensor.dtype != fb::DType::I32;
+  Content content;
+  Xxh64 hash;
+  for (std::span<const std::byte> rest = tensor.data;;) {
+    const auto slice = rest.first(std::min(rest.size(), kSlice));
+    rest = rest.subspan(slice.size());
+    mapping.expect(slice);
+    if (rest.empty()) {
+      content.hash = hash.finish(slice.data(), slice.size());
+    } else {
+      hash.update(slice.data(), slice.size());
+    }
+    if (tensor.layout == fb::Layout::PackI8N4K16) {
+      content.minus_128 = content.minus_128 || std::memchr(slice.data(), 0x80, slice.size()) != nullptr;
+    }
+    if (tensor.dtype == fb::DType::F32) content.not_finite = content.not_finite || !all_finite(slice);
+    if (rows_only) mapping.release(slice);
+    if (rest.empty()) return content;
+  }
+}
+
+Tensor read_tensor(const Mapping& mapping, uint64_t& position, const fb::Tensor& entry, const std::string& where) {
+  const std::span<const std::byte> file = mapping.bytes();
   Tensor tensor{printable({entry.name()->c_str(), entry.name()->size()}), entry.dtype(), entry.layout(), {}, {}};
   const std::string place = where + ": tensor '" + tensor.name + "'";
   if (entry.dtype() > fb::DType::U8 || entry.layout() > fb::Layout::PackI8N4K16) {
@@ -95,18 +130,16 @@ Tensor read_tensor(std::span<const std::byte> file, uint64_t& position, const fb
   if (padded > file.size() - position) fail("F019", "it ends after the end of the file", place, kCopyAgain);
   tensor.data = file.subspan(static_cast<std::size_t>(position), static_cast<std::size_t>(padded));
   position += padded;
-  if (xxh64(tensor.data.data(), tensor.data.size()) != entry.xxh64()) {
+  const Content content = read_content(mapping, tensor);
+  if (content.hash != entry.xxh64()) {
     fail("F020", "its checksum is wrong, the file is damaged", place, kCopyAgain);
   }
   if (!all_zero(tensor.data.subspan(static_cast<std::size_t>(needed))) || !inner_padding_is_zero(tensor)) {
     fail("F021", "its padding is not zero", place);
   }
   // -128 times -128 twice is over int16, which the fast kernels add in; scales are for [-127, 127] anyway.
-  if (tensor.layout == fb::Layout::PackI8N4K16 &&
-      std::memchr(tensor.data.data(), 0x80, tensor.data.size()) != nullptr) {
-    fail("F044", "an int8 weight is -128, outside [-127, 127]", place);
-  }
-  if (tensor.dtype == fb::DType::F32 && !all_finite(tensor)) fail("F046", "it holds NaN or an infinity", place);
+  if (content.minus_128) fail("F044", "an int8 weight is -128, outside [-127, 127]", place);
+  if (content.not_finite) fail("F046", "it holds NaN or an infinity", place);
   return tensor;
 }
 
@@ -140,14 +173,14 @@ uint64_t stored_bytes(fb::DType dtype, fb::Layout layout, std::span<const uint32
   return bytes;
 }
 
-std::vector<Tensor> read_tensors(std::span<const std::byte> file, uint64_t begin, const fb::Model& model,
+std::vector<Tensor> read_tensors(const Mapping& mapping, uint64_t begin, const fb::Model& model,
                                  const std::string& where) {
   std::vector<Tensor> tensors;
   tensors.reserve(model.tensors()->size());
   uint64_t position = begin;
-  for (const fb::Tensor* entry : *model.tensors()) tensors.push_back(read_tensor(file, position, *entry, where));
-  if (position != file.size()) {
-    fail("F019", std::to_string(file.size() - position) + " bytes follow the last tensor", where);
+  for (const fb::Tensor* entry : *model.tensors()) tensors.push_back(read_tensor(mapping, position, *entry, where));
+  if (position != mapping.bytes().size()) {
+    fail("F019", std::to_string(mapping.bytes().size() - position) + " bytes follow the last tensor", where);
   }
   return tensors;
 }

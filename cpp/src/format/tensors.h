@@ -20,7 +20,7 @@ bool all_zero(std::span<const std::byte> bytes) noexcept;
 uint64_t stored_bytes(fb::DType dtype, fb::Layout layout, std::span<const uint32_t> shape) noexcept;
 
 // Throws Error F014..F021, F044, F046.
-std::vector<Tensor> read_tensors(std::span<const std::byte> file, uint64_t begin, const fb::Model& model,
+std::vector<Tensor> read_tensors(const Mapping& mapping, uint64_t begin, const fb::Model& model,
                                  const std::string& where);
 
 }  // namespace potstill::format

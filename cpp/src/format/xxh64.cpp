@@ -29,22 +29,33 @@ uint64_t merge(uint64_t hash, uint64_t acc) noexcept { return (hash ^ lane(0, ac
 
 }  // namespace
 
-uint64_t xxh64(const void* data, std::size_t size) noexcept {
+static_assert(kPrime1 + kPrime2 == 0x60EA27EEADC0B5D6u && 0 - kPrime1 == 0x61C8864E7A143579u);  // where lanes start
+
+void Xxh64::update(const void* data, std::size_t size) noexcept {
   const auto* p = static_cast<const unsigned char*>(data);
-  const std::size_t whole = size;
-  uint64_t hash = kPrime5;
-  if (size >= 32) {
-    uint64_t a = kPrime1 + kPrime2, b = kPrime2, c = 0, d = 0 - kPrime1;
-    for (; size >= 32; size -= 32, p += 32) {
-      a = lane(a, little<uint64_t>(p));
-      b = lane(b, little<uint64_t>(p + 8));
-      c = lane(c, little<uint64_t>(p + 16));
-      d = lane(d, little<uint64_t>(p + 24));
-    }
-    hash = std::rotl(a, 1) + std::rotl(b, 7) + std::rotl(c, 12) + std::rotl(d, 18);
-    hash = merge(merge(merge(merge(hash, a), b), c), d);
+  uint64_t a = a_, b = b_, c = c_, d = d_;
+  before_ += size;
+  for (; size >= 32; size -= 32, p += 32) {
+    a = lane(a, little<uint64_t>(p));
+    b = lane(b, little<uint64_t>(p + 8));
+    c = lane(c, little<uint64_t>(p + 16));
+    d = lane(d, little<uint64_t>(p + 24));
   }
-  hash += whole;
+  a_ = a, b_ = b, c_ = c, d_ = d;
+}
+
+uint64_t Xxh64::finish(const void* data, std::size_t size) const noexcept {
+  Xxh64 all = *this;
+  const std::size_t stripes = size / 32 * 32;
+  all.update(data, stripes);
+  const auto* p = static_cast<const unsigned char*>(data) + stripes;
+  uint64_t hash = kPrime5;
+  if (all.before_ > 0) {
+    hash = std::rotl(all.a_, 1) + std::rotl(all.b_, 7) + std::rotl(all.c_, 12) + std::rotl(all.d_, 18);
+    hash = merge(merge(merge(merge(hash, all.a_), all.b_), all.c_), all.d_);
+  }
+  size -= stripes;
+  hash += all.before_ + size;
   for (; size >= 8; size -= 8, p += 8) hash = std::rotl(hash ^ lane(0, little<uint64_t>(p)), 27) * kPrime1 + kPrime4;
   if (size >= 4) {
     hash = std::rotl(hash ^ little<uint32_t>(p) * kPrime1, 23) * kPrime2 + kPrime3;
@@ -56,5 +67,7 @@ uint64_t xxh64(const void* data, std::size_t size) noexcept {
   hash = (hash ^ hash >> 29) * kPrime3;
   return hash ^ hash >> 32;
 }
+
+uint64_t xxh64(const void* data, std::size_t size) noexcept { return Xxh64().finish(data, size); }
 
 }  // namespace potstill::format

@@ -88,13 +88,26 @@ struct Linear : Op {
 // Sums of the packed rows; a wrong one would shift every asymmetric result, or overflow int32.
 void check_colsum(const Load& load, const format::Tensor& weight, const int32_t* colsum) {
   const std::size_t n = weight.shape[0], blocks = (std::size_t{weight.shape[1]} + 15) / 16;
-  for (std::size_t row = 0; row < n; ++row) {
-    const int8_t* w = weight.as<int8_t>() + (row / 4 * blocks * 4 + row % 4) * 16;
-    int32_t sum = 0;
-    for (std::size_t block = 0; block < blocks; ++block) {
-      for (std::size_t i = 0; i < 16; ++i) sum += w[block * 64 + i];
+  const int8_t* w = weight.as<int8_t>();
+  for (std::size_t panel = 0; panel < n; panel += 4) {
+    int32_t sums[4] = {};
+    for (std::size_t block = 0; block < blocks;) {
+      // 256 weights of at most 127 fit into int16: one widening add for 8 or 16 of them.
+      int16_t part[64] = {};
+      for (const std::size_t end = std::min(blocks, block + 256); block < end; ++block, w += 64) {
+        for (std::size_t i = 0; i < 64; ++i) part[i] = static_cast<int16_t>(part[i] + w[i]);
+      }
+      for (std::size_t row = 0; row < 4; ++row) {
+        int32_t sum = 0;
+        for (std::size_t i = 0; i < 16; ++i) sum += part[row * 16 + i];
+        sums[row] += sum;
+      }
     }
-    if (sum != colsum[row]) load.fail("F047", "colsum[" + std::to_string(row) + "] is not the sum of its weights");
+    for (std::size_t row = panel; row < std::min(n, panel + 4); ++row) {
+      if (sums[row - panel] != colsum[row]) {
+        load.fail("F047", "colsum[" + std::to_string(row) + "] is not the sum of its weights");
+      }
+    }
   }
 }
 

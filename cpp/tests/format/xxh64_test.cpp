@@ -31,5 +31,21 @@ TEST(Xxh64, EveryTailLengthAndAlignment) {
   }
 }
 
+TEST(Xxh64, PartsGiveTheHashOfTheWhole) {
+  std::vector<unsigned char> data(1000);
+  for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<unsigned char>(i * 7 + 3);
+  for (const std::size_t size : {0u, 5u, 32u, 64u, 70u, 999u, 1000u}) {
+    for (std::size_t first = 0; first <= size; first += 32) {
+      for (std::size_t second = 0; first + second <= size; second += 160) {
+        Xxh64 hash;
+        hash.update(data.data(), first);
+        hash.update(data.data() + first, second);
+        const std::size_t done = first + second;
+        EXPECT_EQ(hash.finish(data.data() + done, size - done), xxh64(data.data(), size)) << size << " at " << done;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace potstill::format

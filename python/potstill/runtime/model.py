@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from potstill.errors import InputError
-from potstill.runtime.backends import Backend, open_backend
+from potstill.runtime.backends import open_backend
+
+TYPE_CHECKING = False  # see potstill/__init__.py
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from potstill.runtime.backends import Backend
 
 
-@dataclass(frozen=True, slots=True)
 class Prediction:
-    """The answer for one text.
+    """The answer for one text; read-only, equal when all three parts are.
+
+    Written out, because the module `dataclasses` would take 1 MB of memory on the board.
 
     Attributes:
         label: the class with the largest logit (the first one of equals).
@@ -23,9 +27,35 @@ class Prediction:
         scores: the probability of every class, in label order.
     """
 
+    __slots__ = ("label", "score", "scores")
+    __match_args__ = ("label", "score", "scores")
     label: str
     score: float
     scores: Mapping[str, float]
+
+    def __init__(self, label: str, score: float, scores: Mapping[str, float]) -> None:
+        object.__setattr__(self, "label", label)
+        object.__setattr__(self, "score", score)
+        object.__setattr__(self, "scores", scores)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"cannot assign to {name}: a Prediction is read-only")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"cannot delete {name}: a Prediction is read-only")
+
+    def __reduce__(self) -> tuple[type[Prediction], tuple[str, float, Mapping[str, float]]]:
+        return Prediction, (self.label, self.score, self.scores)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Prediction):
+            return NotImplemented
+        return (self.label, self.score, self.scores) == (other.label, other.score, other.scores)
+
+    __hash__ = None  # type: ignore[assignment]  # `scores` is a dict
+
+    def __repr__(self) -> str:
+        return f"Prediction(label={self.label!r}, score={self.score!r}, scores={self.scores!r})"
 
 
 class Model:
@@ -119,7 +149,7 @@ def load(path: str | os.PathLike[str], threads: int | None = None, backend: str 
     """
     if threads is not None and threads < 1:
         raise InputError("I004", f"{threads} is no thread count", f"threads={threads}", "give 1 or more, or None")
-    return Model(open_backend(backend, Path(path), threads))
+    return Model(open_backend(backend, os.fspath(path), threads))
 
 
 def _texts(texts: Sequence[str]) -> Sequence[str]:

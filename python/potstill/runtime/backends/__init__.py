@@ -1,18 +1,22 @@
 """One interface over the things that can run a model: our core, onnxruntime, LiteRT.
 
 A backend is a module here with `open_backend(path, threads)`. To add one: a module with that function and a line in
-`_MODULES`. Nothing is imported before it is asked for.
+`_MODULES`. Nothing is imported before it is asked for, and nothing here imports `typing`, `dataclasses` or `pathlib`:
+they would take 4 MB, as much as a small model's weights.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
 
 from potstill.errors import InputError
+
+TYPE_CHECKING = False  # see potstill/__init__.py
+if TYPE_CHECKING:
+    import os
+    from typing import Any
+
+    from potstill.runtime.backends.interface import Backend as Backend
 
 _MODULES = {
     "native": "potstill.runtime.backends.native",
@@ -21,7 +25,6 @@ _MODULES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Output:
     """What one run gives; both are float32 with the buffer protocol (`memoryview(x)`, `numpy.asarray(x)`).
 
@@ -30,42 +33,14 @@ class Output:
         embedding: [sequences, hidden] pooled vectors, or None when the model does not give them.
     """
 
-    logits: Any
-    embedding: Any
+    __slots__ = ("embedding", "logits")
+
+    def __init__(self, logits: Any, embedding: Any) -> None:
+        self.logits = logits
+        self.embedding = embedding
 
 
-@runtime_checkable
-class Backend(Protocol):
-    """A loaded model. Safe to call from several threads at once."""
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Class names in logit order; empty when the file has none."""
-
-    @property
-    def max_tokens(self) -> int:
-        """Longest sequence accepted, [CLS] and [SEP] included."""
-
-    @property
-    def info(self) -> Mapping[str, Any]:
-        """Facts for people: name, scheme, bytes, threads and what else the backend knows."""
-
-    def tokenize(self, texts: Sequence[str], truncate: bool) -> list[list[int]]:
-        """Token ids with [CLS] and [SEP].
-
-        Raises:
-            InputError: I001 a text without any token; I002 longer than `max_tokens` and not `truncate`.
-        """
-
-    def run(self, ids: Sequence[Sequence[int]]) -> Output:
-        """Run one ragged batch of token ids, specials included.
-
-        Raises:
-            InputError: I001 an empty sequence; I002 longer than `max_tokens`; I003 an id outside the vocabulary.
-        """
-
-
-def open_backend(name: str, path: Path, threads: int | None) -> Backend:
+def open_backend(name: str, path: str | os.PathLike[str], threads: int | None) -> Backend:
     """Load `path` with the backend called `name`.
 
     Raises:
@@ -79,3 +54,10 @@ def open_backend(name: str, path: Path, threads: int | None) -> Backend:
         )
     loaded: Backend = importlib.import_module(module).open_backend(path, threads)
     return loaded
+
+
+def __getattr__(name: str) -> Any:
+    """Import the protocol `Backend` the first time it is used (PEP 562)."""
+    if name != "Backend":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module("potstill.runtime.backends.interface").Backend

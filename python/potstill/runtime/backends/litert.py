@@ -225,6 +225,6 @@ def _facts(path: Path) -> Facts:
         return Facts()
 
 
-def open_backend(path: Path, threads: int | None) -> LiteRtBackend:
+def open_backend(path: str | os.PathLike[str], threads: int | None) -> LiteRtBackend:
     """Load a `.tflite` file; see `LiteRtBackend`."""
-    return LiteRtBackend(path, threads)
+    return LiteRtBackend(Path(path), threads)

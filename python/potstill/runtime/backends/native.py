@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+import os
 
 from potstill import _core
 from potstill.runtime.backends import Output
+
+TYPE_CHECKING = False  # see potstill/__init__.py
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
 
 class NativeBackend:
     """A `.still` file in the C++ core; the GIL is released while it works."""
 
-    def __init__(self, path: Path, threads: int | None) -> None:
+    def __init__(self, path: str | os.PathLike[str], threads: int | None) -> None:
         """Map and validate the file.
 
         Args:
@@ -25,7 +28,7 @@ class NativeBackend:
             InputError: I004 a bad thread count.
             CpuError: K001, K002 POTSTILL_ISA names a kernel set that does not exist or that the CPU lacks.
         """
-        self._model = _core.Model(str(path), 0 if threads is None else threads)
+        self._model = _core.Model(os.fspath(path), 0 if threads is None else threads)
         self._info: dict[str, Any] = self._model.info()
         self._labels = tuple(self._info["labels"])
 
@@ -55,6 +58,6 @@ class NativeBackend:
         return Output(logits, embedding)
 
 
-def open_backend(path: Path, threads: int | None) -> NativeBackend:
+def open_backend(path: str | os.PathLike[str], threads: int | None) -> NativeBackend:
     """Load a `.still` file; see `NativeBackend`."""
     return NativeBackend(path, threads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,6 @@ def _facts(metadata: Mapping[str, str]) -> Facts:
     return facts_from({**values, "producer": metadata.get("producer", "")})
 
 
-def open_backend(path: Path, threads: int | None) -> OnnxRuntimeBackend:
+def open_backend(path: str | os.PathLike[str], threads: int | None) -> OnnxRuntimeBackend:
     """Load an `.onnx` file; see `OnnxRuntimeBackend`."""
-    return OnnxRuntimeBackend(path, threads)
+    return OnnxRuntimeBackend(Path(path), threads)

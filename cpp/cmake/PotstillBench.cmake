@@ -1,0 +1,22 @@
+# Programs over the kernel cases of bench/: potstill-kernel-count for `nox -s counts`, potstill-kernel-bench (Google
+# Benchmark) for `nox -s bench -- --kernels`.
+option(POTSTILL_KERNEL_COUNT "Build potstill-kernel-count" OFF)
+option(POTSTILL_BENCHMARKS "Build potstill-kernel-bench; needs Google Benchmark" OFF)
+
+if(POTSTILL_KERNEL_COUNT OR POTSTILL_BENCHMARKS)
+  add_library(potstill_kernel_cases STATIC bench/cases.cpp)
+  target_include_directories(potstill_kernel_cases PUBLIC .)
+  target_link_libraries(potstill_kernel_cases PUBLIC potstill_options potstill_kernels)
+endif()
+if(POTSTILL_KERNEL_COUNT)
+  add_executable(potstill-kernel-count bench/kernel_count.cpp)
+  target_link_libraries(potstill-kernel-count PRIVATE potstill_kernel_cases potstill_kernels)
+endif()
+if(POTSTILL_BENCHMARKS)
+  find_package(benchmark CONFIG QUIET)
+  if(NOT benchmark_FOUND)
+    message(FATAL_ERROR "Google Benchmark was not found: install the Debian package libbenchmark-dev")
+  endif()
+  add_executable(potstill-kernel-bench bench/kernel_bench.cpp)
+  target_link_libraries(potstill-kernel-bench PRIVATE potstill_kernel_cases potstill_kernels benchmark::benchmark)
+endif()
