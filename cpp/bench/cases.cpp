@@ -143,8 +143,8 @@ Case embed(Numbers& numbers, bool quantized, std::size_t rows, std::size_t n) {
   }
   return {(quantized ? "embed_i8/" : "embed_f32/") + shape(rows, n), rows * n, [=](const kernels::KernelTable& set) {
             const void* table = quantized ? static_cast<const void*>(bytes.get()) : words.get();
-            set.embed_rows({ids.get(), places.get(), table, quantized ? scales.get() : nullptr, positions.get(),
-                            y.get(), n, rows, n});
+            set.embed_rows({ids.get(), places.get(), quantized ? kernels::WordType::I8 : kernels::WordType::F32, table,
+                            quantized ? scales.get() : nullptr, positions.get(), y.get(), n, rows, n});
           }};
 }
 

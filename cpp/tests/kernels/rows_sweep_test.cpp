@@ -100,8 +100,8 @@ TEST_P(RowsSweep, Embed) {
       words.seal(), scales.seal(), positions.seal(), bytes.seal(), ids.seal(), places.seal();
       const auto run = [&](const KernelTable& table, const Operand<float>& y) {
         const void* word = packed ? static_cast<const void*>(bytes.data()) : words.data();
-        table.embed_rows({ids.data(), places.data(), word, packed ? scales.data() : nullptr, positions.data(), y.data(),
-                          ldy, rows, n});
+        table.embed_rows({ids.data(), places.data(), packed ? WordType::I8 : WordType::F32, word,
+                          packed ? scales.data() : nullptr, positions.data(), y.data(), ldy, rows, n});
       };
       run(reference(), y_a);
       run(set(), y_b);
