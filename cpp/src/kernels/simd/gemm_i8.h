@@ -17,11 +17,13 @@ constexpr std::size_t kTileColumns = 16;
 // Scales, sums and bias of 16 columns.
 template <class Dot>
 struct Columns {
-  W16 colsum;
+  W16 colsum, offset;  // offset: what the set's kOffset adds to a sum
   V16 scale, bias;
 
   explicit Columns(const GemmI8& g, std::size_t n)
       : colsum(each<W, kVectors16>([&](auto i) POTSTILL_INLINE { return load_i(g.colsum + n + i * kLanes); })),
+        offset(each<W, kVectors16>(
+            [&](auto i) POTSTILL_INLINE { return mul_i(splat_i(Dot::kOffset), load_i(g.colsum + n + i * kLanes)); })),
         scale(load16(g.col_scale + n)),
         bias(g.bias ? load16(g.bias + n) : splat_as<V16>(0.0f)) {}
 
@@ -31,10 +33,8 @@ struct Columns {
     return each<V, R * kVectors16>([&](auto i) POTSTILL_INLINE {
       constexpr std::size_t r = i / kVectors16, c = i % kVectors16;
       W sum = load_i(tile + r * kTileColumns + c * kLanes);
-      if (g.row_zero || Dot::kOffset != 0) {
-        const int32_t zero = Dot::kOffset + (g.row_zero ? g.row_zero[m + r] : 0);
-        sum = sub_i(sum, mul_i(splat_i(zero), colsum.v[c]));
-      }
+      if constexpr (Dot::kOffset != 0) sum = sub_i(sum, offset.v[c]);
+      if (g.row_zero) sum = sub_i(sum, mul_i(splat_i(g.row_zero[m + r]), colsum.v[c]));
       return fma(to_f(sum), mul(splat(g.row_scale[m + r]), scale.v[c]), bias.v[c]);
     });
   }
