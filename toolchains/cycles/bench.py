@@ -103,7 +103,11 @@ def _on_board(
     explain = ["python3", "-m", "toolchains.cycles", "--cpu", board.qemu_cpu, "--explain", "1"]
     explain += ["--", str(program), str(stills[0]), str(tokens)]
     print(f"A block's instructions and bottleneck:\n  {shlex.join(explain)}\n")
-    return {**result, "functions": kernels.functions()[:top], "hottest": kernels.data(top)}
+    functions = [
+        {"name": name, "cycles": round(cycles), "instructions": round(count)}
+        for name, cycles, count in kernels.functions()[:top]
+    ]
+    return {**result, "functions": functions, "hottest": kernels.data(top)}
 
 
 def _rows(run: engines.Run, path: Path, costs: mca.Costs) -> list[dict[str, Any]]:
