@@ -5,8 +5,8 @@
 namespace potstill::kernels::testing {
 namespace {
 
-constexpr uint64_t kGolden = 0x32f3e5744b76fa7bu;
-constexpr uint64_t kGoldenInt4 = 0xeee9ed7aa074354du;
+constexpr uint64_t kGolden = 0xd50d154d31f09fd1u;
+constexpr uint64_t kGoldenInt4 = 0xb7ef9ad0f4395cf8u;
 
 class Hash : public EachSet {};
 

@@ -45,13 +45,6 @@ def fma(a: Array, b: Array | np.float32, c: Array | np.float32) -> Array:
     return np.asarray(wide + np.asarray(c).astype(np.float64), np.float32)
 
 
-def _horner(coefficients: list[np.float32], x: Array) -> Array:
-    p: Array = np.full_like(x, coefficients[0])
-    for coefficient in coefficients[1:]:
-        p = fma(p, x, coefficient)
-    return p
-
-
 def exp(x: Array) -> Array:
     """exp with arguments clamped to [-87, 87]."""
     a = np.clip(x, F(-87.0), F(87.0)).astype(F)
@@ -66,7 +59,10 @@ def exp(x: Array) -> Array:
 def gelu(x: Array) -> Array:
     a = np.clip(np.abs(x), F(0.0), F(12.0))
     t = F(1.0) / fma(a, _GELU_P, F(1.0))
-    tail = (_horner(_GELU, t) * t) * exp((a * a) * F(-0.5))
+    g5, g4, g3, g2, g1, g0 = _GELU
+    t2 = t * t
+    p = fma(fma(fma(t, g5, g4), t2, fma(t, g3, g2)), t2, fma(t, g1, g0))
+    tail = (p * t) * exp((a * a) * F(-0.5))
     return fma(-a, tail, relu(x))
 
 

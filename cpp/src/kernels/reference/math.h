@@ -35,11 +35,9 @@ inline float gelu(float x) {
   namespace c = constant;
   const float a = clamp(std::fabs(x), 0.0f, c::kGeluEnd);
   const float t = 1.0f / std::fma(c::kGeluP, a, 1.0f);
-  float p = std::fma(c::kGelu5, t, c::kGelu4);
-  p = std::fma(p, t, c::kGelu3);
-  p = std::fma(p, t, c::kGelu2);
-  p = std::fma(p, t, c::kGelu1);
-  p = std::fma(p, t, c::kGelu0);
+  const float t2 = t * t;
+  const float p01 = std::fma(t, c::kGelu1, c::kGelu0), p23 = std::fma(t, c::kGelu3, c::kGelu2);
+  const float p = std::fma(std::fma(std::fma(t, c::kGelu5, c::kGelu4), t2, p23), t2, p01);
   const float tail = (p * t) * exp_((a * a) * -0.5f);
   return std::fma(-a, tail, relu(x));  // x >= 0: x - x tail; x < 0: x tail
 }

@@ -13,8 +13,7 @@ namespace {
 alignas(16) static constexpr float kExpTable[][4] = {POTSTILL_LANES(constant::kMagic), POTSTILL_LANES(constant::kExp0),
                                                      POTSTILL_LANES(constant::kExp2)};
 alignas(16) static constexpr float kGeluTable[][4] = {
-    POTSTILL_LANES(constant::kGelu4), POTSTILL_LANES(constant::kGelu3), POTSTILL_LANES(constant::kGelu2),
-    POTSTILL_LANES(constant::kGelu1), POTSTILL_LANES(constant::kGelu0)};
+    POTSTILL_LANES(constant::kGelu0), POTSTILL_LANES(constant::kGelu2), POTSTILL_LANES(constant::kGelu4)};
 alignas(16) static constexpr float kGeluPolyTable[][4] = {POTSTILL_LANES(constant::kGeluPoly0),
                                                           POTSTILL_LANES(constant::kGeluPoly2),
                                                           POTSTILL_LANES(constant::kGeluPoly4), POTSTILL_LANES(0.5f)};
@@ -46,8 +45,10 @@ POTSTILL_INLINE inline T gelu(const T& x) {
   const T a = at_most(abs_(x), splat(c::kGeluEnd));
   const T t = div(splat_as<T>(1.0f), fma(a, splat(c::kGeluP), splat(1.0f)));
   const float(*table)[4] = constants(kGeluTable);
-  T p = fma(t, splat(c::kGelu5), addend(table[0]));
-  unroll<4>([&](auto i) POTSTILL_INLINE { p = fma(p, t, addend(table[i + 1])); });
+  const T t2 = mul(t, t);
+  const T p01 = fma(t, splat(c::kGelu1), addend(table[0])), p23 = fma(t, splat(c::kGelu3), addend(table[1]));
+  const T p45 = fma(t, splat(c::kGelu5), addend(table[2]));
+  const T p = fma(fma(p45, t2, p23), t2, p01);
   const T tail = mul(mul(p, t), exp_of_negative(mul(mul(a, a), splat(-0.5f))));
   return fnma(a, tail, relu(x));
 }
