@@ -4,7 +4,7 @@
 //  * All f32 arithmetic is IEEE binary32, round to nearest even, no flush to zero, no contraction by the compiler;
 //    "fma" below is one rounding.
 //  * Dot product f32: acc = +0; for k ascending: acc = fma(x[k], w[k], acc); then y = acc + bias (bias 0 when absent).
-//  * Dot product int8: exact in int32.  acc' = acc - zero * colsum[n] (int32, zero = 0 for symmetric rows);
+//  * Dot product int8, int4: exact in int32.  acc' = acc - zero * colsum[n] (int32, zero = 0 for symmetric rows);
 //    y = fma(float(acc'), row_scale * col_scale[n], bias[n]).
 //  * Epilogue: y = activation(y), then, if there is a residual, y = y + residual.
 //  * Row sum: 16 lanes start at +0, lane[i % 16] += x[i] for i ascending (for squares lane = fma(x, x, lane)), then the
@@ -37,12 +37,13 @@ struct GemmF32 {
   Activation activation;
 };
 
+// Also the int4 product: int8 rows of `x`, int4 weights, and everything behind the int32 sums the same.
 struct GemmI8 {
-  const int8_t* x;          // [rows, ceil16(k)], padding columns zero
+  const int8_t* x;          // [rows, ceil16(k)], int4: [rows, ceil32(k)]; padding columns zero
   std::size_t ldx;          // multiple of 16
   const float* row_scale;   // [rows]
   const int32_t* row_zero;  // [rows] or nullptr when every row is symmetric
-  const int8_t* w;          // PackI8N4K16: [ceil(n/4)][ceil(k/16)][4][16]
+  const int8_t* w;          // PackI8N4K16: [ceil(n/4)][ceil(k/16)][4][16]; int4: PackI4N4K32, see below
   const float* col_scale;   // [ceil16(n)]
   const int32_t* colsum;    // [ceil16(n)]: sum over k of w[n, k]
   const float* bias;        // [ceil16(n)] or nullptr
@@ -53,6 +54,10 @@ struct GemmI8 {
   std::size_t rows, n, k, col_begin, col_end;
   Activation activation;
 };
+
+// PackI4N4K32: [ceil(n/4)][ceil(k/32)][4][16 bytes].  Byte j of a column's 16 holds k = j of that step in its low
+// nibble and k = 16 + j in its high one, two's complement in [-7, 7].  Then 32 products of a nibble and an int8 fit an
+// int16 (32 * 7 * 128 = 28672), and 32768 of them an int32 with room for the zero point.
 
 // Row-wise int8 quantization; columns k..ldq of q are set to zero (ldq is a multiple of 16).
 // Symmetric: a = max|x|; if a < 1e-30: scale = 0, q = 0; else scale = a / 127, inv = 127 / a, q = rne(x * inv).
@@ -101,15 +106,18 @@ struct AttentionHead {
   float* scratch;  // attention_scratch(tokens, head_size) floats, 64-byte aligned
 };
 
-// y[t] = word(id[t]) + position[p[t]].  f32 table: word[id] + position.  int8 table: fma(float(q), scale[id],
+enum class WordType : uint8_t { F32, I8, I4 };
+
+// y[t] = word(id[t]) + position[p[t]].  f32 table: word[id] + position.  int8 and int4 tables: fma(float(q), scale[id],
 // position).
 struct EmbedRows {
   const int32_t* ids;        // [rows], already checked against the table
   const int32_t* positions;  // [rows]
-  const void* word;          // float or int8_t [vocab, n] row-major
-  const float* word_scale;   // [vocab] or nullptr: word is f32
-  const float* position;     // [max_tokens, n]
-  float* y;                  // [rows, n]
+  WordType type;
+  const void* word;         // row-major [vocab, n] float or int8_t; I4: [vocab][ceil(n/32)][16 bytes], nibbles as above
+  const float* word_scale;  // [vocab]; not read when F32
+  const float* position;    // [max_tokens, n]
+  float* y;                 // [rows, n]
   std::size_t ldy;
   std::size_t rows, n;
 };
@@ -126,6 +134,7 @@ struct KernelTable {
   const char* name;  // "reference", "neon", "neon_dotprod", "avx2", "avx512vnni"
   void (*gemm_f32)(const GemmF32&);
   void (*gemm_i8)(const GemmI8&);
+  void (*gemm_i4)(const GemmI8&);
   void (*quantize_symmetric)(const QuantizeRows&);
   void (*quantize_asymmetric)(const QuantizeRows&);
   void (*layer_norm)(const LayerNorm&);

@@ -9,14 +9,9 @@ namespace potstill::kernels {
 namespace {
 
 constexpr KernelTable kReference{
-    "reference",
-    reference::gemm_f32,
-    reference::gemm_i8,
-    reference::quantize_symmetric,
-    reference::quantize_asymmetric,
-    reference::layer_norm,
-    reference::attention_head,
-    reference::embed_rows,
+    "reference",           reference::gemm_f32,           reference::gemm_i8,
+    reference::gemm_i4,    reference::quantize_symmetric, reference::quantize_asymmetric,
+    reference::layer_norm, reference::attention_head,     reference::embed_rows,
     reference::mean_pool,
 };
 
@@ -29,14 +24,30 @@ constexpr KernelTable kReference{
 
 #if defined(POTSTILL_KERNELS_X86)
 constexpr KernelTable kAvx2{
-    "avx2",           avx2::gemm_f32,       avx2::gemm_i8,    avx2::quantize_symmetric, avx2::quantize_asymmetric,
-    avx2::layer_norm, avx2::attention_head, avx2::embed_rows, avx2::mean_pool,
+    "avx2",
+    avx2::gemm_f32,
+    avx2::gemm_i8,
+    reference::gemm_i4,
+    avx2::quantize_symmetric,
+    avx2::quantize_asymmetric,
+    avx2::layer_norm,
+    avx2::attention_head,
+    avx2::embed_rows,
+    avx2::mean_pool,
 };
 constexpr KernelTable kAvx512Vnni = with_gemm_i8(kAvx2, "avx512vnni", avx512vnni::gemm_i8);
 #elif defined(POTSTILL_KERNELS_AARCH64)
 constexpr KernelTable kNeon{
-    "neon",           neon::gemm_f32,       neon::gemm_i8,    neon::quantize_symmetric, neon::quantize_asymmetric,
-    neon::layer_norm, neon::attention_head, neon::embed_rows, neon::mean_pool,
+    "neon",
+    neon::gemm_f32,
+    neon::gemm_i8,
+    reference::gemm_i4,
+    neon::quantize_symmetric,
+    neon::quantize_asymmetric,
+    neon::layer_norm,
+    neon::attention_head,
+    neon::embed_rows,
+    neon::mean_pool,
 };
 constexpr KernelTable kNeonDotprod = with_gemm_i8(kNeon, "neon_dotprod", neon_dotprod::gemm_i8);
 #elif defined(POTSTILL_KERNELS_ARMV7)

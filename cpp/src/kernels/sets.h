@@ -7,6 +7,7 @@
   namespace potstill::kernels::set {               \
   void gemm_f32(const GemmF32& g);                 \
   void gemm_i8(const GemmI8& g);                   \
+  void gemm_i4(const GemmI8& g);                   \
   void quantize_symmetric(const QuantizeRows& a);  \
   void quantize_asymmetric(const QuantizeRows& a); \
   void layer_norm(const LayerNorm& a);             \

@@ -8,11 +8,12 @@ namespace {
 struct Embedding : Op {
   void run(const Run& run) const override {
     parallel::for_ranges(run.threads, run.ids.size(), run.ids.size() * width, [&](std::size_t begin, std::size_t end) {
-      run.kernels.embed_rows({run.ids.data() + begin, run.positions.data() + begin, word, scale, position,
+      run.kernels.embed_rows({run.ids.data() + begin, run.positions.data() + begin, type, word, scale, position,
                               run.values[output] + begin * width, width, end - begin, width});
     });
   }
 
+  kernels::WordType type = kernels::WordType::F32;
   const void* word = nullptr;
   const float* scale = nullptr;
   const float* position = nullptr;
@@ -30,6 +31,7 @@ std::unique_ptr<Op> make_embedding(const Load& load) {
   const bool quantized = load.any_tensor(body.word_t(), "word").dtype == fb::DType::I8;
   const format::Tensor& word = load.tensor(body.word_t(), "word", quantized ? fb::DType::I8 : fb::DType::F32,
                                            fb::Layout::RowMajor, {0, op->width});
+  op->type = quantized ? kernels::WordType::I8 : kernels::WordType::F32;
   op->word = word.data.data();
   if (quantized) {
     op->scale = load.tensor(body.word_scale_t(), "word_scale", fb::DType::F32, fb::Layout::RowMajor, {word.shape[0]})

@@ -6,6 +6,7 @@ namespace potstill::kernels::testing {
 namespace {
 
 constexpr uint64_t kGolden = 0xa5be5775f31f7b16u;
+constexpr uint64_t kGoldenInt4 = 0xf40e5cbd778bc569u;
 
 class Hash : public EachSet {};
 
@@ -70,11 +71,51 @@ TEST_P(Hash, EqualsEveryOtherMachine) {
   Guarded<int32_t> ids(rows), positions(rows);
   for (int32_t& v : ids) v = static_cast<int32_t>(rng.below(rows));
   for (int32_t& v : positions) v = static_cast<int32_t>(rng.below(rows));
-  set().embed_rows({ids.data(), positions.data(), q.data(), row_scale.data(), x.data(), normal.data(), k, rows, k});
+  set().embed_rows(
+      {ids.data(), positions.data(), WordType::I8, q.data(), row_scale.data(), x.data(), normal.data(), k, rows, k});
   hash.floats(normal);
-  set().embed_rows({ids.data(), positions.data(), x.data(), nullptr, x.data(), normal.data(), k, rows, k});
+  set().embed_rows(
+      {ids.data(), positions.data(), WordType::F32, x.data(), nullptr, x.data(), normal.data(), k, rows, k});
   hash.floats(normal);
   EXPECT_EQ(hash.value, kGolden) << std::hex << "0x" << hash.value;
+}
+
+TEST_P(Hash, Int4EqualsEveryOtherMachine) {
+  Rng rng(2025);
+  Fnv hash;
+  constexpr std::size_t rows = 13, k = 105, n = 78, k32 = 128, n16 = 80;
+  Guarded<float> x(rows * k), bias(n16), residual(rows * n), y(rows * n), row_scale(rows), col_scale(n16);
+  Guarded<int8_t> q(rows * k32), w(n16 * k32 / 2);
+  Guarded<int32_t> row_zero(rows), colsum(n16);
+  for (float& v : x) v = rng.uniform(2);
+  for (float& v : residual) v = rng.uniform(0);
+  for (std::size_t c = 0; c < n; ++c) {
+    bias[c] = rng.uniform(1);
+    col_scale[c] = std::fabs(rng.uniform(-4));
+    for (std::size_t i = 0; i < k; ++i) {
+      const int value = static_cast<int>(rng.below(15)) - 7;
+      int8_t& byte = w[(c / 4 * (k32 / 32) + i / 32) * 64 + c % 4 * 16 + i % 16];
+      byte = static_cast<int8_t>(static_cast<uint8_t>(byte) | ((value & 15) << (i % 32 < 16 ? 0 : 4)));
+      colsum[c] += value;
+    }
+  }
+  for (bool symmetric : {true, false}) {
+    const QuantizeRows rows_in{x.data(), k, q.data(), k32, row_scale.data(), row_zero.data(), rows, k};
+    symmetric ? set().quantize_symmetric(rows_in) : set().quantize_asymmetric(rows_in);
+    for (Activation activation : kActivations) {
+      set().gemm_i4({q.data(), k32, row_scale.data(), symmetric ? nullptr : row_zero.data(), w.data(), col_scale.data(),
+                     colsum.data(), bias.data(), residual.data(), n, y.data(), n, rows, n, k, 0, n, activation});
+      hash.floats(y);
+    }
+  }
+  Guarded<int32_t> ids(rows), positions(rows);
+  Guarded<float> embedded(rows * k);
+  for (int32_t& v : ids) v = static_cast<int32_t>(rng.below(rows));
+  for (int32_t& v : positions) v = static_cast<int32_t>(rng.below(rows));
+  set().embed_rows(
+      {ids.data(), positions.data(), WordType::I4, w.data(), row_scale.data(), x.data(), embedded.data(), k, rows, k});
+  hash.floats(embedded);
+  EXPECT_EQ(hash.value, kGoldenInt4) << std::hex << "0x" << hash.value;
 }
 
 POTSTILL_FOR_EACH_SET(Hash);

@@ -145,24 +145,34 @@ TEST_P(Rows, EmbedEqualsReference) {
     Rng rng(seed);
     const std::size_t rows = rng.from(1, 9), n = rng.one_in(10) ? 312 : rng.from(1, 70), vocab = 11, positions = 7;
     const std::size_t ldy = n + rng.below(4);
-    const bool packed = rng.one_in(2);
+    const auto type = static_cast<WordType>(rng.below(3));
     Guarded<float> words(vocab * n), scales(vocab), position(positions * n);
     Guarded<int8_t> bytes(vocab * n);
+    Guarded<uint8_t> nibbles(vocab * (round_up(n, 32) / 2));  // any bits: padding and -8 may not matter here
     for (float& v : words) v = rng.uniform(0);
     for (float& v : scales) v = rng.uniform(-5);
     for (float& v : position) v = rng.uniform(0);
     for (int8_t& v : bytes) v = rng.activation();
+    for (uint8_t& v : nibbles) v = static_cast<uint8_t>(rng.below(256));
     Guarded<int32_t> ids(rows), places(rows);
     for (int32_t& v : ids) v = static_cast<int32_t>(rng.below(vocab));
     for (int32_t& v : places) v = static_cast<int32_t>(rng.below(positions));
     Guarded<float> a((rows - 1) * ldy + n, 3.0f), b((rows - 1) * ldy + n, 3.0f);
-    const void* table = packed ? static_cast<const void*>(bytes.data()) : words.data();
-    EmbedRows call{ids.data(), places.data(), table, packed ? scales.data() : nullptr, position.data(), a.data(),
-                   ldy,        rows,          n};
+    const void* tables[] = {words.data(), bytes.data(), nibbles.data()};
+    EmbedRows call{ids.data(),
+                   places.data(),
+                   type,
+                   tables[static_cast<std::size_t>(type)],
+                   type == WordType::F32 ? nullptr : scales.data(),
+                   position.data(),
+                   a.data(),
+                   ldy,
+                   rows,
+                   n};
     reference().embed_rows(call);
     call.y = b.data();
     set().embed_rows(call);
-    expect_same(a, b, "embed n " + std::to_string(n));
+    expect_same(a, b, "embed n " + std::to_string(n) + " type " + std::to_string(static_cast<int>(type)));
   }
 }
 

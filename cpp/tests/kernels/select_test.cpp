@@ -76,7 +76,7 @@ TEST(Select, Armv7ByFeatures) {
 TEST(Select, TablesAreComplete) {
   for (const std::string& name : available()) {
     const KernelTable& t = select(name);
-    EXPECT_TRUE(t.gemm_f32 && t.gemm_i8 && t.quantize_symmetric && t.quantize_asymmetric && t.layer_norm &&
+    EXPECT_TRUE(t.gemm_f32 && t.gemm_i8 && t.gemm_i4 && t.quantize_symmetric && t.quantize_asymmetric && t.layer_norm &&
                 t.attention_head && t.embed_rows && t.mean_pool)
         << name;
   }

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "kernels/reference/math.h"
 #include "kernels/sets.h"
 
 namespace potstill::kernels::reference {
@@ -9,7 +10,13 @@ void embed_rows(const EmbedRows& a) {
     const std::size_t id = static_cast<std::size_t>(a.ids[t]);
     const float* position = a.position + static_cast<std::size_t>(a.positions[t]) * a.n;
     float* y = a.y + t * a.ldy;
-    if (a.word_scale) {
+    if (a.type == WordType::I4) {
+      const uint8_t* word = static_cast<const uint8_t*>(a.word) + id * (round_up(a.n, 32) / 2);
+      for (std::size_t i = 0; i < a.n; ++i) {
+        const int32_t q = nibble(word + i / 32 * 16, i % 32);
+        y[i] = std::fma(static_cast<float>(q), a.word_scale[id], position[i]);
+      }
+    } else if (a.type == WordType::I8) {
       const int8_t* word = static_cast<const int8_t*>(a.word) + id * a.n;
       for (std::size_t i = 0; i < a.n; ++i) {
         y[i] = std::fma(static_cast<float>(word[i]), a.word_scale[id], position[i]);

@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "kernels/reference/math.h"
 #include "kernels/sets.h"
 
@@ -9,18 +7,13 @@ void gemm_i8(const GemmI8& g) {
   const std::size_t steps = round_up(g.k, 16) / 16;
   for (std::size_t m = 0; m < g.rows; ++m) {
     const int8_t* x = g.x + m * g.ldx;
-    const int32_t zero = g.row_zero ? g.row_zero[m] : 0;
     for (std::size_t n = g.col_begin; n < g.col_end; ++n) {
       const int8_t* w = g.w + (n / 4) * steps * 64 + (n % 4) * 16;
       int32_t acc = 0;
       for (std::size_t s = 0; s < steps; ++s) {
         for (std::size_t i = 0; i < 16; ++i) acc += int32_t{x[s * 16 + i]} * int32_t{w[s * 64 + i]};
       }
-      acc -= zero * g.colsum[n];
-      const float bias = g.bias ? g.bias[n] : 0.0f;
-      float y = activate(std::fma(static_cast<float>(acc), g.row_scale[m] * g.col_scale[n], bias), g.activation);
-      if (g.residual) y = y + g.residual[m * g.ldr + n];
-      g.y[m * g.ldy + n] = y;
+      finish_integer(g, m, n, acc);
     }
   }
 }

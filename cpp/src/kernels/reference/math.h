@@ -89,6 +89,22 @@ inline float activate(float x, Activation activation) {
   return x;
 }
 
+// From the int32 sum of row m, column n of an int8 or int4 product to its output.
+inline void finish_integer(const GemmI8& g, std::size_t m, std::size_t n, int32_t acc) {
+  if (g.row_zero) acc -= g.row_zero[m] * g.colsum[n];
+  const float bias = g.bias ? g.bias[n] : 0.0f;
+  float y = activate(std::fma(static_cast<float>(acc), g.row_scale[m] * g.col_scale[n], bias), g.activation);
+  if (g.residual) y = y + g.residual[m * g.ldr + n];
+  g.y[m * g.ldy + n] = y;
+}
+
+// One block of 32 int4 values: byte j holds value j in its low nibble and value 16 + j in its high one.
+inline int32_t nibble(const void* block, std::size_t i) {
+  const uint32_t byte = static_cast<const uint8_t*>(block)[i % 16];
+  const int32_t value = static_cast<int32_t>(i < 16 ? byte & 15u : byte >> 4);
+  return value < 8 ? value : value - 16;
+}
+
 // The 16 virtual lanes of a row sum and their fixed tree.
 struct RowSum {
   float lane[16] = {};

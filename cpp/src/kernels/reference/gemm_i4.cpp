@@ -1,0 +1,21 @@
+#include "kernels/reference/math.h"
+#include "kernels/sets.h"
+
+namespace potstill::kernels::reference {
+
+void gemm_i4(const GemmI8& g) {
+  const std::size_t steps = round_up(g.k, 32) / 32;
+  for (std::size_t m = 0; m < g.rows; ++m) {
+    const int8_t* x = g.x + m * g.ldx;
+    for (std::size_t n = g.col_begin; n < g.col_end; ++n) {
+      const int8_t* w = g.w + (n / 4) * steps * 64 + (n % 4) * 16;
+      int32_t acc = 0;
+      for (std::size_t s = 0; s < steps; ++s) {
+        for (std::size_t i = 0; i < 32; ++i) acc += int32_t{x[s * 32 + i]} * nibble(w + s * 64, i);
+      }
+      finish_integer(g, m, n, acc);
+    }
+  }
+}
+
+}  // namespace potstill::kernels::reference
