@@ -1,4 +1,4 @@
-// y = activation(x * w^T + bias) + residual, in f32 or with int8 weights and rows quantized on the fly.
+// y = activation(x * w^T + bias) + residual, in f32 or with int8 or int4 weights and rows quantized on the fly.
 #include <algorithm>
 
 #include "ops/op.h"
@@ -18,7 +18,7 @@ struct Linear : Op {
   std::size_t scratch_bytes(const Sizes& sizes) const override {
     if (quant == fb::InputQuant::None) return 0;
     const std::size_t rows = kind == fb::Rows::Tokens ? sizes.tokens : sizes.sequences;
-    return 2 * vector_bytes(rows) + rows * round_up(k, 16);
+    return 2 * vector_bytes(rows) + rows * quantized_width();
   }
 
   void run(const Run& run) const override {
@@ -36,17 +36,21 @@ struct Linear : Op {
     auto* scale = reinterpret_cast<float*>(run.scratch);
     auto* zero = reinterpret_cast<int32_t*>(run.scratch + vector_bytes(rows));
     auto* q = reinterpret_cast<int8_t*>(run.scratch + 2 * vector_bytes(rows));
-    const std::size_t ldq = round_up(k, 16);
+    const std::size_t ldq = quantized_width();
+    const auto product = int4 ? run.kernels.gemm_i4 : run.kernels.gemm_i8;
     const bool symmetric = quant == fb::InputQuant::Symmetric;
     const auto quantize = symmetric ? run.kernels.quantize_symmetric : run.kernels.quantize_asymmetric;
     parallel::for_ranges(run.threads, rows, rows * k, [&](std::size_t begin, std::size_t end) {
       quantize({x + begin * k, k, q + begin * ldq, ldq, scale + begin, zero + begin, end - begin, k});
     });
     for_panels(run, rows, [&](std::size_t begin, std::size_t end) {
-      run.kernels.gemm_i8({q, ldq, scale, symmetric ? nullptr : zero, static_cast<const int8_t*>(weight), col_scale,
-                           colsum, bias, residual, n, y, n, rows, n, k, begin, end, activation});
+      product({q, ldq, scale, symmetric ? nullptr : zero, static_cast<const int8_t*>(weight), col_scale, colsum, bias,
+               residual, n, y, n, rows, n, k, begin, end, activation});
     });
   }
+
+  // Row of the quantized input, padded to whole steps of the weight's layout.
+  std::size_t quantized_width() const { return round_up(k, int4 ? 32 : 16); }
 
   static std::size_t vector_bytes(std::size_t rows) { return round_up(rows * 4, 64); }
 
@@ -69,16 +73,21 @@ struct Linear : Op {
   fb::InputQuant quant = fb::InputQuant::None;
   fb::Rows kind = fb::Rows::Tokens;
   bool has_residual = false;
+  bool int4 = false;
 };
 
 // Sums of the packed rows; a wrong one would shift every asymmetric result, or overflow int32.
 void check_colsum(const Load& load, const format::Tensor& weight, const int32_t* colsum) {
-  const std::size_t n = weight.shape[0], blocks = (std::size_t{weight.shape[1]} + 15) / 16;
+  const bool int4 = weight.dtype == fb::DType::I4;
+  const std::size_t step = int4 ? 32 : 16, n = weight.shape[0], blocks = (weight.shape[1] + step - 1) / step;
   for (std::size_t row = 0; row < n; ++row) {
     const int8_t* w = weight.as<int8_t>() + (row / 4 * blocks * 4 + row % 4) * 16;
     int32_t sum = 0;
     for (std::size_t block = 0; block < blocks; ++block) {
-      for (std::size_t i = 0; i < 16; ++i) sum += w[block * 64 + i];
+      for (std::size_t i = 0; i < 16; ++i) {
+        const int32_t byte = w[block * 64 + i];
+        sum += int4 ? (byte >> 4) + (((byte & 15) ^ 8) - 8) : byte;
+      }
     }
     if (sum != colsum[row]) load.fail("F047", "colsum[" + std::to_string(row) + "] is not the sum of its weights");
   }
@@ -107,12 +116,14 @@ std::unique_ptr<Op> make_linear(const Load& load) {
   if (body.input_quant() > fb::InputQuant::Asymmetric) load.fail("F031", "its input quantization is unknown");
   op->quant = body.input_quant();
   const bool quantized = op->quant != fb::InputQuant::None;
-  const format::Tensor& weight =
-      load.tensor(body.weight_t(), "weight", quantized ? fb::DType::I8 : fb::DType::F32,
-                  quantized ? fb::Layout::PackI8N4K16 : fb::Layout::PackF32N8, {op->n, op->k});
+  op->int4 = quantized && load.any_tensor(body.weight_t(), "weight").dtype == fb::DType::I4;
+  const fb::DType dtype = op->int4 ? fb::DType::I4 : (quantized ? fb::DType::I8 : fb::DType::F32);
+  const fb::Layout layout =
+      op->int4 ? fb::Layout::PackI4N4K32 : (quantized ? fb::Layout::PackI8N4K16 : fb::Layout::PackF32N8);
+  const format::Tensor& weight = load.tensor(body.weight_t(), "weight", dtype, layout, {op->n, op->k});
   op->weight = weight.data.data();
-  const auto column = [&](int32_t index, const char* field, fb::DType dtype) -> const format::Tensor& {
-    return load.tensor(index, field, dtype, fb::Layout::RowMajor, {op->n});
+  const auto column = [&](int32_t index, const char* field, fb::DType type) -> const format::Tensor& {
+    return load.tensor(index, field, type, fb::Layout::RowMajor, {op->n});
   };
   if (quantized) {
     op->col_scale = column(body.scale_t(), "scale", fb::DType::F32).as<float>();
