@@ -260,7 +260,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     compile_.add_argument("model", help="an fp32 ONNX file")
     compile_.add_argument("-o", "--output", required=True, help="the .still file to write")
-    compile_.add_argument("--scheme", choices=("int8", "fp32"), default="int8", help="numbers of the weights")
+    compile_.add_argument("--scheme", choices=("int8", "int4", "fp32"), default="int8", help="numbers of the weights")
     compile_.add_argument("--tokenizer", metavar="DIR", help="folder with tokenizer.json or vocab.txt")
     compile_.add_argument("--labels", metavar="A,B,...", help="label names in the order of the logits")
     compile_.add_argument("--name", help="name stored in the file (default: the file's stem)")

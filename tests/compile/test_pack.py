@@ -24,6 +24,33 @@ def test_int8(n: int, k: int) -> None:
     np.testing.assert_array_equal(pack.unpack_i8_n4k16(flat, (n, k)), weight)
 
 
+def in_nibble(flat: np.ndarray, first: int, stride: int, column: int) -> int:
+    """Value `column` of the row whose blocks of 16 bytes start at `first`, `stride` bytes apart, two's complement."""
+    byte = int(flat[first + column // 32 * stride + column % 16])
+    nibble = byte & 15 if column % 32 < 16 else byte >> 4
+    return nibble - 16 if nibble > 7 else nibble
+
+
+@pytest.mark.parametrize(("n", "k"), [*SHAPES, (5, 32), (2, 70)])
+def test_int4(n: int, k: int) -> None:
+    weight = np.random.default_rng(n).integers(-7, 8, (n, k)).astype(np.int8)
+    steps = -(-k // 32)
+    panels, rows = pack.pack_i4_n4k32(weight), pack.pack_i4_rows(weight)
+    assert panels.shape == (-(-n // 4), steps, 4, 16) and rows.shape == (n, steps, 16)
+    assert panels.dtype == rows.dtype == np.uint8
+    for row in range(panels.shape[0] * 4):
+        for column in range(steps * 32):
+            wanted = weight[row, column] if row < n and column < k else 0
+            first = (row // 4 * steps * 4 + row % 4) * 16
+            assert in_nibble(panels.reshape(-1), first, 64, column) == wanted
+            if row < n:
+                assert in_nibble(rows.reshape(-1), row * steps * 16, 16, column) == wanted
+    for packed, unpack in ((panels, pack.unpack_i4_n4k32), (rows, pack.unpack_i4_rows)):
+        again = unpack(packed.reshape(-1), (n, k))
+        assert again.dtype == np.int8
+        np.testing.assert_array_equal(again, weight)
+
+
 @pytest.mark.parametrize(("n", "k"), SHAPES)
 def test_f32(n: int, k: int) -> None:
     weight = np.random.default_rng(n).standard_normal((n, k)).astype(np.float32)

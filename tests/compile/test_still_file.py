@@ -127,7 +127,7 @@ def test_max_tokens(compiled: Compiled, tmp_path: Path, asked: int | None, given
 
 def test_bad_arguments(compiled: Compiled, tmp_path: Path) -> None:
     for options, code in (
-        ({"scheme": "int4"}, "C022"), ({"max_tokens": 0}, "C021"), ({"pooling": "max"}, "C019"),
+        ({"scheme": "int3"}, "C022"), ({"max_tokens": 0}, "C021"), ({"pooling": "max"}, "C019"),
     ):  # fmt: skip
         with pytest.raises(CompileError) as caught:
             compile_onnx(compiled.onnx, tmp_path / "m.still", **options)

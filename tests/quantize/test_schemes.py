@@ -40,9 +40,13 @@ def test_scheme_rules() -> None:
     assert int8.activation("gelu", dtype="i8") == "gelu_poly"
     assert int8.activation("gelu", dtype="f32") == "gelu"
     assert int8.activation("gelu_tanh", dtype="i8") == "gelu_tanh"
+    int4 = scheme_by_name("int4")
+    assert (int4.linear, int4.embedding) == ("i4", "i4")
+    assert int4.activation("gelu", dtype="i4") == "gelu_poly" and int4.activation("gelu", dtype="f32") == "gelu"
+    assert int4.input_quant("gelu", dtype="i4") == "asymmetric" and int4.input_quant("none", dtype="f32") == "none"
 
 
 def test_unknown_scheme() -> None:
     with pytest.raises(CompileError) as caught:
         scheme_by_name("int3")
-    assert caught.value.code == "C022" and "fp32, int8" in caught.value.next_step
+    assert caught.value.code == "C022" and "fp32, int8, int4" in caught.value.next_step

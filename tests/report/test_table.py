@@ -35,6 +35,13 @@ def _report() -> dict[str, Any]:
     }
 
 
+def test_the_artefact_is_named_by_its_scheme(tmp_path: Path) -> None:
+    report = _report()
+    report["packed"]["scheme"] = "int4"
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    assert "student, Potstill int4 (.still)" in render(tmp_path) and "Potstill int8 (.still)" not in render(tmp_path)
+
+
 def test_table_and_page_show_the_figures(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(json.dumps(_report()))
     (tmp_path / "emulated.json").write_text(

@@ -21,11 +21,41 @@ uint64_t element_bytes(fb::DType dtype) {
     case fb::DType::U8:
       return 1;
     default:
-      return 0;  // I4 is reserved for a later version
+      return 0;  // I4: two values a byte
   }
 }
 
 uint64_t round_up(uint64_t value, uint64_t to) { return (value + to - 1) / to * to; }
+
+// The last block of every row holds k % 32 values (all 32 when that is 0); a panel's missing rows hold none.
+bool int4_padding_is_zero(const Tensor& tensor) {
+  const bool panels = tensor.layout == fb::Layout::PackI4N4K32;
+  const std::size_t n = tensor.shape[0];
+  const auto blocks = static_cast<std::size_t>((uint64_t{tensor.shape[1]} + 31) / 32);  // 32-bit: k + 31 may wrap
+  const std::size_t used = tensor.shape[1] - (blocks - 1) * 32;
+  const std::byte low{0x0f}, high{0xf0};
+  for (std::size_t row = 0; row < n; ++row) {
+    const std::size_t last =
+        panels ? ((row / 4 * blocks + blocks - 1) * 4 + row % 4) * 16 : ((row + 1) * blocks - 1) * 16;
+    for (std::size_t j = 0; j < 16; ++j) {
+      const std::byte padding = (j < used ? std::byte{0} : low) | (16 + j < used ? std::byte{0} : high);
+      if ((tensor.data[last + j] & padding) != std::byte{0}) return false;
+    }
+  }
+  if (!panels || n % 4 == 0) return true;
+  for (std::size_t block = 0; block < blocks; ++block) {
+    if (!all_zero(tensor.data.subspan((n / 4 * blocks + block) * 64 + n % 4 * 16, (4 - n % 4) * 16))) return false;
+  }
+  return true;
+}
+
+// A nibble of -8 is 8 alone in its half of the byte.
+bool holds_minus_8(std::span<const std::byte> data) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(data.data());
+  uint32_t found = 0;
+  for (std::size_t i = 0; i < data.size(); ++i) found |= (bytes[i] & 0x0fu) == 0x08u || (bytes[i] & 0xf0u) == 0x80u;
+  return found != 0;
+}
 
 // Padding inside the packed layouts, which the section checks do not see.
 bool inner_padding_is_zero(const Tensor& tensor) {
@@ -40,6 +70,7 @@ bool inner_padding_is_zero(const Tensor& tensor) {
     }
     return true;
   }
+  if (tensor.dtype == fb::DType::I4) return int4_padding_is_zero(tensor);
   const std::size_t blocks = (k + 15) / 16, panels = (n + 3) / 4;
   if (k % 16 != 0) {  // the end of every row
     for (std::size_t panel = 0; panel < panels; ++panel) {
@@ -70,6 +101,7 @@ bool all_finite(std::span<const std::byte> data) {
 struct Content {
   uint64_t hash = 0;
   bool minus_128 = false;   // in int8 weights
+  bool minus_8 = false;     // in int4 values
   bool not_finite = false;  // in f32
 };
 
@@ -95,6 +127,7 @@ Content read_content(const Mapping& mapping, const Tensor& tensor) {
     if (tensor.layout == fb::Layout::PackI8N4K16) {
       content.minus_128 = content.minus_128 || std::memchr(slice.data(), 0x80, slice.size()) != nullptr;
     }
+    if (tensor.dtype == fb::DType::I4) content.minus_8 = content.minus_8 || holds_minus_8(slice);
     if (tensor.dtype == fb::DType::F32) content.not_finite = content.not_finite || !all_finite(slice);
     if (rows_only) mapping.release(slice);
     if (rest.empty()) return content;
@@ -105,7 +138,7 @@ Tensor read_tensor(const Mapping& mapping, uint64_t& position, const fb::Tensor&
   const std::span<const std::byte> file = mapping.bytes();
   Tensor tensor{printable({entry.name()->c_str(), entry.name()->size()}), entry.dtype(), entry.layout(), {}, {}};
   const std::string place = where + ": tensor '" + tensor.name + "'";
-  if (entry.dtype() > fb::DType::U8 || entry.layout() > fb::Layout::PackI8N4K16) {
+  if (entry.dtype() > fb::DType::U8 || entry.layout() > fb::Layout::RowMajorI4) {
     fail("F014", "unknown dtype or layout", place);
   }
   if (entry.shape()->size() == 0 || entry.shape()->size() > kMaxRank) {
@@ -139,6 +172,7 @@ Tensor read_tensor(const Mapping& mapping, uint64_t& position, const fb::Tensor&
   }
   // -128 times -128 twice is over int16, which the fast kernels add in; scales are for [-127, 127] anyway.
   if (content.minus_128) fail("F044", "an int8 weight is -128, outside [-127, 127]", place);
+  if (content.minus_8) fail("F044", "an int4 value is -8, outside [-7, 7]", place);
   if (content.not_finite) fail("F046", "it holds NaN or an infinity", place);
   return tensor;
 }
@@ -150,7 +184,8 @@ bool all_zero(std::span<const std::byte> bytes) noexcept {
 }
 
 uint64_t stored_bytes(fb::DType dtype, fb::Layout layout, std::span<const uint32_t> shape) noexcept {
-  uint64_t bytes = element_bytes(dtype);
+  const bool int4 = dtype == fb::DType::I4;
+  uint64_t bytes = int4 ? 1 : element_bytes(dtype);
   if (bytes == 0 || shape.empty()) return 0;
   for (const uint32_t dim : shape) {
     if (dim == 0) return 0;
@@ -166,6 +201,12 @@ uint64_t stored_bytes(fb::DType dtype, fb::Layout layout, std::span<const uint32
     if (rank != 2 || dtype != fb::DType::I8) return 0;
     dims[0] = round_up(dims[0], 4);
     dims[1] = round_up(dims[1], 16);
+  } else if (layout == fb::Layout::PackI4N4K32 || layout == fb::Layout::RowMajorI4) {
+    if (rank != 2 || !int4) return 0;
+    if (layout == fb::Layout::PackI4N4K32) dims[0] = round_up(dims[0], 4);
+    dims[1] = round_up(dims[1], 32) / 2;
+  } else if (int4) {
+    return 0;
   }
   for (std::size_t i = 0; i < rank; ++i) {
     if (__builtin_mul_overflow(bytes, dims[i], &bytes) || bytes > kMaxBytes) return 0;

@@ -33,10 +33,12 @@ std::unique_ptr<Op> make_embedding(const Load& load) {
   load.expect_rows(load.output(), fb::Rows::Tokens, "output");
   auto op = std::make_unique<Embedding>();
   op->width = load.output().width;
-  const bool quantized = load.any_tensor(body.word_t(), "word").dtype == fb::DType::I8;
-  const format::Tensor& word = load.tensor(body.word_t(), "word", quantized ? fb::DType::I8 : fb::DType::F32,
-                                           fb::Layout::RowMajor, {0, op->width});
-  op->type = quantized ? kernels::WordType::I8 : kernels::WordType::F32;
+  const fb::DType stored = load.any_tensor(body.word_t(), "word").dtype;
+  const bool int4 = stored == fb::DType::I4, quantized = int4 || stored == fb::DType::I8;
+  const format::Tensor& word = load.tensor(body.word_t(), "word", quantized ? stored : fb::DType::F32,
+                                           int4 ? fb::Layout::RowMajorI4 : fb::Layout::RowMajor, {0, op->width});
+  using kernels::WordType;
+  op->type = int4 ? WordType::I4 : (quantized ? WordType::I8 : WordType::F32);
   op->word = word.data.data();
   if (quantized) {
     op->scale = load.tensor(body.word_scale_t(), "word_scale", fb::DType::F32, fb::Layout::RowMajor, {word.shape[0]})

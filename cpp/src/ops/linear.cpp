@@ -1,4 +1,4 @@
-// y = activation(x * w^T + bias) + residual, in f32 or with int8 weights and rows quantized on the fly.
+// y = activation(x * w^T + bias) + residual, in f32 or with int8 or int4 weights and rows quantized on the fly.
 #include <algorithm>
 
 #include "ops/op.h"
@@ -32,6 +32,7 @@ struct Linear : Op {
     const std::size_t ldq = form.ld;
     int8_t* q = form.q();
     float* scale = form.scale();
+    const auto product = int4 ? run.kernels.gemm_i4 : run.kernels.gemm_i8;
     const bool symmetric = quant == fb::InputQuant::Symmetric;
     int32_t* zero = form.zero();
     if (form.maker == run.op) {
@@ -43,9 +44,8 @@ struct Linear : Op {
       });
     }
     for_blocks(run, rows, [&](std::size_t row, std::size_t count, std::size_t begin, std::size_t end) {
-      run.kernels.gemm_i8({q + row * ldq, ldq, scale + row, symmetric ? nullptr : zero + row,
-                           static_cast<const int8_t*>(weight), col_scale, colsum, bias, from(residual, row), n,
-                           y + row * n, n, count, n, k, begin, end, activation});
+      product({q + row * ldq, ldq, scale + row, symmetric ? nullptr : zero + row, static_cast<const int8_t*>(weight),
+               col_scale, colsum, bias, from(residual, row), n, y + row * n, n, count, n, k, begin, end, activation});
     });
   }
 
@@ -54,7 +54,7 @@ struct Linear : Op {
   Cost cost(std::span<const uint32_t> offsets) const override {
     const std::size_t count = rows(of, offsets);
     const bool integer = quant != fb::InputQuant::None;
-    const std::size_t weights = n * k * (integer ? 1 : 4) + n * (integer ? 12 : 4);
+    const std::size_t weights = n * k * (integer ? 1 : 4) / (int4 ? 2 : 1) + n * (integer ? 12 : 4);
     return {.macs = count * n * k,
             .bytes = weights + count * (k * (integer ? 4 + 2 : 4) + n * (has_residual ? 8 : 4)),
             .integer = integer};
@@ -83,11 +83,14 @@ struct Linear : Op {
   fb::InputQuant quant = fb::InputQuant::None;
   fb::Rows of = fb::Rows::Tokens;
   bool has_residual = false;
+  bool int4 = false;
 };
 
 // Sums of the packed rows; a wrong one would shift every asymmetric result, or overflow int32.
 void check_colsum(const Load& load, const format::Tensor& weight, const int32_t* colsum) {
-  const std::size_t n = weight.shape[0], blocks = (std::size_t{weight.shape[1]} + 15) / 16;
+  const bool int4 = weight.dtype == fb::DType::I4;
+  const std::size_t step = int4 ? 32 : 16, n = weight.shape[0],
+                    blocks = (std::size_t{weight.shape[1]} + step - 1) / step;
   const int8_t* w = weight.as<int8_t>();
   for (std::size_t panel = 0; panel < n; panel += 4) {
     int32_t sums[4] = {};
@@ -95,7 +98,13 @@ void check_colsum(const Load& load, const format::Tensor& weight, const int32_t*
       // 256 weights of at most 127 fit into int16: one widening add for 8 or 16 of them.
       int16_t part[64] = {};
       for (const std::size_t end = std::min(blocks, block + 256); block < end; ++block, w += 64) {
-        for (std::size_t i = 0; i < 64; ++i) part[i] = static_cast<int16_t>(part[i] + w[i]);
+        if (int4) {  // both nibbles of the byte
+          for (std::size_t i = 0; i < 64; ++i) {
+            part[i] = static_cast<int16_t>(part[i] + (w[i] >> 4) + (((w[i] & 15) ^ 8) - 8));
+          }
+        } else {
+          for (std::size_t i = 0; i < 64; ++i) part[i] = static_cast<int16_t>(part[i] + w[i]);
+        }
       }
       for (std::size_t row = 0; row < 4; ++row) {
         int32_t sum = 0;
@@ -134,12 +143,14 @@ std::unique_ptr<Op> make_linear(const Load& load) {
   if (body.input_quant() > fb::InputQuant::Asymmetric) load.fail("F031", "its input quantization is unknown");
   op->quant = body.input_quant();
   const bool quantized = op->quant != fb::InputQuant::None;
-  const format::Tensor& weight =
-      load.tensor(body.weight_t(), "weight", quantized ? fb::DType::I8 : fb::DType::F32,
-                  quantized ? fb::Layout::PackI8N4K16 : fb::Layout::PackF32N8, {op->n, op->k});
+  op->int4 = quantized && load.any_tensor(body.weight_t(), "weight").dtype == fb::DType::I4;
+  const fb::DType dtype = op->int4 ? fb::DType::I4 : (quantized ? fb::DType::I8 : fb::DType::F32);
+  const fb::Layout layout =
+      op->int4 ? fb::Layout::PackI4N4K32 : (quantized ? fb::Layout::PackI8N4K16 : fb::Layout::PackF32N8);
+  const format::Tensor& weight = load.tensor(body.weight_t(), "weight", dtype, layout, {op->n, op->k});
   op->weight = weight.data.data();
-  const auto column = [&](int32_t index, const char* field, fb::DType dtype) -> const format::Tensor& {
-    return load.tensor(index, field, dtype, fb::Layout::RowMajor, {op->n});
+  const auto column = [&](int32_t index, const char* field, fb::DType type) -> const format::Tensor& {
+    return load.tensor(index, field, type, fb::Layout::RowMajor, {op->n});
   };
   if (quantized) {
     op->col_scale = column(body.scale_t(), "scale", fb::DType::F32).as<float>();

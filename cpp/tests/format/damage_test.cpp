@@ -24,7 +24,16 @@ const TinyShape kShape{.vocabulary = 34,
                        .quantized = true,
                        .tokenizer = true};
 
-TEST(Damage, TheIntactFileLoads) { EXPECT_EQ(testing::load_error(TinyBert(kShape).file()), ""); }
+TinyShape int4_shape() {
+  TinyShape shape = kShape;
+  shape.int4 = true;
+  return shape;
+}
+
+TEST(Damage, TheIntactFileLoads) {
+  EXPECT_EQ(testing::load_error(TinyBert(kShape).file()), "");
+  EXPECT_EQ(testing::load_error(TinyBert(int4_shape()).file()), "");
+}
 
 TEST(Damage, EveryTruncationIsFound) {
   const Bytes file = TinyBert(kShape).file();
@@ -65,8 +74,8 @@ void load_and_run(const Bytes& file, int& loaded, int& refused) {
   }
 }
 
-TEST(Damage, HeadersChangedByAnAttackerNeverBreakTheLoader) {
-  const Bytes good = TinyBert(kShape).file();
+void attack_headers(const TinyShape& shape) {
+  const Bytes good = TinyBert(shape).file();
   uint64_t header = 0;
   std::memcpy(&header, good.data() + 16, sizeof header);
   std::mt19937_64 engine(20);
@@ -100,8 +109,11 @@ TEST(Damage, HeadersChangedByAnAttackerNeverBreakTheLoader) {
   EXPECT_GT(refused, 1000);
 }
 
-TEST(Damage, SectionsChangedByAnAttackerNeverBreakTheRun) {
-  const TinyBert tiny(kShape);
+TEST(Damage, HeadersChangedByAnAttackerNeverBreakTheLoader) { attack_headers(kShape); }
+TEST(Damage, Int4HeadersChangedByAnAttackerNeverBreakTheLoader) { attack_headers(int4_shape()); }
+
+void attack_sections(const TinyShape& shape) {
+  const TinyBert tiny(shape);
   std::mt19937_64 engine(21);
   int loaded = 0, refused = 0;
   for (int round = 0; round < 1000; ++round) {
@@ -118,6 +130,9 @@ TEST(Damage, SectionsChangedByAnAttackerNeverBreakTheRun) {
   EXPECT_GT(loaded, 100);
   EXPECT_GT(refused, 50);
 }
+
+TEST(Damage, SectionsChangedByAnAttackerNeverBreakTheRun) { attack_sections(kShape); }
+TEST(Damage, Int4SectionsChangedByAnAttackerNeverBreakTheRun) { attack_sections(int4_shape()); }
 
 TEST(Damage, RandomBytesAreNotAModel) {
   std::mt19937_64 engine(22);

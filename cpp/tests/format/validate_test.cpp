@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "format/mapping.h"
+#include "format/tensors.h"
 #include "potstill/model.hpp"
 #include "support/tiny_bert.h"
 
@@ -68,7 +69,9 @@ const HeaderCase kHeaderCases[] = {
     {"F015", "rank 5", [](M& m) { m.tensors[0]->shape = {1, 1, 1, 1, 1}; }},
     {"F016", "zero dimension", [](M& m) { m.tensors[0]->shape[0] = 0; }},
     {"F016", "overflowing shape", [](M& m) { m.tensors[0]->shape = {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}; }},
-    {"F016", "int4", [](M& m) { m.tensors[0]->dtype = fb::DType::I4; }},
+    {"F016", "int4 in an int8 layout", [](M& m) { m.tensors[0]->dtype = fb::DType::I4; }},
+    {"F016", "int4 layout of int8", [](M& m) { m.tensors[0]->layout = fb::Layout::RowMajorI4; }},
+    {"F016", "int4 layout of int8", [](M& m) { m.tensors[0]->layout = fb::Layout::PackI4N4K32; }},
     {"F016", "packed layout of f32 for int8", [](M& m) { m.tensors[0]->layout = fb::Layout::PackF32N8; }},
     {"F017", "size", [](M& m) { m.tensors[0]->size += 1; }},
     {"F017", "size", [](M& m) { m.tensors[0]->size = UINT64_MAX; }},
@@ -253,6 +256,67 @@ TEST(FileRules, Contents) {
   TinyBert sum(kShape);
   sum.builder.sections[static_cast<std::size_t>(tensor(sum.builder, "head.colsum"))][0] ^= std::byte{1};
   EXPECT_EQ(testing::load_error(sum.file()), "F047");
+}
+
+const TinyShape kInt4{.quantized = true, .int4 = true, .tokenizer = true};
+
+TEST(FileRules, PaddingOfInt4IsZero) {
+  EXPECT_EQ(testing::load_error(TinyBert(kInt4).file()), "");
+  // [3, 24]: row 3 of the panel is padding; of a row's block, columns 24.. are the high nibbles of bytes 8..15.
+  EXPECT_EQ(with_byte(kInt4, "head.weight", 48, 0x01), "F021");
+  EXPECT_EQ(with_byte(kInt4, "head.weight", -1, 0x10), "F021");
+  EXPECT_EQ(with_byte(kInt4, "head.weight", 32 + 8, 0x10), "F021");
+  EXPECT_EQ(with_byte(kInt4, "head.weight", 32 + 15, 0x70), "F021");
+  EXPECT_EQ(with_byte(kInt4, "head.weight", 32 + 7, 0x77), "F047");  // column 23: not padding, so the sum differs
+  // [50, 24] table: the same block in each row.
+  EXPECT_EQ(with_byte(kInt4, "word", 49 * 16 + 15, 0x10), "F021");
+  EXPECT_EQ(with_byte(kInt4, "word", 16 + 8, 0x10), "F021");
+  EXPECT_EQ(with_byte(kInt4, "word", 16 + 7, 0x10), "");
+  // [24, 40] in two blocks: the second holds columns 32..39, low nibbles of bytes 0..7.
+  EXPECT_EQ(with_byte(kInt4, "layer0.down.weight", 64 + 8, 0x01), "F021");
+  EXPECT_EQ(with_byte(kInt4, "layer0.down.weight", 64 + 7, 0x10), "F021");
+}
+
+TEST(FileRules, ContentsOfInt4) {
+  EXPECT_EQ(with_byte(kInt4, "head.weight", 0, 0x08), "F044");
+  EXPECT_EQ(with_byte(kInt4, "head.weight", 0, 0x80), "F044");
+  EXPECT_EQ(with_byte(kInt4, "word", 5, 0x18), "F044");
+  EXPECT_EQ(with_byte(kInt4, "word", 5, 0x97), "");  // -7 and 7
+  TinyBert sum(kInt4);
+  sum.builder.sections[static_cast<std::size_t>(tensor(sum.builder, "head.colsum"))][0] ^= std::byte{1};
+  EXPECT_EQ(testing::load_error(sum.file()), "F047");
+}
+
+// The size that a shape needs, from the definition of the layouts.
+TEST(FileRules, SizesOfInt4) {
+  const auto bytes = [](fb::Layout layout, uint32_t n, uint32_t k) {
+    const uint32_t shape[] = {n, k};
+    return format::stored_bytes(fb::DType::I4, layout, shape);
+  };
+  EXPECT_EQ(bytes(fb::Layout::PackI4N4K32, 1, 1), 64u);
+  EXPECT_EQ(bytes(fb::Layout::PackI4N4K32, 5, 33), 256u);
+  EXPECT_EQ(bytes(fb::Layout::RowMajorI4, 5, 33), 160u);
+  EXPECT_EQ(bytes(fb::Layout::RowMajorI4, 5, 32), 80u);
+  EXPECT_EQ(bytes(fb::Layout::RowMajorI4, 0xffffffffu, 0xffffffffu), 0u);
+  EXPECT_EQ(bytes(fb::Layout::PackI4N4K32, 0xffffffffu, 0xffffffffu), 0u);
+  EXPECT_EQ(bytes(fb::Layout::RowMajor, 4, 32), 0u);
+  const uint32_t vector[] = {64}, cube[] = {2, 2, 32};
+  EXPECT_EQ(format::stored_bytes(fb::DType::I4, fb::Layout::RowMajorI4, vector), 0u);
+  EXPECT_EQ(format::stored_bytes(fb::DType::I4, fb::Layout::RowMajorI4, cube), 0u);
+}
+
+// An op cannot take the other kind of int4 tensor, nor int4 without scales.
+TEST(FileRules, Int4TensorsInTheRightPlace) {
+  const TinyBert tiny(kInt4);
+  const auto word = tensor(tiny.builder, "word"), head = tensor(tiny.builder, "head.weight");
+  const auto spoiled = [&](const std::function<void(M&)>& spoil) {
+    return testing::load_error(tiny.builder.file(spoil));
+  };
+  EXPECT_EQ(spoiled([&](M& m) { linear(m, "head").weight_t = word; }), "F029");
+  EXPECT_EQ(spoiled([&](M& m) { m.ops[0]->body.AsEmbedding()->word_t = head; }), "F029");
+  EXPECT_EQ(spoiled([](M& m) { linear(m, "head").input_quant = fb::InputQuant::None; }), "F029");
+  EXPECT_EQ(spoiled([](M& m) { linear(m, "head").scale_t = -1; }), "F028");
+  EXPECT_EQ(spoiled([](M& m) { m.ops[0]->body.AsEmbedding()->word_scale_t = -1; }), "F028");
 }
 
 TEST(FileRules, AnF32MatrixHasNoScales) {

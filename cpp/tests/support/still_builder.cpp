@@ -79,6 +79,34 @@ int StillBuilder::packed_i8(std::string name, uint32_t n, uint32_t k, const std:
   return add(std::move(name), fb::DType::I8, fb::Layout::PackI8N4K16, {n, k}, raw(out));
 }
 
+namespace {
+
+// Value `i` of a row whose first block is at `first`, blocks `stride` bytes apart.
+void put_i4(std::vector<int8_t>& out, std::size_t first, std::size_t stride, std::size_t i, int value) {
+  int8_t& byte = out[first + i / 32 * stride + i % 16];
+  byte = static_cast<int8_t>(static_cast<uint8_t>(byte) | (value & 15) << (i % 32 < 16 ? 0 : 4));
+}
+
+}  // namespace
+
+int StillBuilder::packed_i4(std::string name, uint32_t n, uint32_t k, const std::vector<int8_t>& w) {
+  const std::size_t blocks = std::size_t{k + 31} / 32;
+  std::vector<int8_t> out(std::size_t{n + 3} / 4 * blocks * 64);
+  for (std::size_t row = 0; row < n; ++row) {
+    for (std::size_t i = 0; i < k; ++i) put_i4(out, (row / 4 * blocks * 4 + row % 4) * 16, 64, i, w[row * k + i]);
+  }
+  return add(std::move(name), fb::DType::I4, fb::Layout::PackI4N4K32, {n, k}, raw(out));
+}
+
+int StillBuilder::rows_i4(std::string name, uint32_t n, uint32_t k, const std::vector<int8_t>& w) {
+  const std::size_t blocks = std::size_t{k + 31} / 32;
+  std::vector<int8_t> out(std::size_t{n} * blocks * 16);
+  for (std::size_t row = 0; row < n; ++row) {
+    for (std::size_t i = 0; i < k; ++i) put_i4(out, row * blocks * 16, 16, i, w[row * k + i]);
+  }
+  return add(std::move(name), fb::DType::I4, fb::Layout::RowMajorI4, {n, k}, raw(out));
+}
+
 uint32_t StillBuilder::value(std::string name, fb::Rows rows, uint32_t width) {
   auto made = std::make_unique<fb::ValueT>();
   made->name = std::move(name);

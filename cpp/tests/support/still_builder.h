@@ -27,6 +27,8 @@ class StillBuilder {
   // A weight [n, k] given row-major.
   int packed_f32(std::string name, uint32_t n, uint32_t k, const std::vector<float>& w);
   int packed_i8(std::string name, uint32_t n, uint32_t k, const std::vector<int8_t>& w);
+  int packed_i4(std::string name, uint32_t n, uint32_t k, const std::vector<int8_t>& w);
+  int rows_i4(std::string name, uint32_t n, uint32_t k, const std::vector<int8_t>& w);
 
   uint32_t value(std::string name, fb::Rows rows, uint32_t width);
   template <typename Body>

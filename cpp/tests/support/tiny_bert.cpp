@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <utility>
 
 namespace potstill::testing {
@@ -57,21 +58,23 @@ int TinyBert::linear(const std::string& name, TinyLinear& layer, uint32_t n, uin
   layer = {n, k, widened(w), widened(bias)};
   fb::LinearT body;
   if (shape_.quantized) {
+    const float most = shape_.int4 ? 7 : 127;
     std::vector<int8_t> q(w.size());
     std::vector<float> scale(n);
     std::vector<int32_t> colsum(n);
     for (std::size_t row = 0; row < n; ++row) {
       float top = 0;
       for (std::size_t i = 0; i < k; ++i) top = std::max(top, std::fabs(w[row * k + i]));
-      scale[row] = top / 127;
+      scale[row] = top / most;
       for (std::size_t i = 0; i < k; ++i) {
-        const auto value = static_cast<int8_t>(std::clamp(std::nearbyint(w[row * k + i] / scale[row]), -127.f, 127.f));
+        const auto value = static_cast<int8_t>(std::clamp(std::nearbyint(w[row * k + i] / scale[row]), -most, most));
         q[row * k + i] = value;
         colsum[row] += value;
         layer.w[row * k + i] = double{scale[row]} * value;
       }
     }
-    body.weight_t = builder.packed_i8(name + ".weight", n, k, q);
+    body.weight_t =
+        shape_.int4 ? builder.packed_i4(name + ".weight", n, k, q) : builder.packed_i8(name + ".weight", n, k, q);
     body.scale_t = builder.f32(name + ".scale", {n}, scale);
     body.colsum_t = builder.i32(name + ".colsum", {n}, colsum);
     body.input_quant = asymmetric ? fb::InputQuant::Asymmetric : fb::InputQuant::Symmetric;
@@ -129,7 +132,7 @@ TinyBert::TinyBert(const TinyShape& shape) : shape_(shape), engine_(shape.seed),
   auto meta = std::make_unique<fb::MetadataT>();
   meta->name = "tiny";
   meta->task = "text-classification";
-  meta->scheme = shape.quantized ? "int8" : "fp32";
+  meta->scheme = shape.int4 ? "int4" : (shape.quantized ? "int8" : "fp32");
   for (uint32_t i = 0; i < shape.labels; ++i) meta->labels.push_back("label " + std::to_string(i));
   meta->max_tokens = shape.max_tokens;
   auto origin = std::make_unique<fb::KeyValueT>();
@@ -145,14 +148,20 @@ TinyBert::TinyBert(const TinyShape& shape) : shape_(shape), engine_(shape.seed),
   word_ = widened(word);
   position_ = widened(position);
   if (shape.quantized) {
-    Bytes q(word.size());
-    std::vector<float> scale(shape.vocabulary, 0.03f);
+    const float step = shape.int4 ? 0.5f : 0.03f, most = shape.int4 ? 7 : 127;
+    std::vector<int8_t> q(word.size());
+    std::vector<float> scale(shape.vocabulary, step);
     for (std::size_t i = 0; i < word.size(); ++i) {
-      const auto value = static_cast<int8_t>(std::clamp(std::nearbyint(word[i] / 0.03f), -127.f, 127.f));
-      q[i] = static_cast<std::byte>(value);
-      word_[i] = double{0.03f} * value;
+      q[i] = static_cast<int8_t>(std::clamp(std::nearbyint(word[i] / step), -most, most));
+      word_[i] = double{step} * q[i];
     }
-    table.word_t = builder.add("word", fb::DType::I8, fb::Layout::RowMajor, {shape.vocabulary, h}, q);
+    if (shape.int4) {
+      table.word_t = builder.rows_i4("word", shape.vocabulary, h, q);
+    } else {
+      Bytes bytes(q.size());
+      std::memcpy(bytes.data(), q.data(), q.size());
+      table.word_t = builder.add("word", fb::DType::I8, fb::Layout::RowMajor, {shape.vocabulary, h}, bytes);
+    }
     table.word_scale_t = builder.f32("word.scale", {shape.vocabulary}, scale);
   } else {
     table.word_t = builder.f32("word", {shape.vocabulary, h}, word);

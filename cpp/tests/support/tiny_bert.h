@@ -13,6 +13,7 @@ namespace potstill::testing {
 struct TinyShape {
   uint32_t vocabulary = 50, hidden = 24, heads = 2, inner = 40, layers = 2, max_tokens = 20, labels = 3;
   bool quantized = false;  // int8 weights and word table
+  bool int4 = false;       // with quantized: int4 instead
   bool cls = false;        // pooling: [CLS] row and a tanh layer instead of the mean
   bool tokenizer = false;  // one-letter vocabulary: [PAD] [UNK] [CLS] [SEP] a..z ##a..##t
   uint64_t seed = 1;

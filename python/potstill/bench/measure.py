@@ -7,6 +7,7 @@ percentile are over all counted calls.
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import statistics
 import time
@@ -41,6 +42,7 @@ def bench_host(
     threads: Iterable[int] = THREADS,
     rounds: int = ROUNDS,
     memory: bool = True,
+    scheme: str = "int8",
 ) -> dict[str, list[dict[str, Any]]]:
     """Measure every engine that has a file.
 
@@ -53,13 +55,18 @@ def bench_host(
         threads: thread counts.
         rounds: rounds wanted of each length and thread count; a time budget may stop earlier.
         memory: also start each engine in a fresh process for its peak memory and load time.
+        scheme: of the export `still`.
 
     Returns:
         ``bench``: rows as `measure` gives; ``memory``: rows as `potstill.bench.memory.measure_memory` gives.
     """
     progress = _or_quiet(progress)
     files = {**exports, **({"pytorch": model_dir} if model_dir is not None else {})}
-    peers = [(peer, files[peer.export]) for peer in PEERS if peer.export in files]
+    peers = [
+        (dataclasses.replace(peer, precision=scheme) if peer.export == "still" else peer, files[peer.export])
+        for peer in PEERS
+        if peer.export in files
+    ]
     wanted = sorted({min(length, max_tokens) for length in lengths})
     rows = measure(peers, lengths=wanted, threads=tuple(threads), rounds=rounds, progress=progress)
     found: dict[str, list[dict[str, Any]]] = {"bench": rows, "memory": []}

@@ -29,7 +29,7 @@ class CompileReport:
 
     Attributes:
         bytes: size of the file.
-        scheme: "fp32" or "int8".
+        scheme: "fp32", "int8" or "int4".
         max_tokens: longest text accepted, specials included.
         parameters: number of weights (logical, without padding and tokenizer tables).
         tensors: for each tensor its name, dtype, layout, shape and stored bytes.
@@ -73,7 +73,7 @@ def compile_onnx(
     Args:
         onnx: fp32 (or half precision) ONNX of a BERT-family encoder, from any exporter.
         out: the file to write; written atomically, an old one stays until the new one is complete.
-        scheme: "fp32" or "int8" (potstill.quantize.schemes).
+        scheme: "fp32", "int8" or "int4" (potstill.quantize.schemes).
         tokenizer: folder of a Hugging Face WordPiece tokenizer; None for a model that is run on token ids.
         labels: class labels in the order of the logits; None for those noted in the ONNX (property `labels`, a JSON
             list), else LABEL_0, LABEL_1, ...

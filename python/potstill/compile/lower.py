@@ -21,6 +21,7 @@ from potstill.compile.packed import (
     byte_view,
 )
 from potstill.errors import CompileError
+from potstill.quantize.int4 import quantize_rows_int4
 from potstill.quantize.schemes import Scheme, quantize_rows
 
 Array = NDArray[Any]
@@ -38,6 +39,8 @@ class _Lowering:
         self.value_of: dict[int, int] = {}
         self.names: set[str] = set()
         self.stored: dict[tuple[Any, ...], int] = {}
+        self.norm_behind: dict[int, LayerNorm] = {}
+        self.rounded: dict[bytes, tuple[Array, Array]] = {}
 
     def unique(self, name: str) -> str:
         """Names of operators are unique, so that tensors and profiles can be told apart."""
@@ -54,6 +57,10 @@ class _Lowering:
             data = pack.pack_f32_n8(data)
         elif layout == "i8_n4k16":
             data = pack.pack_i8_n4k16(data)
+        elif layout == "i4_n4k32":
+            data = pack.pack_i4_n4k32(value)
+        elif layout == "i4_rows":
+            data = pack.pack_i4_rows(value)
         return self._store(PackedTensor(name, dtype, layout, shape, data))
 
     def column_vector(self, name: str, dtype: str, value: Array) -> int:
@@ -69,6 +76,13 @@ class _Lowering:
             self.stored[key] = len(self.tensors)
             self.tensors.append(tensor)
         return self.stored[key]
+
+    def _int4(self, weight: Array, importance: Array | None) -> tuple[Array, Array]:
+        """Rounded once for each weight, whatever the importance of the later uses: shared weights stay shared."""
+        digest = hashlib.blake2b(byte_view(np.ascontiguousarray(weight)), digest_size=16).digest()
+        if digest not in self.rounded:
+            self.rounded[digest] = quantize_rows_int4(weight, importance)
+        return self.rounded[digest]
 
     def add(self, op: Op) -> None:
         name = self.unique(op.name)
@@ -101,9 +115,12 @@ class _Lowering:
         if self.scheme.embedding == "f32":
             tensors = {"word_t": self.tensor(f"{name}.word", "f32", op.word)}
         else:
-            q, scale = quantize_rows(op.word)
+            int4 = self.scheme.embedding == "i4"
+            norm = self.norm_behind.get(id(op))
+            importance = None if norm is None else norm.gamma.astype(np.float64) ** 2
+            q, scale = self._int4(op.word, importance) if int4 else quantize_rows(op.word)
             tensors = {
-                "word_t": self.tensor(f"{name}.word", "i8", q),
+                "word_t": self.tensor(f"{name}.word", self.scheme.embedding, q, "i4_rows" if int4 else "row_major"),
                 "word_scale_t": self.tensor(f"{name}.word_scale", "f32", scale),
             }
         return {**tensors, "position_t": self.tensor(f"{name}.position", "f32", op.position)}
@@ -111,16 +128,17 @@ class _Lowering:
     def _linear(self, op: Linear, name: str) -> tuple[dict[str, int], dict[str, Any]]:
         # Heads on pooled vectors stay f32 in every scheme.
         dtype = self.scheme.linear if op.per_token else "f32"
-        if dtype == "i8":
+        if dtype != "f32":
             if op.weight.shape[1] > _LONGEST_DOT:
                 raise CompileError(
                     "C040", f"a linear layer with {op.weight.shape[1]} inputs overflows int32 sums", name,
                     "compile with --scheme fp32",
                 )  # fmt: skip
-            q, scale = quantize_rows(op.weight)
+            int4 = dtype == "i4"
+            q, scale = self._int4(op.weight, _mean_square(op.x)) if int4 else quantize_rows(op.weight)
             colsum = q.astype(np.int32).sum(axis=1, dtype=np.int32)
             tensors = {
-                "weight_t": self.tensor(f"{name}.weight", "i8", q, "i8_n4k16"),
+                "weight_t": self.tensor(f"{name}.weight", dtype, q, "i4_n4k32" if int4 else "i8_n4k16"),
                 "scale_t": self.column_vector(f"{name}.scale", "f32", scale),
                 "colsum_t": self.column_vector(f"{name}.colsum", "i32", colsum),
             }
@@ -136,6 +154,13 @@ class _Lowering:
         return tensors, settings
 
 
+def _mean_square(x: Op) -> Array | None:
+    """[width] of a layer norm's rows, near enough: they are normalised before gamma and beta. None: not known."""
+    if not isinstance(x, LayerNorm):
+        return None
+    return np.asarray(x.gamma.astype(np.float64) ** 2 + x.beta.astype(np.float64) ** 2)
+
+
 def lower(graph: Graph, scheme: Scheme, metadata: Metadata, tokenizer: Any | None = None) -> PackedModel:
     """The packed model.
 
@@ -146,6 +171,7 @@ def lower(graph: Graph, scheme: Scheme, metadata: Metadata, tokenizer: Any | Non
         CompileError: C040 a dot product too long for int32.
     """
     work = _Lowering(scheme)
+    work.norm_behind = {id(op.x): op for op in graph.ordered() if isinstance(op, LayerNorm)}
     for op in graph.ordered():
         work.add(op)
     fields = None

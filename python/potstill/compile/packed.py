@@ -16,6 +16,7 @@ Array = NDArray[Any]
 DTYPES: dict[str, np.dtype[Any]] = {
     "f32": np.dtype("<f4"),
     "i8": np.dtype("i1"),
+    "i4": np.dtype("u1"),  # bytes of two values
     "i32": np.dtype("<i4"),
     "u8": np.dtype("u1"),
 }
@@ -33,7 +34,7 @@ class PackedTensor:
 
     name: str
     dtype: str
-    layout: str  # "row_major", "f32_n8", "i8_n4k16"
+    layout: str  # "row_major", "f32_n8", "i8_n4k16", "i4_n4k32", "i4_rows"
     shape: tuple[int, ...]
     data: Array
 
@@ -42,11 +43,15 @@ class PackedTensor:
         return int(self.data.nbytes)
 
     def logical(self) -> Array:
-        """The values in their logical shape."""
+        """The values in their logical shape; int4 as int8."""
         if self.layout == "f32_n8":
             return pack.unpack_f32_n8(self.data, self.shape)
         if self.layout == "i8_n4k16":
             return pack.unpack_i8_n4k16(self.data, self.shape)
+        if self.layout == "i4_n4k32":
+            return pack.unpack_i4_n4k32(self.data, self.shape)
+        if self.layout == "i4_rows":
+            return pack.unpack_i4_rows(self.data, self.shape)
         return self.data.reshape(-1)[: int(np.prod(self.shape))].reshape(self.shape)
 
 

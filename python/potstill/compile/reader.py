@@ -103,7 +103,7 @@ def _tensor(data: bytes, entry: Any, where: str) -> PackedTensor:
     dtype = _DTYPES[entry.Dtype()]
     flat = np.frombuffer(data, DTYPES[dtype], size // DTYPES[dtype].itemsize, offset)
     layout = _LAYOUTS[entry.Layout()]
-    if flat.size < math.prod(shape):
+    if flat.size * (2 if dtype == "i4" else 1) < math.prod(shape):
         raise FormatError("F005", f"the tensor {name!r} is smaller than its shape", where, "copy the file again")
     return PackedTensor(name, dtype, layout, shape, flat)
 

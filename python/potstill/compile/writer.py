@@ -22,7 +22,7 @@ ALIGNMENT = 64
 PREAMBLE = struct.Struct("<8sIIQQQQQQ")  # magic, version, flags, header, file, header hash, reserved x2, own hash
 
 DTYPE_CODES = {"f32": 0, "i8": 1, "i4": 2, "i32": 3, "u8": 4}
-LAYOUT_CODES = {"row_major": 0, "f32_n8": 1, "i8_n4k16": 2}
+LAYOUT_CODES = {"row_major": 0, "f32_n8": 1, "i8_n4k16": 2, "i4_n4k32": 3, "i4_rows": 4}
 ROWS_CODES = {"tokens": 0, "sequences": 1}
 ACTIVATION_CODES = {"none": 0, "gelu": 1, "gelu_poly": 2, "relu": 3, "tanh": 4, "gelu_tanh": 5}
 INPUT_QUANT_CODES = {"none": 0, "symmetric": 1, "asymmetric": 2}

@@ -192,7 +192,7 @@ def export_files(context: Context) -> dict[str, Path]:
 
 def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Differences, label agreement and accuracy of every export against the student in PyTorch."""
-    from potstill.export.parity import check_parity
+    from potstill.export.parity import ParityLimits, check_parity
 
     del work
     test = Splits.load(context.folder("data")).test
@@ -206,7 +206,9 @@ def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     # A peer's own int8 rounding is its affair, worth a warning; what we make must be right, or the build fails.
     ours = {name: share for name, share in report.label_agreement.items() if name not in ("onnx_int8", "tflite_int8")}
     (out / "parity.json").write_text(report.to_json(), encoding="utf-8")
-    dataclasses.replace(report, label_agreement=ours).require()
+    # int4 rounds more: 95 % on the demo, where int8 has 99.6 %. A broken file of two classes would be near 50 %.
+    limits = ParityLimits(int8_agreement=0.80) if context.recipe.compile.scheme == "int4" else None
+    dataclasses.replace(report, label_agreement=ours).require(limits)
     return {
         "parity": [dict(row) for row in report.rows],
         "label_agreement": dict(report.label_agreement),
@@ -288,6 +290,7 @@ def run_bench(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         context.folder("student"),
         export_files(context),
         max_tokens=max_tokens(context.recipe),
+        scheme=context.recipe.compile.scheme,
         progress=context.progress,
     )
     (out / "bench.json").write_text(json.dumps(found, indent=2), encoding="utf-8")

@@ -1,13 +1,13 @@
 """Schemes: how weights and activations of a packed model are represented.
 
-| | fp32 | int8 |
-|---|---|---|
-| linear layers on tokens | f32 | int8 per output channel, symmetric in [-127, 127], scale = absmax / 127 |
-| their input rows | f32 | int8 per row, quantized while running: symmetric, asymmetric after GELU or ReLU |
-| word embedding | f32 | int8 per row (token), scale = absmax / 127 |
-| positions, layer norms, biases | f32 | f32 |
-| linear layers on pooled vectors | f32 | f32: 0.1 % of the work, and the most sensitive to rounding |
-| GELU | erf form | polynomial form (its error, 8e-5, is far below one int8 step) |
+| | fp32 | int8 | int4 |
+|---|---|---|---|
+| linear layers on tokens | f32 | int8 per output channel in [-127, 127], scale = absmax / 127 | in [-7, 7], int4.py |
+| their input rows | f32 | int8 per row, quantized while running: symmetric, asymmetric after GELU or ReLU | as int8 |
+| word embedding | f32 | int8 per row (token), scale = absmax / 127 | int4 per row, int4.py |
+| positions, layer norms, biases | f32 | f32 | f32 |
+| linear layers on pooled vectors | f32 | f32: 0.1 % of the work, and the most sensitive to rounding | f32 |
+| GELU | erf form | polynomial form (its error, 8e-5, is far below one int8 step) | polynomial form |
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SMALLEST = 1e-30
 
 @dataclass(frozen=True)
 class Scheme:
-    """One scheme: `linear` and `embedding` are the dtypes ("f32" or "i8") of weights applied to tokens."""
+    """One scheme: `linear` and `embedding` are the dtypes ("f32", "i8" or "i4") of weights applied to tokens."""
 
     name: str
     linear: str
@@ -39,7 +39,7 @@ class Scheme:
 
     def activation(self, kind: str, *, dtype: str) -> str:
         """The activation the core runs for `kind` behind a linear layer of that dtype."""
-        return "gelu_poly" if kind == "gelu" and dtype == "i8" else kind
+        return "gelu_poly" if kind == "gelu" and dtype != "f32" else kind
 
     def input_quant(self, producer_activation: str, *, dtype: str) -> str:
         """How the rows that enter a linear layer are quantized, from the activation that made them."""
@@ -51,6 +51,7 @@ class Scheme:
 SCHEMES = {
     "fp32": Scheme("fp32", linear="f32", embedding="f32"),
     "int8": Scheme("int8", linear="i8", embedding="i8"),
+    "int4": Scheme("int4", linear="i4", embedding="i4"),
 }
 
 

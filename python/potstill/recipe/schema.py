@@ -200,7 +200,10 @@ class Export(Section):
 class Compile(Section):
     """How the `.still` file is made."""
 
-    scheme: Literal["int8", "fp32"] = Field(default="int8", description="Numbers of the weights in the file.")
+    scheme: Literal["int8", "int4", "fp32"] = Field(
+        default="int8",
+        description="Numbers of the weights in the file; `int4` halves it at some cost in accuracy.",
+    )
     max_tokens: Tokens | None = Field(
         default=None, description="Longest text that the file accepts, in tokens; without it `data.max_tokens`."
     )

@@ -78,7 +78,8 @@ def _artefacts(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         key, difference = str(row["export"]), float(row["max_abs_difference"])
         worst[key] = max(worst.get(key, 0.0), difference)
     rows = []
-    for key, name in ARTEFACTS.items():
+    scheme = report.get("packed", {}).get("scheme", "int8")
+    for key, name in {**ARTEFACTS, "still": f"student, Potstill {scheme} (.still)"}.items():
         if key not in sizes and key not in agreement:
             continue
         size = sizes.get(key)

@@ -1,0 +1,124 @@
+"""Files of the scheme int4: types and layouts, round trip through the file, size, sharing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx_graphs import CLASSES, INNER, VOCABULARY, WIDTH, encoder
+
+from potstill.compile import compile_onnx
+from potstill.compile.ir import Embedding, Graph, LayerNorm, Linear, Pool
+from potstill.compile.lower import lower
+from potstill.compile.packed import Metadata, PackedModel
+from potstill.compile.reader import read_still
+from potstill.compile.writer import write_still
+from potstill.quantize.int4 import quantize_rows_int4
+from potstill.quantize.schemes import scheme_by_name
+
+
+def metadata(scheme: str) -> Metadata:
+    return Metadata("m", "feature-extraction", scheme, (), 16, "test", "", {})
+
+
+def one_layer(seed: int = 0) -> Graph:
+    """Embedding, layer norm and the two matrices of one FFN, sizes of a real student but for the vocabulary."""
+    random = np.random.default_rng(seed)
+
+    def normal(*shape: int) -> Any:
+        return random.standard_normal(shape).astype(np.float32)
+
+    x = LayerNorm("norm", Embedding("table", normal(3000, 312), normal(16, 312)), 1 + normal(312), normal(312), 1e-12)
+    up = Linear("up", x, normal(1200, 312), normal(1200), "gelu")
+    down = Linear("down", up, normal(312, 1200), normal(312), residual=x)
+    return Graph(Pool("pool", down, "mean"), None, 16)
+
+
+def test_compile_checks_the_file_with_the_core(tmp_path: Path) -> None:
+    """compile_onnx compares the written file with numpy before it takes its name, when the core is built."""
+    report = compile_onnx(encoder(tmp_path / "m.onnx"), tmp_path / "m.still", scheme="int4")
+    assert report.scheme == "int4" and report.bytes == (tmp_path / "m.still").stat().st_size
+    assert all(item["relative"] < 1e-4 for item in report.differences), "the fp32 graph is what is compared"
+
+
+def test_types_and_layouts(tmp_path: Path) -> None:
+    compile_onnx(encoder(tmp_path / "m.onnx"), tmp_path / "m.still", scheme="int4", verify=False)
+    model = read_still(tmp_path / "m.still")
+    assert model.metadata.scheme == "int4"
+    settings = {}
+    for op in model.ops:
+        if op.kind == "Linear":
+            weight = model.tensors[op.tensors["weight_t"]]
+            settings[weight.shape] = (weight.layout, op.settings["activation"], op.settings["input_quant"])
+            if weight.dtype == "i4":
+                values, colsum = weight.logical(), model.tensors[op.tensors["colsum_t"]].logical()
+                assert (values.min(), values.max()) >= (-7, -7) and values.max() <= 7
+                np.testing.assert_array_equal(colsum, values.sum(axis=1, dtype=np.int32))
+    assert settings == {
+        (3 * WIDTH, WIDTH): ("i4_n4k32", "none", "symmetric"),
+        (WIDTH, WIDTH): ("i4_n4k32", "none", "symmetric"),
+        (INNER, WIDTH): ("i4_n4k32", "gelu_poly", "symmetric"),
+        (WIDTH, INNER): ("i4_n4k32", "none", "asymmetric"),
+        (CLASSES, WIDTH): ("f32_n8", "none", "none"),
+    }
+    word = model.tensors[model.ops[0].tensors["word_t"]]
+    assert (word.dtype, word.layout, word.shape) == ("i4", "i4_rows", (VOCABULARY, WIDTH))
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    model = lower(one_layer(), scheme_by_name("int4"), metadata("int4"))
+    write_still(model, tmp_path / "m.still")
+    again = read_still(tmp_path / "m.still")
+    assert len(again.tensors) == len(model.tensors)
+    for found, wanted in zip(again.tensors, model.tensors, strict=True):
+        assert (found.name, found.dtype, found.layout, found.shape) == (
+            wanted.name, wanted.dtype, wanted.layout, wanted.shape,
+        )  # fmt: skip
+        np.testing.assert_array_equal(found.logical(), wanted.logical())
+
+
+def test_importance_comes_from_the_layer_norms() -> None:
+    """The table is rounded for the gamma behind it, a matrix for gamma^2 + beta^2 before it, others evenly."""
+    graph = one_layer()
+    ops = {op.name: op for op in graph.ordered()}
+    table, norm, up, down = ops["table"], ops["norm"], ops["up"], ops["down"]
+    assert isinstance(table, Embedding) and isinstance(norm, LayerNorm)
+    assert isinstance(up, Linear) and isinstance(down, Linear)
+    model = lower(graph, scheme_by_name("int4"), metadata("int4"))
+    gamma, beta = norm.gamma.astype(np.float64), norm.beta.astype(np.float64)
+    for name, weight, importance in (
+        ("table.word", table.word, gamma**2),
+        ("up.weight", up.weight, gamma**2 + beta**2),
+        ("down.weight", down.weight, None),
+    ):
+        stored = next(t for t in model.tensors if t.name == name)
+        np.testing.assert_array_equal(stored.logical(), quantize_rows_int4(weight, importance)[0])
+
+
+def size(model: PackedModel, path: Path) -> int:
+    return write_still(model, path)
+
+
+def test_the_file_is_little_over_half_of_int8(tmp_path: Path) -> None:
+    graph = one_layer()
+    small, large = (
+        size(lower(graph, scheme_by_name(name), metadata(name)), tmp_path / f"{name}.still")
+        for name in ("int4", "int8")
+    )
+    assert 0.5 < small / large < 0.56
+
+
+@pytest.mark.parametrize("scheme", ["int8", "int4"])
+def test_equal_matrices_are_stored_once(scheme: str) -> None:
+    """Also in int4, where the layer norm before each use would round them differently."""
+    graph = one_layer()
+    up = next(op for op in graph.ordered() if op.name == "up")
+    assert isinstance(up, Linear)
+    norm = LayerNorm("other", up.x, np.linspace(0, 1, 312, dtype=np.float32), np.zeros(312, np.float32), 1e-12)
+    second = Linear("second", norm, up.weight.copy(), up.bias, "gelu")
+    down = Linear("both", second, np.ones((312, 1200), np.float32), residual=graph.embedding.inputs()[0])
+    model = lower(Graph(Pool("pool", down, "mean"), None, 16), scheme_by_name(scheme), metadata(scheme))
+    weights = [op.tensors["weight_t"] for op in model.ops if op.name in ("up", "second")]
+    assert len(weights) == 2 and weights[0] == weights[1]
