@@ -85,11 +85,12 @@ def wheels_session(session: nox.Session, target: str) -> None:
     jobs.build_wheel(session, target)
 
 
-@nox.session(requires=["wheels(host)", "wheels(aarch64)"])
+@nox.session(requires=jobs.emulate_wheels(sys.argv))
 @environment.friendly
 def emulate(session: nox.Session) -> None:
-    """Install the aarch64 wheel into an unpacked Raspberry Pi root; run tests and the main job as a Pi 4 and a Pi 5.
+    """Install the cross-built wheels into unpacked Raspberry Pi roots; compare bits, run tests and the main job.
 
+    Bits: Pi 2 (32-bit), 3, 4 and 5, every kernel set, 1, 2 and 4 threads, every scheme; the rest as a Pi 4 and a Pi 5.
     ``-- --boards pi4`` for some boards only, ``--model FILE.still`` for a model of your own, and
     ``--parts bits,pytest,job,ctest`` for some of the work.
     """

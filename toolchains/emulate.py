@@ -109,9 +109,9 @@ class Emulator:
         rest = [str(argument) for argument in arguments[1:]]
         return [self.board.target.qemu, "-cpu", cpu or self.board.qemu_cpu, "-L", str(self.root), first, *rest]
 
-    def python(self, *arguments: str | Path) -> list[str]:
-        """The host's command line for the board's Python."""
-        return self.command(f"/usr/bin/python{self.board.system.python}", *arguments)
+    def python(self, *arguments: str | Path, cpu: str | None = None) -> list[str]:
+        """The host's command line for the board's Python; `cpu`: another than the board's."""
+        return self.command(f"/usr/bin/python{self.board.system.python}", *arguments, cpu=cpu)
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """A board's environment: nothing of the host's Python, locale or BLAS settings gets in.

@@ -70,14 +70,15 @@ def same_bits_on_boards(
     )
 
 
-def _small_model(session: Any) -> Path:
-    """A random model of the common student's shape, made once a wheel. An environment that can compile models is
-    borrowed from the sessions pipeline or tests when one is there, else set up here (2 minutes)."""
+def _small_models(session: Any) -> list[Path]:
+    """A random model of the common student's shape in every scheme, int8 first, made once a wheel. An environment that
+    can compile models is borrowed from the sessions pipeline or tests when one is there, else set up here (2 minutes).
+    """
     wheel = host_wheel()
     digest = hashlib.sha256(wheel.read_bytes() + SMALL_MODEL.read_bytes()).hexdigest()[:12]
-    model = WORK / digest / "model.still"
-    if model.is_file():
-        return model
+    made = WORK / digest
+    if (made / ".complete").is_file():
+        return sorted(made.glob("*.still"), key=lambda path: (path.name != "model.int8.still", path.name))
     python = None
     for name in ("pipeline", "tests", "bench"):
         folder = Path(session.virtualenv.location).parent / name
@@ -86,12 +87,22 @@ def _small_model(session: Any) -> Path:
     if python is None:
         environment.install(session, environment.requirements(["build"], ["emulate"]), torch=True)
         python = "python"
-    model.parent.mkdir(parents=True, exist_ok=True)
-    session.run(python, "-m", "toolchains.small_model", str(model), external=True)
-    return model
+    made.mkdir(parents=True, exist_ok=True)
+    session.run(python, "-m", "toolchains.small_model", str(made), external=True)
+    (made / ".complete").touch()
+    return _small_models(session)
 
 
 PARTS = ("bits", "pytest", "job", "ctest")
+BOARDS = ("pi4", "pi5")
+# Equal bits are shown on more: the oldest 64-bit core, and 32-bit systems.
+BITS_BOARDS = ("pi3", "pi4", "pi5", "pi2")
+
+
+def emulate_wheels(words: Sequence[str]) -> list[str]:
+    """The wheel sessions that ``nox -s emulate`` needs, from nox's command line."""
+    asked = any(word.startswith("--boards") for word in words)
+    return ["wheels(host)", "wheels(aarch64)", *([] if asked and "pi2" not in " ".join(words) else ["wheels(armv7l)"])]
 
 
 def _chosen(options: Mapping[str, str], name: str, default: Sequence[str], known: Sequence[str]) -> list[str]:
@@ -103,32 +114,35 @@ def _chosen(options: Mapping[str, str], name: str, default: Sequence[str], known
     return words
 
 
-def _model(session: Any, options: Mapping[str, str]) -> Path:
-    """The model to run: the one asked for, the pipeline's, or a small one made here."""
+def _models(session: Any, options: Mapping[str, str]) -> list[Path]:
+    """The models to run: the one asked for, else the pipeline's, if there is one, and small ones of every scheme."""
     if "model" in options:
         asked = Path(options["model"]).resolve()
         if not asked.is_file():
             raise build_error("B017", "no such model", str(asked), "run nox -s pipeline first, or leave --model out")
-        return asked
-    return MODEL if MODEL.is_file() else _small_model(session)
+        return [asked]
+    return [*([MODEL] if MODEL.is_file() else []), *_small_models(session)]
 
 
 def emulate(session: Any, options: Mapping[str, str], pytest_arguments: Sequence[str]) -> None:
     """The session ``emulate``: equal bits, pytest on the boards, the main job, the C++ tests.
 
     Args:
-        options: ``boards`` (comma list, default pi4,pi5), ``model`` (a .still file; default the pipeline's, else a
-            random one of the same shape), ``parts`` (comma list of `PARTS`, default all).
+        options: ``boards`` (comma list, default `BITS_BOARDS` for the part bits and `BOARDS` for the others),
+            ``model`` (a .still file; default the pipeline's, and random ones of the same shape in every scheme),
+            ``parts`` (comma list of `PARTS`, default all).
     """
-    names = _chosen(options, "boards", ("pi4", "pi5"), sorted(boards.load_boards()))
+    names = _chosen(options, "boards", BOARDS, sorted(boards.load_boards()))
     parts = _chosen(options, "parts", PARTS, PARTS)
-    model = _model(session, options)
+    models = _models(session, options)
+    model = models[0]
     expected = WORK / ("same_bits-" + "-".join(names) + ".json")
     expected.parent.mkdir(parents=True, exist_ok=True)
-    if "bits" in parts or "pytest" in parts:  # pytest on the board compares with what the host computed here
-        result = same_bits_on_boards(session, model, expected, names, same_bits.MORE_SENTENCES)
-        combinations = sum(len(run["combinations"]) for run in [result["host"], *result["runs"]])
-        session.log(f"equal bytes of logits: {len(result['logits'])} texts, {combinations} combinations of {names}")
+    if "bits" in parts:
+        for one in models:
+            _bits(session, one, names if "boards" in options else BITS_BOARDS)
+    if "pytest" in parts:  # on the board it compares with what the host computed here
+        same_bits_on_boards(session, model, expected, names, same_bits.MORE_SENTENCES)
     for emulator in make_boards(session, names, ["pytest"]):
         if "pytest" in parts:
             _pytest_on(session, emulator, model, expected, pytest_arguments)
@@ -140,6 +154,16 @@ def emulate(session: Any, options: Mapping[str, str], pytest_arguments: Sequence
         tools.bootstrap(tools.CPP_TESTS, session.log)
         for name in names:
             cpp.test(session, boards.board(name), [])
+
+
+def _bits(session: Any, model: Path, names: Sequence[str]) -> None:
+    """Equal bytes of one model's logits here and on the boards."""
+    place = hashlib.sha256(str(model).encode()).hexdigest()[:8]
+    out = WORK / f"same_bits-{'-'.join(names)}-{model.stem}-{place}.json"
+    result = same_bits_on_boards(session, model, out, names, same_bits.MORE_SENTENCES)
+    combinations = sum(len(run["combinations"]) for run in [result["host"], *result["runs"]])
+    cpus = ", ".join(run["cpu"] for run in result["runs"])
+    session.log(f"{model.name}: equal bytes of {len(result['logits'])} texts in {combinations} combinations; {cpus}")
 
 
 def _pytest_on(session: Any, emulator: Emulator, model: Path, expected: Path, arguments: Sequence[str]) -> None:

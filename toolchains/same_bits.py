@@ -15,6 +15,8 @@ from toolchains.failures import PROJECT, build_error
 
 SCRIPT = PROJECT / "toolchains" / "logits_matrix.py"
 NOTE = "emulated: the answers are real, times mean nothing"
+# A board's system also runs on these: 32-bit Raspberry Pi OS on every core of ARMv7 with NEON.
+MORE_CPUS = {"pi2": ("cortex-a15",)}
 
 # A few for every kind of model, and all lengths of the vector tails: one word up to a paragraph.
 SENTENCES = (
@@ -62,12 +64,12 @@ def host_matrix(python: str, model: Path, texts: Path) -> dict[str, Any]:
     return result
 
 
-def _summary(emulator: Emulator, result: Mapping[str, Any]) -> dict[str, Any]:
+def _summary(emulator: Emulator, cpu: str, result: Mapping[str, Any]) -> dict[str, Any]:
     """One entry of ``runs``; only made when every byte agreed."""
     return {
         "board": emulator.board.name,
         "title": emulator.board.title,
-        "cpu": emulator.board.qemu_cpu,
+        "cpu": cpu,
         "isa": result["isa"],
         "refused": result["refused"],
         "combinations": sorted(result["logits"]),
@@ -118,11 +120,13 @@ def compare(
     text_file.write_text(json.dumps(list(texts)), encoding="utf-8")
     try:
         host = host_matrix(python, model, text_file)
-        boards: dict[str, Any] = {}
-        made = emulators()
-        for emulator in made:
-            say(f"emulated {emulator.board.title} ({emulator.board.qemu_cpu}): {len(texts)} sentences")
-            boards[emulator.board.name] = json.loads(emulator.run(emulator.python(SCRIPT, model, text_file)).stdout)
+        runs: list[tuple[Emulator, str, dict[str, Any]]] = []
+        for emulator in emulators():
+            for cpu in (emulator.board.qemu_cpu, *MORE_CPUS.get(emulator.board.name, ())):
+                say(f"emulated {emulator.board.title} ({cpu}): {len(texts)} sentences, {model.name}")
+                command = emulator.python(SCRIPT, model, text_file, cpu=cpu)
+                runs.append((emulator, cpu, json.loads(emulator.run(command).stdout)))
+        boards = {f"{emulator.board.name} {cpu}": result for emulator, cpu, result in runs}
         if different := disagreements(host, boards):
             raise build_error(
                 "B015",
@@ -130,10 +134,9 @@ def compare(
                 ", ".join(different[:4]),
                 "the numeric contract is broken: run nox -s cpp, then nox -s cpp -- --board pi4",
             )
-        runs = [_summary(emulator, boards[emulator.board.name]) for emulator in made]
         content = {
             "note": NOTE,
-            "runs": runs,
+            "runs": [_summary(*run) for run in runs],
             "host": {"isa": host["isa"], "combinations": sorted(host["logits"])},
             "logits": next(iter(host["logits"].values())),
             "key": key,

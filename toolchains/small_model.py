@@ -1,4 +1,6 @@
-"""Make a random model of the common student's shape as a .still file: ``python -m toolchains.small_model OUT.still``.
+"""Make a random model of the common student's shape as .still files: ``python -m toolchains.small_model FOLDER``.
+
+One file a scheme: model.int8.still, model.fp32.still, ...
 
 For tests of bits, not of accuracy: BERT of 4 layers, hidden 312, 12 heads, FFN 1200 (so 312 leaves vector tails),
 mean pooling, 3 labels, a WordPiece vocabulary of the test sentences. Needs the extra ``build``.
@@ -18,6 +20,7 @@ from transformers import BertConfig
 from potstill.compile import compile_onnx
 from potstill.distil.modeling import EncoderClassifier, EncoderClassifierConfig
 from potstill.export.onnx import export_onnx
+from potstill.quantize.schemes import SCHEMES
 from toolchains.same_bits import MORE_SENTENCES
 
 LABELS = ("red", "green", "blue")
@@ -58,22 +61,23 @@ def write_classifier(folder: Path) -> None:
 
 
 def main(out: Path) -> None:
-    """Write the .still file `out`."""
+    """Write the .still files into the folder `out`."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"
         write_classifier(folder)
         onnx = export_onnx(folder, Path(temporary) / "model.onnx")
-        compile_onnx(
-            onnx,
-            out,
-            scheme="int8",
-            tokenizer=folder,
-            labels=list(LABELS),
-            name="small-random",
-            max_tokens=128,
-            provenance=None,
-            license=None,
-        )
+        for scheme in SCHEMES:
+            compile_onnx(
+                onnx,
+                out / f"model.{scheme}.still",
+                scheme=scheme,
+                tokenizer=folder,
+                labels=list(LABELS),
+                name="small-random",
+                max_tokens=128,
+                provenance=None,
+                license=None,
+            )
 
 
 if __name__ == "__main__":

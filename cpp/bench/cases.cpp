@@ -83,7 +83,8 @@ Case gemm_i8(Numbers& numbers, const Product& p, std::size_t rows) {
   return {"gemm_i8/" + shape(rows, p.n, p.k), rows * p.n * p.k, [=](const kernels::KernelTable& set) {
             set.gemm_i8({x.get(), ldx, row_scale.get(), p.asymmetric ? row_zero.get() : nullptr, w.get(),
                          col_scale.get(), colsum.get(), bias.get(), p.residual ? residual.get() : nullptr, p.n, y.get(),
-                         p.n, rows, p.n, p.k, 0, p.n, p.activation});
+                         p.n, rows, p.n, p.k, 0, p.n,
+                         p.activation == Activation::Gelu ? Activation::GeluPoly : p.activation});  // as `int8` does
           }};
 }
 

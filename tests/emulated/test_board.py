@@ -14,7 +14,7 @@ import potstill
 from potstill.errors import CpuError, FormatError, InputError
 
 # Slowest first; what each board of toolchains/boards.toml runs beside the reference kernels.
-KERNELS = {"pi2": [], "pi3": ["neon"], "pi4": ["neon"], "pi5": ["neon", "neon_dotprod"]}
+KERNELS = {"pi2": ["neon"], "pi3": ["neon"], "pi4": ["neon"], "pi5": ["neon", "neon_dotprod"]}
 
 
 @pytest.fixture(scope="module")

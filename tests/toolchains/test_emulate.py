@@ -149,8 +149,8 @@ class _Fixed:
     def __init__(self, result: dict[str, object]) -> None:
         self.result, self.runs = result, 0
 
-    def python(self, *arguments: object) -> list[str]:
-        return [str(argument) for argument in arguments]
+    def python(self, *arguments: object, cpu: str) -> list[str]:
+        return [str(argument) for argument in (cpu, *arguments)]
 
     def run(self, command: list[str]) -> object:
         self.runs += 1
@@ -191,6 +191,6 @@ def test_compare_writes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_compare_refuses_other_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """B015, and nothing is written."""
     monkeypatch.setattr(same_bits, "host_matrix", lambda *_: _result("00aa", "11bb"))
-    with pytest.raises(PotstillError, match=r"error\[B015\].*pi4 reference/1/alone text 0"):
+    with pytest.raises(PotstillError, match=r"error\[B015\].*pi4 cortex-a72 reference/1/alone text 0"):
         _compare(tmp_path, _Fixed(_result("00ab", "11bb")))
     assert not (tmp_path / "emulated.json").exists()
