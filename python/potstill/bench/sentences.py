@@ -59,8 +59,8 @@ def real(
     if tokenizer is not None:
         found, origin = _texts(still, texts, progress)
         if found:
-            # Above the limit of another model's tokenizer texts are cut twice.
-            ids = [row[: max_tokens - 1] + row[-1:] for row in tokenizer(found)]
+            # The tokenizer's own model may take more tokens than this one.
+            ids = [row if len(row) <= max_tokens else row[: max_tokens - 1] + row[-1:] for row in tokenizer(found)]
             chosen = spaced(sorted(ids, key=len), count)
             return Sentences([[value % vocabulary for value in row] for row in chosen], f"{len(found)} {origin}")
     lengths = spaced(sorted(min(length, max_tokens) for length in DEMO_LENGTHS), count)

@@ -127,7 +127,9 @@ def compare(
 
 
 def _make_files(source: exports.Source, everyone: Sequence[Contender], progress: Any) -> None:
+    """Make what is missing, each file in a process of its own: converters are heavy, and may crash."""
     job = source_as_json(source)
+    failed: dict[str, str] = {}
     for contender in everyone:
         key = contender.peer.export
         try:
@@ -135,10 +137,13 @@ def _make_files(source: exports.Source, everyone: Sequence[Contender], progress:
         except PotstillError as error:
             contender.drop(error.what)
             continue
-        if not contender.path.exists():
+        if key in failed:
+            contender.drop(failed[key])
+        elif not contender.path.exists():
             progress.message(f"making {key} for {contender.peer.name}")
             contender.start(1)
-            contender.ask(MAKE_LIMIT, do="make", source=job, key=key)
+            if contender.ask(MAKE_LIMIT, do="make", source=job, key=key) is None:
+                failed[key] = contender.reason
             contender.close()
 
 

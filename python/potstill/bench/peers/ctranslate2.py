@@ -105,7 +105,7 @@ def convert(student: Path, out: Path) -> None:
     spec.config.unk_token = "token0"
     spec.validate()
     spec.optimize(quantization="float32")
-    # It makes the folder itself and refuses one that is there.
+    (out / _ENCODER).mkdir()
     spec.save(str(out / _ENCODER))
     head = {"weight": model.classifier.weight.detach().numpy(), "bias": model.classifier.bias.detach().numpy()}
     np.savez(out / _HEAD, mean=np.bool_(model.config.pooling == "mean"), **head)
