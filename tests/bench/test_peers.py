@@ -24,6 +24,8 @@ def source(base: Path, tmp_path_factory: pytest.TempPathFactory) -> exports.Sour
     return exports.find(tiny.build(base)["still"], (8,), folder, tiny.model(base, "mean"))
 
 
+# The engines' own modules warn of all sorts of things; in a benchmark their process is not ours.
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("peer", CHECKED, ids=lambda peer: peer.name)
 def test_logits(peer: Peer, base: Path, source: exports.Source) -> None:
     package = _NEEDS.get(peer.module)
