@@ -51,3 +51,20 @@ def test_logits(peer: Peer, base: Path, source: exports.Source) -> None:
     assert peer.version().split()[0]
     tokens = runner.padded(5)
     assert tokens == {"LiteRT": 8, "LiteRT, padded": tiny.MAX_TOKENS}.get(peer.engine, 5)
+
+
+def test_ctranslate2_gets_its_best_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from potstill.bench.peers.ctranslate2 import environment
+
+    for name in ("CT2_USE_MKL", "CT2_FORCE_CPU_ISA"):
+        monkeypatch.delenv(name, raising=False)
+    wide, narrow = tmp_path / "wide", tmp_path / "narrow"
+    wide.write_text("flags\t: avx2 avx512f avx512bw avx512cd avx512dq avx512vl\n", encoding="utf-8")
+    narrow.write_text("flags\t: avx2 avx512f\n", encoding="utf-8")
+    assert environment("float32", "x86_64", wide) == {"CT2_USE_MKL": "1", "CT2_FORCE_CPU_ISA": "AVX512"}
+    assert environment("int8", "x86_64", wide) == {"CT2_FORCE_CPU_ISA": "AVX512"}
+    assert environment("float32", "x86_64", narrow) == {"CT2_USE_MKL": "1"}
+    assert environment("float32", "aarch64", wide) == {}
+    assert environment("int8", "x86_64", tmp_path / "absent") == {}
+    monkeypatch.setenv("CT2_USE_MKL", "0")
+    assert environment("float32", "x86_64", narrow) == {"CT2_USE_MKL": "0"}

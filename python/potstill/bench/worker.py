@@ -57,6 +57,7 @@ class Worker:
                 "OMP_NUM_THREADS": str(threads),
                 # NumPy computes a head at most.
                 "OPENBLAS_NUM_THREADS": "1",
+                **peer.environment(),
             },
             # Ctrl-C in the terminal is the parent's to handle.
             start_new_session=True,

@@ -1,8 +1,9 @@
 """The engines we measure against, and our own. One module a peer; to add one, write it and add its lines here.
 
-A peer module has ``open_peer(path, threads)`` and returns a `Runner`, and ``version()``. Preparing an input is outside
-the measured time: what counts is the call an application makes once its token ids are in the engine's own form. A peer
-that needs a file of its own kind names it in `export`; `potstill.bench.exports` makes it from the model.
+A peer module has ``open_peer(path, threads)``, which returns a `Runner`, ``version()``, and if need be
+``environment(option)``. Preparing an input is outside the measured time: what counts is the call an application makes
+once its token ids are in the engine's own form. A peer that needs a file of its own kind names it in `export`;
+`potstill.bench.exports` makes it from the model.
 """
 
 from __future__ import annotations
@@ -61,6 +62,11 @@ class Peer:
         )
         return runner
 
+    def environment(self) -> dict[str, str]:
+        """Variables the engine's process gets beside the usual ones: settings it reads when it is loaded."""
+        wanted = getattr(import_module(f"{__name__}.{self.module}"), "environment", None)
+        return dict(wanted(self.option)) if wanted is not None else {}
+
     def version(self) -> str:
         """Package and version of the engine; it has been loaded before."""
         return str(import_module(f"{__name__}.{self.module}").version())
@@ -89,8 +95,15 @@ COMPARED: tuple[Peer, ...] = (
     *(peer for peer in PEERS if peer.engine not in ("Potstill", "LiteRT, padded")),
     Peer("LiteRT, padded", "fp32", "tflite", "litert", "deployed", _PADDED),
     Peer("LiteRT, padded", "int8", "tflite_int8", "litert", "deployed", f"dynamic-range int8, {_PADDED}"),
-    Peer("CTranslate2", "fp32", "ctranslate2", "ctranslate2", "float32", settings="head in NumPy"),
-    Peer("CTranslate2", "int8", "ctranslate2", "ctranslate2", "int8", settings="int8 linear layers, head in NumPy"),
+    Peer("CTranslate2", "fp32", "ctranslate2", "ctranslate2", "float32", "MKL on x86-64, head in NumPy"),
+    Peer(
+        "CTranslate2",
+        "int8",
+        "ctranslate2",
+        "ctranslate2",
+        "int8",
+        "its own GEMM choice, AVX-512 where there is, head in NumPy",
+    ),
     Peer("OpenVINO", "fp32", "onnx", "openvino", "f32", f"f32 asked for, {_OPENVINO}"),
     Peer("OpenVINO", "bf16", "onnx", "openvino", "bf16", f"bf16 as it picks itself where the CPU has it, {_OPENVINO}"),
     Peer("OpenVINO", "int8", "openvino_int8", "openvino", "f32", f"NNCF int8 weights, dynamic int8, {_OPENVINO}"),

@@ -6,6 +6,8 @@ fp32 copy serves both precisions: int8 is made when it is loaded, as its documen
 
 from __future__ import annotations
 
+import os
+import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -121,6 +123,24 @@ def _attention(loader: Any, target: Any, layer: Any) -> None:
     utils.fuse_linear(target.linear[0], parts)
     loader.set_linear(target.linear[1], layer.output.dense)
     loader.set_layer_norm(target.layer_norm, layer.output.LayerNorm)
+
+
+def environment(compute_type: str, machine: str = "", cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
+    """Its best settings on x86-64: away from Intel's CPUs it avoids MKL and AVX-512 by itself.
+
+    On a Zen 5, 1 thread, 64 tokens: fp32 9.9 ms by default, 8.3 ms with both; int8 3.2 ms by default, 2.8 ms with
+    AVX-512, but 20 ms with MKL. A user's own variables win.
+    """
+    if (machine or platform.machine()) != "x86_64":
+        return {}
+    settings = {"CT2_USE_MKL": "1"} if compute_type == "float32" else {}
+    try:
+        flags = next(line for line in cpuinfo.read_text(encoding="utf-8").splitlines() if line.startswith("flags"))
+    except (OSError, StopIteration):
+        flags = ""
+    if {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"} <= set(flags.split()):
+        settings["CT2_FORCE_CPU_ISA"] = "AVX512"
+    return {name: os.environ.get(name, value) for name, value in settings.items()}
 
 
 def open_peer(path: Path, threads: int, compute_type: str = "float32") -> CTranslate2Runner:
