@@ -120,7 +120,7 @@ if any(word.startswith("--board") for word in sys.argv):
 @nox.session(requires=BENCH_WHEELS)
 @environment.friendly
 def bench(session: nox.Session) -> None:
-    """Times of Potstill and its peers on this machine: ``-- [MODEL.still] [options of potstill bench]``.
+    """Times of Potstill, PyTorch, onnxruntime and LiteRT here: ``-- [MODEL.still] [options of potstill bench]``.
 
     ``-- --board pi4,pi5 [MODEL.still ...] [--lengths 16,64] [--peers none] [--json FILE] [--top 10]``: instructions
     and modelled cycles on emulated boards instead. A model: it ranks, it does not promise milliseconds.
@@ -135,4 +135,19 @@ def bench(session: nox.Session) -> None:
         return
     environment.install(session, environment.requirements(EVERYTHING), torch=True)
     environment.install_wheel(session, jobs.host_wheel())
-    session.run("potstill", "bench", *(session.posargs or ["build/sentiment/model.still", "--peers"]))
+    default = ["build/sentiment/model.still", "--peers", "--only", "pytorch,onnxruntime,litert"]
+    session.run("potstill", "bench", *(session.posargs or default))
+
+
+@nox.session(requires=["wheels(host)"])
+@environment.friendly
+def peers(session: nox.Session) -> None:
+    """Potstill and every engine that installs, in one run on the same weights: ``-- [MODEL.still] [options]``.
+
+    Without a model: the common student (BERT 4 x 312, random weights), made once. ``-- --quick`` for a first look,
+    ``-- --json FILE --png FILE`` to keep the figures, ``-- --help`` for the rest.
+    """
+    environment.install(session, environment.requirements(EVERYTHING), torch=True)
+    environment.install_optional(session, environment.requirements(["peers"]))
+    environment.install_wheel(session, jobs.host_wheel())
+    session.run("potstill", "bench", "--peers", *session.posargs)

@@ -98,6 +98,28 @@ def install(session: Any, wanted: Sequence[str], *, torch: bool = False) -> None
     stamp.write_text(state, encoding="utf-8")
 
 
+def install_optional(session: Any, wanted: Sequence[str]) -> list[str]:
+    """Install each requirement that can be had, one by one, after `install`; PyTorch stays the CPU build it is.
+
+    Returns:
+        The requirements that could not be installed; they are tried again next time.
+    """
+    missing = []
+    for requirement in wanted:
+        stamp = _stamp(session, f"optional-{hashlib.sha256(requirement.encode()).hexdigest()[:12]}")
+        state = _state(requirement, TORCH_CONSTRAINT.read_text(encoding="utf-8"))
+        if _current(stamp, state):
+            continue
+        try:
+            session.install("-q", "--constraint", str(TORCH_CONSTRAINT), requirement)
+        except Exception:  # nox's CommandFailed, whose class lives in nox; pip has said why
+            missing.append(requirement)
+            session.log(f"{requirement} cannot be installed here: it is left out")
+            continue
+        stamp.write_text(state, encoding="utf-8")
+    return missing
+
+
 def _install_torch(session: Any) -> None:
     """First and alone, so that the extra index can bring nothing else."""
     config = session.run("python", "-m", "pip", "config", "list", silent=True, log=False) or ""

@@ -152,30 +152,14 @@ def _numbers(text: str) -> tuple[int, ...]:
     return values
 
 
-def _bench(args: argparse.Namespace) -> int:
-    from potstill.bench.measure import bench_still, format_rows
-    from potstill.bench.profile import format_profile, profile_still
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
-    if args.trace and not args.profile:
-        raise InputError("I011", "--trace needs --profile", "--trace", "add --profile")
-    if args.profile:
-        if args.peers:
-            raise InputError("I011", "peers can't be profiled", "--profile --peers", "leave one of them out")
-        trace = Path(args.trace) if args.trace else None
-        profile = profile_still(Path(args.model), lengths=args.lengths, threads=args.threads, trace=trace)
-        if args.json:
-            _print_json(profile)
-        else:
-            print(format_profile(profile))
-            if trace is not None:
-                print(f"\ntrace: {trace}, to be opened in https://ui.perfetto.dev")
-        return 0
-    rows = bench_still(Path(args.model), lengths=args.lengths, threads=args.threads, peers=args.peers)
-    if args.json:
-        _print_json(rows)
-    else:
-        print(format_rows(rows))
-    return 0
+
+def _bench(args: argparse.Namespace) -> int:
+    from potstill.bench.command import run_bench
+
+    return run_bench(args)
 
 
 def _report(args: argparse.Namespace) -> int:
@@ -287,16 +271,37 @@ def _parser() -> argparse.ArgumentParser:
         "bench",
         _bench,
         "Measure a model on this machine: median and spread, interleaved rounds.",
-        "potstill bench model.still --lengths 16,64 --threads 1,2 --peers",
-        "potstill bench model.still --profile --lengths 32 --threads 2 --trace trace.json",
+        "potstill bench build/sentiment/model.still --lengths 16,64 --threads 1,2",
+        "potstill bench build/sentiment/model.still --peers --json peers.json --png peers.png",
+        "potstill bench --peers --quick --only onnxruntime,litert",
+        "potstill bench build/sentiment/model.still --workers 1,2",
+        "potstill bench build/sentiment/model.still --profile --lengths 32 --threads 2 --trace trace.json",
     )
-    bench.add_argument("model", help="a .still file; with --peers the exports beside it are measured too")
-    bench.add_argument("--lengths", type=_numbers, default=(16, 64), metavar="N,...", help="tokens (default 16,64)")
-    bench.add_argument("--threads", type=_numbers, default=(1,), metavar="N,...", help="thread counts (default 1)")
-    bench.add_argument("--peers", action="store_true", help="also onnxruntime and LiteRT on the exports beside it")
+    bench.add_argument("model", nargs="?", help="a .still file (default: a random BERT 4 x 312, made once)")
+    bench.add_argument(
+        "--lengths", type=_numbers, metavar="N,...", help="tokens (default 16,64; with --peers 8,16,32,64,128)"
+    )
+    bench.add_argument("--threads", type=_numbers, metavar="N,...", help="thread counts (default 1; with --peers 1,2)")
+    bench.add_argument(
+        "--peers",
+        action="store_true",
+        help="also PyTorch, onnxruntime, LiteRT, CTranslate2, OpenVINO, ExecuTorch, on the same weights and on the "
+        "real lengths of the demo's test set; the ONNX file and student/ must lie beside the model",
+    )
+    bench.add_argument("--only", type=_words, default=(), metavar="NAME,...", help="with --peers: these engines only")
+    bench.add_argument("--quick", action="store_true", help="with --peers: 1 thread, 16 and 64 tokens, few rounds")
+    bench.add_argument("--student", metavar="DIR", help="classifier folder of the model (default: student/ beside it)")
+    bench.add_argument("--texts", metavar="FILE", help="real sentences, one a line, instead of the demo's test set")
+    bench.add_argument("--seed", type=int, default=0, help="of the order of turns (default 0)")
+    bench.add_argument("--png", metavar="FILE", help="with --peers: also draw it")
     bench.add_argument("--profile", action="store_true", help="time, work and share of the core's peak of each op")
     bench.add_argument("--trace", metavar="FILE", help="with --profile: also a trace for ui.perfetto.dev")
-    bench.add_argument("--json", action="store_true", help="print the rows as JSON")
+    bench.add_argument(
+        "--workers", type=_numbers, metavar="N,...", help="sentences a second of so many Python threads, a model each"
+    )
+    bench.add_argument(
+        "--json", nargs="?", const="-", metavar="FILE", help="write the figures to FILE, or print them, not the table"
+    )
 
     inspect = command("inspect", _inspect, "Show what a .still file holds and needs.", "potstill inspect model.still")
     inspect.add_argument("model")

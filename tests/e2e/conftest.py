@@ -54,8 +54,6 @@ def write_teacher(folder: Path, *, layers: int = 2, hidden: int = 32, heads: int
     letters = [chr(code) for code in range(ord("a"), ord("z") + 1)] + [str(digit) for digit in range(10)]
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "!", ",", *PLAIN, *GOOD, *BAD]
     vocabulary += [letter for letter in letters if letter not in vocabulary] + [f"##{letter}" for letter in letters]
-    # The benchmark's made-up sentences use ids up to 1,000.
-    vocabulary += [f"filler{number}" for number in range(1000)]
     folder.mkdir(parents=True)
     (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
     torch.manual_seed(0)

@@ -107,6 +107,25 @@ def test_torch_comes_first_and_constrained(tmp_path: Path, monkeypatch: pytest.M
     assert "--extra-index-url" not in second and "--constraint" in second
 
 
+def test_optional_packages(tmp_path: Path) -> None:
+    """One that cannot be had is left out and tried again; the others are installed once, PyTorch held."""
+
+    class Choosy(Session):
+        log = staticmethod(lambda text: None)
+
+        def install(self, *words: str) -> None:
+            super().install(*words)
+            if words[-1] == "absent":
+                raise RuntimeError("pip failed")
+
+    session = Choosy(tmp_path)
+    assert environment.install_optional(session, ["one", "absent", "two"]) == ["absent"]
+    assert [words[-1] for words in session.installed] == ["one", "absent", "two"]
+    assert all("--constraint" in words for words in session.installed)
+    assert environment.install_optional(session, ["one", "absent", "two"]) == ["absent"]
+    assert [words[-1] for words in session.installed[3:]] == ["absent"]
+
+
 def test_no_torch(tmp_path: Path) -> None:
     """B012 names the ways out."""
     with pytest.raises(PotstillError, match=r"error\[B012\].*POTSTILL_TORCH_INDEX.*PIP_FIND_LINKS"):

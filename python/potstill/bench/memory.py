@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +19,22 @@ from potstill.bench.peers import Peer
 from potstill.errors import SystemFailure
 
 _TIME_LIMIT = 300.0
-_TOKENS = 64
 _REPEATS = 3
 
 
-def measure_memory(peer: Peer, path: Path, *, threads: int = 1, tokens: int = _TOKENS) -> dict[str, Any]:
+def measure_memory(peer: Peer, path: Path, *, tokens: int, vocabulary: int, threads: int = 1) -> dict[str, Any]:
     """Start one process for the peer and read its peak memory.
 
     Args:
         peer: the engine.
         path: its model file, or the model folder for PyTorch.
+        tokens: length of the sentence that is run; working memory grows with it.
+        vocabulary: number of the model's token ids.
         threads: threads of the engine.
-        tokens: length of the sentence that is run.
 
     Returns:
-        ``{engine, precision, peak_rss_bytes, load_ms}``: bytes after the answer; milliseconds from before the engine's
-        import until the model was ready.
+        ``{engine, precision, tokens, peak_rss_bytes, load_ms}``: bytes after the answer; milliseconds from before the
+        engine's import until the model was ready.
 
     Raises:
         SystemFailure: S060 the process failed, S061 the system does not tell peak memory.
@@ -43,15 +44,13 @@ def measure_memory(peer: Peer, path: Path, *, threads: int = 1, tokens: int = _T
     source = str(Path(str(potstill.__file__)).parent.parent)
     paths = [source, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     job = {
-        "engine": peer.engine,
-        "precision": peer.precision,
-        "export": peer.export,
-        "module": peer.module,
+        "peer": asdict(peer),
         "path": str(path),
         "threads": threads,
         "tokens": tokens,
+        "vocabulary": vocabulary,
     }
-    where = f"{peer.engine} {peer.precision}"
+    where = peer.name
     try:
         done = subprocess.run(
             [sys.executable, "-m", "potstill.bench.memory", json.dumps(job)],
@@ -93,19 +92,20 @@ def peak_rss_bytes() -> int:
 
 def _main(argument: str) -> None:
     job = json.loads(argument)
-    peer = Peer(job["engine"], job["precision"], job["export"], job["module"])
+    peer = Peer(**job["peer"])
     start = time.perf_counter()
     runner = peer.open(Path(job["path"]), job["threads"])
     ready = time.perf_counter()
     # The same ids as the timing; its module imports nothing heavy.
-    from potstill.bench.measure import sentence
+    from potstill.bench.rounds import sentence
 
-    call = runner.prepare(sentence(job["tokens"]))
+    call = runner.prepare([sentence(job["tokens"], job["vocabulary"])])
     for _ in range(_REPEATS):
         call()
     row = {
         "engine": peer.engine,
         "precision": peer.precision,
+        "tokens": job["tokens"],
         "peak_rss_bytes": peak_rss_bytes(),
         "load_ms": (ready - start) * 1e3,
     }

@@ -1,29 +1,62 @@
-"""LiteRT (ai-edge-litert, else tflite-runtime) with its default XNNPACK delegate; lengths are fixed, so it pads."""
+"""LiteRT (ai-edge-litert, else tflite-runtime) with its default XNNPACK delegate; lengths are fixed, so it pads.
+
+Its graphs have batch 1: a batch is a loop, each sentence padded to the shortest length that holds it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from potstill.runtime.backends.litert import LiteRtBackend
 
+# The one length people deploy: long enough for nearly every sentence.
+DEPLOYED = 64
+
 
 class LiteRtRunner:
-    """A TFLite file; by default the shortest signature that holds the sentence, or always the longest."""
+    """A TFLite file.
+
+    Args:
+        path: the file, with a signature for each length.
+        threads: threads of the interpreter.
+        option: empty for the shortest signature that holds the sentence, ``"longest"`` for always the longest,
+            ``"deployed"`` for 64 tokens, or the next longer signature when the sentence is longer.
+    """
 
     def __init__(self, path: Path, threads: int, option: str) -> None:
         self._backend = LiteRtBackend(path, threads)
-        self._longest = option == "longest"
+        longest = self._backend.max_tokens
+        self._least = {"": 1, "longest": longest, "deployed": min(DEPLOYED, longest)}[option]
 
-    def prepare(self, ids: Sequence[int]) -> Callable[[], object]:
+    def prepare(self, batch: Sequence[Sequence[int]]) -> Callable[[], Any]:
         """See `Runner`."""
-        return self._backend.prepared(ids, self.padded(len(ids)))
+        import numpy as np
+
+        calls = [self._backend.prepared(ids, self.padded(len(ids))) for ids in batch]
+        if len(calls) == 1:
+            only = calls[0]
+            return lambda: only()["logits"]
+        return lambda: np.concatenate([call()["logits"] for call in calls])
 
     def padded(self, tokens: int) -> int:
         """The fixed length used."""
-        return self._backend.padded_length(self._backend.max_tokens if self._longest else tokens)
+        return self._backend.padded_length(max(tokens, self._least))
 
 
 def open_peer(path: Path, threads: int, option: str = "") -> LiteRtRunner:
-    """Load a TFLite file; `option` ``"longest"`` forces its longest signature. Raises as `LiteRtBackend`."""
+    """Load a TFLite file. Raises as `LiteRtBackend`."""
     return LiteRtRunner(path, threads, option)
+
+
+def version() -> str:
+    """Package and version."""
+    from importlib.metadata import PackageNotFoundError
+
+    from potstill.bench.peers import package_version
+
+    try:
+        return package_version("ai-edge-litert")
+    except PackageNotFoundError:
+        return package_version("tflite-runtime")

@@ -10,19 +10,15 @@ from potstill.runtime.backends import open_backend
 
 
 class PotstillRunner:
-    """A `.still` file through the public backend."""
+    """A `.still` file through the public backend; a batch stays ragged."""
 
     def __init__(self, path: Path, threads: int) -> None:
         self._backend = open_backend("native", path, threads)
 
-    def prepare(self, ids: Sequence[int]) -> Callable[[], object]:
+    def prepare(self, batch: Sequence[Sequence[int]]) -> Callable[[], Any]:
         """See `Runner`."""
-        backend, batch = self._backend, [list(ids)]
-
-        def call() -> Any:
-            return backend.run(batch)
-
-        return call
+        backend, rows = self._backend, [list(ids) for ids in batch]
+        return lambda: backend.run(rows).logits
 
     def padded(self, tokens: int) -> int:
         """The core takes any length."""
@@ -32,3 +28,10 @@ class PotstillRunner:
 def open_peer(path: Path, threads: int) -> PotstillRunner:
     """Load a `.still` file. Raises FormatError, InputError and CpuError as `potstill.load`."""
     return PotstillRunner(path, threads)
+
+
+def version() -> str:
+    """Package and version."""
+    import potstill
+
+    return f"potstill {potstill.__version__}"

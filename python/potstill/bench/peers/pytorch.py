@@ -27,17 +27,18 @@ class TorchRunner:
         with quiet():
             self._model = load_classifier(path)
 
-    def prepare(self, ids: Sequence[int]) -> Callable[[], object]:
-        """See `Runner`."""
+    def prepare(self, batch: Sequence[Sequence[int]]) -> Callable[[], Any]:
+        """See `Runner`; a batch is padded to its longest sentence."""
         torch, model, threads = self._torch, self._model, self._threads
-        tokens = torch.tensor([list(ids)])
-        mask = torch.ones_like(tokens)
+        longest = max(map(len, batch))
+        tokens = torch.tensor([[*ids, *[0] * (longest - len(ids))] for ids in batch])
+        mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in batch])
 
         def call() -> Any:
             if torch.get_num_threads() != threads:
                 torch.set_num_threads(threads)
             with torch.inference_mode():
-                return model(input_ids=tokens, attention_mask=mask).logits
+                return model(input_ids=tokens, attention_mask=mask).logits.numpy()
 
         return call
 
@@ -53,3 +54,10 @@ def open_peer(path: Path, threads: int) -> TorchRunner:
         SystemFailure: S010 torch or transformers is missing.
     """
     return TorchRunner(path, threads)
+
+
+def version() -> str:
+    """Package and version."""
+    from potstill.bench.peers import package_version
+
+    return package_version("torch")

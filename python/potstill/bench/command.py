@@ -1,0 +1,121 @@
+"""What `potstill bench` does with its arguments."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from potstill.errors import InputError
+from potstill.pipeline.progress import make_progress
+from potstill.pipeline.store import write_json
+
+_INTERRUPTED = 130
+_PEERS_ONLY = ("only", "quick", "student", "png")
+_WORKER_SENTENCES = 32
+
+
+def run_bench(args: Namespace) -> int:
+    """Measure, print, and write what was asked for; 130 when the user interrupted, after printing what there is.
+
+    Raises:
+        InputError: I067 options that do not go together; else as the measurements.
+    """
+    given = [f"--{name}" for name in _PEERS_ONLY if getattr(args, name)]
+    if given and not args.peers:
+        raise InputError("I067", f"{given[0]} belongs to --peers", "potstill bench", f"add --peers or drop {given[0]}")
+    if args.trace and not args.profile:
+        raise InputError("I067", "--trace belongs to --profile", "potstill bench", "add --profile or drop --trace")
+    if args.profile and (args.peers or args.workers):
+        raise InputError("I067", "--profile runs alone", "potstill bench", "drop --peers and --workers, or --profile")
+    if args.workers and (args.peers or args.lengths or args.threads):
+        raise InputError(
+            "I067", "--workers runs alone", "potstill bench", "drop --peers, --lengths and --threads, or --workers"
+        )
+    progress = make_progress()
+    if args.peers:
+        return _peers(args, progress)
+    still = Path(args.model) if args.model else _common(progress)
+    rows: Any
+    if args.profile:
+        from potstill.bench.measure import LENGTHS
+        from potstill.bench.profile import format_profile, profile_still
+
+        trace = Path(args.trace) if args.trace else None
+        rows = profile_still(still, lengths=args.lengths or LENGTHS, threads=args.threads or (1,), trace=trace)
+        text = format_profile(rows)
+        if trace is not None:
+            progress.message(f"trace: {trace}, to be opened in ui.perfetto.dev")
+    elif args.workers:
+        from potstill.bench.scaling import bench_workers, format_workers
+
+        rows = bench_workers(still, _real(still, args, progress), args.workers, progress=progress)
+        text = format_workers(rows)
+    else:
+        from potstill.bench.measure import LENGTHS, bench_still, format_rows
+
+        rows = bench_still(still, args.lengths or LENGTHS, args.threads or (1,), progress=progress)
+        text = format_rows(rows)
+    _show(rows, text, args.json)
+    return 0
+
+
+def _peers(args: Namespace, progress: Any) -> int:
+    from potstill.bench import versus
+    from potstill.bench.run import bench_peers
+    from potstill.bench.show import table
+
+    result = bench_peers(
+        Path(args.model) if args.model else None,
+        lengths=args.lengths or ((16, 64) if args.quick else versus.LENGTHS),
+        threads=args.threads or ((1,) if args.quick else versus.THREADS),
+        quick=args.quick,
+        only=args.only,
+        student=Path(args.student) if args.student else None,
+        texts=Path(args.texts) if args.texts else None,
+        seed=args.seed,
+        progress=progress,
+    )
+    _show(result, table(result), args.json)
+    if args.png:
+        from potstill.bench.plot import write_png
+
+        progress.message(f"picture: {write_png(result, Path(args.png))}")
+    return _INTERRUPTED if result["interrupted"] else 0
+
+
+def _common(progress: Any) -> Path:
+    from potstill.bench.common_student import common_student
+    from potstill.data.cache import cache_dir
+
+    return common_student(cache_dir(), progress)
+
+
+def _real(still: Path, args: Namespace, progress: Any) -> list[list[int]]:
+    from potstill.bench import sentences
+    from potstill.runtime.backends import open_backend
+
+    info = open_backend("native", still, 1).info
+    found = sentences.real(
+        still,
+        count=_WORKER_SENTENCES,
+        max_tokens=int(info["max_tokens"]),
+        vocabulary=int(info["vocabulary"]),
+        texts=Path(args.texts) if args.texts else None,
+        progress=progress,
+    )
+    progress.message(f"real lengths: {len(found.ids)} of {found.origin}")
+    return sentences.shuffled(found.ids)
+
+
+def _show(value: Any, text: str, target: str | None) -> None:
+    """The table on standard output; the figures to the file, or instead of the table when the file is ``-``."""
+    if target == "-":
+        json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
+        print()
+        return
+    print(text)
+    if target:
+        write_json(Path(target), value)
