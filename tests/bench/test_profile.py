@@ -120,7 +120,7 @@ def test_refusals(still: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
         profile_still(still, lengths=(8,), runs=1, trace=tmp_path / "nowhere" / "t.json")
     assert main(["bench", str(still), "--trace", str(tmp_path / "t.json")]) == 2
     assert main(["bench", str(still), "--profile", "--peers"]) == 2
-    assert "error[I011]" in capsys.readouterr().err
+    assert "error[I067]" in capsys.readouterr().err
 
 
 def test_command(still: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

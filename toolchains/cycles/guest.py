@@ -39,7 +39,7 @@ def main(job: dict[str, Any]) -> None:
     gc.disable()
     for tokens in job["lengths"]:
         # Any ids do: the work does not depend on them, and the smallest vocabularies have 65.
-        call = runner.prepare([1 + i * 29 % 64 for i in range(tokens)])
+        call = runner.prepare([[1 + i * 29 % 64 for i in range(tokens)]])
         call()
         call()
         marker(OPEN_WINDOW, tokens)

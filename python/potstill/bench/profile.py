@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from potstill.bench.measure import LENGTHS, sentence
+from potstill.bench.measure import LENGTHS
+from potstill.bench.rounds import sentence
 from potstill.errors import InputError, SystemFailure
 
 RUNS = 30
@@ -59,13 +60,13 @@ def profile_still(
     events: list[dict[str, Any]] = []
     for count in threads:
         model = _core.Model(str(path), count)
-        limit = int(model.info()["max_tokens"])
+        limit, vocabulary = int(model.info()["max_tokens"]), int(model.info()["vocabulary"])
         for tokens in sorted(set(lengths)):
             if tokens > limit:
                 raise InputError(
                     "I060", f"{tokens} tokens, the model takes {limit}", f"--lengths {tokens}", "give shorter lengths"
                 )
-            raw = model.profile([sentence(tokens)], runs)
+            raw = model.profile([sentence(tokens, vocabulary)], runs)
             row = _row(raw, tokens, count)
             rows.append(row)
             events += _events(raw, row, process=len(rows))
