@@ -13,6 +13,10 @@ h weighs the columns by how large the input is there, because the error of an ou
 calibration text is used: behind a layer norm the mean square of input k is about gamma_k^2 + beta_k^2 (its rows are
 normalised), before one the deviation of column k counts gamma_k^2; elsewhere all columns count the same.
 
+Measured on the demo's student, labels equal to fp32's on 1,056 test texts: 95.4 % this way, 95.0 % with all columns the
+same, 94.9 % with absmax / 7. Five texts apart is within chance, and the logits' root mean square error is 0.43, 0.47
+and 0.41: the weights' error falls by a third, the model's hardly. int8 has 99.6 % and 0.04.
+
 Sums run in float64 along rows, in numpy's fixed order and without BLAS, so that every machine chooses the same values.
 """
 
