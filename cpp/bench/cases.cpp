@@ -61,9 +61,10 @@ constexpr Product kProducts[] = {{936, 312, Activation::None, false, false},
                                  {1200, 312, Activation::Gelu, false, false},
                                  {312, 1200, Activation::None, true, true}};
 
-Case gemm_i8(Numbers& numbers, const Product& p, std::size_t rows) {
-  const std::size_t ldx = round_up(p.k, 16);
-  const Block<int8_t> x(rows * ldx), w(round_up(p.n, 4) * ldx);
+// An int8 weight is a random byte, a byte of two int4 weights holds nibbles in [0, 7].
+Case integer_product(Numbers& numbers, bool int4, const Product& p, std::size_t rows) {
+  const std::size_t ldx = round_up(p.k, int4 ? 32 : 16), bytes = int4 ? ldx / 2 : ldx;
+  const Block<int8_t> x(rows * ldx), w(round_up(p.n, 4) * bytes);
   const Block<float> row_scale(rows), col_scale(round_up(p.n, 16)), y(rows * p.n);
   const Block<float> bias = numbers.reals(round_up(p.n, 16)), residual = numbers.reals(rows * p.n);
   const Block<int32_t> row_zero(rows), colsum(round_up(p.n, 16));
@@ -73,18 +74,19 @@ Case gemm_i8(Numbers& numbers, const Product& p, std::size_t rows) {
     row_zero[m] = p.asymmetric ? -101 : 0;
   }
   for (std::size_t c = 0; c < p.n; ++c) {
-    for (std::size_t i = 0; i < p.k; ++i) {
-      const int8_t value = numbers.byte();
-      w[(c / 4) * ldx * 4 + (i / 16) * 64 + (c % 4) * 16 + i % 16] = value;
-      colsum[c] += value;
+    for (std::size_t i = 0; i < bytes && i < p.k; ++i) {
+      const int8_t value = int4 ? static_cast<int8_t>(numbers.byte() & 0x77) : numbers.byte();
+      w[(c / 4) * bytes * 4 + (i / 16) * 64 + (c % 4) * 16 + i % 16] = value;
+      colsum[c] += int4 ? (value & 7) + (value >> 4) : value;
     }
     col_scale[c] = 0.002f;
   }
-  return {"gemm_i8/" + shape(rows, p.n, p.k), rows * p.n * p.k, [=](const kernels::KernelTable& set) {
-            set.gemm_i8({x.get(), ldx, row_scale.get(), p.asymmetric ? row_zero.get() : nullptr, w.get(),
-                         col_scale.get(), colsum.get(), bias.get(), p.residual ? residual.get() : nullptr, p.n, y.get(),
-                         p.n, rows, p.n, p.k, 0, p.n,
-                         p.activation == Activation::Gelu ? Activation::GeluPoly : p.activation});  // as `int8` does
+  const std::string name = (int4 ? "gemm_i4/" : "gemm_i8/") + shape(rows, p.n, p.k);
+  return {name, rows * p.n * p.k, [=](const kernels::KernelTable& set) {
+            (int4 ? set.gemm_i4 : set.gemm_i8)(
+                {x.get(), ldx, row_scale.get(), p.asymmetric ? row_zero.get() : nullptr, w.get(), col_scale.get(),
+                 colsum.get(), bias.get(), p.residual ? residual.get() : nullptr, p.n, y.get(), p.n, rows, p.n, p.k, 0,
+                 p.n, p.activation == Activation::Gelu ? Activation::GeluPoly : p.activation});  // as `int8` does
           }};
 }
 
@@ -161,7 +163,8 @@ std::vector<Case> cases() {
   Numbers numbers;
   std::vector<Case> all;
   for (const std::size_t rows : {64u, 7u}) {
-    for (const Product& product : kProducts) all.push_back(gemm_i8(numbers, product, rows));
+    for (const Product& product : kProducts) all.push_back(integer_product(numbers, false, product, rows));
+    for (const Product& product : kProducts) all.push_back(integer_product(numbers, true, product, rows));
   }
   for (const std::size_t rows : {64u, 7u}) {
     for (const Product& product : kProducts) all.push_back(gemm_f32(numbers, product, rows));
