@@ -27,8 +27,7 @@ inline void layer_norm_simd(const LayerNorm& a) {
     }
     if (left) {
       const V16 scaled = mul(sub(load_first(x + body, left), mean), inverse);
-      const V16 out =
-          keep_first(fma(scaled, load_first(a.gamma + body, left), load_first(a.beta + body, left)), left);
+      const V16 out = keep_first(fma(scaled, load_first(a.gamma + body, left), load_first(a.beta + body, left)), left);
       store_first(y + body, out, left);
       top = max_i(top, bits_of(abs_(out)));
     }

@@ -19,11 +19,11 @@ template <std::size_t R, std::size_t C>
 inline void product_block(const float* a, std::size_t lda, const float* b, std::size_t ldb, std::size_t k, float* out,
                           std::size_t ldo) {
   V acc[R][C];
-  product_rows<R, C>(a, lda, k,
-                     [&](std::size_t i, V(&column)[C]) POTSTILL_INLINE {
-                       unroll<C>([&](auto c) POTSTILL_INLINE { column[c] = load(b + i * ldb + c * kLanes); });
-                     },
-                     acc);
+  product_rows<R, C>(
+      a, lda, k,
+      [&](std::size_t i, V(&column)[C])
+          POTSTILL_INLINE { unroll<C>([&](auto c) POTSTILL_INLINE { column[c] = load(b + i * ldb + c * kLanes); }); },
+      acc);
   unroll<R>([&](auto r) POTSTILL_INLINE {
     unroll<C>([&](auto c) POTSTILL_INLINE { store(out + r * ldo + c * kLanes, acc[r][c]); });
   });
