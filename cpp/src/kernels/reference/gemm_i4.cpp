@@ -13,7 +13,7 @@ void gemm_i4(const GemmI8& g) {
       for (std::size_t s = 0; s < steps; ++s) {
         // One byte at a time, not nibble() for each value: compilers vectorise this (5 times as fast).
         for (std::size_t i = 0; i < 16; ++i) {
-          const int32_t byte = w[s * 64 + i], low = ((byte & 15) ^ 8) - 8, high = byte >> 4;
+          const int32_t byte = int32_t{w[s * 64 + i]}, low = ((byte & 15) ^ 8) - 8, high = byte >> 4;
           acc += int32_t{x[s * 32 + i]} * low + int32_t{x[s * 32 + 16 + i]} * high;
         }
       }
