@@ -10,7 +10,7 @@
 //  * Row sum: 16 lanes start at +0, lane[i % 16] += x[i] for i ascending (for squares lane = fma(x, x, lane)), then the
 //    tree lane[i] += lane[i + h] for h = 8, 4, 2, 1; the sum is lane[0].
 //  * Row maximum / minimum: any order (no NaN reaches them, see quantize).
-//  * exp_: math.h of reference/ (range reduction by magic-number rounding, two-part ln 2, fixed Horner polynomial with
+//  * exp_: math.h of reference/ (range reduction by magic-number rounding, two-part ln 2, fixed polynomial with
 //    fma, times 2^n built in the exponent field); arguments are clamped to [-87, 87] first, so no denormal appears.
 #pragma once
 

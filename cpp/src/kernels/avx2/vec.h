@@ -47,7 +47,6 @@ inline V at_least(V x, V low) { return _mm256_max_ps(low, x); }
 inline V at_most(V x, V high) { return _mm256_min_ps(high, x); }
 inline V relu(V x) { return _mm256_max_ps(_mm256_setzero_ps(), x); }
 inline V max_any(V a, V b) { return _mm256_max_ps(a, b); }
-inline V min_any(V a, V b) { return _mm256_min_ps(a, b); }
 inline V abs_(V x) { return _mm256_andnot_ps(splat(-0.0f), x); }
 inline V copysign_(V magnitude, V sign) {
   return _mm256_or_ps(_mm256_andnot_ps(splat(-0.0f), magnitude), _mm256_and_ps(splat(-0.0f), sign));

@@ -66,7 +66,6 @@ inline V fma(V x, V y, Addend z) {
 
 // FMAX and FMIN return NaN when an operand is NaN.
 inline V max_any(V x, V y) { return vmaxq_f32(x, y); }
-inline V min_any(V x, V y) { return vminq_f32(x, y); }
 inline V at_least(V x, V low) { return vmaxq_f32(x, low); }
 inline V at_most(V x, V high) { return vminq_f32(x, high); }
 // Not FMAX: it would turn -0 into +0.  Clears the lanes that are below zero.
