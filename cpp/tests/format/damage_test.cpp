@@ -83,7 +83,7 @@ void attack_headers(const TinyShape& shape) {
   for (int round = 0; round < 4000; ++round) {
     Bytes file = good;
     for (std::size_t change = 0; change <= engine() % 3; ++change) {
-      const std::size_t at = 64 + engine() % header;
+      const std::size_t at = static_cast<std::size_t>(64 + engine() % header);
       switch (engine() % 4) {
         case 0:
           file[at] = static_cast<std::byte>(engine());
@@ -121,9 +121,9 @@ void attack_sections(const TinyShape& shape) {
     const Bytes bytes = tiny.file();
     spoilt.model = *std::unique_ptr<fb::ModelT>(fb::GetModel(bytes.data() + 64)->UnPack());
     spoilt.sections = tiny.builder.sections;
-    Bytes& section = spoilt.sections[engine() % spoilt.sections.size()];
+    Bytes& section = spoilt.sections[static_cast<std::size_t>(engine() % spoilt.sections.size())];
     for (std::size_t change = 0; change < 1 + engine() % 4; ++change) {
-      section[engine() % section.size()] = static_cast<std::byte>(engine());
+      section[static_cast<std::size_t>(engine() % section.size())] = static_cast<std::byte>(engine());
     }
     load_and_run(spoilt.file(), loaded, refused);
   }
@@ -137,7 +137,7 @@ TEST(Damage, Int4SectionsChangedByAnAttackerNeverBreakTheRun) { attack_sections(
 TEST(Damage, RandomBytesAreNotAModel) {
   std::mt19937_64 engine(22);
   for (int round = 0; round < 200; ++round) {
-    Bytes file(engine() % 2000);
+    Bytes file(static_cast<std::size_t>(engine() % 2000));
     for (std::byte& byte : file) byte = static_cast<std::byte>(engine());
     EXPECT_EQ(testing::load_error(file), file.size() < 64 ? "F002" : "F003");
   }

@@ -182,7 +182,7 @@ TEST(FileRules, Header) {
   uint64_t size = 0;
   std::memcpy(&size, file.data() + 16, sizeof size);
   ASSERT_NE(size % 64, 0u);
-  file[64 + size] = std::byte{1};
+  file[static_cast<std::size_t>(64 + size)] = std::byte{1};
   testing::fix_checksums(file);
   EXPECT_EQ(testing::load_error(file), "F010");
   EXPECT_EQ(testing::load_error(testing::assemble(Bytes(100), {})), "F011");

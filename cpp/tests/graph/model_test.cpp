@@ -27,7 +27,7 @@ std::vector<std::vector<int32_t>> random_batch(uint64_t seed, std::size_t sequen
   std::mt19937_64 engine(seed);
   std::vector<std::vector<int32_t>> batch;
   for (std::size_t i = 0; i < sequences; ++i) {
-    batch.push_back(random_ids(engine, 1 + engine() % shape.max_tokens, shape.vocabulary));
+    batch.push_back(random_ids(engine, static_cast<std::size_t>(1 + engine() % shape.max_tokens), shape.vocabulary));
   }
   return batch;
 }

@@ -28,7 +28,7 @@ Batch random_batch(uint64_t seed, std::size_t sequences, const TinyShape& shape)
   std::mt19937_64 engine(seed);
   Batch batch;
   for (std::size_t s = 0; s < sequences; ++s) {
-    const std::size_t tokens = 1 + engine() % shape.max_tokens;
+    const std::size_t tokens = static_cast<std::size_t>(1 + engine() % shape.max_tokens);
     for (std::size_t i = 0; i < tokens; ++i) batch.ids.push_back(static_cast<int32_t>(engine() % shape.vocabulary));
     batch.offsets.push_back(batch.ids.size());
   }

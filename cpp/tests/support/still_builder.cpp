@@ -165,8 +165,9 @@ Bytes assemble(const Bytes& header, const std::vector<Bytes>& sections) {
 void fix_checksums(Bytes& file) {
   uint64_t size = 0;
   std::memcpy(&size, file.data() + 16, sizeof size);
-  if (size <= file.size() - 64 && padded(size) <= file.size() - 64) {
-    put(file, 32, format::xxh64(file.data() + 64, padded(size)));
+  if (size <= file.size() - 64) {
+    const std::size_t rest = padded(static_cast<std::size_t>(size));
+    if (rest <= file.size() - 64) put(file, 32, format::xxh64(file.data() + 64, rest));
   }
   put(file, 56, format::xxh64(file.data(), 56));
 }
