@@ -29,7 +29,14 @@ HELPER = Path(__file__).with_name("helper_build.py")
 
 def start(out: Path, pause: float = 0.05) -> subprocess.Popen[str]:
     command = [sys.executable, str(HELPER), str(out), str(pause)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that starts the tests in the background lets its children ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def finish(out: Path) -> str:
