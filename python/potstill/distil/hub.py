@@ -44,7 +44,6 @@ def model_errors(model: Path | str) -> Iterator[None]:
             be reached, T005 the hub wants a login for it.
     """
     from huggingface_hub import errors as hub
-    from requests import exceptions as requests_errors
 
     name = str(model)
     path = Path(name)
@@ -71,9 +70,14 @@ def model_errors(model: Path | str) -> Iterator[None]:
         ) from error
     except hub.RepositoryNotFoundError as error:
         raise TrainError("T001", "the hub has no such model", name, "check the id (owner/name)") from error
-    except (hub.OfflineModeIsEnabled, hub.LocalEntryNotFoundError, requests_errors.ConnectionError) as error:
+    except (hub.OfflineModeIsEnabled, hub.LocalEntryNotFoundError) as error:
         raise _unreachable(name) from error
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except Exception as error:
+        # By name: which HTTP library the hub's client uses (requests, httpx) changes with its version.
+        if any(kind.__name__ in ("ConnectionError", "ConnectError", "ConnectTimeout") for kind in type(error).__mro__):
+            raise _unreachable(name) from error
+        if not isinstance(error, OSError | ValueError | KeyError | RuntimeError):
+            raise
         text = str(error)
         if not looks_local and any(hint in text for hint in ("offline", "couldn't connect", "internet connection")):
             raise _unreachable(name) from error
