@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
+
+from potstill.errors import BuildError, PotstillError
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-
-def _load_errors() -> ModuleType:
-    """python/potstill/errors.py, loaded from its file: the package itself may not be built yet."""
-    spec = importlib.util.spec_from_file_location("potstill_errors", PROJECT / "python" / "potstill" / "errors.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_errors = _load_errors()
-PotstillError: type[Exception] = _errors.PotstillError
+__all__ = ["PROJECT", "PotstillError", "build_error"]
 
 
 def build_error(code: str, what: str, where: str, next_step: str) -> Exception:
@@ -34,5 +23,4 @@ def build_error(code: str, what: str, where: str, next_step: str) -> Exception:
     its core is missing or failed, B023 a kernel needs more instructions than its
     baseline.
     """
-    error: Exception = _errors.BuildError(code, what, where, next_step)
-    return error
+    return BuildError(code, what, where, next_step)

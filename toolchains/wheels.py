@@ -68,7 +68,7 @@ def _source_files(base: Path) -> Iterator[Path]:
             parts = set(inner.relative_to(base).parts)
             generated = inner.suffix in {".so", ".pyc"} or inner.name == "_still_fb.py"
             unrelated = name == "cpp" and bool(parts & {"tests", "bench"})
-            unrelated |= name == "toolchains" and inner.suffix != ".cmake"
+            unrelated |= name == "toolchains" and inner.suffix not in (".cmake", ".toml")
             if inner.is_file() and not (generated or unrelated or "__pycache__" in parts):
                 yield inner
 
