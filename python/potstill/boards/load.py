@@ -37,7 +37,7 @@ def _invalid(where: str, what: str, path: Path) -> BuildError:
     return BuildError("B003", what, f"{where} in {path}", "compare with the entries of toolchains/boards.toml")
 
 
-_KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (float, int)}
+_KINDS: dict[str, Any] = {"str": str, "int": int, "float": (float, int)}
 
 
 def _value(value: Any, annotation: str, where: str, path: Path) -> Any:
