@@ -18,18 +18,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from toolchains.cycles import bench as cycles
 
-from toolchains import boards, counts, cpp, environment, jobs, tools
+from toolchains import boards, counts, cpp, environment, jobs, tools, wheel_jobs
 
 nox.options.default_venv_backend = "virtualenv"  # not uv: it ignores pip's settings and would fetch CUDA's PyTorch
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "tests"]
 nox.options.stop_on_first_error = True
 
+PIPELINE_BOARDS = ("pi4", "pi5")
 EVERYTHING = ("build", "tflite", "onnxruntime", "bench")
-TARGETS = {"host": tools.NATIVE, "aarch64": tools.AARCH64, "armv7l": tools.ARMV7L}
+WHEELS = wheel_jobs.known_goals()  # from boards.toml: machine types and Pythons
 
 
-@nox.session(requires=["wheels(host)", "wheels(aarch64)"])
+@nox.session(requires=["wheels(host)", *wheel_jobs.wheel_sessions(PIPELINE_BOARDS)])
 @environment.friendly
 def pipeline(session: nox.Session) -> None:
     """Recipe to answer: train, distil, export, compile, verify, run on an emulated Pi 4 and Pi 5, report.
@@ -37,10 +38,10 @@ def pipeline(session: nox.Session) -> None:
     ``nox -s pipeline -- [RECIPE] [--set key=value ...] [--out DIR]``; the recipe defaults to sentiment.
     """
     environment.install(session, environment.requirements(EVERYTHING), torch=True)
-    environment.install_wheel(session, jobs.host_wheel())
+    environment.install_wheel(session, wheel_jobs.host_wheel())
     arguments, out = environment.build_arguments(session.posargs)
     session.run("potstill", *arguments, "--no-table")
-    jobs.same_bits_on_boards(session, out / "model.still", out / "emulated.json", ("pi4", "pi5"))
+    jobs.same_bits_on_boards(session, out / "model.still", out / "emulated.json", PIPELINE_BOARDS)
     session.run("potstill", "report", str(out))
 
 
@@ -49,7 +50,7 @@ def pipeline(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Python tests against the built wheel; arguments after -- go to pytest."""
     environment.install(session, environment.requirements(EVERYTHING, ["test"]), torch=True)
-    environment.install_wheel(session, jobs.host_wheel())
+    environment.install_wheel(session, wheel_jobs.host_wheel())
     session.run("python", "-m", "pytest", *(session.posargs or ["-q"]))
 
 
@@ -76,13 +77,13 @@ def cpp_session(session: nox.Session) -> None:
 
 
 @nox.session(name="wheels")
-@nox.parametrize("target", [nox.param(name, id=name) for name in TARGETS])
+@nox.parametrize("name", [nox.param(name, id=name) for name in WHEELS])
 @environment.friendly
-def wheels_session(session: nox.Session, target: str) -> None:
-    """Build and audit a wheel into dist/: for this machine, 64-bit and 32-bit Raspberry Pi OS."""
-    tools.bootstrap(TARGETS[target], session.log)
+def wheels_session(session: nox.Session, name: str) -> None:
+    """Build and audit a wheel into dist/: this machine's, and one for each machine type and Python of boards.toml."""
+    tools.bootstrap(wheel_jobs.tools_of(name), session.log)
     environment.install(session, environment.requirements(groups=["wheel"]))
-    jobs.build_wheel(session, target)
+    wheel_jobs.build_wheel(session, name)
 
 
 @nox.session(requires=jobs.emulate_wheels(sys.argv))
@@ -96,7 +97,7 @@ def emulate(session: nox.Session) -> None:
     """
     options, rest = environment.split_options(session.posargs, ["boards", "model", "parts"])
     environment.install(session, environment.requirements(groups=["emulate"]))
-    environment.install_wheel(session, jobs.host_wheel())
+    environment.install_wheel(session, wheel_jobs.host_wheel())
     jobs.emulate(session, options, rest)
 
 
@@ -113,8 +114,7 @@ def counts_session(session: nox.Session) -> None:
 
 # Only a bench on an emulated board needs the cross-built wheel, and with it the cross compiler; kernels need none.
 BENCH_WHEELS = [] if "--kernels" in sys.argv else ["wheels(host)"]
-if any(word.startswith("--board") for word in sys.argv):
-    BENCH_WHEELS.append("wheels(aarch64)")
+BENCH_WHEELS += wheel_jobs.wheel_sessions(wheel_jobs.asked_boards(sys.argv) or [])
 
 
 @nox.session(requires=BENCH_WHEELS)
@@ -134,7 +134,7 @@ def bench(session: nox.Session) -> None:
         cpp.bench_kernels(session, [word for word in session.posargs if word != "--kernels"])
         return
     environment.install(session, environment.requirements(EVERYTHING), torch=True)
-    environment.install_wheel(session, jobs.host_wheel())
+    environment.install_wheel(session, wheel_jobs.host_wheel())
     default = ["build/sentiment/model.still", "--peers", "--only", "pytorch,onnxruntime,litert"]
     session.run("potstill", "bench", *(session.posargs or default))
 
@@ -149,5 +149,5 @@ def peers(session: nox.Session) -> None:
     """
     environment.install(session, environment.requirements(EVERYTHING), torch=True)
     environment.install_optional(session, environment.requirements(["peers"]))
-    environment.install_wheel(session, jobs.host_wheel())
+    environment.install_wheel(session, wheel_jobs.host_wheel())
     session.run("potstill", "bench", "--peers", *session.posargs)

@@ -1,4 +1,4 @@
-"""The work of the nox sessions that touch wheels and emulated boards."""
+"""The work of the nox sessions on emulated boards; wheel_jobs.py makes the wheels they install."""
 
 from __future__ import annotations
 
@@ -7,38 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolchains import boards, cpp, environment, same_bits, sysroot, tools, wheels
+from toolchains import boards, cpp, environment, same_bits, sysroot, tools
 from toolchains.emulate import Emulator
 from toolchains.failures import PROJECT, build_error
+from toolchains.wheel_jobs import asked_boards, finished, host_wheel, wheel_sessions
 
-# One board stands for each cross target: its system decides Python and glibc.
-BOARD_OF_TARGET = {"aarch64": "pi4", "armv7l": "pi2"}
 MODEL = PROJECT / "build" / "sentiment" / "model.still"
 WORK = PROJECT / ".cache" / "emulate"
 SMALL_MODEL = PROJECT / "toolchains" / "small_model.py"
-
-
-def _goal(target: str) -> wheels.Goal:
-    return wheels.host_goal() if target == "host" else wheels.board_goal(boards.board(BOARD_OF_TARGET[target]))
-
-
-def build_wheel(session: Any, target: str) -> Path:
-    """Build the wheel for ``host``, ``aarch64`` or ``armv7l`` with the session's environment."""
-    goal = _goal(target)
-    root = sysroot.root_of(goal.board, session.log) if goal.board is not None else None
-    return wheels.build(goal, root, session.run, session.log)
-
-
-def _finished(target: str) -> Path:
-    wheel = wheels.built(_goal(target))
-    if wheel is None:
-        raise build_error("B009", f"no current wheel for {target}", "dist", f"run nox -s 'wheels({target})'")
-    return wheel
-
-
-def host_wheel() -> Path:
-    """This machine's wheel, which the session ``wheels(host)`` has made before."""
-    return _finished("host")
 
 
 def make_boards(session: Any, names: Sequence[str], packages: Sequence[str] = ()) -> list[Emulator]:
@@ -48,7 +24,7 @@ def make_boards(session: Any, names: Sequence[str], packages: Sequence[str] = ()
         board = boards.board(name)
         emulator = Emulator(board, sysroot.root_of(board, session.log))
         extras = [environment.pure_packages(session, packages, board.system.python)] if packages else []
-        emulator.install(_finished(board.target.name), extras)
+        emulator.install(finished(board), extras)
         made.append(emulator)
     return made
 
@@ -57,12 +33,11 @@ def same_bits_on_boards(
     session: Any, model: Path, out: Path, names: Sequence[str], texts: Sequence[str] = same_bits.SENTENCES
 ) -> dict[str, Any]:
     """Compare the host's logits with the boards' and write `out`; see `same_bits.compare`."""
-    targets = {boards.board(name).target.name for name in names}
     return same_bits.compare(
         model,
         texts,
         python=str(Path(session.bin) / "python"),
-        wheels=[host_wheel(), *(_finished(target) for target in sorted(targets))],
+        wheels=[host_wheel(), *sorted({finished(boards.board(name)) for name in names})],
         emulators=lambda: make_boards(session, names),
         names=names,
         out=out,
@@ -101,8 +76,8 @@ BITS_BOARDS = ("pi3", "pi4", "pi5", "pi2")
 
 def emulate_wheels(words: Sequence[str]) -> list[str]:
     """The wheel sessions that ``nox -s emulate`` needs, from nox's command line."""
-    asked = any(word.startswith("--boards") for word in words)
-    return ["wheels(host)", "wheels(aarch64)", *([] if asked and "pi2" not in " ".join(words) else ["wheels(armv7l)"])]
+    names = asked_boards(words) or [*BOARDS, *BITS_BOARDS]
+    return ["wheels(host)", *wheel_sessions(names)]
 
 
 def _chosen(options: Mapping[str, str], name: str, default: Sequence[str], known: Sequence[str]) -> list[str]:

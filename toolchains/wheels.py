@@ -12,7 +12,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,12 @@ class Goal:
     @property
     def folder(self) -> Path:
         """Where this goal's build files and stamp are."""
-        return WORK / f"{self.name}-cp{self.python.replace('.', '')}"
+        return WORK / (self.name if self.board is not None else f"{self.name}-{self.tag}")
+
+    @property
+    def tag(self) -> str:
+        """Python part of the wheel's name: ``cp311``."""
+        return "cp" + self.python.replace(".", "")
 
 
 def host_goal() -> Goal:
@@ -55,8 +60,21 @@ def host_goal() -> Goal:
 
 
 def board_goal(board: boards.Board) -> Goal:
-    """The wheel of `board`'s machine type and system."""
-    return Goal(board.target.name, board.target, board.system.python, board.system.glibc, board)
+    """The wheel of `board`'s machine type and Python."""
+    name = f"{board.target.name}-cp{board.system.python.replace('.', '')}"
+    return Goal(name, board.target, board.system.python, board.system.glibc, board)
+
+
+def board_goals(known: Mapping[str, boards.Board]) -> dict[str, Goal]:
+    """The wheels that all boards `known` need, by name: one a machine type and Python. Where two systems share a
+    Python the one with the older glibc sets the limit."""
+    goals: dict[str, Goal] = {}
+    for board in known.values():
+        goal = board_goal(board)
+        other = goals.setdefault(goal.name, goal)
+        if boards.glibc_version(goal.glibc) < boards.glibc_version(other.glibc):
+            goals[goal.name] = goal
+    return goals
 
 
 def _source_files(base: Path) -> Iterator[Path]:
@@ -132,8 +150,7 @@ def build(goal: Goal, root: Path | None, run: Run, say: Callable[[str], None]) -
     command = ["python", "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(fresh)]
     command += ["-C", f"build-dir={objects}"]
     if goal.board is not None:
-        tag = "cp" + goal.python.replace(".", "")
-        command += ["-C", f"wheel.tags={tag}-{tag}-linux_{goal.target.wheel}"]
+        command += ["-C", f"wheel.tags={goal.tag}-{goal.tag}-linux_{goal.target.wheel}"]
     run(*command, str(PROJECT), env=build_environment(goal, root))
     raw = _only_wheel(fresh)
     if sys.platform != "linux":
@@ -164,7 +181,7 @@ def _publish(goal: Goal, wheel: Path, state: str) -> Path:
     """Move the wheel into dist/ by rename, remove this goal's former one, and leave the stamp last."""
     DIST.mkdir(exist_ok=True)
     final = DIST / wheel.name
-    for former in DIST.glob(f"*-cp{goal.python.replace('.', '')}-*{goal.target.wheel}.whl"):
+    for former in DIST.glob(f"*-{goal.tag}-*{goal.target.wheel}.whl"):
         if former != final:
             former.unlink()
     partial = DIST / f".tmp-{os.getpid()}-{wheel.name}"
