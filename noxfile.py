@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from toolchains.cycles import bench as cycles
 
-from toolchains import boards, counts, cpp, environment, jobs, tools, wheel_jobs
+from toolchains import board_jobs, boards, counts, cpp, environment, tools, wheel_jobs
 
 nox.options.default_venv_backend = "virtualenv"  # not uv: it ignores pip's settings and would fetch CUDA's PyTorch
 nox.options.reuse_venv = "yes"
@@ -41,7 +41,7 @@ def pipeline(session: nox.Session) -> None:
     environment.install_wheel(session, wheel_jobs.host_wheel())
     arguments, out = environment.build_arguments(session.posargs)
     session.run("potstill", *arguments, "--no-table")
-    jobs.same_bits_on_boards(session, out / "model.still", out / "emulated.json", PIPELINE_BOARDS)
+    board_jobs.same_bits_on_boards(session, out / "model.still", out / "emulated.json", PIPELINE_BOARDS)
     session.run("potstill", "report", str(out))
 
 
@@ -86,7 +86,7 @@ def wheels_session(session: nox.Session, name: str) -> None:
     wheel_jobs.build_wheel(session, name)
 
 
-@nox.session(requires=jobs.emulate_wheels(sys.argv))
+@nox.session(requires=board_jobs.emulate_wheels(sys.argv))
 @environment.friendly
 def emulate(session: nox.Session) -> None:
     """Install the cross-built wheels into unpacked Raspberry Pi roots; compare bits, run tests and the main job.
@@ -98,7 +98,7 @@ def emulate(session: nox.Session) -> None:
     options, rest = environment.split_options(session.posargs, ["boards", "model", "parts"])
     environment.install(session, environment.requirements(groups=["emulate"]))
     environment.install_wheel(session, wheel_jobs.host_wheel())
-    jobs.emulate(session, options, rest)
+    board_jobs.emulate(session, options, rest)
 
 
 @nox.session(name="counts", venv_backend="none")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolchains import boards, jobs, tools
+from toolchains import board_jobs, boards, tools
 from toolchains.boards import Board
 from toolchains.cycles import engines, mca, report, windows
 from toolchains.emulate import Emulator
@@ -74,7 +74,7 @@ def _on_board(
     top: int,
 ) -> dict[str, Any]:
     costs = mca.Costs(board.qemu_cpu)
-    (emulator,) = jobs.make_boards(session, [board.name])
+    (emulator,) = board_jobs.make_boards(session, [board.name])
     packages = engines.site(session, peers, board.system, board.target.wheel)
     contenders = [(engines.OWN, path) for path in stills]
     for peer in peers:
