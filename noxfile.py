@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from toolchains.cycles import bench as cycles
 
-from toolchains import board_jobs, boards, counts, cpp, environment, tools, wheel_jobs
+from toolchains import board_jobs, boards, counts, cpp, environment, package, tools, wheel_jobs
 
 nox.options.default_venv_backend = "virtualenv"  # not uv: it ignores pip's settings and would fetch CUDA's PyTorch
 nox.options.reuse_venv = "yes"
@@ -101,6 +101,20 @@ def emulate(session: nox.Session) -> None:
     board_jobs.emulate(session, options, rest)
 
 
+@nox.session(name="package", venv_backend="none")
+@environment.friendly
+def package_session(session: nox.Session) -> None:
+    """C and C++ package into dist/ (.tar.gz and .deb); its examples are built by find_package and run.
+
+    ``-- --board pi4`` (default; ``pi2`` for 32-bit, ``host`` for this machine) and ``--model FILE.still`` to run them
+    on; by default the pipeline's or the emulated boards' model, if there is one.
+    """
+    options, _ = environment.split_options(session.posargs, ["board", "model"])
+    name = options.get("board", "pi4")
+    model = Path(options["model"]).resolve() if "model" in options else package.any_model()
+    package.build(session, None if name == "host" else boards.board(name), model)
+
+
 @nox.session(name="counts", venv_backend="none")
 @environment.friendly
 def counts_session(session: nox.Session) -> None:
@@ -125,6 +139,8 @@ def bench(session: nox.Session) -> None:
     ``-- --board pi4,pi5 [MODEL.still ...] [--lengths 16,64] [--peers none] [--json FILE] [--top 10]``: instructions
     and modelled cycles on emulated boards instead. A model: it ranks, it does not promise milliseconds.
     ``-- --kernels [SET ...] [--benchmark_filter=REGEX]``: the kernels alone, in multiply-adds a second.
+    ``-- --calibrate``: count and model random encoders of many shapes, and write the table behind ``potstill bench
+    MODEL.still --board NAME``, which answers at once in milliseconds (10 minutes).
     """
     if any(word.startswith("--board") for word in session.posargs):
         cycles.bench(session, *environment.split_options(session.posargs, cycles.OPTIONS))
@@ -135,6 +151,10 @@ def bench(session: nox.Session) -> None:
         return
     environment.install(session, environment.requirements(EVERYTHING), torch=True)
     environment.install_wheel(session, wheel_jobs.host_wheel())
+    if "--calibrate" in session.posargs:
+        tools.bootstrap(tools.CYCLES, session.log)
+        session.run("python", "-m", "toolchains.cycles.calibrate")
+        return
     default = ["build/sentiment/model.still", "--peers", "--only", "pytorch,onnxruntime,litert"]
     session.run("potstill", "bench", *(session.posargs or default))
 

@@ -69,6 +69,9 @@ py::dict describe(const potstill::Info& info) {
   out["max_tokens"] = info.max_tokens;
   out["vocabulary"] = info.vocabulary;
   out["hidden"] = info.hidden;
+  out["layers"] = info.layers;
+  out["heads"] = info.heads;
+  out["intermediate"] = info.intermediate;
   out["parameters"] = info.parameters;
   out["bytes"] = info.bytes;
   out["arena_bytes"] = info.arena_bytes;

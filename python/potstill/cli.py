@@ -152,6 +152,22 @@ def _numbers(text: str) -> tuple[int, ...]:
     return values
 
 
+def _bytes(text: str) -> int:
+    number = text.strip()
+    factor = 1
+    for unit, value in (("KB", 10**3), ("MB", 10**6), ("GB", 10**9), ("B", 1)):
+        if number.upper().endswith(unit):
+            number, factor = number[: -len(unit)], value
+            break
+    try:
+        size = int(float(number) * factor)
+    except (ValueError, OverflowError):
+        size = 0
+    if size < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 4MB or 500000")
+    return size
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
@@ -160,6 +176,27 @@ def _bench(args: argparse.Namespace) -> int:
     from potstill.bench.command import run_bench
 
     return run_bench(args)
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from potstill.boards import board
+    from potstill.doctor import check, examine
+    from potstill.doctor.model import Limits
+
+    checks = examine(
+        args.subject,
+        board(args.board) if args.board else None,
+        role=args.role,
+        limits=Limits(args.max_ms, args.max_bytes, args.max_ram),
+        tokens=args.tokens,
+        threads=args.threads,
+        out=Path(args.out) if args.out else None,
+    )
+    if args.json:
+        _print_json(check.as_data(checks))
+    else:
+        print(check.render(checks, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
+    return EXIT_FAILED if check.count(checks, check.Status.FAILURE) else 0
 
 
 def _report(args: argparse.Namespace) -> int:
@@ -275,6 +312,7 @@ def _parser() -> argparse.ArgumentParser:
         "potstill bench build/sentiment/model.still --peers --json peers.json --png peers.png",
         "potstill bench --peers --quick --only onnxruntime,litert",
         "potstill bench build/sentiment/model.still --workers 1,2",
+        "potstill bench build/sentiment/model.still --board pi4,pi5 --lengths 16,64 --threads 1,4",
         "potstill bench build/sentiment/model.still --profile --lengths 32 --threads 2 --trace trace.json",
     )
     bench.add_argument("model", nargs="?", help="a .still file (default: a random BERT 4 x 312, made once)")
@@ -288,6 +326,15 @@ def _parser() -> argparse.ArgumentParser:
         help="also PyTorch, onnxruntime, LiteRT, CTranslate2, OpenVINO, ExecuTorch, on the same weights and on the "
         "real lengths of the demo's test set; the ONNX file and student/ must lie beside the model",
     )
+    bench.add_argument(
+        "--board",
+        type=_words,
+        default=(),
+        metavar="NAME,...",
+        help="predict milliseconds on these boards (pi3, zero2w, pi4, pi5, pi2, or one of your own) instead; on such a "
+        "board also measure",
+    )
+    bench.add_argument("--energy", action="store_true", help="joules an inference, where the machine has a power meter")
     bench.add_argument("--only", type=_words, default=(), metavar="NAME,...", help="with --peers: these engines only")
     bench.add_argument("--quick", action="store_true", help="with --peers: 1 thread, 16 and 64 tokens, few rounds")
     bench.add_argument("--student", metavar="DIR", help="classifier folder of the model (default: student/ beside it)")
@@ -311,6 +358,25 @@ def _parser() -> argparse.ArgumentParser:
         "verify", _verify, "Check .still files: checksums, structure, every index.", "potstill verify model.still"
     )
     verify.add_argument("models", nargs="+")
+
+    doctor = command(
+        "doctor",
+        _doctor,
+        "Tell what this machine lacks, and whether a model or recipe fits a board, before anything is built.",
+        "potstill doctor",
+        "potstill doctor --board pi4 build/sentiment/model.still --max-ms 10",
+        "potstill doctor --board zero2w my.toml --max-bytes 4MB --tokens 32 --threads 4",
+    )
+    doctor.add_argument("subject", nargs="?", metavar="MODEL|RECIPE", help="a .still or .onnx file, or a recipe")
+    doctor.add_argument("--board", metavar="NAME", help="where it shall run (default: this board, if it is one)")
+    doctor.add_argument("--role", choices=("host", "device"), help="what this machine does (default: device on a Pi)")
+    doctor.add_argument("--max-ms", type=float, metavar="MS", help="time allowed for a text of --tokens")
+    doctor.add_argument("--max-bytes", type=_bytes, metavar="SIZE", help="file size allowed, such as 4MB")
+    doctor.add_argument("--max-ram", type=_bytes, metavar="SIZE", help="memory allowed, such as 64MB")
+    doctor.add_argument("--tokens", type=int, help="tokens of a text (default: the model's limit)")
+    doctor.add_argument("--threads", type=int, default=1, help="threads for the predicted time (default 1)")
+    doctor.add_argument("--out", help="folder a build would write to")
+    doctor.add_argument("--json", action="store_true", help="verdict, counts and every check as one JSON object")
 
     export = command(
         "export",

@@ -43,6 +43,8 @@ struct Info {
   uint32_t max_tokens = 0;                                      // longest sequence, specials included
   uint32_t vocabulary = 0;                                      // ids are in [0, vocabulary)
   uint32_t hidden = 0;                                          // columns of `embedding`, 0: none
+  uint32_t layers = 0, heads = 0;                               // of attention; 0: the model has none
+  uint32_t intermediate = 0;                                    // widest input of a matrix product
   uint64_t parameters = 0;                                      // learned numbers
   uint64_t bytes = 0;                                           // of the file
   uint64_t arena_bytes = 0;                                     // working memory one call uses at most

@@ -1,6 +1,7 @@
 // potstill::Model: a graph and the sessions its callers borrow.
 #include "potstill/model.hpp"
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
@@ -32,6 +33,14 @@ Info describe(const graph::Graph& graph) {
   info.max_tokens = graph.max_tokens;
   info.vocabulary = graph.vocabulary;
   info.hidden = static_cast<uint32_t>(graph.width(graph.embedding));
+  for (const fb::Op* op : *graph.file.model->ops()) {
+    if (const fb::Attention* attention = op->body_as_Attention()) {
+      ++info.layers;
+      info.heads = attention->heads();
+    } else if (op->body_as_Linear() != nullptr) {
+      info.intermediate = std::max(info.intermediate, graph.file.model->values()->Get(op->inputs()->Get(0))->width());
+    }
+  }
   for (const auto& op : graph.ops) info.parameters += op->parameters;
   info.bytes = graph.file.mapping.bytes().size();
   info.arena_bytes = graph.plan.bytes;

@@ -34,7 +34,13 @@ def run_bench(args: Namespace) -> int:
         raise InputError(
             "I067", "--workers runs alone", "potstill bench", "drop --peers, --lengths and --threads, or --workers"
         )
+    for name in ("board", "energy"):
+        others = [other for other in ("board", "energy", "peers", "workers", "profile") if other != name]
+        if getattr(args, name) and any(getattr(args, other) for other in others):
+            raise InputError("I067", f"--{name} runs alone", "potstill bench", f"drop --{', --'.join(others)}")
     progress = make_progress()
+    if args.board:
+        return _predict(args, progress)
     if args.peers:
         return _peers(args, progress)
     still = Path(args.model) if args.model else _common(progress)
@@ -48,6 +54,12 @@ def run_bench(args: Namespace) -> int:
         text = format_profile(rows)
         if trace is not None:
             progress.message(f"trace: {trace}, to be opened in ui.perfetto.dev")
+    elif args.energy:
+        from potstill.bench.energy import bench_energy, format_energy
+        from potstill.bench.measure import LENGTHS
+
+        rows = bench_energy(still, args.lengths or LENGTHS, args.threads or (1,))
+        text = format_energy(rows)
     elif args.workers:
         from potstill.bench.scaling import bench_workers, format_workers
 
@@ -84,6 +96,18 @@ def _peers(args: Namespace, progress: Any) -> int:
 
         progress.message(f"picture: {write_png(result, Path(args.png))}")
     return _INTERRUPTED if result["interrupted"] else 0
+
+
+def _predict(args: Namespace, progress: Any) -> int:
+    from potstill.bench.predict import show
+    from potstill.boards import board
+
+    boards = [board(name) for name in args.board]
+    still = Path(args.model) if args.model else _common(progress)
+    rows = show.predictions(still, boards, args.lengths, args.threads)
+    seen = show.measured(still, rows)
+    _show(show.data(rows, seen), show.table(still, rows, boards, seen), args.json)
+    return 0
 
 
 def _common(progress: Any) -> Path:

@@ -9,6 +9,7 @@ Used on the build host (toolchains/), for predicted times (bench) and by the doc
 
 from __future__ import annotations
 
+from potstill.boards.detect import model_name, release_name, this_board
 from potstill.boards.load import board, builtin_file, load_boards, user_files
 from potstill.boards.schema import Board, CpuInfo, Memory, System, Target, glibc_version
 
@@ -22,5 +23,8 @@ __all__ = [
     "builtin_file",
     "glibc_version",
     "load_boards",
+    "model_name",
+    "release_name",
+    "this_board",
     "user_files",
 ]

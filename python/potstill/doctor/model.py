@@ -1,0 +1,161 @@
+"""Will this model, or what this recipe will make, run on that board: operators, memory, file, time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from potstill.boards import Board
+from potstill.doctor.check import Findings
+from potstill.errors import InputError, PotstillError
+
+if TYPE_CHECKING:
+    from potstill.bench.predict import ModelShape, Prediction
+
+# Of a board's memory: up to half is fine beside the system and the application, over 90 % cannot work.
+_FINE, _MOST = 0.5, 0.9
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the user allows: milliseconds a text, bytes of file, bytes of memory; None: only shown."""
+
+    ms: float | None = None
+    bytes: int | None = None
+    ram: int | None = None
+
+
+def check(
+    subject: str, board: Board | None, limits: Limits, *, tokens: int | None = None, threads: int = 1
+) -> Findings:
+    """Look at a ``.still`` file, an ONNX file or a recipe.
+
+    Args:
+        subject: path, or the name of a bundled recipe.
+        board: the board it shall run on; None: time and memory are not judged.
+        limits: the user's own.
+        tokens: length of a text for time and memory; by default the model's limit.
+        threads: for the predicted time.
+
+    Raises:
+        InputError: I070 no such file or recipe.
+    """
+    findings = Findings(f"{subject} on {board.title if board else 'no board named'}")
+    path = Path(subject)
+    if path.suffix in (".still", ".onnx") and not path.is_file():
+        raise InputError("I070", "no such file", subject, "give a .still or .onnx file, or a recipe")
+    if path.suffix == ".still":
+        shape = _still(findings, path)
+    elif path.suffix == ".onnx":
+        shape = _onnx(findings, path)
+    else:
+        shape = _recipe(findings, subject)
+    if shape is not None:
+        _judge(findings, shape, path if path.suffix == ".still" else None, board, limits, tokens, threads)
+    return findings
+
+
+def _still(findings: Findings, path: Path) -> ModelShape | None:
+    from potstill.bench.predict import shape_of
+
+    try:
+        shape = shape_of(path)
+    except PotstillError as error:
+        findings.failure("file", f"{error.what} ({error.code})", error.next_step)
+        return None
+    findings.ok("operators", f"every one runs in the core; scheme {shape.scheme}, {shape.parameters:,} parameters")
+    return shape
+
+
+def _onnx(findings: Findings, path: Path) -> ModelShape | None:
+    try:
+        from potstill.bench.predict.onnx_shape import shape_of_onnx
+    except ImportError as error:
+        findings.unknown("operators", f"{error}: pip install 'potstill[build]'")
+        return None
+    try:
+        shape = shape_of_onnx(path)
+    except PotstillError as error:
+        findings.failure("operators", f"{error.what} ({error.where}, {error.code})", error.next_step)
+        return None
+    findings.ok("operators", "the compiler reads every node, the core runs every operator")
+    return shape
+
+
+def _recipe(findings: Findings, subject: str) -> ModelShape | None:
+    """The student a recipe asks for; the teacher's vocabulary is guessed where only a download would tell."""
+    try:
+        from potstill.recipe import load_recipe
+    except ImportError as error:
+        findings.unknown("recipe", f"{error}: pip install 'potstill[build]'")
+        return None
+    from potstill.bench.predict import ModelShape
+
+    recipe = load_recipe(subject)
+    student = recipe.student
+    known = ("bert",)
+    if student.architecture not in known:
+        findings.failure("student", f"{student.architecture!r} is no student", f"use one of {', '.join(known)}")
+        return None
+    longest = recipe.compile.max_tokens or recipe.data.max_tokens
+    findings.ok(
+        "student",
+        f"{student.layers} layers, hidden {student.hidden}, {student.heads} heads, FFN {student.intermediate}, "
+        f"{recipe.compile.scheme}, {longest} tokens: the core runs every operator",
+    )
+    findings.ok("vocabulary", f"{BERT_VOCABULARY:,} tokens assumed, BERT's; the teacher decides")
+    return ModelShape(
+        student.layers, student.hidden, student.intermediate, student.heads, BERT_VOCABULARY, longest,
+        len(recipe.data.labels or ()) or 2, recipe.compile.scheme,
+    )  # fmt: skip
+
+
+BERT_VOCABULARY = 30522
+
+
+def _judge(
+    findings: Findings, shape: ModelShape, still: Path | None, board: Board | None, limits: Limits,
+    tokens: int | None, threads: int,
+) -> None:  # fmt: skip
+    length = min(tokens or shape.max_tokens, shape.max_tokens)
+    size = still.stat().st_size if still else shape.file_bytes()
+    about = "" if still else "about "
+    if limits.bytes is not None and size > limits.bytes:
+        step = "scheme int4, fewer layers or a smaller hidden size"
+        findings.failure("file", f"{about}{size / 1e6:.1f} MB, {limits.bytes / 1e6:.1f} MB allowed", step)
+    else:
+        findings.ok("file", f"{about}{size / 1e6:.1f} MB")
+    if board is None:
+        findings.unknown("memory and time", "name a board with --board")
+        return
+    need = shape.peak_bytes(length)
+    have = board.ram_mb * 1_000_000
+    seen = f"about {need / 1e6:.0f} MB with Python, the board has {board.ram_mb} MB"
+    if need > (have * _MOST if limits.ram is None else limits.ram):
+        allowed = "" if limits.ram is None else f", {limits.ram / 1e6:.0f} MB allowed"
+        findings.failure("memory", seen + allowed, "a smaller student, scheme int8 or int4, or shorter texts")
+    elif limits.ram is None and need > have * _FINE:
+        findings.warning("memory", seen, "little is left for the system and the application")
+    else:
+        findings.ok("memory", seen)
+    _judge_time(findings, shape, board, limits, length, threads)
+
+
+def _judge_time(findings: Findings, shape: ModelShape, board: Board, limits: Limits, length: int, threads: int) -> None:
+    from potstill.bench.predict import predict
+
+    answer: Prediction = predict(shape, board, tokens=length, threads=threads)
+    seen = (
+        f"{answer.ms:.2g} ms predicted ({answer.low_ms:.2g} to {answer.high_ms:.2g}) for {length} tokens, "
+        f"{threads} thread{'s' if threads > 1 else ''}"
+    )
+    if limits.ms is None:
+        findings.ok("time", seen)
+    elif answer.low_ms > limits.ms:
+        step = "a smaller student, shorter texts, or more threads (--threads)"
+        findings.failure("time", f"{seen}; {limits.ms:g} ms allowed", step)
+    elif answer.high_ms > limits.ms:
+        findings.warning("time", f"{seen}; {limits.ms:g} ms allowed", "within the model's error: measure on a board")
+    else:
+        findings.ok("time", f"{seen}; {limits.ms:g} ms allowed")

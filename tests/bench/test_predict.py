@@ -1,0 +1,156 @@
+"""Predicted times: the cost table against counts it has not seen, and what must hold for any table."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from potstill.bench.predict import ModelShape, predict, shape_of, show
+from potstill.bench.predict.predict import COSTS, threads_used
+from potstill.bench.predict.terms import TERMS, terms
+from potstill.boards import Board, board, load_boards
+from potstill.cli import main
+from potstill.errors import InputError
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "runtime"))
+
+from tiny_still import MAX_TOKENS, WIDTH, write_model
+
+STUDENT = ModelShape(4, 312, 1200, 12, 30522, 128, 2, "int8")
+TABLE = json.loads(COSTS.read_text(encoding="utf-8"))
+
+
+def test_table_is_whole() -> None:
+    """A fit for every core and scheme of the 64-bit boards, of the terms as they are now."""
+    assert tuple(TABLE["terms"]) == TERMS
+    have = {(fit["kernels"], fit["core"], fit["scheme"]) for fit in TABLE["fits"]}
+    for core in ("cortex-a53", "cortex-a72"):
+        assert {("neon", core, scheme) for scheme in ("fp32", "int8", "int4")} <= have
+    assert ("neon_dotprod", "cortex-a76", "int8") in have
+    for fit in TABLE["fits"]:
+        assert len(fit["coefficients"]) == len(TERMS) and min(fit["coefficients"]) >= 0
+
+
+@pytest.mark.parametrize("name", ["pi3", "pi4", "pi5"])
+def test_unseen_shapes(name: str) -> None:
+    """Counted cycles of shapes that were not fitted: within 10 % each, 4 % on average."""
+    entry = board(name)
+    kernels = "neon_dotprod" if "neon_dotprod" in entry.kernels else "neon"
+    errors = []
+    for row in TABLE["held_out"]:
+        if (row["kernels"], row["core"]) == (kernels, entry.core):
+            shape = ModelShape(*row["shape"])
+            errors.append(abs(predict(shape, entry, tokens=row["tokens"]).cycles / row["cycles"] - 1))
+    assert len(errors) >= 30
+    assert max(errors) < 0.10
+    assert sum(errors) / len(errors) < 0.04
+
+
+def test_parts_and_band() -> None:
+    """Point estimate between the longer part and the sum, inside the band."""
+    answer = predict(STUDENT, board("pi4"), tokens=16)
+    assert answer.compute_ms == pytest.approx(answer.cycles / 1.8e6)
+    assert answer.stream_ms == pytest.approx(STUDENT.weight_bytes() / 3.5e6)
+    assert max(answer.compute_ms, answer.stream_ms) <= answer.ms <= answer.compute_ms + answer.stream_ms
+    assert answer.low_ms < answer.ms < answer.high_ms and answer.notes == ()
+
+
+def test_small_models_stay_in_the_cache() -> None:
+    """Weights within the last cache are not streamed."""
+    small = dataclasses.replace(STUDENT, layers=1, hidden=128, ffn=512, heads=2)
+    assert predict(small, board("pi4"), tokens=16).stream_ms == 0.0
+
+
+@pytest.mark.parametrize("name", sorted(load_boards()))
+def test_every_board_answers(name: str) -> None:
+    """Longer texts and slower clocks take longer; 32-bit and unmodelled cores say so and have a wider band."""
+    entry = board(name)
+    times = [predict(STUDENT, entry, tokens=tokens).ms for tokens in (4, 16, 64, 128)]
+    assert times == sorted(times) and times[0] < times[-1] / 4
+    slower = dataclasses.replace(entry, clock_mhz=entry.clock_mhz // 2)
+    assert predict(STUDENT, slower, tokens=64).ms > predict(STUDENT, entry, tokens=64).ms
+    answer = predict(STUDENT, entry, tokens=64)
+    assert bool(answer.notes) == (entry.target.bits == 32)
+    if answer.notes:
+        assert answer.high_ms / answer.low_ms > 2
+
+
+def test_threads() -> None:
+    """More threads are faster while the work is worth them, never by more than their number."""
+    one, four = (predict(STUDENT, board("pi4"), tokens=64, threads=n) for n in (1, 4))
+    assert one.ms / 4 < four.ms < one.ms / 2
+    tiny = dataclasses.replace(STUDENT, layers=1, hidden=64, ffn=128, heads=2)
+    assert threads_used(tiny, 4, 4, 4) == 1
+    assert predict(tiny, board("pi4"), tokens=4, threads=4).threads_used == 1
+
+
+def test_schemes() -> None:
+    """On a Pi 5 fp32 is slower than int8; int4 has half its weights."""
+    fp32, int4 = (dataclasses.replace(STUDENT, scheme=scheme) for scheme in ("fp32", "int4"))
+    assert predict(fp32, board("pi5"), tokens=64).ms > 2 * predict(STUDENT, board("pi5"), tokens=64).ms
+    assert int4.weight_bytes() * 2 == STUDENT.weight_bytes()
+
+
+def test_unknown_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A core without a model is taken for another one, says so, and has the widest band."""
+    entry: Board = dataclasses.replace(board("pi4"), core="cortex-x9")
+    answer = predict(STUDENT, entry, tokens=64)
+    assert "cortex-x9" in answer.notes[0] and answer.high_ms / answer.low_ms > 3
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [({"tokens": 0}, "I072"), ({"tokens": 129}, "I072"), ({"tokens": 8, "threads": 0}, "I072"),
+    ({"tokens": 8, "engine": "other"}, "I073")],
+)  # fmt: skip
+def test_mistakes(words: dict[str, object], code: str) -> None:
+    """Named, with the limit."""
+    with pytest.raises(InputError) as error:
+        predict(STUDENT, board("pi4"), **words)  # type: ignore[arg-type]
+    assert error.value.code == code
+
+
+def test_terms_of_tiles() -> None:
+    """7 tokens: one full tile of 4 rows and one of 3."""
+    values = dict(zip(TERMS, terms(STUDENT, 7), strict=True))
+    assert values["weights x full tiles"] == values["weights x tiles of 3"] > 0
+    assert values["weights x tiles of 1"] == values["weights x tiles of 2"] == 0
+
+
+@pytest.fixture
+def still(tmp_path: Path) -> Path:
+    """A compiled model."""
+    return write_model(tmp_path / "model.still")
+
+
+def test_shape_of_a_file(still: Path) -> None:
+    """Read from the file; the estimate of its size is not far off."""
+    shape = shape_of(still)
+    assert (shape.layers, shape.hidden, shape.max_tokens, shape.scheme) == (1, WIDTH, MAX_TOKENS, "int8")
+
+
+def test_command(still: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Table with assumptions, and JSON; too long a text and an unknown board are refused."""
+    assert main(["bench", str(still), "--board", "pi4,pi5-32", "--lengths", "8", "--threads", "1,4"]) == 0
+    text = capsys.readouterr().out
+    assert "Raspberry Pi 4 Model B" in text and show.ASSUMPTIONS in text and "32-bit kernels are not modelled" in text
+    assert main(["bench", str(still), "--board", "pi4", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert {"ms", "low_ms", "high_ms", "compute_ms", "stream_ms", "tokens", "threads", "board"} <= set(rows[0])
+    assert main(["bench", str(still), "--board", "pi4", "--lengths", "999"]) == 2
+    assert main(["bench", str(still), "--board", "pi9"]) == 1
+    assert main(["bench", str(still), "--board", "pi4", "--peers"]) == 2
+
+
+def test_needs_nothing_but_the_standard_library(still: Path) -> None:
+    """As on a board: no numpy, no torch."""
+    code = (
+        "import sys; from pathlib import Path; from potstill.bench.predict import predict; "
+        "from potstill.boards import board; predict(Path(sys.argv[1]), board('pi4'), tokens=8); "
+        "assert not {'numpy', 'torch', 'pydantic', 'rich'} & set(sys.modules), 'heavy'"
+    )
+    subprocess.run([sys.executable, "-c", code, str(still)], check=True)

@@ -1,0 +1,132 @@
+"""`potstill doctor` as a command: verdicts, exit codes, JSON, models and recipes against boards."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from recorded import Make
+from tiny_still import write_model
+
+from potstill.boards import board
+from potstill.cli import main
+from potstill.doctor import check as checks
+from potstill.doctor import host
+from potstill.doctor.check import Check, Findings, Status
+from potstill.doctor.model import Limits
+from potstill.doctor.model import check as check_model
+from potstill.doctor.system import System
+from potstill.errors import InputError
+
+
+def _status(findings: Findings, name: str) -> Status:
+    (found,) = [check for check in findings.checks if check.name == name]
+    return found.status
+
+
+def test_verdict_and_rendering() -> None:
+    """Counts, singular and plural, next steps under their check, colour only when asked."""
+    some = [
+        Check("A", "one", Status.OK, "fine"),
+        Check("A", "two", Status.WARNING, "hm", "do this"),
+        Check("B", "three", Status.FAILURE, "no", "do that"),
+        Check("B", "four", Status.NOT_CHECKED, "cannot see"),
+    ]
+    assert checks.verdict(some[:1]) == "ok"
+    assert checks.verdict([some[1], some[1]]) == "2 warnings"
+    text = checks.render(some)
+    assert text.endswith("1 failure, 1 warning") and "-> do that" in text and "\033" not in text
+    assert "\033[31m" in checks.render(some, colour=True)
+    assert checks.as_data(some)["failures"] == 1
+
+
+@pytest.fixture
+def still(tmp_path: Path) -> Path:
+    """A compiled model of two layers."""
+    return write_model(tmp_path / "model.still")
+
+
+def test_model_fits(still: Path) -> None:
+    """A tiny model fits a Pi 4; every part is judged."""
+    findings = check_model(str(still), board("pi4"), Limits(ms=1000, bytes=10**9))
+    assert {name: _status(findings, name) for name in ("operators", "file", "memory", "time")} == dict.fromkeys(
+        ("operators", "file", "memory", "time"), Status.OK
+    )
+
+
+def test_limits_are_kept(still: Path) -> None:
+    """Too large, too slow, too hungry: failures with a next step."""
+    findings = check_model(str(still), board("pi4"), Limits(ms=1e-6, bytes=10, ram=10))
+    for name in ("file", "memory", "time"):
+        assert _status(findings, name) is Status.FAILURE
+    assert all(check.next_step for check in findings.checks if check.status is Status.FAILURE)
+
+
+def test_small_board(still: Path) -> None:
+    """Half of the memory warns, nine tenths fail."""
+    pi = board("pi4")
+    assert _status(check_model(str(still), dataclasses.replace(pi, ram_mb=15), Limits()), "memory") is Status.WARNING
+    assert _status(check_model(str(still), dataclasses.replace(pi, ram_mb=9), Limits()), "memory") is Status.FAILURE
+
+
+def test_without_a_board(still: Path) -> None:
+    """Time and memory wait for a board."""
+    assert _status(check_model(str(still), None, Limits()), "memory and time") is Status.NOT_CHECKED
+
+
+def test_damaged_model(still: Path) -> None:
+    """A cut file is a failure, not a crash."""
+    still.write_bytes(still.read_bytes()[:500])
+    assert _status(check_model(str(still), board("pi4"), Limits()), "file") is Status.FAILURE
+
+
+def test_recipes() -> None:
+    """A bundled recipe before any training; the article's student would not fit a board of 32 MB."""
+    findings = check_model("sentiment", board("pi4"), Limits())
+    assert _status(findings, "student") is Status.OK and _status(findings, "time") is Status.OK
+    small = dataclasses.replace(board("zero2w"), ram_mb=16)
+    assert _status(check_model("sentiment", small, Limits()), "memory") is Status.FAILURE
+
+
+def test_absent_file() -> None:
+    """A path that is not there is the user's mistake."""
+    with pytest.raises(InputError) as error:
+        check_model("no-such.still", board("pi4"), Limits())
+    assert error.value.code == "I070"
+
+
+def test_bad_onnx(tmp_path: Path) -> None:
+    """An ONNX file that the compiler refuses is a failure with its reason."""
+    (tmp_path / "bad.onnx").write_bytes(b"not onnx")
+    assert _status(check_model(str(tmp_path / "bad.onnx"), board("pi4"), Limits()), "operators") is Status.FAILURE
+
+
+def test_bare_host(machine: Make) -> None:
+    """A root without tools: every missing Debian package is named."""
+    findings = host.check_tools(machine())
+    missing = " ".join(check.next_step for check in findings.checks)
+    wanted = ("cmake", "g++-aarch64-linux-gnu", "g++-arm-linux-gnueabihf", "qemu-user", "googletest")
+    for package in (*wanted, "flatbuffers-compiler"):
+        assert package in missing
+
+
+def test_command(still: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code and JSON of a fit and of a misfit."""
+    words = ["doctor", str(still), "--board", "pi4", "--role", "device", "--json"]
+    assert main([*words, "--max-ms", "1000"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["failures"] == 0 and {"section", "name", "status", "seen", "next_step"} == set(said["checks"][0])
+    assert main([*words, "--max-bytes", "1KB"]) == 1
+    assert json.loads(capsys.readouterr().out)["verdict"].startswith("1 failure")
+    assert main(["doctor", "--board", "pi9"]) == 1
+    assert "error[B002]" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["doctor", "--max-bytes", "many"])
+
+
+def test_room(tmp_path: Path) -> None:
+    """Free space is of the nearest folder that exists."""
+    findings = host.check_room(System(), tmp_path / "not" / "yet")
+    assert any(check.name == "disk" for check in findings.checks)
