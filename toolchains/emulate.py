@@ -102,12 +102,16 @@ class Emulator:
         place.chmod(0o755)
 
     def command(self, *arguments: str | Path, cpu: str | None = None) -> list[str]:
-        """The host's command line for a program of the board (`arguments[0]`: a path inside the root or outside)."""
+        """The host's command line for a program of the board (`arguments[0]`: a path inside the root or outside).
+
+        Pages larger than 4 KiB are the board's too (-p): what is mapped, aligned and told by AT_PAGESZ follows.
+        """
         program = str(arguments[0])
         inside = self.root / program.lstrip("/")
         first = str(inside) if program.startswith("/usr/") else program
         rest = [str(argument) for argument in arguments[1:]]
-        return [self.board.target.qemu, "-cpu", cpu or self.board.qemu_cpu, "-L", str(self.root), first, *rest]
+        pages = ["-p", str(self.board.page_size)] if self.board.page_size > 4096 else []
+        return [self.board.target.qemu, "-cpu", cpu or self.board.qemu_cpu, *pages, "-L", str(self.root), first, *rest]
 
     def python(self, *arguments: str | Path, cpu: str | None = None) -> list[str]:
         """The host's command line for the board's Python; `cpu`: another than the board's."""
@@ -116,7 +120,8 @@ class Emulator:
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """A board's environment: nothing of the host's Python, locale or BLAS settings gets in.
 
-        OMP_WAIT_POLICY: spinning threads cost seconds under emulation. POTSTILL_BOARD tells tests where they run.
+        OMP_WAIT_POLICY: spinning threads cost seconds under emulation. POTSTILL_BOARD and what follows it tell tests
+        where they run and what must be true there.
         """
         return {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
@@ -124,6 +129,8 @@ class Emulator:
             "LANG": "C.UTF-8",
             "OMP_WAIT_POLICY": "passive",
             "POTSTILL_BOARD": self.board.name,
+            "POTSTILL_BOARD_KERNELS": ",".join(self.board.kernels),
+            "POTSTILL_BOARD_PAGE_SIZE": str(self.board.page_size),
             **(extra or {}),
         }
 

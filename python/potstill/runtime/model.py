@@ -145,7 +145,8 @@ def load(path: str | os.PathLike[str], threads: int | None = None, backend: str 
         FormatError: F... the file is missing, damaged, too new or not valid.
         InputError: I004 a bad thread count; I006 no such backend.
         CpuError: K001, K002 POTSTILL_ISA asks for a kernel set that is unknown or that the CPU lacks.
-        SystemFailure: S010 the backend's package is not installed.
+        SystemFailure: S010 the backend's package is not installed; S030-S036 the wheel does not fit this machine,
+            Python or system, or a library it needs is absent (list: core_failure.py).
     """
     if threads is not None and threads < 1:
         raise InputError("I004", f"{threads} is no thread count", f"threads={threads}", "give 1 or more, or None")

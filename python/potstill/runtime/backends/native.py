@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 
-from potstill import _core
 from potstill.runtime.backends import Output
+
+try:
+    from potstill import _core
+except ImportError as error:
+    from potstill.runtime.core_failure import core_failure
+
+    raise core_failure(error) from error
 
 TYPE_CHECKING = False  # see potstill/__init__.py
 if TYPE_CHECKING:
