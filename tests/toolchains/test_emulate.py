@@ -52,8 +52,10 @@ def test_environment_is_the_boards(emulator: Emulator, monkeypatch: pytest.Monke
     for name in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "OPENBLAS_CORETYPE", "VIRTUAL_ENV"):
         monkeypatch.setenv(name, "x")
     environment = emulator.environment({"POTSTILL_ISA": "neon"})
-    assert set(environment) == {"PATH", "HOME", "LANG", "OMP_WAIT_POLICY", "POTSTILL_BOARD", "POTSTILL_ISA"}
+    told = {"POTSTILL_BOARD", "POTSTILL_BOARD_KERNELS", "POTSTILL_BOARD_PAGE_SIZE"}
+    assert set(environment) == {"PATH", "HOME", "LANG", "OMP_WAIT_POLICY", "POTSTILL_ISA", *told}
     assert environment["POTSTILL_BOARD"] == "pi4"
+    assert environment["POTSTILL_BOARD_KERNELS"] == "neon" and environment["POTSTILL_BOARD_PAGE_SIZE"] == "4096"
 
 
 def test_root_has_the_boards_cpuinfo(emulator: Emulator, system_root: Path) -> None:
