@@ -86,6 +86,18 @@ def wheels_session(session: nox.Session, name: str) -> None:
     wheel_jobs.build_wheel(session, name)
 
 
+@nox.session
+@environment.friendly
+def audit(session: nox.Session) -> None:
+    """Check every wheel of dist/, or those named after --, against what its file name promises.
+
+    Machine, Python, glibc floor, alignment, size, requirements, contents. Instructions are checked where the objects
+    are, when a wheel is built.
+    """
+    environment.install(session, environment.requirements(groups=["wheel"]))
+    wheel_jobs.audit(session, session.posargs)
+
+
 @nox.session(requires=board_jobs.emulate_wheels(sys.argv))
 @environment.friendly
 def emulate(session: nox.Session) -> None:

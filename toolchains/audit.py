@@ -18,10 +18,10 @@ from pathlib import Path, PurePosixPath
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
-from toolchains.boards import Target, board, glibc_version
+from toolchains.boards import Target, board, glibc_version, load_boards
 from toolchains.failures import PotstillError, build_error
 from toolchains.instructions import kernel_set, problems_of
-from toolchains.wheels import board_goal, host_goal
+from toolchains.wheels import Goal, board_goal, board_goals, host_goal
 
 MAX_UNPACKED = 2_000_000  # bytes: a runtime that is small must stay small
 
@@ -118,7 +118,13 @@ def audit_wheel(wheel: Path, target: Target, glibc_limit: str) -> Audit:
 
 def _check_metadata(archive: zipfile.ZipFile, prefix: str, platforms: str, report: Audit) -> None:
     """METADATA asks for nothing; WHEEL's tags equal the file name's."""
-    for name in archive.namelist():
+    names = archive.namelist()
+    if "potstill/boards/boards.toml" not in names:
+        report.problems.append("boards.toml is not inside")
+    scripts = [archive.read(name).decode() for name in names if name.endswith(".dist-info/entry_points.txt")]
+    if not any(re.search(r"^potstill\s*=", text, re.MULTILINE) for text in scripts):
+        report.problems.append("the command potstill is not inside")
+    for name in names:
         if name.endswith(".dist-info/METADATA"):
             message = email.message_from_bytes(archive.read(name))
             for requirement in message.get_all("Requires-Dist") or []:
@@ -175,17 +181,36 @@ def check(wheel: Path, target: Target, glibc_limit: str, build: Path | None = No
     return report
 
 
+def goal_of(wheel: Path) -> Goal:
+    """What a wheel's file name says it is for.
+
+    Raises:
+        BuildError: B008 for a name that is none of boards.toml's machine types and Pythons, nor this machine's.
+    """
+    words = wheel.name.removesuffix(".whl").split("-")
+    goals = [*board_goals(load_boards()).values(), host_goal()]
+    for goal in goals:
+        fits = len(words) >= 5 and words[-1].endswith(f"_{goal.target.wheel}")
+        if fits and words[-3] == "cp" + goal.python.replace(".", ""):
+            return goal
+    known = ", ".join(sorted({f"cp{g.python.replace('.', '')} {g.target.wheel}" for g in goals}))
+    raise build_error("B008", "the file name fits no board and not this machine", wheel.name, f"known: {known}")
+
+
 def main(arguments: list[str]) -> int:
     """Print a line for each wheel; 1 and the error if any is bad. Needs pyelftools."""
     parser = argparse.ArgumentParser(prog="python -m toolchains.audit", description=__doc__)
-    parser.add_argument("goal", help="a board of boards.toml, or host")
+    parser.add_argument("goal", help="a board of boards.toml, host, or auto: by the file name")
     parser.add_argument("wheels", nargs="+", type=Path)
     parser.add_argument("--objects", type=Path, help="build folder of the wheel: its object files are audited too")
     options = parser.parse_args(arguments)
-    goal = host_goal() if options.goal == "host" else board_goal(board(options.goal))
     status = 0
     for wheel in options.wheels:
         try:
+            if options.goal == "auto":
+                goal = goal_of(wheel)
+            else:
+                goal = host_goal() if options.goal == "host" else board_goal(board(options.goal))
             print(check(wheel, goal.target, goal.glibc, options.objects).line())
         except PotstillError as error:
             print(error, file=sys.stderr)

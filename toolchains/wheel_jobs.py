@@ -72,3 +72,16 @@ def finished(board: boards.Board) -> Path:
 def host_wheel() -> Path:
     """This machine's wheel, which the session ``wheels(host)`` has made before."""
     return _finished(wheels.host_goal())
+
+
+def audit(session: Any, names: Sequence[str]) -> None:
+    """Audit wheels by their file names; all of dist/ when none is named.
+
+    Raises:
+        BuildError: B009 nothing to audit. A bad wheel ends the session with its problems (B008).
+    """
+    found = [Path(name) for name in names] or sorted(wheels.DIST.glob("*.whl"))
+    absent = [str(path) for path in found if not path.is_file()]
+    if absent or not found:
+        raise build_error("B009", "no wheel to audit", ", ".join(absent) or str(wheels.DIST), "run nox -s wheels")
+    session.run("python", "-m", "toolchains.audit", "auto", *map(str, found))

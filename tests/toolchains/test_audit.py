@@ -35,13 +35,29 @@ def _link(folder: Path, *flags: str) -> bytes:
     return out.read_bytes()
 
 
-def _wheel(folder: Path, platforms: str, files: dict[str, bytes], *, metadata: str = METADATA, tags: str = "") -> Path:
+CONTENTS = {
+    "potstill/boards/boards.toml": "",
+    "potstill-0.1.0.dist-info/entry_points.txt": "[console_scripts]\npotstill = potstill.cli:main\n",
+}
+
+
+def _wheel(
+    folder: Path,
+    platforms: str,
+    files: dict[str, bytes],
+    *,
+    metadata: str = METADATA,
+    tags: str = "",
+    contents: dict[str, str] = CONTENTS,
+) -> Path:
     path = folder / NAME.format(platforms)
     inside = tags or "".join(f"Tag: cp311-cp311-{p}\n" for p in platforms.split("."))
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in files.items():
             archive.writestr(name, data)
         archive.writestr("potstill-0.1.0.dist-info/METADATA", metadata)
+        for name, text in contents.items():
+            archive.writestr(name, text)
         archive.writestr("potstill-0.1.0.dist-info/WHEEL", f"Wheel-Version: 1.0\n{inside}")
     return path
 
@@ -204,3 +220,27 @@ def test_no_objects_is_a_problem(tmp_path: Path, library: bytes, host: boards.Ta
     (tmp_path / "empty").mkdir()
     with pytest.raises(PotstillError, match="no object files"):
         audit.check(wheel, host, "2.36", tmp_path / "empty")
+
+
+def test_missing_contents(tmp_path: Path, library: bytes, host: boards.Target) -> None:
+    """The table of boards and the command must be inside."""
+    files = {MODULE.format(host.triple): library}
+    text = _problems(_wheel(tmp_path, f"manylinux_2_34_{host.wheel}", files, contents={}), host)
+    assert "boards.toml is not inside" in text and "command potstill is not inside" in text
+
+
+@pytest.mark.parametrize(
+    ("tags", "python", "machine"),
+    [("cp313-cp313-manylinux_2_34_aarch64", "3.13", "aarch64"), ("cp311-cp311-linux_armv7l", "3.11", "armv7l")],
+)
+def test_goal_by_file_name(tags: str, python: str, machine: str) -> None:
+    """Machine type and Python of the tags."""
+    goal = audit.goal_of(Path(f"potstill-0.1.0-{tags}.whl"))
+    assert (goal.python, goal.target.wheel) == (python, machine)
+
+
+@pytest.mark.parametrize("name", ["potstill-0.1.0-cp39-cp39-manylinux_2_34_aarch64.whl", "notes.whl"])
+def test_file_name_of_nothing_known(name: str) -> None:
+    """Refused with what is known."""
+    with pytest.raises(PotstillError, match="cp313 aarch64"):
+        audit.goal_of(Path(name))
