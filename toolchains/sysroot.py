@@ -99,6 +99,9 @@ def _apt(state: Path, architecture: str, *arguments: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
         lines = [line for line in (done.stderr + done.stdout).splitlines() if line.startswith(("E:", "W:"))]
+        lines = [
+            re.sub(r"\w+://[^/\s]+|\s*\[IP:[^]]*\]", "", line) for line in lines
+        ]  # which host is the user's affair
         raise build_error(
             "B006",
             f"apt-get {arguments[0]} failed: {' '.join(lines[:3]) or done.stderr.strip()[-300:]}",

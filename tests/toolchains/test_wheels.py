@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from toolchains.failures import PotstillError
+from toolchains.failures import PotstillError, build_error
 
-from toolchains import boards, wheels
+from toolchains import boards, wheel_jobs, wheels
 
 
 @pytest.fixture
@@ -114,3 +114,21 @@ def test_host_goal() -> None:
     assert goal.board is None
     assert wheels.build_environment(goal, None) == {}
     assert json.dumps(goal.python)
+
+
+def test_a_wheel_that_may_be_left_out() -> None:
+    """Only a newer system's, only when its packages cannot be had."""
+    gone = build_error("B006", "apt-get update failed", "packages", "try again")
+    assert wheel_jobs.may_be_left_out("armv7l-cp313", gone) and wheel_jobs.may_be_left_out("aarch64-cp313", gone)
+    assert not wheel_jobs.may_be_left_out("aarch64-cp311", gone)
+    assert not wheel_jobs.may_be_left_out("host", gone)
+    assert not wheel_jobs.may_be_left_out("armv7l-cp313", build_error("B009", "it does not build", "x", "y"))
+
+
+def test_sessions_follow_from_the_boards() -> None:
+    """A wheel for each machine type and Python; boards name the ones they need, each once."""
+    assert list(wheel_jobs.known_goals())[0] == "host"
+    assert {"aarch64-cp311", "aarch64-cp313", "armv7l-cp311", "armv7l-cp313"} <= set(wheel_jobs.known_goals())
+    assert wheel_jobs.wheel_sessions(["pi4", "pi5", "pi3-trixie"]) == ["wheels(aarch64-cp311)", "wheels(aarch64-cp313)"]
+    assert wheel_jobs.asked_boards(["-s", "emulate", "--", "--boards=pi4,pi5"]) == ["pi4", "pi5"]
+    assert wheel_jobs.asked_boards(["-s", "emulate"]) is None
