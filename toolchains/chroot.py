@@ -147,11 +147,16 @@ class Chroot:
         before, found, after = done.stderr.partition(started)
         if not found:
             reason = " ".join(before.split())[-300:] or f"status {done.returncode}"
-            raise build_error("B030", f"no emulated machine here: {reason}", "unshare, mount", "see toolchains/chroot.py")
+            raise build_error(
+                "B030", f"no emulated machine here: {reason}", "unshare, mount", "see toolchains/chroot.py"
+            )
         done.stderr = after.lstrip()
         if check and done.returncode:
             tail = " ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
             raise build_error(
-                "B011", f"status {done.returncode}: {tail}", f"emulated {self.emulator.board.title}", shlex.join(command)
+                "B011",
+                f"status {done.returncode}: {tail}",
+                f"emulated {self.emulator.board.title}",
+                shlex.join(command),
             )
         return done
