@@ -107,11 +107,13 @@ def audit(session: nox.Session) -> None:
 @nox.session(requires=board_jobs.emulate_wheels(sys.argv))
 @environment.friendly
 def emulate(session: nox.Session) -> None:
-    """Install the cross-built wheels into unpacked Raspberry Pi roots; compare bits, run tests and the main job.
+    """Every board of boards.toml under an emulator with its CPU and page size: times mean nothing, answers do.
 
-    Pi 2, 3, 4 and 5, 64-bit and 32-bit, bookworm and trixie: every kernel set, 1, 2 and 4 threads, every scheme.
-    ``-- --boards pi4`` for some boards only, ``--model FILE.still`` for a model of your own, and
-    ``--parts bits,pytest,job,ctest`` for some of the work.
+    bits: equal logits here and there, every kernel set, 1, 2 and 4 threads, every scheme. pytest: the installed wheel's
+    tests by the board's Python. job: potstill run. pip: once, a virtual environment and pip on the board itself.
+    situations: what must end in a clear message. ctest: the C++ tests, once a CPU.
+    ``-- --boards pi4,pi5-trixie`` for some boards only, ``--model FILE.still`` for a model of your own, and
+    ``--parts bits,pytest,job,pip,situations,ctest`` for some of the work.
     """
     options, rest = environment.split_options(session.posargs, ["boards", "model", "parts"])
     environment.install(session, environment.requirements(groups=["emulate"]))

@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from toolchains import boards, cpp, environment, same_bits, sysroot, tools
+from toolchains.chroot import HOME, Chroot
+from toolchains.emulate import BOARDS as BOARD_ROOTS
 from toolchains.emulate import Emulator
-from toolchains.failures import PROJECT, build_error
+from toolchains.failures import PROJECT, PotstillError, build_error
 from toolchains.wheel_jobs import asked_boards, finished, host_wheel, wheel_sessions
 
 MODEL = PROJECT / "build" / "sentiment" / "model.still"
 WORK = PROJECT / ".cache" / "emulate"
-SMALL_MODEL = PROJECT / "toolchains" / "small_model.py"
+RANDOM_MODEL = PROJECT / "toolchains" / "random_model.py"
+NOTE = "emulated: times mean nothing"
+PARTS = ("bits", "pytest", "job", "pip", "situations", "ctest")
+# A model of the user's own, or the pipeline's, is 20 times the work of a random one: by default only these compare it.
+MODEL_BOARDS = ("pi4", "pi5")
+# What may be missing on the package mirror rather than here: a root, and with it a wheel.
+_ABSENT = ("B005", "B006", "B009")
+
+
+def make_board(session: Any, name: str, packages: Sequence[str] = ()) -> Emulator:
+    """One emulated board with the cross-built wheel, and pure Python `packages`, installed."""
+    board = boards.board(name)
+    emulator = Emulator(board, sysroot.root_of(board, session.log))
+    extras = [environment.pure_packages(session, packages, board.system.python)] if packages else []
+    emulator.install(finished(board), extras)
+    return emulator
 
 
 def make_boards(session: Any, names: Sequence[str], packages: Sequence[str] = ()) -> list[Emulator]:
-    """Emulated boards with the cross-built wheel, and pure Python `packages`, installed."""
-    made = []
-    for name in names:
-        board = boards.board(name)
-        emulator = Emulator(board, sysroot.root_of(board, session.log))
-        extras = [environment.pure_packages(session, packages, board.system.python)] if packages else []
-        emulator.install(finished(board), extras)
-        made.append(emulator)
-    return made
+    """`make_board` for each of `names`."""
+    return [make_board(session, name, packages) for name in names]
 
 
 def same_bits_on_boards(
@@ -45,39 +59,24 @@ def same_bits_on_boards(
     )
 
 
-def _small_models(session: Any) -> list[Path]:
-    """A random model of the common student's shape in every scheme, int8 first, made once a wheel. An environment that
-    can compile models is borrowed from the sessions pipeline or tests when one is there, else set up here (2 minutes).
-    """
-    wheel = host_wheel()
-    digest = hashlib.sha256(wheel.read_bytes() + SMALL_MODEL.read_bytes()).hexdigest()[:12]
-    made = WORK / digest
-    if (made / ".complete").is_file():
-        return sorted(made.glob("*.still"), key=lambda path: (path.name != "model.int8.still", path.name))
-    python = None
-    for name in ("pipeline", "tests", "bench"):
-        folder = Path(session.virtualenv.location).parent / name
-        if environment.has_wheel(folder, wheel):
-            python = str(folder / "bin" / "python")
-    if python is None:
-        environment.install(session, environment.requirements(["build"], ["emulate"]), torch=True)
-        python = "python"
-    made.mkdir(parents=True, exist_ok=True)
-    session.run(python, "-m", "toolchains.small_model", str(made), external=True)
-    (made / ".complete").touch()
-    return _small_models(session)
-
-
-PARTS = ("bits", "pytest", "job", "ctest")
-# Every core, the newer system in 64 bits, and 32-bit systems; the other entries of boards.toml differ from these in
-# clock and memory only. pi4-32-trixie runs when its packages can be had: name it.
-BOARDS = ("pi3", "pi4", "pi5", "pi2", "pi4-32", "pi4-trixie", "pi5-trixie")
-
-
 def emulate_wheels(words: Sequence[str]) -> list[str]:
     """The wheel sessions that ``nox -s emulate`` needs, from nox's command line."""
-    names = asked_boards(words) or BOARDS
+    try:
+        names = asked_boards(words) or list(boards.load_boards())
+    except PotstillError:  # the session itself reports the mistake in boards.toml
+        names = []
     return ["wheels(host)", *wheel_sessions(names)]
+
+
+def _random_models(session: Any) -> list[Path]:
+    """A random model in every scheme, int8 first, made once a wheel (3 seconds)."""
+    digest = hashlib.sha256(host_wheel().read_bytes() + RANDOM_MODEL.read_bytes()).hexdigest()[:12]
+    made = WORK / digest
+    if not (made / ".complete").is_file():
+        made.mkdir(parents=True, exist_ok=True)
+        session.run("python", "-m", "toolchains.random_model", str(made))
+        (made / ".complete").touch()
+    return sorted(made.glob("*.still"), key=lambda path: (path.name != "model.int8.still", path.name))
 
 
 def _chosen(options: Mapping[str, str], name: str, default: Sequence[str], known: Sequence[str]) -> list[str]:
@@ -89,63 +88,167 @@ def _chosen(options: Mapping[str, str], name: str, default: Sequence[str], known
     return words
 
 
-def _models(session: Any, options: Mapping[str, str]) -> list[Path]:
-    """The models to run: the one asked for, else the pipeline's, if there is one, and small ones of every scheme."""
-    if "model" in options:
-        asked = Path(options["model"]).resolve()
-        if not asked.is_file():
-            raise build_error("B017", "no such model", str(asked), "run nox -s pipeline first, or leave --model out")
-        return [asked]
-    return [*([MODEL] if MODEL.is_file() else []), *_small_models(session)]
+def _available(session: Any, names: Sequence[str], *, asked: bool) -> tuple[list[Emulator], dict[str, str]]:
+    """The boards that can be emulated here, and why the others cannot; a board that was asked for must be there."""
+    made: list[Emulator] = []
+    absent: dict[str, str] = {}
+    systems: dict[tuple[str, str], str] = {}  # an archive that failed is not asked once a board
+    for name in names:
+        board = boards.board(name)
+        system = (board.target.name, board.system.name)
+        try:
+            if system in systems:
+                absent[name] = systems[system]
+                continue
+            made.append(make_board(session, name, ["pytest"]))
+        except PotstillError as error:
+            if asked or error.code not in _ABSENT:
+                raise
+            absent[name] = systems[system] = str(error)
+    if not made:
+        raise build_error("B006", "no board can be emulated here", ", ".join(names), next(iter(absent.values())))
+    return made, absent
+
+
+def _each(emulators: Sequence[Emulator], work: Callable[[Emulator], None]) -> None:
+    """`work` for each board, as many at a time as there are cores; all are tried before the first failure is raised."""
+    failures: list[PotstillError] = []
+
+    def one(emulator: Emulator) -> None:
+        try:
+            work(emulator)
+        except PotstillError as error:
+            failures.append(error)
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        list(pool.map(one, emulators))
+    if failures:
+        raise failures[0]
 
 
 def emulate(session: Any, options: Mapping[str, str], pytest_arguments: Sequence[str]) -> None:
-    """The session ``emulate``: equal bits, pytest on the boards, the main job, the C++ tests.
+    """The session ``emulate``.
 
     Args:
-        options: ``boards`` (comma list, default `BOARDS`),
-            ``model`` (a .still file; default the pipeline's, and random ones of the same shape in every scheme),
-            ``parts`` (comma list of `PARTS`, default all).
+        options: ``boards`` (comma list, default all of boards.toml), ``model`` (a .still file; default the
+            pipeline's, if there is one), ``parts`` (comma list of `PARTS`, default all).
+        pytest_arguments: for the tests on the boards.
+
+    Raises:
+        BuildError: B011 a program failed, B015 bits differ, B016 and B017 wrong arguments. A board of the default list
+            whose system cannot be fetched is named and left out.
     """
-    names = _chosen(options, "boards", BOARDS, sorted(boards.load_boards()))
+    asked = "boards" in options
+    names = _chosen(options, "boards", list(boards.load_boards()), sorted(boards.load_boards()))
     parts = _chosen(options, "parts", PARTS, PARTS)
-    models = _models(session, options)
-    model = models[0]
-    expected = WORK / ("same_bits-" + "-".join(names) + ".json")
-    expected.parent.mkdir(parents=True, exist_ok=True)
+    own = Path(options["model"]).resolve() if "model" in options else MODEL
+    if "model" in options and not own.is_file():
+        raise build_error("B017", "no such model", str(own), "run nox -s pipeline first, or leave --model out")
+    tools.bootstrap(sorted({tool for name in names for tool in _tools(name)}), session.log)
+    session.log(NOTE)
+    emulators, absent = _available(session, names, asked=asked)
+    names = [emulator.board.name for emulator in emulators]
+    models = _random_models(session)
+    expected = WORK / "same_bits-random-int8.json"
+    if {"bits", "pytest"} & set(parts):  # on the board, pytest compares with what the host computed here
+        same_bits_on_boards(session, models[0], expected, names, same_bits.MORE_SENTENCES)
     if "bits" in parts:
-        for one in models:
-            _bits(session, one, names)
-    if "pytest" in parts:  # on the board it compares with what the host computed here
-        same_bits_on_boards(session, model, expected, names, same_bits.MORE_SENTENCES)
-    for emulator in make_boards(session, names, ["pytest"]) if {"pytest", "job"} & set(parts) else ():
-        if "pytest" in parts:
-            _pytest_on(session, emulator, model, expected, pytest_arguments)
-        if "job" in parts:
-            session.log(f"{emulator.board.title}, emulated: potstill run {model.name} (times mean nothing)")
-            job = emulator.python("-m", "potstill.cli", "run", str(model), *same_bits.SENTENCES)
-            environment.run_replacing(session, job, emulator.environment())
+        _bits(session, models, own if own.is_file() else None, names, asked=asked)
+    if "pytest" in parts:
+        _each(emulators, lambda emulator: _pytest_on(session, emulator, models[0], expected, pytest_arguments))
+    if "job" in parts:
+        _each(emulators, lambda emulator: _job_on(session, emulator, own if own.is_file() else models[0]))
+    if "pip" in parts:
+        _pip(session, emulators[0].board, models[0])
+    if "situations" in parts:
+        _situations(session, names, models[0])
     if "ctest" in parts:
-        tools.bootstrap(tools.CPP_TESTS, session.log)
-        for board in {(b.target.name, b.qemu_cpu): b for b in map(boards.board, names)}.values():
-            cpp.test(session, board, [])
+        cpp.test_boards(session, [emulator.board for emulator in emulators])
+    for name, reason in absent.items():
+        session.warn(f"{name} was left out: {reason}")
+    session.log(f"{len(names)} boards: {', '.join(names)} ({NOTE})")
 
 
-def _bits(session: Any, model: Path, names: Sequence[str]) -> None:
-    """Equal bytes of one model's logits here and on the boards."""
-    place = hashlib.sha256(str(model).encode()).hexdigest()[:8]
-    out = WORK / f"same_bits-{'-'.join(names)}-{model.stem}-{place}.json"
-    result = same_bits_on_boards(session, model, out, names, same_bits.MORE_SENTENCES)
-    combinations = sum(len(run["combinations"]) for run in [result["host"], *result["runs"]])
-    cpus = ", ".join(run["cpu"] for run in result["runs"])
-    session.log(f"{model.name}: equal bytes of {len(result['logits'])} texts in {combinations} combinations; {cpus}")
+def _tools(name: str) -> tuple[str, ...]:
+    return tools.AARCH64 if boards.board(name).target.name == "aarch64" else tools.ARMV7L
+
+
+def _bits(session: Any, models: Sequence[Path], own: Path | None, names: Sequence[str], *, asked: bool) -> None:
+    """Equal bytes of every model's logits here and on the boards."""
+    runs = [(model, list(names), WORK / f"same_bits-random-{model.stem.split('.')[1]}.json") for model in models]
+    if own is not None:
+        place = hashlib.sha256(str(own).encode()).hexdigest()[:8]
+        chosen = [name for name in names if asked or name in MODEL_BOARDS] or list(names)[:1]
+        runs.append((own, chosen, WORK / f"same_bits-{own.stem}-{place}.json"))
+    for model, places, out in runs:
+        result = same_bits_on_boards(session, model, out, places, same_bits.MORE_SENTENCES)
+        combinations = sum(len(run["combinations"]) for run in [result["host"], *result["runs"]])
+        session.log(
+            f"{model.name}: equal bytes of {len(result['logits'])} texts in {combinations} combinations of kernels, "
+            f"threads and batches here and on {len(places)} boards"
+        )
+
+
+def _captured(session: Any, emulator: Emulator, command: Sequence[str], variables: Mapping[str, str]) -> str:
+    """What a program of the board prints; boards run side by side, so it is shown only when it failed."""
+    done = subprocess.run(
+        command, env=emulator.environment(variables), capture_output=True, text=True, stdin=subprocess.DEVNULL,
+        check=False, timeout=900,
+    )  # fmt: skip
+    if done.returncode:
+        board = emulator.board
+        session.warn(f"{board.name}, emulated:\n{done.stdout}{done.stderr}")
+        illegal = " (illegal instruction)" if done.returncode in (132, -4) else ""
+        where = f"emulated {board.title} ({board.name}, {board.qemu_cpu})"
+        raise build_error("B011", f"status {done.returncode}{illegal}, output above", where, "see the output")
+    return done.stdout
 
 
 def _pytest_on(session: Any, emulator: Emulator, model: Path, expected: Path, arguments: Sequence[str]) -> None:
     """tests/emulated by the board's own Python; pytest was unpacked into its site folder by the host."""
-    session.log(f"{emulator.board.title}, emulated: pytest")
     variables = {"POTSTILL_MODEL": str(model), "POTSTILL_EXPECTED": str(expected)}
     folder = str(PROJECT / "tests" / "emulated")
     # Only this folder's conftest: the one above it is for the libraries of the build host.
     run = emulator.python("-m", "pytest", "-q", "-p", "no:cacheprovider", "--confcutdir", folder, folder, *arguments)
-    environment.run_replacing(session, run, emulator.environment(variables))
+    lines = _captured(session, emulator, run, variables).strip().splitlines()
+    session.log(f"{emulator.board.name}, emulated as {emulator.board.qemu_cpu}: pytest: {lines[-1].strip('= ')}")
+
+
+def _job_on(session: Any, emulator: Emulator, model: Path) -> None:
+    """The main job."""
+    command = emulator.python("-m", "potstill.cli", "run", str(model), *same_bits.SENTENCES)
+    answers = _captured(session, emulator, command, {}).split("\n")
+    labels = ", ".join(line.partition("\t")[0] for line in answers if line)
+    session.log(f"{emulator.board.name}, emulated: potstill run {model.name}: {labels}")
+
+
+def _pip(session: Any, board: boards.Board, model: Path) -> None:
+    """What an owner types, once: a virtual environment on the board, the wheel from a file, the command."""
+    packages = [*board.system.packages, "python3-venv"]
+    root = sysroot.make_root(board.target.debian, board.system.name, packages, say=session.log)
+    emulator = Emulator(board, root, BOARD_ROOTS / "pip")
+    machine = Chroot(emulator)
+    if machine.unavailable:
+        session.warn(f"pip on the emulated {board.title} was left out: {machine.unavailable}")
+        return
+    home = emulator.root / HOME.lstrip("/")
+    shutil.rmtree(home)
+    home.mkdir()
+    wheel = finished(board)
+    shutil.copy(wheel, home)
+    shutil.copy(model, home / "model.still")
+    for command in (
+        ["/usr/bin/python3", "-m", "venv", "v"],
+        ["v/bin/pip", "install", "--no-index", f"./{wheel.name}"],
+        ["v/bin/potstill", "run", "model.still", same_bits.SENTENCES[0]],
+    ):
+        printed = machine.run(command).stdout.strip().splitlines()
+        session.log(f"{board.name}, emulated: $ {' '.join(command[:4])}  {printed[-1] if printed else ''}")
+
+
+def _situations(session: Any, names: Sequence[str], model: Path) -> None:
+    """tests/situations on this host: what must end in a clear message on a board."""
+    folder = PROJECT / "tests" / "situations"
+    variables = {"POTSTILL_EMULATED": ",".join(names), "POTSTILL_MODEL": str(model)}
+    command = ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--confcutdir", str(folder), str(folder)]
+    session.run(*command, env=variables)

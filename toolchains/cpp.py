@@ -42,25 +42,47 @@ def test(session: Any, board: Board | None, arguments: Sequence[str]) -> None:
     Args:
         arguments: further arguments of ctest.
     """
-    variables: dict[str, str] = {}
-    options = ["-DCMAKE_BUILD_TYPE=Release"]
-    folder = WORK / "host"
     if board is not None:
+        test_boards(session, [board], arguments)
+        return
+    session.log("C++ tests on this machine")
+    folder = WORK / "host"
+    _configure(session, folder, ["-DCMAKE_BUILD_TYPE=Release"], {})
+    session.run("cmake", "--build", str(folder), external=True)
+    _ctest(session, folder, {}, arguments)
+
+
+def test_boards(session: Any, chosen: Sequence[Board], arguments: Sequence[str] = ()) -> None:
+    """Build the GoogleTest programs once a machine type; run them by ctest once a CPU and page size of `chosen`."""
+    done: set[tuple[str, str, int]] = set()
+    for board in sorted(chosen, key=lambda board: board.target.name):
+        machine = (board.target.name, board.qemu_cpu, board.page_size)
+        if machine in done:
+            continue
         tools.bootstrap(tools.AARCH64 if board.target.name == "aarch64" else tools.ARMV7L, session.log)
         emulator = Emulator(board, sysroot.root_of(board, session.log))
         folder = WORK / board.target.name
-        options.append(f"-DCMAKE_TOOLCHAIN_FILE={PROJECT / 'toolchains' / board.target.toolchain}")
-        variables = {"POTSTILL_ROOT": str(emulator.root), "POTSTILL_BOARD_CPU": board.qemu_cpu}
-    where = f"{board.title} ({board.qemu_cpu}, emulated)" if board else "this machine"
-    session.log(f"C++ tests on {where}")
-    _configure(session, folder, options, variables)
-    session.run("cmake", "--build", str(folder), external=True, env=variables)
-    if board is not None:
-        _publish_tool(session, board, folder)
-    session.run(
-        "ctest", "--test-dir", str(folder), "--output-on-failure", "-j", str(os.cpu_count() or 1), *arguments,
-        external=True, env=variables,
-    )  # fmt: skip
+        variables = {
+            "POTSTILL_ROOT": str(emulator.root),
+            "POTSTILL_BOARD_CPU": board.qemu_cpu,
+            "QEMU_PAGESIZE": str(board.page_size),
+        }
+        session.log(f"C++ tests: {board.title} ({board.qemu_cpu}, emulated: times mean nothing)")
+        toolchain = PROJECT / "toolchains" / board.target.toolchain
+        _configure(
+            session, folder, ["-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_TOOLCHAIN_FILE={toolchain}"], variables
+        )  # fmt: skip
+        session.run("cmake", "--build", str(folder), external=True, env=variables)
+        if board.target.name not in {name for name, *_ in done}:
+            _publish_tool(session, board, folder)
+        _ctest(session, folder, variables, arguments)
+        done.add(machine)
+
+
+def _ctest(session: Any, folder: Path, variables: dict[str, str], arguments: Sequence[str]) -> None:
+    jobs = ["-j", str(os.cpu_count() or 1)]
+    command = ["ctest", "--test-dir", str(folder), "--output-on-failure", "--progress", *jobs, *arguments]
+    session.run(*command, external=True, env=variables)
 
 
 def bench_kernels(session: Any, arguments: Sequence[str]) -> None:

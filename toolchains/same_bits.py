@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,6 @@ from toolchains.failures import PROJECT, build_error
 
 SCRIPT = PROJECT / "toolchains" / "logits_matrix.py"
 NOTE = "emulated: the answers are real, times mean nothing"
-# A board's system also runs on these: 32-bit Raspberry Pi OS on every core of ARMv7 with NEON.
-MORE_CPUS = {"pi2": ("cortex-a15",)}
 
 # A few for every kind of model, and all lengths of the vector tails: one word up to a paragraph.
 SENTENCES = (
@@ -64,12 +63,26 @@ def host_matrix(python: str, model: Path, texts: Path) -> dict[str, Any]:
     return result
 
 
-def _summary(emulator: Emulator, cpu: str, result: Mapping[str, Any]) -> dict[str, Any]:
+def _on_boards(
+    emulators: Sequence[Emulator], model: Path, texts: Path, say: Callable[[str], None]
+) -> list[tuple[Emulator, dict[str, Any]]]:
+    """Each board's results, as many boards at a time as this host has cores."""
+
+    def one(emulator: Emulator) -> tuple[Emulator, dict[str, Any]]:
+        result: dict[str, Any] = json.loads(emulator.run(emulator.python(SCRIPT, model, texts)).stdout)
+        say(f"{emulator.board.name}, emulated as {emulator.board.qemu_cpu}: {model.name}, {len(result['logits'])} runs")
+        return emulator, result
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return list(pool.map(one, emulators))
+
+
+def _summary(emulator: Emulator, result: Mapping[str, Any]) -> dict[str, Any]:
     """One entry of ``runs``; only made when every byte agreed."""
     return {
         "board": emulator.board.name,
         "title": emulator.board.title,
-        "cpu": cpu,
+        "cpu": emulator.board.qemu_cpu,
         "isa": result["isa"],
         "refused": result["refused"],
         "combinations": sorted(result["logits"]),
@@ -120,13 +133,8 @@ def compare(
     text_file.write_text(json.dumps(list(texts)), encoding="utf-8")
     try:
         host = host_matrix(python, model, text_file)
-        runs: list[tuple[Emulator, str, dict[str, Any]]] = []
-        for emulator in emulators():
-            for cpu in (emulator.board.qemu_cpu, *MORE_CPUS.get(emulator.board.name, ())):
-                say(f"emulated {emulator.board.title} ({cpu}): {len(texts)} sentences, {model.name}")
-                command = emulator.python(SCRIPT, model, text_file, cpu=cpu)
-                runs.append((emulator, cpu, json.loads(emulator.run(command).stdout)))
-        boards = {f"{emulator.board.name} {cpu}": result for emulator, cpu, result in runs}
+        runs = _on_boards(emulators(), model, text_file, say)
+        boards = {emulator.board.name: result for emulator, result in runs}
         if different := disagreements(host, boards):
             raise build_error(
                 "B015",

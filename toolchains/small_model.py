@@ -1,39 +1,19 @@
-"""Make a random model of the common student's shape as .still files: ``python -m toolchains.small_model FOLDER``.
+"""A random classifier of the common student's shape, whose times on modelled boards are compared by engine.
 
-One file a scheme: model.int8.still, model.fp32.still, ...
-
-For tests of bits, not of accuracy: BERT of 4 layers, hidden 312, 12 heads, FFN 1200 (so 312 leaves vector tails),
-mean pooling, 3 labels, a WordPiece vocabulary of the test sentences. Needs the extra ``build``.
+BERT of 4 layers, hidden 312, 12 heads, FFN 1200, mean pooling, 3 labels, and the tokenizer of random_model.py (whose
+smaller models need no PyTorch: equal bits are shown on those). Needs the extra ``build``; used by cycles/models.py.
 """
 
 from __future__ import annotations
 
-import re
-import sys
-import tempfile
 from pathlib import Path
 
 import torch
 from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig
 
-from potstill.compile import compile_onnx
 from potstill.distil.modeling import EncoderClassifier, EncoderClassifierConfig
-from potstill.export.onnx import export_onnx
-from potstill.quantize.schemes import SCHEMES
-from toolchains.same_bits import MORE_SENTENCES
-
-LABELS = ("red", "green", "blue")
-
-
-def vocabulary() -> dict[str, int]:
-    """Specials, every other word of the sentences whole, all letters alone and as continuations."""
-    text = " ".join(MORE_SENTENCES).lower()
-    words = sorted(set(re.findall(r"[a-z]+", text)))[::2]
-    letters = sorted(set(re.sub(r"\s", "", text)))
-    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    pieces = [*specials, *letters, *(f"##{c}" for c in letters if c.isalpha()), *words]
-    return {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+from toolchains.random_model import LABELS, vocabulary
 
 
 def write_classifier(folder: Path) -> None:
@@ -58,27 +38,3 @@ def write_classifier(folder: Path) -> None:
         '"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}',
         encoding="utf-8",
     )
-
-
-def main(out: Path) -> None:
-    """Write the .still files into the folder `out`."""
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "model"
-        write_classifier(folder)
-        onnx = export_onnx(folder, Path(temporary) / "model.onnx")
-        for scheme in SCHEMES:
-            compile_onnx(
-                onnx,
-                out / f"model.{scheme}.still",
-                scheme=scheme,
-                tokenizer=folder,
-                labels=list(LABELS),
-                name="small-random",
-                max_tokens=128,
-                provenance=None,
-                license=None,
-            )
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

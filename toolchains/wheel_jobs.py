@@ -61,7 +61,7 @@ def may_be_left_out(name: str, error: Exception) -> bool:
     """Whether a wheel may be left out for `error`: the mirror does not give the packages (B006) of a system that is not
     its boards' first. 32-bit Debian 13 is often out of step on mirrors."""
     goal = wheels.board_goals(boards.load_boards()).get(name)
-    if goal is None or goal.board is None or getattr(error, "code", "") != "B006":
+    if goal is None or goal.board is None or getattr(error, "code", "") not in ("B005", "B006"):
         return False
     return goal.board.name.endswith(f"-{goal.board.system.name}")
 

@@ -23,12 +23,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def board() -> str:
-    """Name of the board, as in toolchains/boards.toml."""
-    return os.environ["POTSTILL_BOARD"]
-
-
-@pytest.fixture(scope="session")
 def model_path() -> Path:
     """The .still file under test."""
     return Path(os.environ["POTSTILL_MODEL"])

@@ -55,7 +55,14 @@ def test_environment_is_the_boards(emulator: Emulator, monkeypatch: pytest.Monke
     told = {"POTSTILL_BOARD", "POTSTILL_BOARD_KERNELS", "POTSTILL_BOARD_PAGE_SIZE"}
     assert set(environment) == {"PATH", "HOME", "LANG", "OMP_WAIT_POLICY", "POTSTILL_ISA", *told}
     assert environment["POTSTILL_BOARD"] == "pi4"
-    assert environment["POTSTILL_BOARD_KERNELS"] == "neon" and environment["POTSTILL_BOARD_PAGE_SIZE"] == "4096"
+    assert environment["POTSTILL_BOARD_KERNELS"] == "neon"
+    assert environment["POTSTILL_BOARD_PAGE_SIZE"] == "4096"
+
+
+def test_pages_are_the_boards(system_root: Path, tmp_path: Path) -> None:
+    """A Pi 5's kernel has pages of 16 KiB."""
+    command = Emulator(boards.board("pi5"), system_root, tmp_path / "boards").python("-c", "pass")
+    assert command[:5] == ["qemu-aarch64", "-cpu", "cortex-a76", "-p", "16384"]
 
 
 def test_root_has_the_boards_cpuinfo(emulator: Emulator, system_root: Path) -> None:
@@ -151,8 +158,8 @@ class _Fixed:
     def __init__(self, result: dict[str, object]) -> None:
         self.result, self.runs = result, 0
 
-    def python(self, *arguments: object, cpu: str) -> list[str]:
-        return [str(argument) for argument in (cpu, *arguments)]
+    def python(self, *arguments: object) -> list[str]:
+        return [str(argument) for argument in arguments]
 
     def run(self, command: list[str]) -> object:
         self.runs += 1
@@ -193,6 +200,6 @@ def test_compare_writes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_compare_refuses_other_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """B015, and nothing is written."""
     monkeypatch.setattr(same_bits, "host_matrix", lambda *_: _result("00aa", "11bb"))
-    with pytest.raises(PotstillError, match=r"error\[B015\].*pi4 cortex-a72 reference/1/alone text 0"):
+    with pytest.raises(PotstillError, match=r"error\[B015\].*pi4 reference/1/alone text 0"):
         _compare(tmp_path, _Fixed(_result("00ab", "11bb")))
     assert not (tmp_path / "emulated.json").exists()

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from toolchains import board_jobs, environment, wheel_jobs
+from toolchains import environment, wheel_jobs
 from toolchains.boards import System, glibc_version
 from toolchains.cycles import windows
 from toolchains.emulate import Emulator
@@ -128,7 +128,8 @@ def run(emulator: Emulator, engine: Engine, path: Path, lengths: Sequence[int], 
 def models(session: Any, lengths: Sequence[int]) -> Path:
     """``model.still`` of the common student's shape with random weights, and the peers' files beside it, TFLite with
     a graph for each length. Made once (1 minute, and installing the extras before that)."""
-    makers = Path(__file__).with_name("models.py").read_bytes() + board_jobs.SMALL_MODEL.read_bytes()
+    small_model = PROJECT / "toolchains" / "small_model.py"
+    makers = Path(__file__).with_name("models.py").read_bytes() + small_model.read_bytes()
     wheel = wheel_jobs.host_wheel()  # another wheel may write other files
     key = hashlib.sha256(makers + wheel.read_bytes() + repr(sorted(lengths)).encode()).hexdigest()[:12]
     folder = PROJECT / ".cache" / "cycles" / key

@@ -1,0 +1,29 @@
+"""The shape of an ONNX encoder, by the compiler's own reading of it: what it refuses has no shape."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from potstill.bench.predict.shape import ModelShape
+from potstill.compile.import_onnx import import_onnx
+from potstill.compile.ir import Attention, Embedding, Linear
+from potstill.errors import CompileError
+
+
+def shape_of_onnx(onnx: Path, scheme: str = "int8") -> ModelShape:
+    """Read an ONNX file as ``potstill compile`` would, without writing anything.
+
+    Raises:
+        CompileError: C..., naming operator and node, where the core cannot run it.
+    """
+    graph = import_onnx(onnx).graph
+    operators = graph.ordered()
+    attention = [op for op in operators if isinstance(op, Attention)]
+    if not attention:
+        raise CompileError("C060", "no attention layer was found", str(onnx), "give an encoder of the BERT family")
+    table = next(op for op in operators if isinstance(op, Embedding))
+    widest = max(int(op.weight.shape[1]) for op in operators if isinstance(op, Linear))
+    return ModelShape(
+        len(attention), table.width, widest, attention[0].heads, int(table.word.shape[0]), int(table.position.shape[0]),
+        graph.logits.width if graph.logits is not None else 0, scheme,
+    )  # fmt: skip

@@ -1,0 +1,149 @@
+"""Predicted milliseconds of a forward on a board that nobody here owns. README.md has assumptions and sources."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from potstill.bench.predict.shape import ModelShape, shape_of
+from potstill.bench.predict.terms import terms
+from potstill.boards import Board
+from potstill.errors import InputError
+
+COSTS = Path(__file__).with_name("costs.json")
+
+# Of the shorter of computing and streaming, the part that the longer does not hide. 0 is a perfect prefetcher, 1 none.
+_UNHIDDEN = 0.25
+# Work that does not divide among threads: embedding, pooling, claiming of tasks. Measured on the host's profile.
+_SERIAL = 0.03
+# Between two phases of an op all threads meet; 5 phases a layer and 4 around them. 1-2 us by estimate on a Pi.
+_PHASES_A_LAYER, _PHASES, _BARRIER_US = 5, 4, 2.0
+# The core takes another thread only for so many int8 multiply-adds: cpp/src/parallel/threads.h.
+_WORK_A_THREAD = 2 << 20
+# Share taken off and put on the point estimate where the core has a cost model: waits for memory and mispredicted
+# branches are not in the model and only add.
+_LOW, _HIGH = 0.10, 0.35
+# Costs of a core without a model of its own, as a multiple of one with: (model, factor, low, high). The Cortex-A7's
+# NEON unit is half as wide as the A53's. 32-bit code has half the registers: 1.5 is an estimate.
+_LIKE: dict[str, tuple[str, float, float, float]] = {"cortex-a7": ("cortex-a53", 2.0, 0.35, 0.8)}
+_BITS32_FACTOR, _BITS32_LOW, _BITS32_HIGH = 1.5, 0.35, 0.6
+_UNKNOWN_LOW, _UNKNOWN_HIGH = 0.5, 1.0
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One predicted forward.
+
+    Attributes:
+        engine, precision, board, tokens, threads: what was asked.
+        threads_used: what the core would use of them.
+        ms, low_ms, high_ms: point estimate and band, milliseconds.
+        compute_ms, stream_ms: parts: modelled cycles at the board's clock; weights at its memory's speed.
+        cycles: modelled, one thread.
+        weight_bytes: streamed in a forward.
+        peak_bytes: resident memory of the Python process, by estimate.
+        notes: what makes this one less certain.
+    """
+
+    engine: str
+    precision: str
+    board: str
+    tokens: int
+    threads: int
+    threads_used: int
+    ms: float
+    low_ms: float
+    high_ms: float
+    compute_ms: float
+    stream_ms: float
+    cycles: float
+    weight_bytes: int
+    peak_bytes: int
+    notes: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=1)
+def _fits() -> dict[tuple[str, str, str], dict[str, Any]]:
+    data = json.loads(COSTS.read_text(encoding="utf-8"))
+    return {(fit["kernels"], fit["core"], fit["scheme"]): fit for fit in data["fits"]}
+
+
+@dataclass(frozen=True)
+class _Core:
+    """A row of the cost table for a board, and how far to trust it."""
+
+    kernels: str
+    core: str
+    factor: float
+    low: float
+    high: float
+    notes: tuple[str, ...]
+
+
+def _core_of(board: Board, scheme: str) -> _Core:
+    """The row that stands for the board's core and best kernel set."""
+    kernels = "neon_dotprod" if "neon_dotprod" in board.kernels else "neon"
+    core, factor, low, high = board.core, 1.0, _LOW, _HIGH
+    notes: list[str] = []
+    if core in _LIKE:
+        core, factor, low, high = _LIKE[core]
+        notes.append(f"no cost model for {board.core}: {factor:g} times {core}")
+    elif (kernels, core, scheme) not in _fits():
+        core, low, high = ("cortex-a76" if kernels == "neon_dotprod" else "cortex-a53"), _UNKNOWN_LOW, _UNKNOWN_HIGH
+        notes.append(f"no cost model for {board.core}: taken as {core}")
+    if board.target.bits == 32:
+        factor *= _BITS32_FACTOR
+        low, high = max(low, _BITS32_LOW), max(high, _BITS32_HIGH)
+        notes.append(f"32-bit kernels are not modelled: {_BITS32_FACTOR:g} times the 64-bit ones")
+    return _Core(kernels, core, factor, low, high, tuple(notes))
+
+
+def threads_used(shape: ModelShape, tokens: int, threads: int, cores: int) -> int:
+    """Threads the core would take for one text of so many tokens."""
+    products, attention = tokens * shape.layer_weights, 2 * shape.layers * tokens * tokens * shape.hidden
+    work = products * (2 if shape.scheme == "fp32" else 1) + 2 * attention
+    return max(1, min(threads, cores, work // _WORK_A_THREAD))
+
+
+def predict(
+    model: ModelShape | Path, board: Board, *, tokens: int, threads: int = 1, engine: str = "potstill"
+) -> Prediction:
+    """Predict a warm forward of one text.
+
+    Args:
+        model: a `.still` file, or the shape of a model that need not exist yet.
+        board: an entry of boards.toml.
+        tokens: of the text, 1 to the model's limit.
+        threads: given to the model.
+        engine: ``potstill``; others have no cost table.
+
+    Raises:
+        InputError: I072 tokens or threads out of range, I073 another engine, and as `shape_of`.
+    """
+    shape = model if isinstance(model, ModelShape) else shape_of(model)
+    if not 1 <= tokens <= shape.max_tokens:
+        raise InputError("I072", f"{tokens} tokens", "--lengths", f"the model takes 1 to {shape.max_tokens}")
+    if threads < 1:
+        raise InputError("I072", f"{threads} threads", "--threads", "give 1 or more")
+    if engine != "potstill":
+        raise InputError("I073", f"no cost table for {engine!r}", "--board", "nox -s bench -- --board counts it")
+    row = _core_of(board, shape.scheme)
+    fit = _fits()[(row.kernels, row.core, shape.scheme)]
+    values = zip(fit["coefficients"], terms(shape, tokens), strict=True)
+    cycles = row.factor * sum(weight * value for weight, value in values)
+    used = threads_used(shape, tokens, threads, board.cores)
+    compute = cycles / (board.clock_mhz * 1e3)
+    if used > 1:
+        barriers = (shape.layers * _PHASES_A_LAYER + _PHASES) * _BARRIER_US / 1e3
+        compute = compute * (_SERIAL + (1 - _SERIAL) / used) + barriers
+    weights = shape.weight_bytes()
+    speed = min(board.memory.read_gb_s_one * used, board.memory.read_gb_s_all)
+    stream = weights / (speed * 1e6) if weights > board.memory.last_cache_kb * 1024 else 0.0
+    ms = max(compute, stream) + _UNHIDDEN * min(compute, stream)
+    return Prediction(
+        engine, shape.scheme, board.name, tokens, threads, used, ms, max(compute, stream) * (1 - row.low),
+        (compute + stream) * (1 + row.high), compute, stream, cycles, weights, shape.peak_bytes(tokens), row.notes,
+    )  # fmt: skip
