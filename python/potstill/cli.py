@@ -334,6 +334,11 @@ def _parser() -> argparse.ArgumentParser:
         help="predict milliseconds on these boards (pi3, zero2w, pi4, pi5, pi2, or one of your own) instead; on such a "
         "board also measure",
     )
+    bench.add_argument(
+        "--article",
+        action="store_true",
+        help="with --board: also BERT-base against this model, beside the article's figures",
+    )
     bench.add_argument("--energy", action="store_true", help="joules an inference, where the machine has a power meter")
     bench.add_argument("--only", type=_words, default=(), metavar="NAME,...", help="with --peers: these engines only")
     bench.add_argument("--quick", action="store_true", help="with --peers: 1 thread, 16 and 64 tokens, few rounds")

@@ -29,16 +29,15 @@ def test_table_is_whole() -> None:
     """A fit for every core and scheme of the 64-bit boards, of the terms as they are now."""
     assert tuple(TABLE["terms"]) == TERMS
     have = {(fit["kernels"], fit["core"], fit["scheme"]) for fit in TABLE["fits"]}
-    for core in ("cortex-a53", "cortex-a72"):
-        assert {("neon", core, scheme) for scheme in ("fp32", "int8", "int4")} <= have
-    assert ("neon_dotprod", "cortex-a76", "int8") in have
+    for pair in (("neon", "cortex-a72"), ("neon", "cortex-a76"), ("neon_dotprod", "cortex-a76")):
+        assert {(*pair, scheme) for scheme in ("fp32", "int8", "int4")} <= have
     for fit in TABLE["fits"]:
         assert len(fit["coefficients"]) == len(TERMS) and min(fit["coefficients"]) >= 0
 
 
-@pytest.mark.parametrize("name", ["pi3", "pi4", "pi5"])
+@pytest.mark.parametrize("name", ["pi4", "pi5"])
 def test_unseen_shapes(name: str) -> None:
-    """Counted cycles of shapes that were not fitted: within 10 % each, 4 % on average."""
+    """Counted cycles of shapes that were not fitted: within 6 % each, 2 % on average."""
     entry = board(name)
     kernels = "neon_dotprod" if "neon_dotprod" in entry.kernels else "neon"
     errors = []
@@ -47,8 +46,8 @@ def test_unseen_shapes(name: str) -> None:
             shape = ModelShape(*row["shape"])
             errors.append(abs(predict(shape, entry, tokens=row["tokens"]).cycles / row["cycles"] - 1))
     assert len(errors) >= 30
-    assert max(errors) < 0.10
-    assert sum(errors) / len(errors) < 0.04
+    assert max(errors) < 0.06
+    assert sum(errors) / len(errors) < 0.02
 
 
 def test_parts_and_band() -> None:
@@ -75,7 +74,7 @@ def test_every_board_answers(name: str) -> None:
     slower = dataclasses.replace(entry, clock_mhz=entry.clock_mhz // 2)
     assert predict(STUDENT, slower, tokens=64).ms > predict(STUDENT, entry, tokens=64).ms
     answer = predict(STUDENT, entry, tokens=64)
-    assert bool(answer.notes) == (entry.target.bits == 32)
+    assert bool(answer.notes) == (entry.target.bits == 32 or entry.core in ("cortex-a53", "cortex-a7"))
     if answer.notes:
         assert answer.high_ms / answer.low_ms > 2
 
@@ -144,6 +143,18 @@ def test_command(still: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", str(still), "--board", "pi4", "--lengths", "999"]) == 2
     assert main(["bench", str(still), "--board", "pi9"]) == 1
     assert main(["bench", str(still), "--board", "pi4", "--peers"]) == 2
+
+
+def test_article(still: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """BERT-base against the model, and the article's figures; it belongs to --board."""
+    assert main(["bench", str(still), "--board", "pi4", "--article"]) == 0
+    text = capsys.readouterr().out
+    assert "BERT-base, fp32" in text and "3200" in text and "11.4x" in text
+    assert main(["bench", str(still), "--article"]) == 2
+    base = show.BERT_BASE
+    assert base.parameters == pytest.approx(109.5e6, rel=0.01)  # with position and without type embeddings
+    assert base.file_bytes() == pytest.approx(438e6, rel=0.02)
+    assert predict(base, board("pi4"), tokens=128).ms > 1000
 
 
 def test_needs_nothing_but_the_standard_library(still: Path) -> None:

@@ -46,7 +46,7 @@ FITTED = (
 HELD_OUT = ((4, 312, 1024, 12), (2, 224, 900, 7), (1, 512, 2048, 8))
 LENGTHS = (1, 4, 8, 13, 16, 30, 48, 64, 100, 128)
 # Kernel set: the board that runs it, and the cores whose cycles are modelled from the same instructions.
-SETS = {"neon": ("pi4", ("cortex-a53", "cortex-a72", "cortex-a76")), "neon_dotprod": ("pi5", ("cortex-a76",))}
+SETS = {"neon": ("pi4", ("cortex-a72", "cortex-a76")), "neon_dotprod": ("pi5", ("cortex-a76",))}
 
 
 class _Quiet:

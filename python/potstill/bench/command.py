@@ -34,6 +34,8 @@ def run_bench(args: Namespace) -> int:
         raise InputError(
             "I067", "--workers runs alone", "potstill bench", "drop --peers, --lengths and --threads, or --workers"
         )
+    if args.article and not args.board:
+        raise InputError("I067", "--article belongs to --board", "potstill bench", "add --board pi4 or drop --article")
     for name in ("board", "energy"):
         others = [other for other in ("board", "energy", "peers", "workers", "profile") if other != name]
         if getattr(args, name) and any(getattr(args, other) for other in others):
@@ -106,7 +108,10 @@ def _predict(args: Namespace, progress: Any) -> int:
     still = Path(args.model) if args.model else _common(progress)
     rows = show.predictions(still, boards, args.lengths, args.threads)
     seen = show.measured(still, rows)
-    _show(show.data(rows, seen), show.table(still, rows, boards, seen), args.json)
+    text = show.table(still, rows, boards, seen)
+    if args.article:
+        text = "\n\n".join([*(show.article(still, entry) for entry in boards), text])
+    _show(show.data(rows, seen), text, args.json)
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from potstill.bench.predict.predict import Prediction, predict
-from potstill.bench.predict.shape import shape_of
+from potstill.bench.predict.shape import ModelShape, shape_of
 from potstill.boards import Board, this_board
 from potstill.errors import InputError
 
@@ -89,3 +89,35 @@ def table(still: Path, rows: Sequence[Prediction], boards: Sequence[Board], seen
         lines += ["", f"file {size:.1f} MB; Python with the model about {peak:.0f} MB of {board.ram_mb} MB"]
         lines += [f"memory: {board.memory.source}", *(f"note: {note}" for note in mine[0].notes), ""]
     return "\n".join([*lines, ASSUMPTIONS])
+
+
+# BERT-base as the article's teacher, by our own fp32 kernels: in the same cost model onnxruntime and LiteRT take 0.98
+# to 1.1 times their cycles, so the row stands for them too. Its file is the weights'.
+BERT_BASE = ModelShape(12, 768, 3072, 12, 30522, 512, 2, "fp32")
+# The article's own figures on a Pi 4: MB of file, MB of memory, milliseconds; before and after.
+ARTICLE = ((420.0, 1200.0, 3200.0), (28.0, 180.0, 280.0))
+
+
+def article(still: Path, board: Board) -> str:
+    """The article's pair, predicted: BERT-base in fp32 against this model, beside what the article says."""
+    student = shape_of(still)
+    tokens = min(128, student.max_tokens)
+    rows = [("BERT-base, fp32", BERT_BASE, BERT_BASE.file_bytes()), (still.name, student, still.stat().st_size)]
+    lines = [
+        f"The article's comparison on {board.title}, {tokens} tokens, predicted",
+        "",
+        f"{'':<22}  {'file MB':>8}  {'memory MB':>9}  {'ms, 1 thread':>13}  {'ms, 4 threads':>13}",
+    ]
+    figures = []
+    for _, shape, size in rows:
+        one, four = (predict(shape, board, tokens=tokens, threads=number).ms for number in (1, 4))
+        figures.append((size / 1e6, shape.peak_bytes(tokens) / 1e6, one, four))
+    text = "{:<22}  {:>8.1f}  {:>9.0f}  {:>13.1f}  {:>13.1f}"
+    lines += [text.format(name, *values) for (name, *_), values in zip(rows, figures, strict=True)]
+    ratios = [before / after for before, after in zip(*figures, strict=True)]
+    lines.append("{:<22}  {:>7.1f}x  {:>8.1f}x  {:>12.1f}x  {:>12.1f}x".format("ratio", *ratios))
+    for name, values in zip(("article, before", "article, after"), ARTICLE, strict=True):
+        lines.append("{:<22}  {:>8.0f}  {:>9.0f}  {:>13.0f}".format(name, *values))
+    said = [before / after for before, after in zip(*ARTICLE, strict=True)]
+    lines.append("{:<22}  {:>7.1f}x  {:>8.1f}x  {:>12.1f}x".format("article, ratio", *said))
+    return "\n".join(lines)
