@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from toolchains.cycles import bench as cycles
 from toolchains.failures import PotstillError
 
-from toolchains import board_jobs, boards, counts, cpp, environment, package, tools, wheel_jobs
+from toolchains import board_jobs, boards, counts, cpp, environment, package, sdist, tools, wheel_jobs
 
 nox.options.default_venv_backend = "virtualenv"  # not uv: it ignores pip's settings and would fetch CUDA's PyTorch
 nox.options.reuse_venv = "yes"
@@ -90,6 +90,15 @@ def wheels_session(session: nox.Session, name: str) -> None:
         if not wheel_jobs.may_be_left_out(name, error):
             raise
         session.skip(f"no wheel for {name}, the others are not affected: {error}")
+
+
+@nox.session(name="sdist")
+@environment.friendly
+def sdist_session(session: nox.Session) -> None:
+    """Source archive into dist/, its members checked, then built in isolation as pip on a board would (2 minutes)."""
+    tools.bootstrap(tools.NATIVE, session.log)
+    environment.install(session, environment.requirements(groups=["wheel"]))
+    sdist.build(session)
 
 
 @nox.session
