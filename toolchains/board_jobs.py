@@ -44,15 +44,24 @@ def make_boards(session: Any, names: Sequence[str], packages: Sequence[str] = ()
 
 
 def same_bits_on_boards(
-    session: Any, model: Path, out: Path, names: Sequence[str], texts: Sequence[str] = same_bits.SENTENCES
+    session: Any,
+    model: Path,
+    out: Path,
+    names: Sequence[str],
+    texts: Sequence[str] = same_bits.SENTENCES,
+    emulators: Sequence[Emulator] | None = None,
 ) -> dict[str, Any]:
-    """Compare the host's logits with the boards' and write `out`; see `same_bits.compare`."""
+    """Compare the host's logits with the boards' and write `out`; see `same_bits.compare`.
+
+    Args:
+        emulators: the boards called `names`, if they have been made.
+    """
     return same_bits.compare(
         model,
         texts,
         python=str(Path(session.bin) / "python"),
         wheels=[host_wheel(), *sorted({finished(boards.board(name)) for name in names})],
-        emulators=lambda: make_boards(session, names),
+        emulators=lambda: emulators or make_boards(session, names),
         names=names,
         out=out,
         say=session.log,
@@ -151,9 +160,9 @@ def emulate(session: Any, options: Mapping[str, str], pytest_arguments: Sequence
     models = _random_models(session)
     expected = WORK / "same_bits-random-int8.json"
     if {"bits", "pytest"} & set(parts):  # on the board, pytest compares with what the host computed here
-        same_bits_on_boards(session, models[0], expected, names, same_bits.MORE_SENTENCES)
+        same_bits_on_boards(session, models[0], expected, names, same_bits.MORE_SENTENCES, emulators)
     if "bits" in parts:
-        _bits(session, models, own if own.is_file() else None, names, asked=asked)
+        _bits(session, models, own if own.is_file() else None, emulators, asked=asked)
     if "pytest" in parts:
         _each(emulators, lambda emulator: _pytest_on(session, emulator, models[0], expected, pytest_arguments))
     if "job" in parts:
@@ -173,15 +182,18 @@ def _tools(name: str) -> tuple[str, ...]:
     return tools.AARCH64 if boards.board(name).target.name == "aarch64" else tools.ARMV7L
 
 
-def _bits(session: Any, models: Sequence[Path], own: Path | None, names: Sequence[str], *, asked: bool) -> None:
+def _bits(
+    session: Any, models: Sequence[Path], own: Path | None, emulators: Sequence[Emulator], *, asked: bool
+) -> None:
     """Equal bytes of every model's logits here and on the boards."""
-    runs = [(model, list(names), WORK / f"same_bits-random-{model.stem.split('.')[1]}.json") for model in models]
+    runs = [(model, list(emulators), WORK / f"same_bits-random-{model.stem.split('.')[1]}.json") for model in models]
     if own is not None:
         place = hashlib.sha256(str(own).encode()).hexdigest()[:8]
-        chosen = [name for name in names if asked or name in MODEL_BOARDS] or list(names)[:1]
-        runs.append((own, chosen, WORK / f"same_bits-{own.stem}-{place}.json"))
+        chosen = [emulator for emulator in emulators if asked or emulator.board.name in MODEL_BOARDS]
+        runs.append((own, chosen or list(emulators)[:1], WORK / f"same_bits-{own.stem}-{place}.json"))
     for model, places, out in runs:
-        result = same_bits_on_boards(session, model, out, places, same_bits.MORE_SENTENCES)
+        names = [emulator.board.name for emulator in places]
+        result = same_bits_on_boards(session, model, out, names, same_bits.MORE_SENTENCES, places)
         combinations = sum(len(run["combinations"]) for run in [result["host"], *result["runs"]])
         session.log(
             f"{model.name}: equal bytes of {len(result['logits'])} texts in {combinations} combinations of kernels, "

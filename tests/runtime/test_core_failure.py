@@ -1,94 +1,155 @@
-"""Why a native part does not import: recorded loader messages and files of other machines, each with its own code."""
+"""A native part that does not import: what was found and the next step, never a traceback of the loader.
+
+Each package here is a real copy with a real, renamed or damaged native part, imported by a real interpreter; messages
+that need another system are recorded. tests/situations does the same on emulated boards.
+"""
 
 from __future__ import annotations
 
-import struct
+import shutil
+import subprocess
+import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
 
+import potstill
 from potstill.errors import SystemFailure
 from potstill.runtime.core_failure import Interpreter, core_failure, wheel_name
 
-PI64 = Interpreter((3, 11), "aarch64", "2.36")
-PI32 = Interpreter((3, 11), "armv7l", "2.36")
+PACKAGE = Path(potstill.__file__).parent
+SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
+CORE = PACKAGE / f"_core{SUFFIX}"
+# The first 20 bytes of ELF files: class, byte order, type DYN, machine.
+AARCH64 = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\x00\xb7\x00"
+ARMV7L = b"\x7fELF\x01\x01\x01" + bytes(9) + b"\x03\x00\x28\x00"
+PI4_32 = Interpreter((3, 11), "armv7l", "2.36")
+PI4 = Interpreter((3, 11), "aarch64", "2.36")
 
 
-def _elf(folder: Path, machine: int, bits: int, name: str, text: bytes = b"") -> Path:
-    folder.mkdir(exist_ok=True)
-    header = b"\x7fELF" + bytes([1 if bits == 32 else 2, 1, 1]) + bytes(9) + struct.pack("<HH", 3, machine)
-    path = folder / name
-    path.write_bytes(header + bytes(40) + text)
-    return path
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of what a board needs, without the native part."""
+    copy = tmp_path / "site" / "potstill"
+    ignored = shutil.ignore_patterns("*.so", "__pycache__")
+    shutil.copytree(PACKAGE / "runtime", copy / "runtime", ignore=ignored)
+    for name in ("__init__.py", "errors.py"):
+        shutil.copy(PACKAGE / name, copy)
+    return copy
 
 
-def _failure(message: str, folder: Path, python: Interpreter = PI64) -> SystemFailure:
-    return core_failure(ImportError(message), folder=folder, python=python)
+def _load(package: Path) -> str:
+    """What ``potstill.load`` raises from `package`, in an interpreter of its own."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import potstill\n"
+        "from potstill.errors import PotstillError\n"
+        "assert potstill.__file__.startswith(sys.argv[1])\n"
+        "try:\n    potstill.load('no-such.still')\nexcept PotstillError as error:\n    print(error)"
+    )
+    command = [sys.executable, "-I", "-c", code, str(package.parent)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def test_32_bit_wheel_under_a_64_bit_python(tmp_path: Path) -> None:
-    """Both machines and the right wheel are named."""
-    _elf(tmp_path, 40, 32, "_core.cpython-311-arm-linux-gnueabihf.so")
-    found = _failure("cannot import name '_core'", tmp_path)
-    assert found.code == "S030" and "armv7l (32-bit)" in found.what and "aarch64 (64-bit)" in found.what
-    assert "cp311-cp311-manylinux_*_aarch64.whl" in found.next_step
+def test_a_whole_package_loads(package: Path) -> None:
+    """The copy itself works: the model is what is missing."""
+    shutil.copy(CORE, package)
+    assert _load(package).startswith("error[F001]")
 
 
-def test_64_bit_wheel_under_a_32_bit_python(tmp_path: Path) -> None:
-    """A 32-bit system on a 64-bit kernel: the userland counts."""
-    _elf(tmp_path, 183, 64, "_core.cpython-311-aarch64-linux-gnu.so")
-    found = _failure("cannot import name '_core'", tmp_path, PI32)
-    assert found.code == "S030" and "armv7l.whl" in found.next_step
+@pytest.mark.parametrize("name", ["_core.cpython-311-aarch64-linux-gnu.so", f"_core{SUFFIX}"])
+def test_another_machine(package: Path, name: str) -> None:
+    """Whether the file kept its name or was forced under this Python's."""
+    (package / name).write_bytes(AARCH64 + bytes(100))
+    message = _load(package)
+    assert message.startswith("error[S030]: this wheel is for aarch64 (64-bit), and this is Python 3.")
+    version = f"cp{sys.version_info[0]}{sys.version_info[1]}"
+    assert f"install potstill-{potstill.__version__}-{version}-{version}-manylinux_*_" in message
 
 
-def test_wheel_of_another_python(tmp_path: Path) -> None:
-    """cp311 files under 3.13."""
-    _elf(tmp_path, 183, 64, "_core.cpython-311-aarch64-linux-gnu.so")
-    found = _failure("cannot import name '_core'", tmp_path, Interpreter((3, 13), "aarch64", "2.41"))
-    assert found.code == "S031" and "Python 3.11" in found.what and "cp313" in found.next_step
+def test_another_python(package: Path) -> None:
+    """The right machine, the wrong version."""
+    shutil.copy(CORE, package / "_core.cpython-399-x86_64-linux-gnu.so")
+    assert _load(package).startswith("error[S031]: this wheel is for Python 3.99, and this is Python 3.")
 
 
-def test_nothing_there(tmp_path: Path) -> None:
+def test_none(package: Path) -> None:
     """A source tree."""
-    assert _failure("cannot import name '_core'", tmp_path).code == "S032"
+    message = _load(package)
+    assert message.startswith("error[S032]: the native part of Potstill is missing")
+    assert "pip install" in message
+
+
+def test_newer_glibc(package: Path) -> None:
+    """The real loader refuses a symbol version that this system's C library has not; the newest one is told."""
+    data = CORE.read_bytes()
+    assert data.count(b"GLIBC_2.34\0") and data.count(b"GLIBC_2.32\0")
+    data = data.replace(b"GLIBC_2.32\0", b"GLIBC_7.32\0").replace(b"GLIBC_2.34\0", b"GLIBC_9.34\0")
+    (package / CORE.name).write_bytes(data)
+    message = _load(package)
+    here = Interpreter.running().glibc
+    assert message.startswith(f"error[S033]: the wheel needs glibc 9.34, this system has {here}; ")
+
+
+def test_missing_library(package: Path) -> None:
+    """The real loader does not find one."""
+    data = CORE.read_bytes()
+    assert data.count(b"libgcc_s.so.1\0")
+    (package / CORE.name).write_bytes(data.replace(b"libgcc_s.so.1\0", b"libgcc_s.so.7\0"))
+    message = _load(package)
+    assert message.startswith("error[S034]: the shared library libgcc_s.so.7 is not installed; ")
+
+
+def test_cut_file(package: Path) -> None:
+    """Nothing but the file's beginning. (Cut further behind, the system's loader itself dies.)"""
+    (package / CORE.name).write_bytes(CORE.read_bytes()[:60])
+    assert _load(package).startswith("error[S036]: the native part does not load (")
+
+
+RECORDED = {
+    "libstdc++.so.6: cannot open shared object file: No such file or directory":
+        ("S034", "libstdc++.so.6 is not installed", "sudo apt-get install libstdc++6"),
+    "libgomp.so.1: cannot open shared object file: No such file or directory":
+        ("S034", "libgomp.so.1 is not installed", "sudo apt-get install libgomp1"),
+    "/lib/aarch64-linux-gnu/libc.so.6: version `GLIBC_2.34' not found (required by /x/_core.so)":
+        ("S033", "needs glibc 2.34, this system has 2.31", "use a newer system"),
+    "/lib/aarch64-linux-gnu/libstdc++.so.6: version `GLIBCXX_3.4.30' not found (required by /x/_core.so)":
+        ("S033", "needs GLIBCXX_3.4.30, which this system's libstdc++.so.6 does not have", "--only-upgrade libstdc++6"),
+    "/x/_core.so: ELF load command alignment not page-aligned":
+        ("S035", "does not fit this kernel's pages", "kernel=kernel8.img"),
+    "/x/_core.so: failed to map segment from shared object":
+        ("S036", "does not execute files there", "without noexec"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", RECORDED)
+def test_recorded_messages(tmp_path: Path, message: str) -> None:
+    """glibc's loader on Debian 11 and 12, aarch64."""
+    (tmp_path / "_core.cpython-311-aarch64-linux-gnu.so").write_bytes(AARCH64)
+    error = core_failure(ImportError(message), folder=tmp_path, python=Interpreter((3, 11), "aarch64", "2.31"))
+    code, what, next_step = RECORDED[message]
+    assert isinstance(error, SystemFailure)
+    assert error.code == code
+    assert what in error.what
+    assert next_step in error.next_step
+    assert error.where.endswith("_core.cpython-311-aarch64-linux-gnu.so")
 
 
 @pytest.mark.parametrize(
-    ("message", "code", "said"),
-    [
-        (
-            "/lib/aarch64-linux-gnu/libc.so.6: version `GLIBC_2.32' not found (required by /v/potstill/_core.so)",
-            "S033",
-            "needs glibc 2.34, this system has 2.31",
-        ),
-        (
-            "/lib/aarch64-linux-gnu/libstdc++.so.6: version `GLIBCXX_3.4.29' not found (required by _core.so)",
-            "S033",
-            "GLIBCXX_3.4.29",
-        ),
-        ("libgomp.so.1: cannot open shared object file: No such file or directory", "S034", "libgomp.so.1"),
-        ("libstdc++.so.6: cannot open shared object file: No such file or directory", "S034", "libstdc++.so.6"),
-        ("_core.so: ELF load command alignment not page-aligned", "S035", "pages"),
-        ("_core.so: failed to map segment from shared object: Operation not permitted", "S036", "execute"),
-        ("_core.so: undefined symbol: foo", "S036", "undefined symbol"),
-    ],
+    ("python", "header", "wheel_for"), [(PI4_32, AARCH64, "aarch64 (64-bit)"), (PI4, ARMV7L, "armv7l (32-bit)")]
 )
-def test_loader_messages(tmp_path: Path, message: str, code: str, said: str) -> None:
-    """As glibc's loader writes them; of two versions missed, the newest needed is told."""
-    versions = b"GLIBC_2.17\0GLIBC_2.32\0GLIBC_2.34\0"
-    _elf(tmp_path, 183, 64, "_core.cpython-311-aarch64-linux-gnu.so", versions)
-    found = _failure(message, tmp_path, Interpreter((3, 11), "aarch64", "2.31"))
-    assert found.code == code and said in found.what and found.next_step
-    if said.startswith("lib"):
-        assert f"apt-get install {said.partition('.so')[0]}" in found.next_step
+def test_userland_of_the_other_width(tmp_path: Path, python: Interpreter, header: bytes, wheel_for: str) -> None:
+    """32-bit Python on a 64-bit kernel, and the reverse; the right wheel is named."""
+    (tmp_path / "_core.cpython-311-linux-gnu.so").write_bytes(header)
+    error = core_failure(ImportError("no module"), folder=tmp_path, python=python)
+    assert error.code == "S030"
+    assert error.what == f"this wheel is for {wheel_for}, and this is Python {python.name}"
+    assert wheel_name(python, potstill.__version__) in error.next_step
 
 
-def test_no_wheel_for_a_machine() -> None:
-    """The pattern is told even so; `core_failure` then says to build."""
-    assert wheel_name(Interpreter((3, 12), "riscv64", "2.39"), "1.0").endswith("cp312-manylinux_*_riscv64.whl")
-
-
-def test_running_interpreter() -> None:
-    """This process: a machine that wheels are made for."""
-    here = Interpreter.running()
-    assert here.machine in ("x86_64", "aarch64", "armv7l") and here.version >= (3, 11)
+def test_machine_without_wheels(tmp_path: Path) -> None:
+    """There, building is the next step."""
+    (tmp_path / "_core.so").write_bytes(AARCH64)
+    error = core_failure(ImportError(""), folder=tmp_path, python=Interpreter((3, 12), "riscv64", "2.39"))
+    assert error.next_step.startswith("there is no wheel for riscv64: build it here: ")
