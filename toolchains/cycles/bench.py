@@ -93,7 +93,7 @@ def _on_board(
                 raise
             session.warn(f"{engine.engine} {engine.precision} has no row: {error}")
             continue
-        rows += _rows(run, path, costs)
+        rows += _rows(run, path, costs, board)
     tokens = 64 if 64 in lengths else lengths[-1]
     program = driver(session, board)
     kernels = _kernels(emulator, program, stills[0], tokens, costs)
@@ -110,7 +110,7 @@ def _on_board(
     return {**result, "functions": functions, "hottest": kernels.data(top)}
 
 
-def _rows(run: engines.Run, path: Path, costs: mca.Costs) -> list[dict[str, Any]]:
+def _rows(run: engines.Run, path: Path, costs: mca.Costs, board: Board) -> list[dict[str, Any]]:
     rows = []
     for tokens, window in run.found.items():
         modelled = report.model(window, costs)
@@ -124,6 +124,7 @@ def _rows(run: engines.Run, path: Path, costs: mca.Costs) -> list[dict[str, Any]
                 "padded_to": run.padded[tokens],
                 "instructions": modelled.instructions,
                 "cycles": round(modelled.cycles),
+                "ms": round(modelled.cycles / (board.clock_mhz * 1e3), 4),
                 "ports": round(modelled.bound),
                 "unknown_share": round(modelled.unknown, 6),
             }
@@ -133,10 +134,11 @@ def _rows(run: engines.Run, path: Path, costs: mca.Costs) -> list[dict[str, Any]
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows by length; the last column is modelled cycles over those of the first Potstill row of that length.
-    Ports: cycles that dispatch and ports alone need, as if no result were waited for."""
+    Ports: cycles that dispatch and ports alone need, as if no result were waited for. ms: cycles at the board's full
+    clock, so a floor: `potstill bench MODEL --board NAME` adds memory and a band for Potstill itself."""
     first = {row["tokens"]: row["cycles"] for row in reversed(rows) if row["engine"] == engines.OWN.engine}
     lines = [
-        f"{'tokens':>12}  {'runtime':<20} {'precision':<9}  instructions M  modelled cycles M  ports M  / Potstill"
+        f"{'tokens':>12}  {'runtime':<20} {'precision':<9}  instructions M  modelled cycles M  ports M  ms at clock  / Potstill"
     ]
     for row in sorted(rows, key=lambda row: row["tokens"]):
         tokens = str(row["tokens"])
@@ -145,7 +147,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
         ratio = f"{row['cycles'] / first[row['tokens']]:.2f}" if first.get(row["tokens"]) else "-"
         lines.append(
             f"{tokens:>12}  {row['engine'] + ' ' + row['version']:<20} {row['precision']:<9}  "
-            f"{row['instructions'] / 1e6:14.2f}  {row['cycles'] / 1e6:17.2f}  {row['ports'] / 1e6:7.2f}  {ratio:>10}"
+            f"{row['instructions'] / 1e6:14.2f}  {row['cycles'] / 1e6:17.2f}  {row['ports'] / 1e6:7.2f}  {row['ms']:11.2f}  {ratio:>10}"
         )
     return "\n".join(lines)
 
