@@ -138,7 +138,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     clock, so a floor: `potstill bench MODEL --board NAME` adds memory and a band for Potstill itself."""
     first = {row["tokens"]: row["cycles"] for row in reversed(rows) if row["engine"] == engines.OWN.engine}
     lines = [
-        f"{'tokens':>12}  {'runtime':<20} {'precision':<9}  instructions M  modelled cycles M  ports M  ms at clock  / Potstill"
+        f"{'tokens':>12}  {'runtime':<20} {'precision':<9}  instructions M  modelled cycles M  ports M  ms at clock"
+        "  / Potstill"
     ]
     for row in sorted(rows, key=lambda row: row["tokens"]):
         tokens = str(row["tokens"])
@@ -147,7 +148,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
         ratio = f"{row['cycles'] / first[row['tokens']]:.2f}" if first.get(row["tokens"]) else "-"
         lines.append(
             f"{tokens:>12}  {row['engine'] + ' ' + row['version']:<20} {row['precision']:<9}  "
-            f"{row['instructions'] / 1e6:14.2f}  {row['cycles'] / 1e6:17.2f}  {row['ports'] / 1e6:7.2f}  {row['ms']:11.2f}  {ratio:>10}"
+            f"{row['instructions'] / 1e6:14.2f}  {row['cycles'] / 1e6:17.2f}  {row['ports'] / 1e6:7.2f}  "
+            f"{row['ms']:11.2f}  {ratio:>10}"
         )
     return "\n".join(lines)
 
