@@ -54,6 +54,8 @@ TEST_F(Quota, VersionOne) {
   put("sys/fs/cgroup/cpu,cpuacct/docker/x/cpu.cfs_quota_us", "200000\n");
   put("sys/fs/cgroup/cpu,cpuacct/docker/x/cpu.cfs_period_us", "100000\n");
   EXPECT_EQ(cpus(), 2);
+  put("sys/fs/cgroup/cpu,cpuacct/docker/x/cpu.cfs_quota_us", "50000\n");  // half a CPU is one thread, never none
+  EXPECT_EQ(cpus(), 1);
   put("sys/fs/cgroup/cpu,cpuacct/docker/x/cpu.cfs_quota_us", "-1\n");
   EXPECT_EQ(cpus(), 0);
 }
