@@ -79,6 +79,15 @@ def test_every_board_answers(name: str) -> None:
         assert answer.high_ms / answer.low_ms > 2
 
 
+def test_sizes_and_memory_of_measured_models() -> None:
+    """Bytes of files really written (BERT 4 x 312, FFN 1200, no tokenizer) and peaks of processes that ran them."""
+    for scheme, size, peak in (("fp32", 57.03e6, 31.4e6), ("int8", 15.10e6, 17.2e6), ("int4", 8.15e6, 19.7e6)):
+        shape = dataclasses.replace(STUDENT, scheme=scheme, max_tokens=512)
+        tokenizer = 30 * shape.vocabulary
+        assert shape.file_bytes() - tokenizer == pytest.approx(size, rel=0.03)
+        assert shape.peak_bytes(64) == pytest.approx(peak, rel=0.10)
+
+
 def test_threads() -> None:
     """More threads are faster while the work is worth them, never by more than their number."""
     one, four = (predict(STUDENT, board("pi4"), tokens=64, threads=n) for n in (1, 4))
@@ -92,7 +101,7 @@ def test_schemes() -> None:
     """On a Pi 5 fp32 is slower than int8; int4 has half its weights."""
     fp32, int4 = (dataclasses.replace(STUDENT, scheme=scheme) for scheme in ("fp32", "int4"))
     assert predict(fp32, board("pi5"), tokens=64).ms > 2 * predict(STUDENT, board("pi5"), tokens=64).ms
-    assert int4.weight_bytes() * 2 == STUDENT.weight_bytes()
+    assert int4.weight_bytes() * 2 == pytest.approx(STUDENT.weight_bytes(), rel=0.01)  # padded to 32, not 16
 
 
 def test_unknown_core(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,13 @@ def test_model_fits(still: Path) -> None:
     )
 
 
+def test_large_times_are_plain_numbers() -> None:
+    """110 ms, not 1.1e+02."""
+    slow = dataclasses.replace(board("pi4"), clock_mhz=100)
+    (time,) = [check for check in check_model("sentiment", slow, Limits()).checks if check.name == "time"]
+    assert "e+" not in time.seen and float(time.seen.split()[0].replace(",", "")) > 100
+
+
 def test_limits_are_kept(still: Path) -> None:
     """Too large, too slow, too hungry: failures with a next step."""
     findings = check_model(str(still), board("pi4"), Limits(ms=1e-6, bytes=10, ram=10))

@@ -10,6 +10,7 @@
 
 #include "format/reader.h"
 #include "support/allocations.h"
+#include "support/emulated.h"
 #include "support/pools.h"
 #include "support/tiny_bert.h"
 
@@ -65,14 +66,16 @@ class Sessions : public ::testing::TestWithParam<parallel::Pool*> {};
 
 TEST_P(Sessions, GiveTheBitsOfOneThread) {
   for (const TinyShape& shape : shapes()) {
-    const Batch batch = random_batch(3, 60, shape);  // several chunks
+    // Several chunks. Under an emulator 60 sequences take 75 s of one core, so fewer there, once each.
+    const bool slow = testing::emulated();
+    const Batch batch = random_batch(3, slow ? 20 : 60, shape);
     const auto one = graph_of(shape, 1);
     Session alone(*one);
     const std::vector<float> wanted = logits_of(alone, *one, batch);
     for (const int threads : {2, 3, 5}) {
       const auto graph = graph_of(shape, threads);
       Session session(*graph, *GetParam());
-      for (int round = 0; round < 3; ++round) {
+      for (int round = 0; round < (slow ? 1 : 3); ++round) {
         EXPECT_TRUE(same_bits(logits_of(session, *graph, batch), wanted)) << threads << " threads, seed " << shape.seed;
       }
     }
@@ -90,7 +93,7 @@ TEST_P(Sessions, GiveTheSameBytesToConcurrentCallers) {
   for (int i = 0; i < 3; ++i) {
     callers.emplace_back([&] {
       Session session(*graph, *GetParam());
-      for (int round = 0; round < 10; ++round) {
+      for (int round = 0; round < (testing::emulated() ? 2 : 10); ++round) {
         if (!same_bits(logits_of(session, *graph, batch), wanted)) ++different;
       }
     });

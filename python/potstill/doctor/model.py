@@ -142,12 +142,16 @@ def _judge(
     _judge_time(findings, shape, board, limits, length, threads)
 
 
+def _ms(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
+
+
 def _judge_time(findings: Findings, shape: ModelShape, board: Board, limits: Limits, length: int, threads: int) -> None:
     from potstill.bench.predict import predict
 
     answer: Prediction = predict(shape, board, tokens=length, threads=threads)
     seen = (
-        f"{answer.ms:.2g} ms predicted ({answer.low_ms:.2g} to {answer.high_ms:.2g}) for {length} tokens, "
+        f"{_ms(answer.ms)} ms predicted ({_ms(answer.low_ms)} to {_ms(answer.high_ms)}) for {length} tokens, "
         f"{threads} thread{'s' if threads > 1 else ''}"
     )
     if limits.ms is None:

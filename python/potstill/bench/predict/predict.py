@@ -17,7 +17,7 @@ COSTS = Path(__file__).with_name("costs.json")
 
 # Of the shorter of computing and streaming, the part that the longer does not hide. 0 is a perfect prefetcher, 1 none.
 _UNHIDDEN = 0.25
-# Work that does not divide among threads: embedding, pooling, claiming of tasks. Measured on the host's profile.
+# Work that does not divide among threads: embedding, pooling, claiming of tasks. An estimate.
 _SERIAL = 0.03
 # Between two phases of an op all threads meet; 5 phases a layer and 4 around them. 1-2 us by estimate on a Pi.
 _PHASES_A_LAYER, _PHASES, _BARRIER_US = 5, 4, 2.0
@@ -26,10 +26,10 @@ _WORK_A_THREAD = 2 << 20
 # Share taken off and put on the point estimate where the core has a cost model: waits for memory and mispredicted
 # branches are not in the model and only add.
 _LOW, _HIGH = 0.10, 0.35
-# Costs of a core without a trusted model, as a multiple of one with: (model, factor, low, high). llvm-mca's schedule of
-# the Cortex-A53 gives six times the A72's cycles where hand-written int8 loops of others reach half of its speed: the
-# estimate is that half. The Cortex-A7's NEON unit is half as wide again. 32-bit code has half the registers: 1.5 is an
-# estimate too.
+# Costs of a core without a trusted model, as a multiple of one with: (model, factor, low, high). llvm-mca's in-order
+# schedule of the Cortex-A53 gave six times the A72's cycles for these kernels, which is not believed: an A53 was
+# measured at 4 f32 multiply-adds a cycle (RK3399, 11.26 GFLOPS), the A72's own peak. Twice is a guess, and so are 3.5
+# times for the Cortex-A7 and, since 32-bit code has half the registers, 1.5 times for 32-bit userlands.
 _LIKE: dict[str, tuple[str, float, float, float]] = {
     "cortex-a53": ("cortex-a72", 2.0, 0.35, 0.8),
     "cortex-a7": ("cortex-a72", 3.5, 0.35, 0.8),

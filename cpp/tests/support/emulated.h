@@ -1,0 +1,10 @@
+// Whether the tests run under an emulator: toolchains/cpp.py says so by the board's CPU.
+#pragma once
+
+#include <cstdlib>
+
+namespace potstill::testing {
+
+inline bool emulated() { return std::getenv("POTSTILL_BOARD_CPU") != nullptr; }
+
+}  // namespace potstill::testing
