@@ -133,9 +133,8 @@ def check_room(system: System, out: Path) -> Findings:
     if memory is not None:
         total = memory[0] / 1e9
         if total < _BUILD_RAM_GB:
-            findings.warning(
-                "memory", f"{total:.1f} GB; training may need {_BUILD_RAM_GB:g} GB", "use a smaller batch_size"
-            )
+            seen = f"{total:.1f} GB; training may need {_BUILD_RAM_GB:g} GB"
+            findings.warning("memory", seen, "use a smaller batch_size")
         else:
             findings.ok("memory", f"{total:.0f} GB")
     return findings
