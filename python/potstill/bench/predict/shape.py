@@ -54,7 +54,7 @@ class ModelShape:
         return self.layer_weights + vectors + tables + self.labels * (self.hidden + 1)
 
     def file_bytes(self) -> int:
-        """Size of the `.still` with a tokenizer, whose tables are estimated from the vocabulary (seen: up to 3 % off)."""
+        """Size of the `.still` with a tokenizer, its tables estimated from the vocabulary (seen: up to 3 % off)."""
         positions = self.max_tokens * self.hidden * 4
         rest = (self.parameters - self.layer_weights - (self.vocabulary + self.max_tokens) * self.hidden) * 4
         return self.weight_bytes() + self._table_bytes() + positions + rest + self._tokenizer_bytes()
