@@ -158,6 +158,7 @@ def counts_session(session: nox.Session) -> None:
 # Only a bench on an emulated board needs the cross-built wheel, and with it the cross compiler; kernels need none.
 BENCH_WHEELS = [] if "--kernels" in sys.argv else ["wheels(host)"]
 BENCH_WHEELS += wheel_jobs.wheel_sessions(wheel_jobs.asked_boards(sys.argv) or [])
+BENCH_WHEELS += wheel_jobs.wheel_sessions(["pi4", "pi5"]) if "--calibrate-peers" in sys.argv else []
 
 
 @nox.session(requires=BENCH_WHEELS)
@@ -169,7 +170,8 @@ def bench(session: nox.Session) -> None:
     and modelled cycles on emulated boards instead. A model: it ranks, it does not promise milliseconds.
     ``-- --kernels [SET ...] [--benchmark_filter=REGEX]``: the kernels alone, in multiply-adds a second.
     ``-- --calibrate``: count and model random encoders of many shapes, and write the table behind ``potstill bench
-    MODEL.still --board NAME``, which answers at once in milliseconds (10 minutes).
+    MODEL.still --board NAME``, which answers at once in milliseconds (10 minutes). ``-- --calibrate-peers``: the same
+    for onnxruntime and LiteRT (an hour). ``-- --host-check [MODEL.still ...]``: the model against measured time here.
     """
     if any(word.startswith("--board") for word in session.posargs):
         cycles.bench(session, *environment.split_options(session.posargs, cycles.OPTIONS))
@@ -182,7 +184,16 @@ def bench(session: nox.Session) -> None:
     environment.install_wheel(session, wheel_jobs.host_wheel())
     if "--calibrate" in session.posargs:
         tools.bootstrap(tools.CYCLES, session.log)
-        session.run("python", "-m", "toolchains.cycles.calibrate")
+        session.run("python", "-m", "toolchains.cycles.calibrate", *session.posargs)
+        return
+    if "--calibrate-peers" in session.posargs:
+        tools.bootstrap(tools.CYCLES, session.log)
+        session.run("python", "-m", "toolchains.cycles.calibrate_peers")
+        return
+    if "--host-check" in session.posargs:
+        tools.bootstrap((*tools.CYCLES, *tools.NATIVE), session.log)
+        rest = [word for word in session.posargs if word != "--host-check"]
+        session.run("python", "-m", "toolchains.cycles.host_check", *rest)
         return
     default = ["build/sentiment/model.still", "--peers", "--only", "pytorch,onnxruntime,litert"]
     session.run("potstill", "bench", *(session.posargs or default))

@@ -331,8 +331,8 @@ def _parser() -> argparse.ArgumentParser:
         type=_words,
         default=(),
         metavar="NAME,...",
-        help="predict milliseconds on these boards (pi3, zero2w, pi4, pi5, pi2, or one of your own) instead; on such a "
-        "board also measure",
+        help="predict milliseconds of Potstill, onnxruntime and LiteRT on these boards (pi3, zero2w, pi4, pi5, pi2, or "
+        "one of your own) instead; on such a board also measure",
     )
     bench.add_argument(
         "--article",
@@ -340,7 +340,9 @@ def _parser() -> argparse.ArgumentParser:
         help="with --board: also BERT-base against this model, beside the article's figures",
     )
     bench.add_argument("--energy", action="store_true", help="joules an inference, where the machine has a power meter")
-    bench.add_argument("--only", type=_words, default=(), metavar="NAME,...", help="with --peers: these engines only")
+    bench.add_argument(
+        "--only", type=_words, default=(), metavar="NAME,...", help="with --peers or --board: these engines only"
+    )
     bench.add_argument("--quick", action="store_true", help="with --peers: 1 thread, 16 and 64 tokens, few rounds")
     bench.add_argument("--student", metavar="DIR", help="classifier folder of the model (default: student/ beside it)")
     bench.add_argument("--texts", metavar="FILE", help="real sentences, one a line, instead of the demo's test set")

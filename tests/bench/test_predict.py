@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from potstill.bench.predict import ModelShape, predict, shape_of, show
-from potstill.bench.predict.predict import COSTS, threads_used
-from potstill.bench.predict.terms import TERMS, terms
+from potstill.bench.predict.article import BERT_BASE
+from potstill.bench.predict.peers import peer_file_bytes, peer_peak_bytes
+from potstill.bench.predict.predict import COSTS, PEER_COSTS, PEERS, peer_version, threads_used
+from potstill.bench.predict.terms import PEER_TERMS, TERMS, peer_terms, terms
 from potstill.boards import Board, board, load_boards
 from potstill.cli import main
 from potstill.errors import InputError
@@ -48,6 +50,64 @@ def test_unseen_shapes(name: str) -> None:
     assert len(errors) >= 30
     assert max(errors) < 0.06
     assert sum(errors) / len(errors) < 0.02
+
+
+PEER_TABLE = json.loads(PEER_COSTS.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", ["pi4", "pi5"])
+@pytest.mark.parametrize("engine", PEERS)
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_unseen_shapes_of_peers(name: str, engine: str, precision: str) -> None:
+    """onnxruntime's and LiteRT's counted cycles of shapes that were not fitted: within 4 % each, 2 % on average."""
+    assert tuple(PEER_TABLE["terms"]) == PEER_TERMS and min(map(len, map(peer_version, PEERS))) >= 3
+    entry, errors = board(name), []
+    for row in PEER_TABLE["held_out"]:
+        shape = ModelShape(*row["shape"])
+        if (row["engine"], row["core"], shape.scheme) == (engine, entry.core, precision):
+            answer = predict(shape, entry, tokens=row["tokens"], engine=engine, precision=precision)
+            errors.append(abs(answer.cycles / row["cycles"] - 1))
+    assert len(errors) >= 14
+    assert max(errors) < 0.04
+    assert sum(errors) / len(errors) < 0.02
+
+
+def test_peers_beside_our_engine() -> None:
+    """A peer's prediction takes its own table, weights and memory; fp32 streams four times int8's bytes."""
+    ours, int8, fp32 = (
+        predict(STUDENT, board("pi4"), tokens=64, engine=engine, precision=precision)
+        for engine, precision in (("potstill", ""), ("litert", "int8"), ("litert", "fp32"))
+    )
+    assert (int8.engine, int8.precision, fp32.precision) == ("litert", "int8", "fp32")
+    assert len({ours.cycles, int8.cycles, fp32.cycles}) == 3
+    assert fp32.stream_ms == pytest.approx(4 * int8.stream_ms, rel=0.05)
+    assert ours.peak_bytes < int8.peak_bytes < fp32.peak_bytes
+    assert predict(STUDENT, board("pi4"), tokens=64, threads=9, engine="litert").threads_used == 4
+    assert peer_terms(STUDENT, 7)[:3] == [
+        7 * STUDENT.layer_weights,
+        8 * STUDENT.layer_weights,
+        12 * STUDENT.layer_weights,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("engine", "sizes", "scheme", "size", "peak"),
+    [
+        ("onnxruntime", (4, 312, 1200, 12), "fp32", 56.5, 153.6),
+        ("onnxruntime", (12, 768, 3072, 12), "fp32", 433.9, 640.2),
+        ("onnxruntime", (6, 384, 1536, 12), "int8", 22.7, 94.6),
+        ("onnxruntime", (12, 768, 3072, 12), "int8", 109.3, 255.4),
+        ("litert", (6, 384, 1536, 12), "fp32", 90.1, 218.7), ("litert", (12, 768, 3072, 12), "fp32", 435.1, 1095.1),
+        ("litert", (4, 312, 1200, 12), "int8", 15.7, 73.1), ("litert", (12, 768, 3072, 12), "int8", 112.7, 321.6),
+    ],
+)  # fmt: skip
+def test_sizes_and_memory_of_peers(
+    engine: str, sizes: tuple[int, int, int, int], scheme: str, size: float, peak: float
+) -> None:
+    """MB of exported files and peaks of processes that ran them, as seen on x86-64."""
+    shape = ModelShape(*sizes, 30522, 128, 3, scheme)
+    assert peer_file_bytes(engine, shape, scheme) / 1e6 == pytest.approx(size, rel=0.05)
+    assert peer_peak_bytes(engine, shape) / 1e6 == pytest.approx(peak, rel=0.05)
 
 
 def test_parts_and_band() -> None:
@@ -113,7 +173,8 @@ def test_unknown_core(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("words", "code"), [({"tokens": 0}, "I072"), ({"tokens": 129}, "I072"), ({"tokens": 8, "threads": 0}, "I072"),
-    ({"tokens": 8, "engine": "other"}, "I073")],
+    ({"tokens": 8, "engine": "other"}, "I073"), ({"tokens": 8, "precision": "fp32"}, "I073"),
+    ({"tokens": 8, "engine": "litert", "precision": "int4"}, "I073")],
 )  # fmt: skip
 def test_mistakes(words: dict[str, object], code: str) -> None:
     """Named, with the limit."""
@@ -149,6 +210,12 @@ def test_command(still: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", str(still), "--board", "pi4", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert {"ms", "low_ms", "high_ms", "compute_ms", "stream_ms", "tokens", "threads", "board"} <= set(rows[0])
+    engines = [(row["engine"], row["precision"]) for row in rows[:5]]
+    assert engines == [("potstill", "int8"), *((peer, way) for peer in PEERS for way in ("int8", "fp32"))]
+    assert main(["bench", str(still), "--board", "pi5", "--only", "potstill,litert", "--json"]) == 0
+    assert {row["engine"] for row in json.loads(capsys.readouterr().out)["rows"]} == {"potstill", "litert"}
+    assert main(["bench", str(still), "--board", "pi4-32", "--only", "litert"]) == 2  # nothing counted on 32 bits
+    assert main(["bench", str(still), "--board", "pi4", "--only", "tvm"]) == 2
     assert main(["bench", str(still), "--board", "pi4", "--lengths", "999"]) == 2
     assert main(["bench", str(still), "--board", "pi9"]) == 1
     assert main(["bench", str(still), "--board", "pi4", "--peers"]) == 2
@@ -158,9 +225,12 @@ def test_article(still: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """BERT-base against the model, and the article's figures; it belongs to --board."""
     assert main(["bench", str(still), "--board", "pi4", "--article"]) == 0
     text = capsys.readouterr().out
-    assert "BERT-base, fp32" in text and "3200" in text and "11.4x" in text
+    assert "BERT-base fp32, onnxruntime" in text and "student int8, litert" in text
+    assert "3200" in text and "11.4x" in text
+    assert main(["bench", str(still), "--board", "pi3-32", "--article"]) == 0
+    assert "by our fp32 kernels" in capsys.readouterr().out
     assert main(["bench", str(still), "--article"]) == 2
-    base = show.BERT_BASE
+    base = BERT_BASE
     assert base.parameters == pytest.approx(109.5e6, rel=0.01)  # with position and without type embeddings
     assert base.file_bytes() == pytest.approx(438e6, rel=0.02)
     assert predict(base, board("pi4"), tokens=128).ms > 1000

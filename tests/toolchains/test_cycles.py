@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from toolchains.cycles import bench, engines, guest, mca, report, symbols, windows
+from toolchains.cycles import bench, engines, fit, guest, isa, mca, report, symbols, windows
 from toolchains.cycles.join import joined
 from toolchains.cycles.windows import Block, Window
 from toolchains.failures import PotstillError
@@ -327,3 +327,38 @@ def test_table_compares_with_the_first_row_of_ours() -> None:
     ratios = [line.split()[-1] for line in bench.table(rows).splitlines()[1:]]
     assert ratios == ["-", "1.00", "3.00", "1.50"]
     assert "16 (as 32)" in bench.table(rows)
+
+
+# --- other instruction sets, fits -------------------------------------------------------------------------------------
+
+
+@needs_llvm
+def test_blocks_of_other_instruction_sets() -> None:
+    """Instructions of several sizes, one block after another; a last instruction cut short takes no neighbour's."""
+    x86 = isa.texts([bytes.fromhex("c5fc28c1"), bytes.fromhex("90c4e2352c"), bytes.fromhex("c3")], isa.X86_64)
+    assert x86[0] == ["vmovaps %ymm1, %ymm0"] and x86[1][0] == "nop" and x86[2] == ["retq"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("jne -12", "may"), ("jmp 4", "goes"), ("retq", "goes"), ("vaddps %ymm1, %ymm0, %ymm0", "falls")],
+)
+def test_how_blocks_end(text: str, expected: str) -> None:
+    """By mnemonic."""
+    assert isa.X86_64.ending(text) == expected
+
+
+@needs_llvm
+def test_modelled_blocks_of_another_instruction_set(tmp_path: Path) -> None:
+    """A chain of dependent FMAs costs its latency on Zen 4 (4 cycles), independent moves do not."""
+    chain, free = bytes.fromhex("c4e275b8c2"), bytes.fromhex("c5fc28c1")  # vfmadd231ps ymm0, ymm1, ymm2; vmovaps
+    costs = mca.Costs("znver4", tmp_path, isa.X86_64).of([chain, free])
+    assert costs[chain].cycles == pytest.approx(4, rel=0.1)
+    assert costs[free].cycles < 1
+
+
+def test_fit_finds_the_costs() -> None:
+    """Exactly where the rows follow them; no cost is below zero, also where plain least squares would say so."""
+    matrix = [[1.0, 2.0], [5.0, 1.0], [2.0, 9.0], [7.0, 7.0]]
+    assert fit.fit(matrix, [3 * a + b / 2 for a, b in matrix]) == pytest.approx([3.0, 0.5])
+    assert min(fit.fit([[1.0, b] for b in (1.0, 2.0, 3.0, 4.0)], [9.0, 8.0, 7.0, 6.0])) == 0.0

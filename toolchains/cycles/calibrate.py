@@ -1,4 +1,4 @@
-"""Make bench/predict/costs.json: ``nox -s bench -- --calibrate`` (10 minutes on 2 cores).
+"""Our own part of bench/predict/costs.json: ``nox -s bench -- --calibrate`` (10 minutes on 2 cores).
 
 Random encoders of many shapes are run through Potstill's core on emulated boards, their executed blocks counted and
 modelled by llvm-mca for each core, and the cycles of a forward fitted to the terms of `potstill.bench.predict.terms`.
@@ -8,15 +8,15 @@ Shapes of `HELD_OUT` are counted but not fitted: the file keeps them, with the f
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from transformers import BertConfig
 
@@ -28,6 +28,7 @@ from potstill.export.onnx import export_onnx
 from potstill.quantize.schemes import SCHEMES
 from toolchains import boards, sysroot
 from toolchains.cycles import bench, mca, report, windows
+from toolchains.cycles.fit import Row, add
 from toolchains.emulate import Emulator
 from toolchains.failures import PROJECT
 
@@ -49,16 +50,22 @@ LENGTHS = (1, 4, 8, 13, 16, 30, 48, 64, 100, 128)
 SETS = {"neon": ("pi4", ("cortex-a72", "cortex-a76")), "neon_dotprod": ("pi5", ("cortex-a76",))}
 
 
-class _Quiet:
-    """What `bench.driver` wants of a nox session."""
+class Plain:
+    """What the helpers here want of a nox session."""
 
     @staticmethod
     def log(text: str) -> None:
         """Print it."""
         print(text, flush=True)
 
+    @staticmethod
+    def run(program: str, *arguments: str, **_: Any) -> None:
+        """Run a program; "python" is this one."""
+        subprocess.run([sys.executable if program == "python" else program, *arguments], check=True)
 
-def _write(folder: Path, sizes: tuple[int, int, int, int]) -> None:
+
+def write_classifier(folder: Path, sizes: Sequence[int]) -> None:
+    """A classifier with random weights; `sizes`: layers, hidden, FFN, heads."""
     layers, hidden, ffn, heads = sizes
     torch.manual_seed(0)
     encoder = BertConfig(
@@ -67,45 +74,21 @@ def _write(folder: Path, sizes: tuple[int, int, int, int]) -> None:
     )  # fmt: skip
     names = {i: f"label {i}" for i in range(LABELS)}
     config = EncoderClassifierConfig(encoder, "mean", id2label=names, label2id={n: i for i, n in names.items()})
+    EncoderClassifier(config).save_pretrained(folder)
+
+
+def _write(folder: Path, sizes: Sequence[int]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    EncoderClassifier(config).save_pretrained(folder / "classifier")
+    write_classifier(folder / "classifier", sizes)
     onnx = export_onnx(folder / "classifier", folder / "model.onnx")
     for scheme in SCHEMES:
         compile_onnx(onnx, folder / f"{scheme}.still", scheme=scheme, max_tokens=LONGEST)
 
 
-def shape(sizes: tuple[int, int, int, int], scheme: str) -> ModelShape:
+def shape(sizes: Sequence[int], scheme: str) -> ModelShape:
     """The shape of a model made here."""
     layers, hidden, ffn, heads = sizes
     return ModelShape(layers, hidden, ffn, heads, VOCABULARY, LONGEST, LABELS, scheme)
-
-
-def fit(rows: list[list[float]], cycles: list[float]) -> np.ndarray:
-    """Non-negative coefficients that minimise the sum of squared relative errors (Lawson and Hanson, Solving Least
-    Squares Problems, 1974, chapter 23)."""
-    a = np.array(rows) / np.array(cycles)[:, None]
-    scale = np.linalg.norm(a, axis=0)
-    scale[scale == 0] = 1.0
-    a, goal = a / scale, np.ones(len(a))
-    x, used = np.zeros(a.shape[1]), np.zeros(a.shape[1], bool)
-    for _ in range(100):
-        gain = a.T @ (goal - a @ x)
-        gain[used] = 0.0
-        if gain.max() < 1e-9:
-            break
-        used[gain.argmax()] = True
-        while True:
-            trial = np.zeros_like(x)
-            trial[used] = np.linalg.lstsq(a[:, used], goal, rcond=None)[0]
-            bad = used & (trial <= 0)
-            if not bad.any():
-                break
-            step = (x[bad] / (x[bad] - trial[bad])).min()
-            x += step * (trial - x)
-            used &= x > 1e-12
-            x[~used] = 0.0
-        x = trial
-    return np.asarray(x / scale)
 
 
 def _count(emulator: Emulator, program: Path, still: Path) -> list[windows.Window]:
@@ -121,7 +104,7 @@ def count_all() -> None:
         for sizes, folder in models.items():
             print("model", sizes, flush=True)
             _write(folder, sizes)
-        program = bench.driver(_Quiet, boards.board("pi4"))
+        program = bench.driver(Plain, boards.board("pi4"))
         for kernels, (name, cores) in SETS.items():
             board = boards.board(name)
             emulator = Emulator(board, sysroot.root_of(board))
@@ -143,33 +126,15 @@ def fit_all() -> None:
     """Fit the kept counts and write costs.json."""
     result: dict[str, Any] = {"terms": list(TERMS), "fits": [], "held_out": []}
     for kernels, core, listed in json.loads(COUNTS.read_text(encoding="utf-8")):
-        rows = [(tuple(sizes), scheme, tokens, cycles) for sizes, scheme, tokens, cycles in listed]
         for scheme in SCHEMES:
-            _fit_one(result, kernels, core, scheme, [row for row in rows if row[1] == scheme])
+            rows = [
+                Row(shape(sizes, scheme), tokens, cycles, tuple(sizes) in FITTED)
+                for sizes, listed_scheme, tokens, cycles in listed
+                if listed_scheme == scheme
+            ]
+            add(result, {"kernels": kernels, "core": core, "scheme": scheme}, rows, terms)
     OUT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"written: {OUT}")
-
-
-def _fit_one(result: dict[str, Any], kernels: str, core: str, scheme: str, rows: list[Any]) -> None:
-    fitted = [row for row in rows if row[0] in FITTED]
-    held = [row for row in rows if row[0] in HELD_OUT]
-    matrix = [terms(shape(sizes, scheme), tokens) for sizes, _, tokens, _ in fitted]
-    x = fit(matrix, [row[3] for row in fitted])
-    errors = [float(np.dot(terms(shape(s, scheme), t), x) / c - 1) for s, _, t, c in held]
-    inside = [float(np.dot(m, x) / row[3] - 1) for m, row in zip(matrix, fitted, strict=True)]
-    print(
-        f"{kernels} {core} {scheme}: fitted within {max(map(abs, inside)):.1%}, "
-        f"unseen shapes within {max(map(abs, errors)):.1%}, mean {np.mean(np.abs(errors)):.1%}", flush=True,
-    )  # fmt: skip
-    result["fits"].append(
-        {"kernels": kernels, "core": core, "scheme": scheme, "coefficients": [float(f"{v:.6g}") for v in x],
-         "worst_error": round(max(map(abs, errors)), 4)}
-    )  # fmt: skip
-    for sizes, _, tokens, cycles in held:
-        result["held_out"].append(
-            {"kernels": kernels, "core": core, "shape": list(astuple(shape(sizes, scheme))), "tokens": tokens,
-             "cycles": round(cycles)}
-        )  # fmt: skip
 
 
 if __name__ == "__main__":

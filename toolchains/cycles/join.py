@@ -6,6 +6,10 @@ modelled as two loops, each with dependences on itself that are not there: 24 cy
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from toolchains.cycles import isa as isas
+from toolchains.cycles.isa import AARCH64, Isa
 from toolchains.cycles.windows import Block
 
 
@@ -20,19 +24,31 @@ def _ending(block: Block) -> str:
     return "falls"
 
 
-def joined(runs: dict[Block, int]) -> dict[Block, int]:
+def _endings(runs: dict[Block, int], isa: Isa) -> Callable[[Block], str]:
+    if isa is AARCH64:
+        return _ending
+    blocks = list(runs)
+    texts = isas.texts([block.code for block in blocks], isa)
+    # A joined block ends as the last of its parts does.
+    last = {
+        b.address + len(b.code): isa.ending(text[-1]) if text else "goes" for b, text in zip(blocks, texts, strict=True)
+    }
+    return lambda block: last[block.address + len(block.code)]
+
+
+def joined(runs: dict[Block, int], isa: Isa = AARCH64) -> dict[Block, int]:
     """Runs of a window with neighbours in memory joined where one always follows the other.
 
     A block that falls through is always followed by its neighbour, whose further executions stay its own. After a
     conditional branch the neighbour is taken to follow always when both ran equally often. Instructions stay the
     same in sum.
     """
-    result = dict(runs)
+    result, ending_of = dict(runs), _endings(runs, isa)
     by_address: dict[int, list[Block]] = {}
     for block in runs:
         by_address.setdefault(block.address, []).append(block)
     for block in sorted(runs, key=lambda b: -b.address):  # from the end: a neighbour is joined with its own already
-        ending, times = _ending(block), result.get(block, 0)
+        ending, times = ending_of(block), result.get(block, 0)
         after = [b for b in by_address.get(block.address + len(block.code), []) if result.get(b, 0)]
         if ending == "goes" or not times or len(after) != 1:
             continue

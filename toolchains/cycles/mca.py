@@ -16,12 +16,19 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from toolchains import sysroot, tools
+from toolchains.cycles import isa as isas
+from toolchains.cycles.isa import AARCH64, MC, Isa
 from toolchains.failures import build_error
 
-MC, MCA = "llvm-mc-19", "llvm-mca-19"
+MCA = "llvm-mca-19"
 ITERATIONS = 100
 # LLVM's own cortex-a76 has the Cortex-A57's schedule; Neoverse N1 is the same core for servers.
-MODEL_OF_CPU = {"cortex-a53": "cortex-a53", "cortex-a72": "cortex-a72", "cortex-a76": "neoverse-n1"}
+MODEL_OF_CPU = {
+    "cortex-a53": "cortex-a53",
+    "cortex-a55": "cortex-a55",
+    "cortex-a72": "cortex-a72",
+    "cortex-a76": "neoverse-n1",
+}
 _VERSION = "2"  # of the cached results
 
 
@@ -89,14 +96,24 @@ def assembly(codes: Iterable[bytes]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _command(model: str, *options: str) -> list[str]:
+def _assembly(codes: list[bytes], isa: Isa) -> tuple[str, list[int]]:
+    """llvm-mca's input, and the instructions in each block."""
+    if isa is AARCH64:
+        return assembly(codes), [len(code) // 4 for code in codes]
+    texts = isas.texts(codes, isa)
+    lines = (f"# LLVM-MCA-BEGIN {i}\n" + "\n".join(text) + f"\n# LLVM-MCA-END {i}\n" for i, text in enumerate(texts))
+    return "".join(lines), [len(text) for text in texts]
+
+
+def _command(model: str, *options: str, isa: Isa = AARCH64) -> list[str]:
+    attributes = [] if isa is AARCH64 else [f"-mattr={isa.attributes}"]
     return [
-        MCA, "-mtriple=aarch64-linux-gnu", f"-mcpu={model}", f"-iterations={ITERATIONS}",
+        MCA, f"-mtriple={isa.triple}", f"-mcpu={model}", *attributes, f"-iterations={ITERATIONS}",
         "-skip-unsupported-instructions=any", *options,
     ]  # fmt: skip
 
 
-def model_blocks(codes: Iterable[bytes], model: str) -> dict[bytes, Cost]:
+def model_blocks(codes: Iterable[bytes], model: str, isa: Isa = AARCH64) -> dict[bytes, Cost]:
     """Costs of distinct blocks by one run of llvm-mca.
 
     Raises:
@@ -106,11 +123,13 @@ def model_blocks(codes: Iterable[bytes], model: str) -> dict[bytes, Cost]:
     if not codes:
         return {}
     options = ("-json", "-instruction-info=false", "-resource-pressure=false")
-    out, _ = _run(_command(model, *options), assembly(codes))
-    costs = {code: Cost(0.0, 0.0, len(code) // 4) for code in codes}  # a block with nothing known makes no region
+    text, sizes = _assembly(codes, isa)
+    out, _ = _run(_command(model, *options, isa=isa), text)
+    # A block with nothing known makes no region.
+    costs = {code: Cost(0.0, 0.0, size) for code, size in zip(codes, sizes, strict=True)}
     for region in json.loads(out)["CodeRegions"]:
         code = codes[int(region["Name"])]
-        summary, unknown = region["SummaryView"], len(code) // 4 - len(region["Instructions"])
+        summary, unknown = region["SummaryView"], costs[code].unknown - len(region["Instructions"])
         costs[code] = Cost(summary["TotalCycles"] / summary["Iterations"], summary["BlockRThroughput"], unknown)
     return costs
 
@@ -125,13 +144,16 @@ class Costs:
     """Costs of blocks on one core, kept in a file of the cache folder.
 
     Args:
-        cpu: the emulator's name of it, e.g. ``"cortex-a72"``.
+        cpu: the emulator's name of it, e.g. ``"cortex-a72"``; of another instruction set than AArch64, llvm-mca's.
         folder: of the file; by default cycles/ of the cache folder.
+        isa: instruction set of the blocks.
     """
 
-    def __init__(self, cpu: str, folder: Path | None = None) -> None:
-        self.model = model_of(cpu)
-        self._path = (folder or sysroot.cache_folder() / "cycles") / f"mca-{self.model}-{_VERSION}.json"
+    def __init__(self, cpu: str, folder: Path | None = None, isa: Isa = AARCH64) -> None:
+        self.isa = isa
+        self.model = model_of(cpu) if isa is AARCH64 else cpu
+        name = self.model if isa is AARCH64 else f"{isa.triple.partition('-')[0]}-{cpu}"
+        self._path = (folder or sysroot.cache_folder() / "cycles") / f"mca-{name}-{_VERSION}.json"
         try:
             self._known: dict[str, tuple[float, float, int]] = json.loads(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -140,7 +162,7 @@ class Costs:
     def of(self, codes: Iterable[bytes]) -> dict[bytes, Cost]:
         """Costs by block; those not known yet are modelled and kept. Raises as `model_blocks`."""
         keys = {code: hashlib.sha256(code).hexdigest()[:32] for code in set(codes)}
-        fresh = model_blocks((code for code, key in keys.items() if key not in self._known), self.model)
+        fresh = model_blocks((code for code, key in keys.items() if key not in self._known), self.model, self.isa)
         if fresh:
             self._known.update({keys[code]: astuple(cost) for code, cost in fresh.items()})
             self._path.parent.mkdir(parents=True, exist_ok=True)

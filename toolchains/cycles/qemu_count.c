@@ -178,9 +178,16 @@ EXPORT int qemu_plugin_install(plugin_id id, const struct plugin_info* info, int
   for (int i = 0; i < count; ++i) {
     if (strncmp(arguments[i], "out=", 4) == 0) out = fopen(arguments[i] + 4, "w");
   }
-  marker_syscall = strcmp(info->target_name, "aarch64") == 0 ? 141 : strcmp(info->target_name, "arm") == 0 ? 96 : -1;
+  static const struct {
+    const char* target;
+    int64_t getpriority;
+  } known[] = {{"aarch64", 141}, {"arm", 96}, {"x86_64", 140}};
+  marker_syscall = -1;
+  for (size_t i = 0; i < sizeof known / sizeof *known; ++i) {
+    if (strcmp(info->target_name, known[i].target) == 0) marker_syscall = known[i].getpriority;
+  }
   if (out == NULL || marker_syscall < 0) {
-    fprintf(stderr, "qemu_count: a writable out=FILE and an Arm guest are needed\n");
+    fprintf(stderr, "qemu_count: a writable out=FILE and an Arm or x86-64 guest are needed\n");
     return -1;
   }
   qemu_plugin_register_vcpu_tb_trans_cb(id, translated);

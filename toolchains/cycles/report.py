@@ -85,7 +85,7 @@ class Modelled:
 
 def model(window: Window, costs: Costs) -> Modelled:
     """Cost of `window` on a core. Raises as `Costs.of`."""
-    runs = joined(window.runs)
+    runs = joined(window.runs, costs.isa)
     known = costs.of(block.code for block in runs)
     lines = sorted((Line(b, n, known[b.code]) for b, n in runs.items()), key=lambda x: -x.cycles)
     unknown = sum(line.times * line.cost.unknown for line in lines)

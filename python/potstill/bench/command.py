@@ -24,6 +24,8 @@ def run_bench(args: Namespace) -> int:
         InputError: I067 options that do not go together; else as the measurements.
     """
     given = [f"--{name}" for name in _PEERS_ONLY if getattr(args, name)]
+    if args.only and args.board:
+        given.remove("--only")
     if given and not args.peers:
         raise InputError("I067", f"{given[0]} belongs to --peers", "potstill bench", f"add --peers or drop {given[0]}")
     if args.trace and not args.profile:
@@ -102,15 +104,16 @@ def _peers(args: Namespace, progress: Any) -> int:
 
 def _predict(args: Namespace, progress: Any) -> int:
     from potstill.bench.predict import show
+    from potstill.bench.predict.article import article
     from potstill.boards import board
 
     boards = [board(name) for name in args.board]
     still = Path(args.model) if args.model else _common(progress)
-    rows = show.predictions(still, boards, args.lengths, args.threads)
+    rows = show.predictions(still, boards, args.lengths, args.threads, args.only or show.ENGINES)
     seen = show.measured(still, rows)
     text = show.table(still, rows, boards, seen)
     if args.article:
-        text = "\n\n".join([*(show.article(still, entry) for entry in boards), text])
+        text = "\n\n".join([*(article(still, entry) for entry in boards), text])
     _show(show.data(rows, seen), text, args.json)
     return 0
 

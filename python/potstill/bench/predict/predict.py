@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from potstill.bench.predict.peers import peer_peak_bytes
 from potstill.bench.predict.shape import ModelShape, shape_of
-from potstill.bench.predict.terms import terms
+from potstill.bench.predict.terms import peer_terms, terms
 from potstill.boards import Board
 from potstill.errors import InputError
 
 COSTS = Path(__file__).with_name("costs.json")
+PEER_COSTS = Path(__file__).with_name("peer_costs.json")
+PEERS = ("onnxruntime", "litert")
 
 # Of the shorter of computing and streaming, the part that the longer does not hide. 0 is a perfect prefetcher, 1 none.
 _UNHIDDEN = 0.25
-# Work that does not divide among threads: embedding, pooling, claiming of tasks. An estimate.
+# Work that does not divide among threads: embedding, pooling, claiming of tasks. An estimate, taken for the peers too.
 _SERIAL = 0.03
 # Between two phases of an op all threads meet; 5 phases a layer and 4 around them. 1-2 us by estimate on a Pi.
 _PHASES_A_LAYER, _PHASES, _BARRIER_US = 5, 4, 2.0
@@ -26,13 +29,14 @@ _WORK_A_THREAD = 2 << 20
 # Share taken off and put on the point estimate where the core has a cost model: waits for memory and mispredicted
 # branches are not in the model and only add.
 _LOW, _HIGH = 0.10, 0.35
-# Costs of a core without a trusted model, as a multiple of one with: (model, factor, low, high). llvm-mca's in-order
-# schedule of the Cortex-A53 gave six times the A72's cycles for these kernels, which is not believed: an A53 was
-# measured at 4 f32 multiply-adds a cycle (RK3399, 11.26 GFLOPS), the A72's own peak. Twice is a guess, and so are 3.5
-# times for the Cortex-A7 and, since 32-bit code has half the registers, 1.5 times for 32-bit userlands.
-_LIKE: dict[str, tuple[str, float, float, float]] = {
-    "cortex-a53": ("cortex-a72", 2.0, 0.35, 0.8),
-    "cortex-a7": ("cortex-a72", 3.5, 0.35, 0.8),
+# Costs of a core without a trusted model, as a multiple of one with: (model, factor in fp32, in integers, low, high).
+# The Cortex-A53 has half the A72's vector width and runs in order. llvm-mca's schedule of it gives 2.1 times the A72's
+# cycles in fp32 and 5.7 times in int8; the latter is not believed (others see int8 faster than fp32 on it), so integers
+# stand at 3 with a band from 1.8 to 5.7. The Cortex-A7 is taken as 1.6 times an A53: a guess. So is 1.5 times for
+# 32-bit userlands, whose code has half the registers.
+_LIKE: dict[str, tuple[str, float, float, float, float]] = {
+    "cortex-a53": ("cortex-a72", 2.1, 3.0, 0.4, 0.9),
+    "cortex-a7": ("cortex-a72", 3.4, 4.8, 0.4, 0.9),
 }
 _BITS32_FACTOR, _BITS32_LOW, _BITS32_HIGH = 1.5, 0.35, 0.6
 _UNKNOWN_LOW, _UNKNOWN_HIGH = 0.5, 1.0
@@ -72,13 +76,21 @@ class Prediction:
 
 @lru_cache(maxsize=1)
 def _fits() -> dict[tuple[str, str, str], dict[str, Any]]:
-    data = json.loads(COSTS.read_text(encoding="utf-8"))
-    return {(fit["kernels"], fit["core"], fit["scheme"]): fit for fit in data["fits"]}
+    """Fits by (kernel set or engine, core, scheme)."""
+    own = json.loads(COSTS.read_text(encoding="utf-8"))["fits"]
+    peers = json.loads(PEER_COSTS.read_text(encoding="utf-8"))["fits"]
+    found = {(fit["kernels"], fit["core"], fit["scheme"]): fit for fit in own}
+    return found | {(fit["engine"], fit["core"], fit["scheme"]): fit for fit in peers}
+
+
+def peer_version(engine: str) -> str:
+    """The release of a peer whose kernels were counted, e.g. ``"1.32.0"``."""
+    return str(json.loads(PEER_COSTS.read_text(encoding="utf-8"))["versions"][engine])
 
 
 @dataclass(frozen=True)
 class _Core:
-    """A row of the cost table for a board, and how far to trust it."""
+    """A row of the cost table for a board, and how far to trust it; `kernels` is the engine for a peer."""
 
     kernels: str
     core: str
@@ -88,16 +100,18 @@ class _Core:
     notes: tuple[str, ...]
 
 
-def _core_of(board: Board, scheme: str) -> _Core:
-    """The row that stands for the board's core and best kernel set."""
-    kernels = "neon_dotprod" if "neon_dotprod" in board.kernels else "neon"
+def _core_of(board: Board, scheme: str, engine: str) -> _Core:
+    """The row that stands for the board's core and, of our engine, its best kernel set."""
+    dotprod = "neon_dotprod" in board.kernels
+    kernels = engine if engine in PEERS else "neon_dotprod" if dotprod else "neon"
     core, factor, low, high = board.core, 1.0, _LOW, _HIGH
     notes: list[str] = []
     if core in _LIKE:
-        core, factor, low, high = _LIKE[core]
+        core, floats, integers, low, high = _LIKE[core]
+        factor = floats if scheme == "fp32" else integers
         notes.append(f"no trusted cost model for the {board.core}: {factor:g} times the {core}")
     elif (kernels, core, scheme) not in _fits():
-        core, low, high = ("cortex-a76" if kernels == "neon_dotprod" else "cortex-a72"), _UNKNOWN_LOW, _UNKNOWN_HIGH
+        core, low, high = ("cortex-a76" if dotprod else "cortex-a72"), _UNKNOWN_LOW, _UNKNOWN_HIGH
         notes.append(f"no cost model for {board.core}: taken as {core}")
     if board.target.bits == 32:
         factor *= _BITS32_FACTOR
@@ -114,8 +128,9 @@ def threads_used(shape: ModelShape, tokens: int, threads: int, cores: int) -> in
 
 
 def predict(
-    model: ModelShape | Path, board: Board, *, tokens: int, threads: int = 1, engine: str = "potstill"
-) -> Prediction:
+    model: ModelShape | Path, board: Board, *, tokens: int, threads: int = 1, engine: str = "potstill",
+    precision: str = "",
+) -> Prediction:  # fmt: skip
     """Predict a warm forward of one text.
 
     Args:
@@ -123,23 +138,33 @@ def predict(
         board: an entry of boards.toml.
         tokens: of the text, 1 to the model's limit.
         threads: given to the model.
-        engine: ``potstill``; others have no cost table.
+        engine: ``potstill``, or what the exported files run on: ``onnxruntime`` (dynamic lengths) or ``litert`` (a
+            static graph of just this length, its best case), 64-bit systems only.
+        precision: of a peer's file, ``fp32`` or ``int8``; by default the model's own scheme.
 
     Raises:
-        InputError: I072 tokens or threads out of range, I073 another engine, and as `shape_of`.
+        InputError: I072 tokens or threads out of range, I073 an engine or precision without a cost table, and as
+            `shape_of`.
     """
     shape = model if isinstance(model, ModelShape) else shape_of(model)
     if not 1 <= tokens <= shape.max_tokens:
         raise InputError("I072", f"{tokens} tokens", "--lengths", f"the model takes 1 to {shape.max_tokens}")
     if threads < 1:
         raise InputError("I072", f"{threads} threads", "--threads", "give 1 or more")
-    if engine != "potstill":
-        raise InputError("I073", f"no cost table for {engine!r}", "--board", "nox -s bench -- --board counts it")
-    row = _core_of(board, shape.scheme)
+    peer = engine in PEERS
+    if precision and not peer and precision != shape.scheme:
+        raise InputError("I073", f"the model is {shape.scheme}", f"precision {precision}", "give another .still file")
+    shape = replace(shape, scheme=precision or shape.scheme)
+    if not peer and engine != "potstill":
+        raise InputError("I073", f"no cost table for {engine!r}", "engine", f"use potstill, {', '.join(PEERS)}")
+    if peer and (shape.scheme == "int4" or board.target.bits == 32):
+        what = f"int4 of {engine}" if shape.scheme == "int4" else f"{engine} on a 32-bit system"
+        raise InputError("I073", f"no cost table for {what}", board.name, "use fp32 or int8 on a 64-bit board")
+    row = _core_of(board, shape.scheme, engine)
     fit = _fits()[(row.kernels, row.core, shape.scheme)]
-    values = zip(fit["coefficients"], terms(shape, tokens), strict=True)
-    cycles = row.factor * sum(weight * value for weight, value in values)
-    used = threads_used(shape, tokens, threads, board.cores)
+    counts = peer_terms(shape, tokens) if peer else terms(shape, tokens)
+    cycles = row.factor * sum(weight * value for weight, value in zip(fit["coefficients"], counts, strict=True))
+    used = min(threads, board.cores) if peer else threads_used(shape, tokens, threads, board.cores)
     compute = cycles / (board.clock_mhz * 1e3)
     if used > 1:
         barriers = (shape.layers * _PHASES_A_LAYER + _PHASES) * _BARRIER_US / 1e3
@@ -148,7 +173,8 @@ def predict(
     speed = min(board.memory.read_gb_s_one * used, board.memory.read_gb_s_all)
     stream = weights / (speed * 1e6) if weights > board.memory.last_cache_kb * 1024 else 0.0
     ms = max(compute, stream) + _UNHIDDEN * min(compute, stream)
+    peak = peer_peak_bytes(engine, shape) if peer else shape.peak_bytes(tokens)
     return Prediction(
         engine, shape.scheme, board.name, tokens, threads, used, ms, max(compute, stream) * (1 - row.low),
-        (compute + stream) * (1 + row.high), compute, stream, cycles, weights, shape.peak_bytes(tokens), row.notes,
+        (compute + stream) * (1 + row.high), compute, stream, cycles, weights, peak, row.notes,
     )  # fmt: skip

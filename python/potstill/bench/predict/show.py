@@ -7,27 +7,37 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from potstill.bench.predict.predict import Prediction, predict
-from potstill.bench.predict.shape import ModelShape, shape_of
+from potstill.bench.predict.predict import PEERS, Prediction, peer_version, predict
+from potstill.bench.predict.shape import shape_of
 from potstill.boards import Board, this_board
 from potstill.errors import InputError
 
 LENGTHS, THREADS = (16, 64), (1, 4)
+ENGINES = ("potstill", *PEERS)
 ASSUMPTIONS = (
-    "A prediction, not a measurement: cycles of the core's kernels modelled by llvm-mca from executions counted under "
-    "QEMU, at the board's full clock; weights streamed at the memory speed of boards.toml unless they fit its last "
-    "cache; warm calls; no other load, no throttling. The band is an estimate: no board was at hand to check it."
+    "A prediction, not a measurement: cycles of each engine's kernels modelled by llvm-mca from executions counted "
+    "under QEMU, at the board's full clock; weights streamed at the memory speed of boards.toml unless they fit its "
+    "last cache; warm calls; no other load, no throttling. LiteRT with a static graph of just that length, its best case. "
+    "No board was at hand to check the band: on the one core where both could be had (Zen 4) forwards took HOST_CHECK."
 )
 
 
 def predictions(
-    still: Path, boards: Sequence[Board], lengths: Sequence[int] | None, threads: Sequence[int] | None
+    still: Path,
+    boards: Sequence[Board],
+    lengths: Sequence[int] | None,
+    threads: Sequence[int] | None,
+    engines: Sequence[str] = ENGINES,
 ) -> list[Prediction]:
-    """A prediction for each board, length that the model takes, and thread count.
+    """A prediction for each board, length that the model takes, thread count and engine; the peers for the exported
+    ONNX and TFLite files in fp32 and int8, where there is a cost table.
 
     Raises:
-        InputError: I060 no length fits the model; and as `predict`.
+        InputError: I060 no length fits the model, I073 unknown engine; and as `predict`.
     """
+    for engine in engines:
+        if engine not in ENGINES:
+            raise InputError("I073", f"no cost table for {engine!r}", "--only", f"use {', '.join(ENGINES)}")
     shape = shape_of(still)
     wanted = lengths or sorted({min(length, shape.max_tokens) for length in LENGTHS})
     fitting = [length for length in wanted if length <= shape.max_tokens]
@@ -35,12 +45,20 @@ def predictions(
         raise InputError(
             "I060", f"the model takes {shape.max_tokens} tokens", f"--lengths {min(wanted)}", "give shorter lengths"
         )
-    return [
-        predict(shape, board, tokens=length, threads=number)
-        for board in boards
-        for length in fitting
-        for number in threads or THREADS
-    ]
+    made = []
+    for board in boards:
+        pairs = [("potstill", shape.scheme)] if "potstill" in engines else []
+        if board.target.bits == 64:  # neither peer is counted on 32-bit systems
+            pairs += [(engine, precision) for engine in PEERS if engine in engines for precision in ("int8", "fp32")]
+        if not pairs:
+            raise InputError("I073", f"no cost table for {', '.join(engines)}", board.name, "give a 64-bit board")
+        made += [
+            predict(shape, board, tokens=length, threads=number, engine=engine, precision=precision)
+            for length in fitting
+            for number in threads or THREADS
+            for engine, precision in pairs
+        ]
+    return made
 
 
 def measured(still: Path, rows: Sequence[Prediction]) -> dict[tuple[int, int], float]:
@@ -62,7 +80,7 @@ def data(rows: Sequence[Prediction], seen: dict[tuple[int, int], float]) -> dict
     made = []
     for row in rows:
         value = asdict(row)
-        if (row.tokens, row.threads) in seen:
+        if row.engine == "potstill" and (row.tokens, row.threads) in seen:
             value["measured_ms"] = seen[row.tokens, row.threads]
         made.append(value)
     return {"assumptions": ASSUMPTIONS, "rows": made}
@@ -75,49 +93,29 @@ def table(still: Path, rows: Sequence[Prediction], boards: Sequence[Board], seen
         mine = [row for row in rows if row.board == board.name]
         last = f"{board.clock_mhz} MHz, {board.cores} cores, {board.target.bits}-bit {board.system.name}"
         lines += [f"{still.name} on {board.title} ({board.core}, {last}), predicted", ""]
-        head = f"{'tokens':>8}  {'threads':>7}  {'ms':>8}  {'band':>17}  {'compute':>8}  {'weights':>8}"
-        lines.append(head + ("  measured" if seen else ""))
+        head = (
+            f"{'tokens':>6}  {'threads':>12}  {'engine':<18}  {'ms':>8}  {'band':>17}  {'compute':>8}  {'weights':>8}"
+        )
+        lines.append(head + "  / Potstill" + ("  measured" if seen else ""))
+        own = {(row.tokens, row.threads): row.ms for row in mine if row.engine == "potstill"}
+        before = (0, 0)
         for row in mine:
+            case = (row.tokens, row.threads)
             used = f"{row.threads}" if row.threads_used == row.threads else f"{row.threads} (uses {row.threads_used})"
+            ratio = f"{row.ms / own[case]:9.2f}x" if case in own else f"{'-':>10}"
+            start = f"{row.tokens:>6}  {used:>12}" if case != before or used != f"{row.threads}" else f"{'':>20}"
             text = (
-                f"{row.tokens:>8}  {used:>7}  {row.ms:>8.2f}  {row.low_ms:>7.2f} - {row.high_ms:>7.2f}  "
-                f"{row.compute_ms:>8.2f}  {row.stream_ms:>8.2f}"
+                f"{start}  {row.engine + ' ' + row.precision:<18}  {row.ms:>8.2f}  "
+                f"{row.low_ms:>7.2f} - {row.high_ms:>7.2f}  {row.compute_ms:>8.2f}  {row.stream_ms:>8.2f}  {ratio}"
             )
-            value = seen.get((row.tokens, row.threads))
+            value = seen.get(case) if row.engine == "potstill" else None
             lines.append(text + ("" if value is None else f"  {value:8.2f}"))
-        size, peak = still.stat().st_size / 1e6, max(row.peak_bytes for row in mine) / 1e6
-        lines += ["", f"file {size:.1f} MB; Python with the model about {peak:.0f} MB of {board.ram_mb} MB"]
-        lines += [f"memory: {board.memory.source}", *(f"note: {note}" for note in mine[0].notes), ""]
+            before = case
+        size = still.stat().st_size / 1e6
+        lines += ["", f"file {size:.1f} MB; peak memory of Python with the model, of the board's {board.ram_mb} MB:"]
+        peaks = {f"{row.engine} {row.precision}": row.peak_bytes / 1e6 for row in mine}
+        lines.append("  " + ", ".join(f"{name} {peak:.0f} MB" for name, peak in peaks.items()))
+        versions = ", ".join(f"{name} {peer_version(name)}" for name in PEERS)
+        lines.append(f"counted: {versions}" if board.target.bits == 64 else "32-bit: other engines are not modelled")
+        lines += [f"memory speed: {board.memory.source}", *(f"note: {note}" for note in mine[0].notes), ""]
     return "\n".join([*lines, ASSUMPTIONS])
-
-
-# BERT-base as the article's teacher, by our own fp32 kernels: in the same cost model onnxruntime and LiteRT take 0.98
-# to 1.1 times their cycles, so the row stands for them too. Its file is the weights'.
-BERT_BASE = ModelShape(12, 768, 3072, 12, 30522, 512, 2, "fp32")
-# The article's own figures on a Pi 4: MB of file, MB of memory, milliseconds; before and after.
-ARTICLE = ((420.0, 1200.0, 3200.0), (28.0, 180.0, 280.0))
-
-
-def article(still: Path, board: Board) -> str:
-    """The article's pair, predicted: BERT-base in fp32 against this model, beside what the article says."""
-    student = shape_of(still)
-    tokens = min(128, student.max_tokens)
-    rows = [("BERT-base, fp32", BERT_BASE, BERT_BASE.file_bytes()), (still.name, student, still.stat().st_size)]
-    lines = [
-        f"The article's comparison on {board.title}, {tokens} tokens, predicted",
-        "",
-        f"{'':<22}  {'file MB':>8}  {'memory MB':>9}  {'ms, 1 thread':>13}  {'ms, 4 threads':>13}",
-    ]
-    figures = []
-    for _, shape, size in rows:
-        one, four = (predict(shape, board, tokens=tokens, threads=number).ms for number in (1, 4))
-        figures.append((size / 1e6, shape.peak_bytes(tokens) / 1e6, one, four))
-    text = "{:<22}  {:>8.1f}  {:>9.0f}  {:>13.1f}  {:>13.1f}"
-    lines += [text.format(name, *values) for (name, *_), values in zip(rows, figures, strict=True)]
-    ratios = [before / after for before, after in zip(*figures, strict=True)]
-    lines.append("{:<22}  {:>7.1f}x  {:>8.1f}x  {:>12.1f}x  {:>12.1f}x".format("ratio", *ratios))
-    for name, values in zip(("article, before", "article, after"), ARTICLE, strict=True):
-        lines.append("{:<22}  {:>8.0f}  {:>9.0f}  {:>13.0f}".format(name, *values))
-    said = [before / after for before, after in zip(*ARTICLE, strict=True)]
-    lines.append("{:<22}  {:>7.1f}x  {:>8.1f}x  {:>12.1f}x".format("article, ratio", *said))
-    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What the cycles of one forward on one core are a weighted sum of."""
+"""What the cycles of one forward on one core are a weighted sum of: our engine's terms, and the peers'."""
 
 from __future__ import annotations
 
@@ -48,6 +48,55 @@ def terms(shape: ModelShape, tokens: int) -> list[float]:
             2 * layers * tokens * tokens * h,
             layers * tokens * tokens * heads,
             layers * _up(tokens, 16) * tokens * heads,
+            layers,
+            tokens,
+            1,
+        )
+    ]
+
+
+# The peers' register tiles are their own business: their kernels' rows (1, 4 and 6 in XNNPACK, 1 to 4 in MLAS) are all
+# offered, and the fit takes those that explain the counts.
+_PEER_TILES = (1, 4, 6)
+PEER_TERMS = (
+    *(f"weights x tokens, tiles of {tile}" for tile in _PEER_TILES),
+    "weights",
+    "outputs",
+    "inputs",
+    "activations",
+    "normalized values",
+    "normalized rows",
+    "attention, tiles of 1",
+    "attention, tiles of 4",
+    "attention scores",
+    "attention rows",
+    "heads",
+    "layers",
+    "tokens",
+    "one",
+)
+
+
+def peer_terms(shape: ModelShape, tokens: int) -> list[float]:
+    """How often each of `PEER_TERMS` is paid in another engine's forward of one text that it computes as `tokens`."""
+    h, heads, layers = shape.hidden, shape.heads, shape.layers
+    weights = sum(n * k for n, k in shape.products)
+    outputs, inputs = sum(n for n, _ in shape.products), sum(k for _, k in shape.products)
+    return [
+        float(value)
+        for value in (
+            *(layers * _up(tokens, tile) * weights for tile in _PEER_TILES),
+            layers * weights,
+            layers * tokens * outputs,
+            layers * tokens * inputs,
+            layers * tokens * shape.ffn,
+            (2 * layers + 1) * tokens * h,
+            (2 * layers + 1) * tokens,
+            2 * layers * tokens * tokens * h,
+            2 * layers * _up(tokens, 4) * tokens * h,
+            layers * tokens * tokens * heads,
+            layers * tokens * heads,
+            layers * heads,
             layers,
             tokens,
             1,

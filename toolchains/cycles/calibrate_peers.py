@@ -1,0 +1,105 @@
+"""The peers' part of the cost tables, bench/predict/peer_costs.json: ``nox -s bench -- --calibrate-peers``.
+
+Their own aarch64 wheels run random encoders of several shapes on emulated boards (an hour on 2 cores), counted,
+modelled and fitted as our own kernels are. LiteRT gets a static graph for each length, its best case.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from potstill.bench.predict.shape import ModelShape
+from potstill.bench.predict.terms import PEER_TERMS, peer_terms
+from potstill.export.onnx import export_onnx, quantize_onnx_int8
+from potstill.export.tflite import export_tflite, quantize_tflite_int8
+from toolchains import board_jobs, boards
+from toolchains.boards import Board
+from toolchains.cycles import engines, mca, report
+from toolchains.cycles.calibrate import OUT, Plain, write_classifier
+from toolchains.cycles.fit import Row, add
+from toolchains.failures import PROJECT
+
+PEER_OUT = OUT.with_name("peer_costs.json")
+WORK = PROJECT / ".cache" / "cycles"
+# Layers, hidden, FFN, heads.
+FITTED = (
+    (1, 128, 512, 2), (2, 312, 1200, 12), (1, 384, 1536, 12), (3, 200, 400, 5), (1, 768, 3072, 12), (2, 256, 768, 4),
+    (4, 192, 1024, 3),
+)  # fmt: skip
+HELD_OUT = ((4, 312, 1024, 6), (2, 512, 2048, 8))
+LENGTHS = (8, 16, 27, 40, 64, 100, 128)
+BOARDS = ("pi4", "pi5")
+
+
+def _models(sizes: Sequence[int]) -> Path:
+    """One shape in every format of the peers, made once (half a minute)."""
+    folder = WORK / "peers" / "-".join(map(str, sizes))
+    if not (folder / "model.int8.tflite").is_file():
+        print("model", sizes, flush=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+            student, out = Path(temporary) / "student", Path(temporary) / "files"
+            out.mkdir()
+            write_classifier(student, sizes)
+            quantize_onnx_int8(export_onnx(student, out / "model.onnx"), out / "model.int8.onnx")
+            tflite = export_tflite(student, out / "model.tflite", length=max(LENGTHS), short_lengths=LENGTHS)
+            quantize_tflite_int8(tflite, out / "model.int8.tflite")
+            shutil.rmtree(folder, ignore_errors=True)
+            out.rename(folder)
+    return folder
+
+
+def _counted(board: Board, packages: Path, peer: engines.Engine, sizes: Sequence[int]) -> dict[str, Any]:
+    """``version`` and ``rows`` [tokens, cycles, cycles of the ports] of one shape, one warm call of each length."""
+    key = hashlib.sha256(repr((packages.name, board.name, peer, tuple(sizes), LENGTHS)).encode()).hexdigest()[:24]
+    path = WORK / "peer-counts" / f"{key}.json"
+    if not path.is_file():
+        print(f"counting {peer.engine} {peer.precision} {tuple(sizes)} on {board.name}", flush=True)
+        model = _models(sizes) / f"model{peer.ending}"
+        run = engines.run(board_jobs.make_board(Plain, board.name), peer, model, LENGTHS, packages)
+        if any(run.padded[tokens] != tokens for tokens in LENGTHS):
+            raise AssertionError(f"{peer.engine} padded {run.padded}")
+        costs = mca.Costs(board.qemu_cpu)
+        modelled = {tokens: report.model(window, costs) for tokens, window in run.found.items()}
+        rows = [[tokens, m.cycles, m.bound] for tokens, m in modelled.items()]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"version": run.version, "rows": rows}), encoding="utf-8")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def main() -> None:
+    """Count what is not counted yet, fit, and write peer_costs.json."""
+    result: dict[str, Any] = {"terms": list(PEER_TERMS), "versions": {}, "fits": [], "held_out": []}
+    for name in BOARDS:
+        board = boards.board(name)
+        packages = engines.site(Plain, engines.PEERS, board.system, board.target.wheel)
+        assert packages is not None
+        for sizes in (*FITTED, *HELD_OUT):
+            _models(sizes)
+        board_jobs.make_board(Plain, name)
+        jobs = [(peer, sizes) for peer in engines.PEERS for sizes in (*FITTED, *HELD_OUT)]
+        with ThreadPoolExecutor(2) as pool:
+            counts = list(pool.map(partial(_counted, board, packages), *zip(*jobs, strict=True)))
+        for peer in engines.PEERS:
+            rows = []
+            for (counted, sizes), count in zip(jobs, counts, strict=True):
+                if counted is peer:
+                    result["versions"][peer.module] = count["version"]
+                    shape = ModelShape(*sizes, 500, max(LENGTHS), 3, peer.precision)
+                    rows += [Row(shape, tokens, cycles, sizes in FITTED) for tokens, cycles, _ in count["rows"]]
+            add(result, {"engine": peer.module, "core": board.core, "scheme": peer.precision}, rows, peer_terms)
+    PEER_OUT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"written: {PEER_OUT}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Cycles of forwards fitted to the terms they are a weighted sum of, and compared where they were not fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from potstill.bench.predict.shape import ModelShape
+
+
+@dataclass(frozen=True)
+class Row:
+    """Modelled `cycles` of one forward of `tokens` tokens; `fitted`, or kept to test the fit."""
+
+    shape: ModelShape
+    tokens: int
+    cycles: float
+    fitted: bool
+
+
+def fit(rows: list[list[float]], cycles: list[float]) -> NDArray[np.float64]:
+    """Non-negative coefficients that minimise the sum of squared relative errors (Lawson and Hanson, Solving Least
+    Squares Problems, 1974, chapter 23)."""
+    a = np.array(rows) / np.array(cycles)[:, None]
+    scale = np.linalg.norm(a, axis=0)
+    scale[scale == 0] = 1.0
+    a, goal = a / scale, np.ones(len(a))
+    x, used = np.zeros(a.shape[1]), np.zeros(a.shape[1], bool)
+    for _ in range(100):
+        gain = a.T @ (goal - a @ x)
+        gain[used] = 0.0
+        if gain.max() < 1e-9:
+            break
+        used[gain.argmax()] = True
+        while True:
+            trial = np.zeros_like(x)
+            trial[used] = np.linalg.lstsq(a[:, used], goal, rcond=None)[0]
+            bad = used & (trial <= 0)
+            if not bad.any():
+                break
+            step = (x[bad] / (x[bad] - trial[bad])).min()
+            x += step * (trial - x)
+            used &= x > 1e-12
+            x[~used] = 0.0
+        x = trial
+    return np.asarray(x / scale)
+
+
+def add(
+    result: dict[str, Any], key: Mapping[str, str], rows: Sequence[Row], terms: Callable[[ModelShape, int], list[float]]
+) -> None:
+    """Append to ``result["fits"]`` the fit of `rows` under `key`, and to ``result["held_out"]`` the rows it has not
+    seen, with their cycles."""
+
+    def error(row: Row) -> float:
+        return float(np.dot(terms(row.shape, row.tokens), x) / row.cycles - 1)
+
+    fitted, held = [row for row in rows if row.fitted], [row for row in rows if not row.fitted]
+    x = fit([terms(row.shape, row.tokens) for row in fitted], [row.cycles for row in fitted])
+    inside, unseen = [abs(error(row)) for row in fitted], [abs(error(row)) for row in held]
+    print(
+        f"{' '.join(key.values())}: fitted within {max(inside):.1%}, "
+        f"unseen shapes within {max(unseen):.1%}, mean {np.mean(unseen):.1%}", flush=True,
+    )  # fmt: skip
+    coefficients = [float(f"{value:.6g}") for value in x]
+    result["fits"].append({**key, "coefficients": coefficients, "worst_error": round(max(unseen), 4)})
+    for row in held:
+        counted = {"shape": list(astuple(row.shape)), "tokens": row.tokens, "cycles": round(row.cycles)}
+        result["held_out"].append({**{name: key[name] for name in key if name != "scheme"}, **counted})
