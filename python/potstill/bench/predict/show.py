@@ -18,8 +18,8 @@ ASSUMPTIONS = (
     "A prediction, not a measurement: cycles of each engine's kernels modelled by llvm-mca from executions counted "
     "under QEMU, at the board's full clock; weights streamed at the memory speed of boards.toml unless they fit its "
     "last cache; warm calls; no other load, no throttling. LiteRT with a static graph of just that length, its best. "
-    "No board was at hand to check the band; on the one core where it could be tried (Zen 4) forwards took 0.85 to 1.13 "
-    "times what the same method said."
+    "No board was at hand to check the band; on the one core where it could be tried (Zen 4) forwards took 0.85 to "
+    "1.13 times what the same method said."
 )
 
 
