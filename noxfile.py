@@ -86,6 +86,23 @@ def wheels_session(session: nox.Session, name: str) -> None:
     wheel_jobs.build_wheel(session, name)
 
 
+@nox.session(name="audit")
+@environment.friendly
+def audit_session(session: nox.Session) -> None:
+    """Audit the wheels in dist/, or ``-- FILE.whl ...``; ``-- --reproducible``: build each again, the same bytes."""
+    environment.install(session, environment.requirements(groups=["wheel"]))
+    wheel_jobs.audit(session, session.posargs)
+
+
+@nox.session(name="sdist")
+@environment.friendly
+def sdist_session(session: nox.Session) -> None:
+    """Make the source archive in dist/, check its files, and build it as pip does on a Pi: isolated, natively."""
+    tools.bootstrap(tools.NATIVE, session.log)
+    environment.install(session, environment.requirements(groups=["wheel"]))
+    wheel_jobs.source_archive(session)
+
+
 @nox.session(requires=jobs.emulate_wheels(sys.argv))
 @environment.friendly
 def emulate(session: nox.Session) -> None:
