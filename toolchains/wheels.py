@@ -19,7 +19,19 @@ from toolchains.failures import PROJECT, build_error
 from toolchains.goals import DIST, WORK, Goal, board_goal, board_goals, goal_of, host_goal, native
 from toolchains.wheel_sources import source_hash
 
-__all__ = ["DIST", "WORK", "Goal", "board_goal", "board_goals", "build", "built", "goal_of", "host_goal", "make"]
+__all__ = [
+    "DIST",
+    "WORK",
+    "Goal",
+    "board_goal",
+    "board_goals",
+    "build",
+    "built",
+    "goal_of",
+    "host_goal",
+    "make",
+    "source_hash",
+]
 
 Run = Callable[..., object]
 EPOCH = "315532800"  # 1980-01-01, the first day a zip file can name: file times inside wheels
@@ -76,9 +88,9 @@ def make(goal: Goal, root: Path | None, run: Run, folder: Path, objects: Path, s
     raw = _only_wheel(folder)
     if sys.platform != "linux":
         return raw
-    repair = ["auditwheel", "-q", "repair", "-w", str(folder / "repaired"), str(raw)]
+    repair = ["auditwheel", "repair", "-w", str(folder / "repaired"), str(raw)]
     if goal.board is not None and not native(goal.target):
-        repair[3:3] = ["--ldpaths", f"/usr/{goal.target.triple}/lib"]
+        repair[2:2] = ["--ldpaths", f"/usr/{goal.target.triple}/lib"]
     run(*repair, env=variables)
     return _only_wheel(folder / "repaired")
 

@@ -184,7 +184,7 @@ def test_where_libraries_are_searched(
 
     made = wheels.make(goal, tmp_path, run, tmp_path / "fresh", tmp_path / "objects")
     assert made.name == "potstill-0.1.0-cp311-cp311-manylinux_2_34_aarch64.whl"
-    assert list(seen[1][2:-3]) == searched
+    assert list(seen[1][2:-3]) == searched  # auditwheel repair ... -w FOLDER WHEEL
 
 
 @pytest.mark.parametrize(
