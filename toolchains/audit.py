@@ -2,28 +2,33 @@
 
 What it refuses is what users of other runtimes meet on a Pi: a wheel labelled for one machine holding another's code,
 a C library floor that is not true, instructions that the board lacks.
+
+The wheel file alone is enough, also somebody else's. With the objects it was linked from the audit names functions.
 """
 
 from __future__ import annotations
 
 import argparse
 import email
-import io
 import re
 import sys
+import tempfile
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
-from toolchains.boards import Target, board, glibc_version, load_boards
+from toolchains.boards import Target, glibc_version
 from toolchains.failures import PotstillError, build_error
-from toolchains.instructions import kernel_set, problems_of
-from toolchains.wheels import Goal, board_goal, board_goals, host_goal
+from toolchains.instructions import kernel_set, problems_of, problems_of_library
+from toolchains.wheels import goal_of
 
 MAX_UNPACKED = 2_000_000  # bytes: a runtime that is small must stay small
+NEEDED_FILES = ("potstill/__init__.py", "potstill/boards/boards.toml", "potstill/compile/_still_fb.py")
+ENTRY_POINT = re.compile(r"^\[console_scripts\]\n(.*\n)*?potstill\s*=\s*potstill\.cli:main$", re.MULTILINE)
 
 
 @dataclass
@@ -58,10 +63,19 @@ def _needed_glibc(elf: ELFFile) -> tuple[int, int]:
     return top
 
 
-def _check_library(name: str, data: bytes, target: Target, python: str, report: Audit) -> tuple[int, int]:
+def _check_library(name: str, path: Path, target: Target, python: str, report: Audit) -> tuple[int, int]:
     """Check one shared library of the wheel; returns its glibc need."""
+    with path.open("rb") as stream:
+        try:
+            elf = ELFFile(stream)
+        except ELFError:
+            report.problems.append(f"{PurePosixPath(name).name} is no ELF file")
+            return (0, 0)
+        return _check_elf(name, path, elf, target, python, report)
+
+
+def _check_elf(name: str, path: Path, elf: ELFFile, target: Target, python: str, report: Audit) -> tuple[int, int]:
     short = PurePosixPath(name).name
-    elf = ELFFile(io.BytesIO(data))
     if elf["e_machine"] != target.elf or elf.elfclass != target.bits:
         report.problems.append(f"{short} is {elf['e_machine']}, {elf.elfclass} bits, not {target.elf}")
     if ".cpython-" in short and f".cpython-{python}-{target.triple}." not in short:
@@ -72,6 +86,7 @@ def _check_library(name: str, data: bytes, target: Target, python: str, report: 
     aligned = min((s["p_align"] for s in elf.iter_segments() if s["p_type"] == "PT_LOAD"), default=0)
     if aligned < target.load_alignment:
         report.problems.append(f"{short} is aligned to {aligned} bytes, less than {target.load_alignment}")
+    report.problems += [f"{short}: {problem}" for problem in problems_of_library(path, elf)]
     report.libraries.append(short)
     return _needed_glibc(elf)
 
@@ -93,11 +108,12 @@ def audit_wheel(wheel: Path, target: Target, glibc_limit: str) -> Audit:
         report.problems.append(f"platform tag {platforms} is not for {target.wheel}")
     tagged = [(int(m[0]), int(m[1])) for m in re.findall(r"manylinux_(\d+)_(\d+)", platforms)]
     floor = max(tagged, default=None)
-    with zipfile.ZipFile(wheel) as archive:
+    with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as folder:
         report.unpacked = sum(info.file_size for info in archive.infolist())
         libraries = [n for n in archive.namelist() if ".so" in PurePosixPath(n).name]
         own = [n for n in libraries if ".cpython-" in n]
-        needs = [_check_library(n, archive.read(n), target, python.removeprefix("cp"), report) for n in libraries]
+        extracted = [(n, Path(archive.extract(n, folder))) for n in libraries]
+        needs = [_check_library(n, path, target, python.removeprefix("cp"), report) for n, path in extracted]
         _check_metadata(archive, f"{python}-{abi}-", platforms, report)
     if len(own) != 1:
         report.problems.append(f"{len(own)} extension modules, one expected")
@@ -117,23 +133,18 @@ def audit_wheel(wheel: Path, target: Target, glibc_limit: str) -> Audit:
 
 
 def _check_metadata(archive: zipfile.ZipFile, prefix: str, platforms: str, report: Audit) -> None:
-    """METADATA asks for nothing; WHEEL's tags equal the file name's."""
+    """METADATA asks for nothing; WHEEL's tags equal the file name's; the command and the data files are there."""
     names = archive.namelist()
-    if "potstill/boards/boards.toml" not in names:
-        report.problems.append("boards.toml is not inside")
-    scripts = [archive.read(name).decode() for name in names if name.endswith(".dist-info/entry_points.txt")]
-    if not any(re.search(r"^potstill\s*=", text, re.MULTILINE) for text in scripts):
-        report.problems.append("the command potstill is not inside")
-    for name in names:
-        if name.endswith(".dist-info/METADATA"):
-            message = email.message_from_bytes(archive.read(name))
-            for requirement in message.get_all("Requires-Dist") or []:
-                if not re.search(r"\bextra\s*==", requirement):
-                    report.problems.append(f"requires {requirement}")
-        elif name.endswith(".dist-info/WHEEL"):
-            tags = set(email.message_from_bytes(archive.read(name)).get_all("Tag") or [])
-            if tags != {prefix + platform for platform in platforms.split(".")}:
-                report.problems.append(f"tags inside ({', '.join(sorted(tags))}) differ from the file name")
+    report.problems += [f"{name} is missing" for name in NEEDED_FILES if name not in names]
+    inside = {n.partition(".dist-info/")[2]: archive.read(n) for n in names if ".dist-info/" in n}
+    for requirement in email.message_from_bytes(inside.get("METADATA", b"")).get_all("Requires-Dist") or []:
+        if not re.search(r"\bextra\s*==", requirement):
+            report.problems.append(f"requires {requirement}")
+    tags = set(email.message_from_bytes(inside.get("WHEEL", b"")).get_all("Tag") or [])
+    if tags != {prefix + platform for platform in platforms.split(".")}:
+        report.problems.append(f"tags inside ({', '.join(sorted(tags))}) differ from the file name")
+    if not ENTRY_POINT.search(inside.get("entry_points.txt", b"").decode("utf-8", "replace")):
+        report.problems.append("no console script potstill")
 
 
 def audit_objects(build: Path, target: Target) -> tuple[int, list[str]]:
@@ -181,37 +192,17 @@ def check(wheel: Path, target: Target, glibc_limit: str, build: Path | None = No
     return report
 
 
-def goal_of(wheel: Path) -> Goal:
-    """What a wheel's file name says it is for.
-
-    Raises:
-        BuildError: B008 for a name that is none of boards.toml's machine types and Pythons, nor this machine's.
-    """
-    words = wheel.name.removesuffix(".whl").split("-")
-    goals = [*board_goals(load_boards()).values(), host_goal()]
-    for goal in goals:
-        fits = len(words) >= 5 and words[-1].endswith(f"_{goal.target.wheel}")
-        if fits and words[-3] == "cp" + goal.python.replace(".", ""):
-            return goal
-    known = ", ".join(sorted({f"cp{g.python.replace('.', '')} {g.target.wheel}" for g in goals}))
-    raise build_error("B008", "the file name fits no board and not this machine", wheel.name, f"known: {known}")
-
-
 def main(arguments: list[str]) -> int:
     """Print a line for each wheel; 1 and the error if any is bad. Needs pyelftools."""
     parser = argparse.ArgumentParser(prog="python -m toolchains.audit", description=__doc__)
-    parser.add_argument("goal", help="a board of boards.toml, host, or auto: by the file name")
     parser.add_argument("wheels", nargs="+", type=Path)
     parser.add_argument("--objects", type=Path, help="build folder of the wheel: its object files are audited too")
     options = parser.parse_args(arguments)
     status = 0
     for wheel in options.wheels:
         try:
-            if options.goal == "auto":
-                goal = goal_of(wheel)
-            else:
-                goal = host_goal() if options.goal == "host" else board_goal(board(options.goal))
-            print(check(wheel, goal.target, goal.glibc, options.objects).line())
+            goal = goal_of(wheel)
+            print(check(wheel, goal.target, goal.glibc, options.objects).line(), flush=True)
         except PotstillError as error:
             print(error, file=sys.stderr)
             status = 1

@@ -26,6 +26,9 @@ if(DEFINED ENV{POTSTILL_ROOT})
 else()
   # Enough for plain C++ tests: the cross compiler's own libraries.
   set(_potstill_emulated_root "/usr/${POTSTILL_TRIPLE}")
+  if(NOT IS_DIRECTORY "${_potstill_emulated_root}")
+    set(_potstill_emulated_root "/")  # the target is this machine's own type
+  endif()
 endif()
 
 if(DEFINED ENV{POTSTILL_BOARD_CPU})

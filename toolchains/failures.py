@@ -21,7 +21,8 @@ def build_error(code: str, what: str, where: str, next_step: str) -> Exception:
     B016 wrong arguments of a session, B017 no model to run, B018 clang-tidy findings,
     B020 the counting plugin does not compile, B021 a counted program failed or marked no windows, B022 llvm-mca or
     its core is missing or failed, B023 a kernel needs more instructions than its
-    baseline, B024 a C++ package is not as it should be, B025 its examples answer differently, B026 the source archive
-    holds too much or too little, B030 this host allows no user namespace to enter a board's root.
+    baseline, B024 a C++ package is not as it should be, B025 its examples answer differently, B030 this host allows no
+    user namespace to enter a board's root, B031 a second build of a wheel gave other bytes, B032 the source archive is
+    wrong.
     """
     return BuildError(code, what, where, next_step)

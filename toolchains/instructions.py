@@ -1,8 +1,9 @@
-"""Instructions above a machine's baseline in object files: which function of which object has them.
+"""Instructions above a machine's baseline, in object files (by function) and in finished libraries (by section).
 
-An object outside its kernel set's folder that holds one of them dies with "Illegal instruction" on the older boards, or
-on somebody's older PC. AArch64 is decoded here, from its fixed-length encodings; x86 by binutils' objdump, which comes
-with the compiler.
+Code outside its kernel set that holds one of them dies with "Illegal instruction" on the older boards, or on somebody's
+older PC. A stripped library has no functions to name, but each kernel set's code is in a section of its own
+(cpp/cmake/kernel_sections.ld). AArch64 is decoded here, from its fixed-length encodings; x86 by binutils' objdump,
+which comes with the compiler; 32-bit ARM libraries state what they need in attributes.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import re
 import struct
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from elftools.elf.elffile import ELFFile
 
@@ -55,13 +58,26 @@ _NEWER_X86 = re.compile(
 # 512-bit registers, the upper 16 registers, mask registers: encodings of AVX-512 only.
 _AVX512 = re.compile(r"%zmm|%[xy]mm(1[6-9]|2\d|3[01])\b|%k[0-7]\b|\{1to\d+\}")
 
-# Kernel set's folder -> names of A64 instructions that it may hold.
-_ALLOWED_A64 = {"neon_dotprod": ("sdot/udot (vector)", "sdot/udot (by element)")}
+# Kernel set's folder -> names of A64 instructions that it may hold. libgcc chooses its atomics at run time.
+_ALLOWED_A64 = {
+    "neon_dotprod": ("sdot/udot (vector)", "sdot/udot (by element)"),
+    "libgcc": ("atomic read-modify-write or ldapr", "cas", "casp"),
+}
+# The baseline of 32-bit boards is ARMv7-A with NEON and VFPv4; build attribute -> highest value ("Addenda to,
+# and Errata in, the ABI for the Arm Architecture", section "Build Attributes").
+_ARM_LIMITS = {"TAG_CPU_ARCH": 10, "TAG_FP_ARCH": 6, "TAG_ADVANCED_SIMD_ARCH": 2}
+_ARM_HARD_FLOAT = ("TAG_ABI_VFP_ARGS", 1)
 
 
 def kernel_set(place: str) -> str:
     """The kernel set whose object this is, by its path; empty for the baseline's objects."""
     found = re.search(r"kernels/(neon_dotprod|avx2|avx512vnni)/", place)
+    return found[1] if found else ""
+
+
+def section_set(name: str) -> str:
+    """The kernel set, or ``libgcc``, whose section of a finished library this is; empty for the baseline's."""
+    found = re.fullmatch(r"\.text\.(neon_dotprod|avx2|avx512vnni|libgcc)", name)
     return found[1] if found else ""
 
 
@@ -79,14 +95,26 @@ def newer_a64(elf: ELFFile) -> Iterator[tuple[str, str]]:
     for symbol in symbols.iter_symbols() if symbols else ():
         if symbol["st_info"]["type"] == "STT_FUNC" and isinstance(symbol["st_shndx"], int):
             functions.setdefault(symbol["st_shndx"], []).append((symbol["st_value"], symbol.name))
+    for index, section in code_sections(elf):
+        known = sorted(functions.get(index, []))
+        for offset, name in _words(section):
+            inside = [function for start, function in known if start <= offset]
+            yield (inside[-1] if inside else section.name), name
+
+
+def code_sections(elf: ELFFile) -> Iterator[tuple[int, Any]]:
+    """The sections that hold machine code, with their numbers."""
     for index, section in enumerate(elf.iter_sections()):
-        if not section["sh_flags"] & 4 or section["sh_type"] != "SHT_PROGBITS":  # 4: SHF_EXECINSTR
-            continue
-        data, known = section.data(), sorted(functions.get(index, []))
-        for position, (word,) in enumerate(struct.iter_unpack("<I", data[: len(data) // 4 * 4])):
-            if name := name_of_a64(word):
-                inside = [f for start, f in known if start <= position * 4]
-                yield (inside[-1] if inside else section.name), name
+        if section["sh_flags"] & 4 and section["sh_type"] == "SHT_PROGBITS":  # 4: SHF_EXECINSTR
+            yield index, section
+
+
+def _words(section: Any) -> Iterator[tuple[int, str]]:
+    """Offset and name of each A64 instruction above the baseline in a section."""
+    data = section.data()
+    for position, (word,) in enumerate(struct.iter_unpack("<I", data[: len(data) // 4 * 4])):
+        if name := name_of_a64(word):
+            yield position * 4, name
 
 
 def newer_x86(listing: Iterable[str], kernels: str) -> Iterator[tuple[str, str]]:
@@ -151,3 +179,60 @@ def problems_of(path: Path, place: str, elf: ELFFile) -> list[str]:
     elif elf["e_machine"] == "EM_X86_64":
         found = newer_x86(_disassemble(path), kernels)
     return sorted({f"{place}: {what} in {function}" for function, what in found})
+
+
+def _x86_sections(listing: Iterable[str]) -> dict[str, list[str]]:
+    """An objdump listing by section."""
+    found: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in listing:
+        if header := re.match(r"Disassembly of section (.+):$", line):
+            lines = found.setdefault(header[1], [])
+        lines.append(line)
+    return found
+
+
+def _arm_attributes(elf: ELFFile) -> dict[str, int]:
+    section = elf.get_section_by_name(".ARM.attributes")
+    found: dict[str, int] = {}
+    for vendor in section.iter_subsections() if section else ():
+        for scope in vendor.iter_subsubsections():
+            found |= {a.tag: a.value for a in scope.iter_attributes() if isinstance(a.value, int)}
+    return found
+
+
+def problems_of_library(path: Path, elf: ELFFile) -> list[str]:
+    """What a finished library, stripped or not, holds that its baseline must not, by section.
+
+    Args:
+        path: the library.
+        elf: the same, opened.
+
+    Returns:
+        "count x instruction in section", sorted; for 32-bit ARM the build attributes above the baseline.
+
+    Raises:
+        BuildError: B001 no objdump, B008 it cannot read the library.
+    """
+    found: Counter[tuple[str, str]] = Counter()
+    if elf["e_machine"] == "EM_AARCH64":
+        for _, section in code_sections(elf):
+            allowed = _ALLOWED_A64.get(section_set(section.name), ())
+            found.update((section.name, what) for _, what in _words(section) if what not in allowed)
+    elif elf["e_machine"] == "EM_X86_64":
+        for name, lines in _x86_sections(_disassemble(path)).items():
+            kernels = section_set(name).replace("libgcc", "")  # on x86 it has nothing newer
+            found.update((name, what) for _, what in newer_x86(lines, kernels))
+    elif elf["e_machine"] == "EM_ARM":
+        return _arm_problems(_arm_attributes(elf))
+    return sorted(f"{count} x {what} in {section}" for (section, what), count in found.items())
+
+
+def _arm_problems(attributes: Mapping[str, int]) -> list[str]:
+    problems = [
+        f"{name} is {attributes[name]}, above the baseline's {limit}"
+        for name, limit in _ARM_LIMITS.items()
+        if attributes.get(name, 0) > limit
+    ]
+    name, value = _ARM_HARD_FLOAT
+    return problems if attributes.get(name) == value else [*problems, f"{name} is not {value}: not the hard-float ABI"]

@@ -1,54 +1,102 @@
-"""``nox -s sdist``: the source archive, built into a wheel with nothing but what it says it needs."""
+"""The source archive: it holds what git tracks and nothing else, and builds with pip alone.
+
+On a Pi, ``pip install potstill-*.tar.gz`` takes the native path of CMake: it needs g++, flatbuffers-compiler,
+libflatbuffers-dev and python3-dev; cmake and ninja come from Debian or, where absent, from the package index.
+"""
 
 from __future__ import annotations
 
-import shutil
+import os
+import subprocess
 import tarfile
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
+import zipfile
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePosixPath
 
 from toolchains.failures import PROJECT, build_error
+from toolchains.wheels import DIST, EPOCH
 
-WORK = PROJECT / ".cache" / "sdist"
-DIST = PROJECT / "dist"
-# What a wheel and its tests are made from; nothing that a build left behind.
-TOP_LEVEL = {
-    "CHANGELOG.md", "CMakeLists.txt", "LICENSE", "PKG-INFO", "README.md", "cpp", "noxfile.py", "pyproject.toml",
-    "python", "tests", "toolchains", ".ci", ".clang-format", ".clang-tidy", ".gitignore",
-}  # fmt: skip
-NEEDED = ("cpp/schema/still.fbs", "cpp/src/graph/model.cpp", "python/potstill/cli.py", "toolchains/boards.toml")
+# Tracked, but only of use in the repository.
+NOT_SHIPPED = (".ci/",)
+# Never in an archive: products, caches, environments.
+FORBIDDEN = {".nox", ".cache", ".git", "dist", "build", "__pycache__", ".venv", ".mypy_cache", ".ruff_cache"}
+_PRODUCTS = (".so", ".pyc", "_still_fb.py")
+_BACKEND = "import sys, scikit_build_core.build as backend; print(backend.build_sdist(sys.argv[1]))"
 
-
-def problems(names: Iterable[str]) -> list[str]:
-    """What is wrong with the members of an archive, given as ``potstill-0.1.0/cpp/...``."""
-    inside = [name.partition("/")[2] for name in names]
-    found = [f"{top} does not belong in it" for top in sorted({n.split("/")[0] for n in inside if n} - TOP_LEVEL)]
-    found += [f"{name} is generated" for name in inside if name.endswith((".so", ".pyc", "_still_fb.py"))]
-    return found + [f"{name} is missing" for name in NEEDED if name not in inside]
+Run = Callable[..., object]
 
 
-def build(session: Any) -> Path:
-    """Make the archive, check its members, and build it in isolation as pip on a board would.
+def tracked(base: Path = PROJECT) -> set[str] | None:
+    """Paths that git tracks or would track below `base`, None where there is no git to ask."""
+    if not (base / ".git").exists():
+        return None
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    try:
+        done = subprocess.run(command, cwd=base, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return {line for line in done.stdout.splitlines() if (base / line).exists()} if done.returncode == 0 else None
 
-    Returns:
-        The archive in dist/.
+
+def contents(archive: Path) -> set[str]:
+    """The files of a source archive, without its top folder."""
+    with tarfile.open(archive) as tar:
+        return {PurePosixPath(member.name).relative_to(member.name.split("/")[0]).as_posix() for member in tar}
+
+
+def problems_of(inside: Iterable[str], wanted: set[str] | None) -> list[str]:
+    """What is missing from a source archive and what must not be in it.
+
+    Args:
+        inside: its files.
+        wanted: the files git tracks, None when unknown.
+    """
+    inside = set(inside) - {"PKG-INFO"}
+    found = [f"{name} has no place in it" for name in sorted(inside) if FORBIDDEN & set(name.split("/")[:-1])]
+    found += [
+        f"{name} is a build's product" for name in sorted(inside) if name.endswith((".so", ".pyc", "_still_fb.py"))
+    ]
+    if wanted is not None:
+        shipped = {name for name in wanted if not name.startswith(NOT_SHIPPED)}
+        found += [f"{name} is missing" for name in sorted(shipped - inside)]
+        found += [f"{name} is not tracked by git" for name in sorted(inside - wanted)]
+    return found
+
+
+def make(run: Run, folder: Path = DIST) -> Path:
+    """Make the source archive in `folder` and check what is in it.
+
+    Args:
+        run: runs a command in an environment with the dependency group ``wheel``.
 
     Raises:
-        BuildError: B026 members that do not belong, or are missing.
+        BuildError: B032 with what is missing or too much.
     """
-    shutil.rmtree(WORK, ignore_errors=True)
-    session.run("python", "-m", "build", "-q", "--sdist", "-o", str(WORK), str(PROJECT), silent=True)
-    (archive,) = WORK.glob("*.tar.gz")
-    with tarfile.open(archive) as members:
-        if found := problems(member.name for member in members if member.isfile()):
-            raise build_error(
-                "B026", "; ".join(found[:5]), archive.name, "see [tool.scikit-build] sdist and .gitignore"
-            )
-    # Isolated: only the archive's own build requirements, compiled here; flatc and a compiler must be on the system.
-    session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(WORK / "wheel"), str(archive))
-    (wheel,) = (WORK / "wheel").glob("*.whl")
-    DIST.mkdir(exist_ok=True)
-    shutil.copy2(archive, DIST / archive.name)
-    session.log(f"dist/{archive.name}: {archive.stat().st_size / 1e6:.2f} MB; isolated build gave {wheel.name}")
-    return DIST / archive.name
+    folder.mkdir(parents=True, exist_ok=True)
+    for former in folder.glob("potstill-*.tar.gz"):
+        former.unlink()
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", EPOCH)
+    run("python", "-c", _BACKEND, str(folder), env={"SOURCE_DATE_EPOCH": epoch})
+    (archive,) = folder.glob("potstill-*.tar.gz")
+    if problems := problems_of(contents(archive), tracked()):
+        raise build_error(
+            "B032", f"the source archive is wrong: {'; '.join(problems[:8])}", archive.name,
+            "correct [tool.scikit-build] sdist.include and sdist.exclude in pyproject.toml, or remove the stray file",
+        )  # fmt: skip
+    return archive
+
+
+def check_wheel(archive: Path, wheel: Path) -> None:
+    """The wheel that pip built from the archive holds every file of the package and one module.
+
+    Raises:
+        BuildError: B032.
+    """
+    package = {name.removeprefix("python/") for name in contents(archive) if name.startswith("python/potstill/")}
+    with zipfile.ZipFile(wheel) as built:
+        names = set(built.namelist())
+    missing = sorted(package - names)
+    modules = [name for name in names if name.startswith("potstill/_core.") and name.endswith(".so")]
+    if missing or len(modules) != 1:
+        what = f"the wheel built from it lacks {missing[:4]}" if missing else f"it gave {len(modules)} modules"
+        raise build_error("B032", what, archive.name, "compare with python/potstill")

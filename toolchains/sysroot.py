@@ -16,10 +16,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from toolchains import boards, tools
-from toolchains.failures import build_error
+from toolchains.failures import PotstillError, build_error
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _STAMP = "potstill-root.txt"
+SUBSTITUTE = "testing"
 
 
 def cache_folder() -> Path:
@@ -185,8 +186,33 @@ def make_root(
 
 
 def root_of(board: boards.Board, say: Callable[[str], None] = print) -> Path:
-    """The root of `board`'s system and machine type."""
-    return make_root(board.target.debian, board.system.name, board.system.packages, say=say)
+    """The root of `board`'s system and machine type.
+
+    Where the mirror's files of that release cannot be used (B006), Debian testing stands in if it has the same
+    Python: modules of one Python version fit all its patch releases. That is said each time.
+    """
+    key = (board.target.debian, board.system.name, board.system.packages)
+    standing_in = (board.target.debian, SUBSTITUTE, board.system.packages)
+    roots = cache_folder() / "roots"
+    first_error = None
+    if (roots / root_key(*key) / _STAMP).is_file() or not (roots / root_key(*standing_in) / _STAMP).is_file():
+        try:
+            return make_root(*key, say=say)
+        except PotstillError as error:
+            if error.code != "B006":
+                raise
+            first_error = error
+    try:
+        root = make_root(*standing_in, say=say)
+    except PotstillError as error:
+        raise (first_error or error) from error
+    if first_error is not None:
+        say(str(first_error))
+    say(
+        f"NOTE: Debian {SUBSTITUTE} stands in for {board.system.name} {board.target.debian}, which the mirror did not "
+        f"deliver: headers and system files of Python {board.system.python} are from there (delete {root} to try again)"
+    )
+    return root
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shlex
 import shutil
 import subprocess
@@ -49,9 +50,14 @@ def present(tool: str) -> bool:
     return Path(tool).exists() if tool.startswith("/") else shutil.which(tool) is not None
 
 
+def _package(tool: str) -> str:
+    """A machine's own compiler under its cross name (aarch64-linux-gnu-g++ on an aarch64 host) is in g++."""
+    return "g++" if tool == f"{platform.machine()}-linux-gnu-g++" else PACKAGES[tool]
+
+
 def missing_packages(tools: Iterable[str]) -> list[str]:
     """Sorted names of the Debian packages that would bring the absent ones of `tools`."""
-    return sorted({PACKAGES[tool] for tool in tools if not present(tool)})
+    return sorted({_package(tool) for tool in tools if not present(tool)})
 
 
 def install_command(packages: Sequence[str]) -> list[str]:

@@ -1,7 +1,8 @@
 """Building, repairing and auditing wheels, for this machine and for the boards.
 
 One wheel is built once per state of the sources: its name and the sources' hash are kept beside it, and a second call
-is a hash and a look (0.1 s). CMake's build folder is kept as well, so a changed file recompiles alone.
+is a hash and a look (0.1 s). CMake's build folder is kept as well, one for all Pythons of a machine type, so that a
+changed file, or the next Python's module, compiles alone.
 """
 
 from __future__ import annotations
@@ -9,95 +10,31 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from toolchains import boards
 from toolchains.failures import PROJECT, build_error
+from toolchains.goals import DIST, WORK, Goal, board_goal, board_goals, goal_of, host_goal, native
+from toolchains.wheel_sources import source_hash
 
-WORK = PROJECT / ".cache" / "wheels"
-DIST = PROJECT / "dist"
-_SOURCES = ("pyproject.toml", "CMakeLists.txt", "README.md", "LICENSE", "cpp", "python", "toolchains")
+__all__ = [
+    "DIST",
+    "WORK",
+    "Goal",
+    "board_goal",
+    "board_goals",
+    "build",
+    "built",
+    "goal_of",
+    "host_goal",
+    "make",
+    "source_hash",
+]
 
 Run = Callable[..., object]
-
-
-@dataclass(frozen=True)
-class Goal:
-    """One wheel to build: `root` and `board` are None for this machine's own."""
-
-    name: str
-    target: boards.Target
-    python: str
-    glibc: str
-    board: boards.Board | None = None
-
-    @property
-    def folder(self) -> Path:
-        """Where this goal's build files and stamp are."""
-        return WORK / (self.name if self.board is not None else f"{self.name}-{self.tag}")
-
-    @property
-    def tag(self) -> str:
-        """Python part of the wheel's name: ``cp311``."""
-        return "cp" + self.python.replace(".", "")
-
-
-def host_goal() -> Goal:
-    """The wheel of the machine and Python that run this."""
-    machine = platform.machine()
-    known = boards.load_boards()
-    same = {board.target.name: board.target for board in known.values()}.get(machine)
-    target = same or boards.Target(
-        "x86_64", "x86_64-linux-gnu", "", "amd64", "x86_64", "qemu-x86_64", "EM_X86_64", 64, 4096, ()
-    )
-    libc = platform.libc_ver()[1] or "2.36"
-    return Goal("host", target, f"{sys.version_info[0]}.{sys.version_info[1]}", ".".join(libc.split(".")[:2]))
-
-
-def board_goal(board: boards.Board) -> Goal:
-    """The wheel of `board`'s machine type and Python."""
-    name = f"{board.target.name}-cp{board.system.python.replace('.', '')}"
-    return Goal(name, board.target, board.system.python, board.system.glibc, board)
-
-
-def board_goals(known: Mapping[str, boards.Board]) -> dict[str, Goal]:
-    """The wheels that all boards `known` need, by name: one a machine type and Python. Where two systems share a
-    Python the one with the older glibc sets the limit."""
-    goals: dict[str, Goal] = {}
-    for board in known.values():
-        goal = board_goal(board)
-        other = goals.setdefault(goal.name, goal)
-        if boards.glibc_version(goal.glibc) < boards.glibc_version(other.glibc):
-            goals[goal.name] = goal
-    return goals
-
-
-def _source_files(base: Path) -> Iterator[Path]:
-    for name in _SOURCES:
-        path = base / name
-        if path.is_file():
-            yield path
-        for inner in sorted(path.rglob("*")) if path.is_dir() else ():
-            parts = set(inner.relative_to(base).parts)
-            generated = inner.suffix in {".so", ".pyc"} or inner.name == "_still_fb.py"
-            unrelated = name == "cpp" and bool(parts & {"tests", "bench"})
-            unrelated |= name == "toolchains" and inner.suffix not in (".cmake", ".toml")
-            if inner.is_file() and not (generated or unrelated or "__pycache__" in parts):
-                yield inner
-
-
-def source_hash(base: Path = PROJECT) -> str:
-    """Hash of everything a wheel is made from: names and contents, not times."""
-    digest = hashlib.sha256()
-    for path in _source_files(base):
-        digest.update(path.relative_to(base).as_posix().encode() + b"\0")
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+EPOCH = "315532800"  # 1980-01-01, the first day a zip file can name: file times inside wheels
 
 
 def _stamp(goal: Goal) -> Path:
@@ -118,9 +55,44 @@ def built(goal: Goal, state: str | None = None) -> Path | None:
 
 def build_environment(goal: Goal, root: Path | None) -> dict[str, str]:
     """Variables that pyproject.toml's overrides and toolchains/*.cmake read."""
+    common = {"SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH", EPOCH)}
     if goal.board is None or root is None:
-        return {}
-    return {"POTSTILL_TARGET": goal.target.name, "POTSTILL_ROOT": str(root), "POTSTILL_PYTHON": goal.python}
+        return common
+    return {
+        **common, "POTSTILL_TARGET": goal.target.name, "POTSTILL_ROOT": str(root), "POTSTILL_PYTHON": goal.python,
+    }  # fmt: skip
+
+
+def make(goal: Goal, root: Path | None, run: Run, folder: Path, objects: Path, sources: Path = PROJECT) -> Path:
+    """Build and repair the wheel of `goal` in `folder`, which is emptied first.
+
+    Args:
+        goal, root, run: as in `build`.
+        folder: for the wheels made on the way and the finished one.
+        objects: CMake's build folder; what fits is used again.
+        sources: the tree to build.
+
+    Returns:
+        The finished wheel.
+
+    Raises:
+        BuildError: B009 when the build or repair gave no single wheel.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    command = ["python", "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder)]
+    command += ["-C", f"build-dir={objects}"]
+    if goal.board is not None:
+        command += ["-C", f"wheel.tags={goal.tag}-{goal.tag}-linux_{goal.target.wheel}"]
+    variables = build_environment(goal, root)
+    run(*command, str(sources), env=variables)
+    raw = _only_wheel(folder)
+    if sys.platform != "linux":
+        return raw
+    repair = ["auditwheel", "repair", "-w", str(folder / "repaired"), str(raw)]
+    if goal.board is not None and not native(goal.target):
+        repair[2:2] = ["--ldpaths", f"/usr/{goal.target.triple}/lib"]
+    run(*repair, env=variables)
+    return _only_wheel(folder / "repaired")
 
 
 def build(goal: Goal, root: Path | None, run: Run, say: Callable[[str], None]) -> Path:
@@ -143,28 +115,13 @@ def build(goal: Goal, root: Path | None, run: Run, say: Callable[[str], None]) -
     if wheel := built(goal, state):
         say(f"wheel up to date: {wheel.name}")
         return wheel
-    fresh = goal.folder / "fresh"
-    shutil.rmtree(fresh, ignore_errors=True)
     _stamp(goal).unlink(missing_ok=True)
-    objects = goal.folder / "build"
-    command = ["python", "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(fresh)]
-    command += ["-C", f"build-dir={objects}"]
-    if goal.board is not None:
-        command += ["-C", f"wheel.tags={goal.tag}-{goal.tag}-linux_{goal.target.wheel}"]
-    run(*command, str(PROJECT), env=build_environment(goal, root))
-    raw = _only_wheel(fresh)
-    if sys.platform != "linux":
-        finished = raw
-        say(f"{raw.name}: not audited on {sys.platform}")
-    else:
-        repair = ["auditwheel", "repair", "-w", str(fresh / "repaired"), str(raw)]
-        if goal.board is not None:
-            repair[2:2] = ["--ldpaths", f"/usr/{goal.target.triple}/lib"]
-        run(*repair, env={})
-        finished = _only_wheel(fresh / "repaired")
+    finished = make(goal, root, run, goal.folder / "fresh", goal.objects)
+    if sys.platform == "linux":
         # In the session's environment, which has pyelftools; the one that runs nox may have nothing but nox.
-        name = goal.board.name if goal.board is not None else "host"
-        run("python", "-m", "toolchains.audit", name, str(finished), "--objects", str(objects), env={})
+        run("python", "-m", "toolchains.audit", str(finished), "--objects", str(goal.objects), env={})
+    else:
+        say(f"{finished.name}: not audited on {sys.platform}")
     return _publish(goal, finished, state)
 
 
@@ -177,6 +134,14 @@ def _only_wheel(folder: Path) -> Path:
     return wheels[0]
 
 
+def write_state(path: Path, content: Mapping[str, str]) -> None:
+    """Write a small JSON file by rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".tmp-{path.name}")
+    temporary.write_text(json.dumps(content), encoding="utf-8")
+    temporary.replace(path)
+
+
 def _publish(goal: Goal, wheel: Path, state: str) -> Path:
     """Move the wheel into dist/ by rename, remove this goal's former one, and leave the stamp last."""
     DIST.mkdir(exist_ok=True)
@@ -187,8 +152,6 @@ def _publish(goal: Goal, wheel: Path, state: str) -> Path:
     partial = DIST / f".tmp-{os.getpid()}-{wheel.name}"
     shutil.copyfile(wheel, partial)
     partial.replace(final)
-    content = {"wheel": final.name, "sources": state, "sha256": hashlib.sha256(final.read_bytes()).hexdigest()}
-    temporary = goal.folder / ".tmp-wheel.json"
-    temporary.write_text(json.dumps(content), encoding="utf-8")
-    temporary.replace(_stamp(goal))
+    digest = hashlib.sha256(final.read_bytes()).hexdigest()
+    write_state(_stamp(goal), {"wheel": final.name, "sources": state, "sha256": digest})
     return final

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import platform
 import shutil
+import struct
 import subprocess
 import zipfile
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
 from toolchains.failures import PotstillError
 
-from toolchains import audit, boards
+from toolchains import audit, boards, instructions
 
 AARCH64 = boards.board("pi4").target
 NAME = "potstill-0.1.0-cp311-cp311-{}.whl"
@@ -35,12 +37,6 @@ def _link(folder: Path, *flags: str) -> bytes:
     return out.read_bytes()
 
 
-CONTENTS = {
-    "potstill/boards/boards.toml": "",
-    "potstill-0.1.0.dist-info/entry_points.txt": "[console_scripts]\npotstill = potstill.cli:main\n",
-}
-
-
 def _wheel(
     folder: Path,
     platforms: str,
@@ -48,16 +44,17 @@ def _wheel(
     *,
     metadata: str = METADATA,
     tags: str = "",
-    contents: dict[str, str] = CONTENTS,
+    without: str = "",
 ) -> Path:
     path = folder / NAME.format(platforms)
+    files = {**files, **{name: b"" for name in audit.NEEDED_FILES if name != without}}
+    if without != "entry_points.txt":
+        files["potstill-0.1.0.dist-info/entry_points.txt"] = b"[console_scripts]\npotstill = potstill.cli:main\n"
     inside = tags or "".join(f"Tag: cp311-cp311-{p}\n" for p in platforms.split("."))
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in files.items():
             archive.writestr(name, data)
         archive.writestr("potstill-0.1.0.dist-info/METADATA", metadata)
-        for name, text in contents.items():
-            archive.writestr(name, text)
         archive.writestr("potstill-0.1.0.dist-info/WHEEL", f"Wheel-Version: 1.0\n{inside}")
     return path
 
@@ -119,6 +116,9 @@ def test_x86_module_named_aarch64(tmp_path: Path, library: bytes, host: boards.T
         ("tags", "differ from the file name"),
         ("two", "2 extension modules"),
         ("none", "0 extension modules"),
+        ("command", "no console script potstill"),
+        ("boards", "potstill/boards/boards.toml is missing"),
+        ("garbage", "is no ELF file"),
     ],
 )
 def test_lies(tmp_path: Path, library: bytes, host: boards.Target, change: str, named: str) -> None:
@@ -138,19 +138,27 @@ def test_lies(tmp_path: Path, library: bytes, host: boards.Target, change: str, 
     if change == "two":
         files["potstill/_other.cpython-311-" + triple + ".so"] = data
     if change == "none":
-        files = {"potstill/__init__.py": b""}
+        files = {}
+    if change == "garbage":
+        files = {MODULE.format(triple): b"#!/bin/sh"}
     if change == "size":
         files["potstill/table.bin"] = b"\0" * 2_000_000
     metadata = METADATA + "Requires-Dist: numpy (>=1.26)\n" if change == "requirement" else METADATA
     tags = "Tag: cp311-cp311-linux_riscv64\n" if change == "tags" else ""
-    assert named in _problems(_wheel(tmp_path, platforms, files, metadata=metadata, tags=tags), host)
+    without = {"command": "entry_points.txt", "boards": "potstill/boards/boards.toml"}.get(change, "")
+    wheel = _wheel(tmp_path, platforms, files, metadata=metadata, tags=tags, without=without)
+    assert named in _problems(wheel, host)
 
 
-def test_command_line(tmp_path: Path, host: boards.Target, capsys: pytest.CaptureFixture[str]) -> None:
-    """``python -m toolchains.audit``: an error a bad wheel, and 1."""
-    wheel = _wheel(tmp_path, "manylinux_2_34_aarch64", {"potstill/__init__.py": b""})
-    assert audit.main(["pi4", str(wheel)]) == 1
-    assert "0 extension modules" in capsys.readouterr().err
+def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``python -m toolchains.audit``: what a wheel is for is told by its name; an error a bad wheel, and 1."""
+    wheel = _wheel(tmp_path, "manylinux_2_34_aarch64", {})
+    stranger = tmp_path / "potstill-0.1.0-cp311-cp311-win_amd64.whl"
+    stranger.touch()
+    assert audit.main([str(wheel), str(stranger)]) == 1
+    errors = capsys.readouterr().err
+    assert "0 extension modules" in errors
+    assert "error[B008]: the name is not that of a wheel of ours for Linux; potstill-0.1.0-cp311-cp311-win_" in errors
 
 
 # --- instructions ---------------------------------------------------------------------------------------------------
@@ -222,25 +230,122 @@ def test_no_objects_is_a_problem(tmp_path: Path, library: bytes, host: boards.Ta
         audit.check(wheel, host, "2.36", tmp_path / "empty")
 
 
-def test_missing_contents(tmp_path: Path, library: bytes, host: boards.Target) -> None:
-    """The table of boards and the command must be inside."""
-    files = {MODULE.format(host.triple): library}
-    text = _problems(_wheel(tmp_path, f"manylinux_2_34_{host.wheel}", files, contents={}), host)
-    assert "boards.toml is not inside" in text and "command potstill is not inside" in text
+# --- instructions in a finished, stripped wheel -----------------------------------------------------------------------
+
+NOP, SDOT, FADD_HALF, LDADD = 0xD503201F, 0x4E829420, 0x4E421420, 0xB8200041
+
+
+def _elf(sections: dict[str, list[int]]) -> bytes:
+    """The smallest AArch64 library with these code sections that pyelftools reads: written here, so that this test
+    needs no cross compiler."""
+    names = ["", *sections, ".shstrtab"]
+    strings = b"".join(name.encode() + b"\0" for name in names)
+    code = [struct.pack(f"<{len(words)}I", *words) for words in sections.values()]
+    loads, offset, headers = [], 64 + 56, [bytes(64)]
+    for number, data in enumerate([*code, strings]):
+        name = len("".join(n + "\0" for n in names[: number + 1]))
+        kind, flags = (1, 6) if number < len(code) else (3, 0)
+        headers.append(struct.pack("<IIQQQQIIQQ", name, kind, flags, offset, offset, len(data), 0, 0, 4, 0))
+        loads.append(data)
+        offset += len(data)
+    program = struct.pack("<IIQQQQQQ", 1, 5, 0, 0, 0, offset, offset, 0x10000)
+    identity = b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
+    start = struct.pack("<HHIQQQIHHHHHH", 3, 183, 1, 0, 64, offset, 0, 64, 56, 1, 64, len(headers), len(headers) - 1)
+    return identity + start + program + b"".join(loads) + b"".join(headers)
+
+
+def _stripped_wheel(folder: Path, sections: dict[str, list[int]]) -> Path:
+    return _wheel(folder, "manylinux_2_34_aarch64", {MODULE.format("aarch64-linux-gnu"): _elf(sections)})
+
+
+def test_wheel_with_a_stray_dot_product(tmp_path: Path) -> None:
+    """One sdot outside its kernel set's section, in a stripped wheel of which nothing else is known."""
+    wheel = _stripped_wheel(tmp_path, {".text": [NOP, SDOT, NOP], ".text.neon_dotprod": [SDOT, SDOT]})
+    assert "_core.cpython-311-aarch64-linux-gnu.so: 1 x sdot/udot (vector) in .text;" in _problems(wheel, AARCH64)
 
 
 @pytest.mark.parametrize(
-    ("tags", "python", "machine"),
-    [("cp313-cp313-manylinux_2_34_aarch64", "3.13", "aarch64"), ("cp311-cp311-linux_armv7l", "3.11", "armv7l")],
+    ("section", "word", "named"),
+    [
+        (".text", FADD_HALF, "1 x half precision (vector) in .text"),
+        (".text.neon_dotprod", FADD_HALF, "1 x half precision (vector) in .text.neon_dotprod"),
+        (".text", LDADD, "1 x atomic read-modify-write or ldapr in .text"),
+        (".text.hot", SDOT, "1 x sdot/udot (vector) in .text.hot"),
+        (".text.libgcc", SDOT, "1 x sdot/udot (vector) in .text.libgcc"),
+        (".text.libgcc", LDADD, ""),
+        (".text.neon_dotprod", SDOT, ""),
+    ],
 )
-def test_goal_by_file_name(tags: str, python: str, machine: str) -> None:
-    """Machine type and Python of the tags."""
-    goal = audit.goal_of(Path(f"potstill-0.1.0-{tags}.whl"))
-    assert (goal.python, goal.target.wheel) == (python, machine)
+def test_sections_of_a_stripped_wheel(tmp_path: Path, section: str, word: int, named: str) -> None:
+    """What each section may hold; a section that no kernel set owns may hold the baseline."""
+    wheel = _stripped_wheel(tmp_path, {section: [NOP, word], ".init": [NOP]})
+    report = audit.audit_wheel(wheel, AARCH64, "2.36")
+    prefix = "_core.cpython-311-aarch64-linux-gnu.so: "
+    assert [problem.removeprefix(prefix) for problem in report.problems] == ([named] if named else [])
 
 
-@pytest.mark.parametrize("name", ["potstill-0.1.0-cp39-cp39-manylinux_2_34_aarch64.whl", "notes.whl"])
-def test_file_name_of_nothing_known(name: str) -> None:
-    """Refused with what is known."""
-    with pytest.raises(PotstillError, match="cp313 aarch64"):
-        audit.goal_of(Path(name))
+@cross
+@pytest.mark.parametrize("leaks", [False, True])
+def test_linked_library(tmp_path: Path, leaks: bool) -> None:
+    """Compiled, linked with our linker script and stripped: the set's code is in its section, a leak is not."""
+    dot, flags = "vdotq_s32(a, x, y)", "-march=armv8.2-a+dotprod"
+    _object(tmp_path, "src/kernels/neon_dotprod/gemm.o", DOT.format(name="dot", call=dot), flags, "-fPIC")
+    text, options = (dot, flags) if leaks else (BASELINE, "-march=armv8-a")
+    _object(tmp_path, "src/kernels/neon/gemm.o", DOT.format(name="plain", call=text), options, "-fPIC")
+    script = Path(audit.__file__).parents[1] / "cpp/cmake/kernel_sections.ld"
+    library = tmp_path / "m.so"
+    command = ["aarch64-linux-gnu-g++", "-shared", "-s", f"-Wl,-T,{script}", "-o", library]
+    subprocess.run([*command, *sorted(tmp_path.rglob("*.o"))], check=True)
+    with library.open("rb") as stream:
+        elf = ELFFile(stream)
+        assert elf.get_section_by_name(".text.neon_dotprod")["sh_size"] > 0
+        problems = instructions.problems_of_library(library, elf)
+    assert problems == (["1 x sdot/udot (vector) in .text"] if leaks else [])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "problem"),
+    [
+        ({"TAG_CPU_ARCH": 10, "TAG_FP_ARCH": 5, "TAG_ADVANCED_SIMD_ARCH": 2, "TAG_ABI_VFP_ARGS": 1}, ""),
+        ({"TAG_CPU_ARCH": 14, "TAG_ABI_VFP_ARGS": 1}, "TAG_CPU_ARCH is 14, above the baseline's 10"),
+        ({"TAG_CPU_ARCH": 10, "TAG_FP_ARCH": 7, "TAG_ABI_VFP_ARGS": 1}, "TAG_FP_ARCH is 7, above the baseline's 6"),
+        ({"TAG_CPU_ARCH": 10}, "TAG_ABI_VFP_ARGS is not 1: not the hard-float ABI"),
+    ],
+)
+def test_attributes_of_32_bit_libraries(attributes: dict[str, int], problem: str) -> None:
+    """ARMv8 code, newer floating point and the other calling convention are named."""
+    assert instructions._arm_problems(attributes) == ([problem] if problem else [])
+
+
+@pytest.mark.skipif(shutil.which("arm-linux-gnueabihf-g++") is None, reason="needs g++-arm-linux-gnueabihf")
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        ("-march=armv7-a+neon-vfpv4", []),
+        ("-march=armv8-a+simd", ["TAG_CPU_ARCH is 14", "TAG_FP_ARCH is 7", "TAG_ADVANCED_SIMD_ARCH is 3"]),
+    ],
+)
+def test_linked_32_bit_library(tmp_path: Path, flags: str, named: list[str]) -> None:
+    """The compiler's own attributes, read from a stripped library."""
+    (tmp_path / "m.cpp").write_text("float f(float x) { return 2 * x; }\n", encoding="utf-8")
+    library = tmp_path / "m.so"
+    command = ["arm-linux-gnueabihf-g++", flags, "-mfloat-abi=hard", "-shared", "-fPIC", "-s", "-nostdlib"]
+    subprocess.run([*command, "-o", library, tmp_path / "m.cpp"], check=True)
+    with library.open("rb") as stream:
+        problems = instructions.problems_of_library(library, ELFFile(stream))
+    assert [problem.split(",")[0] for problem in problems] == named
+
+
+def test_x86_sections(tmp_path: Path) -> None:
+    """AVX2 in .text is a leak, in .text.avx2 it is that set's; AVX-512 is a leak there."""
+    if platform.machine() != "x86_64":
+        pytest.skip("needs an x86-64 compiler")
+    (tmp_path / "m.s").write_text(
+        'vpaddd %ymm0, %ymm1, %ymm2\n.section .text.avx2, "ax"\nvpaddd %ymm0, %ymm1, %ymm2\n'
+        'vpaddd %zmm0, %zmm1, %zmm2\n.section .text.avx512vnni, "ax"\nvpaddd %zmm0, %zmm1, %zmm2\n',
+        encoding="utf-8",
+    )
+    subprocess.run(["gcc", "-c", tmp_path / "m.s", "-o", tmp_path / "m.o"], check=True)
+    with (tmp_path / "m.o").open("rb") as stream:
+        problems = instructions.problems_of_library(tmp_path / "m.o", ELFFile(stream))
+    assert problems == ["1 x vpaddd in .text", "1 x vpaddd in .text.avx2"]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from toolchains.failures import PotstillError
+from toolchains.failures import PotstillError, build_error
 
 from toolchains import boards, sysroot
 
@@ -157,3 +157,60 @@ def test_boards_use_their_system(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sysroot, "make_root", lambda *a, **k: seen.append(a) or Path())
     sysroot.root_of(boards.board("pi2"))
     assert seen == [("armhf", "bookworm", boards.board("pi2").system.packages)]
+
+
+# --- a release that the mirror does not deliver -----------------------------------------------------------------------
+
+
+def _mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: set[str]) -> list[str]:
+    """make_root that fails for the suites in `broken`; returns the list of suites asked for."""
+    monkeypatch.setenv("POTSTILL_CACHE", str(tmp_path))
+    asked: list[str] = []
+
+    def make_root(architecture: str, suite: str, packages: list[str], *, say: object) -> Path:
+        asked.append(suite)
+        if suite in broken:
+            raise build_error("B006", f"no index of {suite}", architecture, "try again")
+        root = tmp_path / "roots" / sysroot.root_key(architecture, suite, packages)
+        root.mkdir(parents=True, exist_ok=True)
+        (root / sysroot._STAMP).touch()
+        return root
+
+    monkeypatch.setattr(sysroot, "make_root", make_root)
+    return asked
+
+
+def test_testing_stands_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The reason and the substitute are said, each time; the broken index is asked for once."""
+    asked = _mirror(monkeypatch, tmp_path, {"trixie"})
+    said: list[str] = []
+    board = boards.board("pi2-trixie")
+    root = sysroot.root_of(board, said.append)
+    assert asked == ["trixie", "testing"] and root.name.startswith("testing-armhf-")
+    assert "no index of trixie" in said[0]
+    assert "testing stands in for trixie armhf" in said[1] and str(root) in said[1]
+    said.clear()
+    assert sysroot.root_of(board, said.append) == root
+    assert asked == ["trixie", "testing", "testing"]
+    assert "testing stands in" in said[0]
+
+
+def test_the_release_itself_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With its own root there, or the mirror in order, nothing stands in and nothing is said."""
+    asked = _mirror(monkeypatch, tmp_path, set())
+    said: list[str] = []
+    board = boards.board("pi2-trixie")
+    (tmp_path / "roots").mkdir()
+    assert sysroot.root_of(board, said.append).name.startswith("trixie-armhf-")
+    substitute = tmp_path / "roots" / sysroot.root_key("armhf", "testing", board.system.packages)
+    substitute.mkdir()
+    (substitute / sysroot._STAMP).touch()
+    assert sysroot.root_of(board, said.append).name.startswith("trixie-armhf-")
+    assert asked == ["trixie", "trixie"] and said == []
+
+
+def test_no_substitute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The error is that of the release asked for."""
+    _mirror(monkeypatch, tmp_path, {"trixie", "testing"})
+    with pytest.raises(PotstillError, match=r"error\[B006\]: no index of trixie; armhf"):
+        sysroot.root_of(boards.board("pi2-trixie"), lambda _: None)

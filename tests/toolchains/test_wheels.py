@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
-from toolchains.failures import PotstillError, build_error
+from toolchains.failures import PotstillError
 
-from toolchains import boards, wheel_jobs, wheels
+from toolchains import boards, goals, wheel_sources, wheels
 
 
 @pytest.fixture
@@ -41,17 +40,17 @@ def tree(tmp_path: Path) -> Path:
 )
 def test_source_hash(tree: Path, name: str, changes: bool) -> None:
     """Sources count; tests, build products and other folders do not."""
-    before = wheels.source_hash(tree)
-    assert wheels.source_hash(tree) == before
+    before = wheel_sources.source_hash(tree)
+    assert wheel_sources.source_hash(tree) == before
     (tree / name).parent.mkdir(parents=True, exist_ok=True)
     (tree / name).write_text("changed", encoding="utf-8")
-    assert (wheels.source_hash(tree) != before) is changes
+    assert (wheel_sources.source_hash(tree) != before) is changes
 
 
 @pytest.fixture
 def goal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> wheels.Goal:
     """The Pi's wheel, in folders of this test."""
-    monkeypatch.setattr(wheels, "WORK", tmp_path / "work")
+    monkeypatch.setattr(goals, "WORK", tmp_path / "work")
     monkeypatch.setattr(wheels, "DIST", tmp_path / "dist")
     monkeypatch.setattr(wheels, "source_hash", lambda: "state-1")
     return wheels.board_goal(boards.board("pi4"))
@@ -96,6 +95,7 @@ def test_build_commands(goal: wheels.Goal, tmp_path: Path) -> None:
     assert "wheel.tags=cp311-cp311-linux_aarch64" in command
     assert variables == {
         "POTSTILL_TARGET": "aarch64", "POTSTILL_ROOT": str(tmp_path / "root"), "POTSTILL_PYTHON": "3.11",
+        "SOURCE_DATE_EPOCH": wheels.EPOCH,
     }  # fmt: skip
     assert not (tmp_path / "dist").exists()
 
@@ -108,27 +108,8 @@ def test_damaged_stamp_means_rebuild(goal: wheels.Goal, tmp_path: Path) -> None:
     assert wheels.built(goal) is None
 
 
-def test_host_goal() -> None:
-    """This machine's wheel uses this Python and no toolchain file."""
-    goal = wheels.host_goal()
-    assert goal.board is None
-    assert wheels.build_environment(goal, None) == {}
-    assert json.dumps(goal.python)
-
-
-def test_a_wheel_that_may_be_left_out() -> None:
-    """Only a newer system's, only when its packages cannot be had."""
-    gone = build_error("B006", "apt-get update failed", "packages", "try again")
-    assert wheel_jobs.may_be_left_out("armv7l-cp313", gone) and wheel_jobs.may_be_left_out("aarch64-cp313", gone)
-    assert not wheel_jobs.may_be_left_out("aarch64-cp311", gone)
-    assert not wheel_jobs.may_be_left_out("host", gone)
-    assert not wheel_jobs.may_be_left_out("armv7l-cp313", build_error("B009", "it does not build", "x", "y"))
-
-
-def test_sessions_follow_from_the_boards() -> None:
-    """A wheel for each machine type and Python; boards name the ones they need, each once."""
-    assert next(iter(wheel_jobs.known_goals())) == "host"
-    assert {"aarch64-cp311", "aarch64-cp313", "armv7l-cp311", "armv7l-cp313"} <= set(wheel_jobs.known_goals())
-    assert wheel_jobs.wheel_sessions(["pi4", "pi5", "pi3-trixie"]) == ["wheels(aarch64-cp311)", "wheels(aarch64-cp313)"]
-    assert wheel_jobs.asked_boards(["-s", "emulate", "--", "--boards=pi4,pi5"]) == ["pi4", "pi5"]
-    assert wheel_jobs.asked_boards(["-s", "emulate"]) is None
+def test_copy_of_the_sources(tree: Path, tmp_path: Path) -> None:
+    """What a second build gets: the same hash, nothing more."""
+    copy = wheel_sources.copy_sources(tmp_path / "copy", tree)
+    assert wheel_sources.source_hash(copy) == wheel_sources.source_hash(tree)
+    assert not (copy / "docs").exists() and not (copy / "cpp/tests").exists()
