@@ -84,14 +84,18 @@ def make(goal: Goal, root: Path | None, run: Run, folder: Path, objects: Path, s
     if goal.board is not None:
         command += ["-C", f"wheel.tags={goal.tag}-{goal.tag}-linux_{goal.target.wheel}"]
     variables = build_environment(goal, root)
-    run(*command, str(sources), env=variables)
-    raw = _only_wheel(folder)
-    if sys.platform != "linux":
-        return raw
-    repair = ["auditwheel", "repair", "-w", str(folder / "repaired"), str(raw)]
-    if goal.board is not None and not native(goal.target):
-        repair[2:2] = ["--ldpaths", f"/usr/{goal.target.triple}/lib"]
-    run(*repair, env=variables)
+    mask = os.umask(0o022)  # a wheel's folders get their permissions from it
+    try:
+        run(*command, str(sources), env=variables)
+        raw = _only_wheel(folder)
+        if sys.platform != "linux":
+            return raw
+        repair = ["auditwheel", "repair", "-w", str(folder / "repaired"), str(raw)]
+        if goal.board is not None and not native(goal.target):
+            repair[2:2] = ["--ldpaths", f"/usr/{goal.target.triple}/lib"]
+        run(*repair, env=variables)
+    finally:
+        os.umask(mask)
     return _only_wheel(folder / "repaired")
 
 
