@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from potstill.bench.predict.shape import ModelShape
@@ -24,7 +25,7 @@ from toolchains import board_jobs, boards
 from toolchains.boards import Board
 from toolchains.cycles import engines, mca, report
 from toolchains.cycles.calibrate import OUT, Plain, write_classifier
-from toolchains.cycles.fit import Row, add
+from toolchains.cycles.fit import Row, add, write
 from toolchains.failures import PROJECT
 
 PEER_OUT = OUT.with_name("peer_costs.json")
@@ -37,6 +38,7 @@ FITTED = (
 HELD_OUT = ((4, 312, 1024, 6), (2, 512, 2048, 8))
 LENGTHS = (8, 16, 27, 40, 64, 100, 128)
 BOARDS = ("pi4", "pi5")
+_MODELLING = Lock()  # llvm-mca's results are kept in one file a core
 
 
 def _models(sizes: Sequence[int]) -> Path:
@@ -57,18 +59,24 @@ def _models(sizes: Sequence[int]) -> Path:
     return folder
 
 
+def _kept(board: Board, packages: Path, peer: engines.Engine, sizes: Sequence[int]) -> Path:
+    """Where a count is kept."""
+    key = hashlib.sha256(repr((packages.name, board.name, peer, tuple(sizes), LENGTHS)).encode()).hexdigest()[:24]
+    return WORK / "peer-counts" / f"{key}.json"
+
+
 def _counted(board: Board, packages: Path, peer: engines.Engine, sizes: Sequence[int]) -> dict[str, Any]:
     """``version`` and ``rows`` [tokens, cycles, cycles of the ports] of one shape, one warm call of each length."""
-    key = hashlib.sha256(repr((packages.name, board.name, peer, tuple(sizes), LENGTHS)).encode()).hexdigest()[:24]
-    path = WORK / "peer-counts" / f"{key}.json"
+    path = _kept(board, packages, peer, sizes)
     if not path.is_file():
         print(f"counting {peer.engine} {peer.precision} {tuple(sizes)} on {board.name}", flush=True)
         model = _models(sizes) / f"model{peer.ending}"
         run = engines.run(board_jobs.make_board(Plain, board.name), peer, model, LENGTHS, packages)
         if any(run.padded[tokens] != tokens for tokens in LENGTHS):
             raise AssertionError(f"{peer.engine} padded {run.padded}")
-        costs = mca.Costs(board.qemu_cpu)
-        modelled = {tokens: report.model(window, costs) for tokens, window in run.found.items()}
+        with _MODELLING:
+            costs = mca.Costs(board.qemu_cpu)
+            modelled = {tokens: report.model(window, costs) for tokens, window in run.found.items()}
         rows = [[tokens, m.cycles, m.bound] for tokens, m in modelled.items()]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"version": run.version, "rows": rows}), encoding="utf-8")
@@ -83,10 +91,11 @@ def main() -> None:
         board = boards.board(name)
         packages = engines.site(Plain, engines.PEERS, board.system, board.target.wheel)
         assert packages is not None
-        for sizes in (*FITTED, *HELD_OUT):
-            _models(sizes)
-        board_jobs.make_board(Plain, name)
         jobs = [(peer, sizes) for peer in engines.PEERS for sizes in (*FITTED, *HELD_OUT)]
+        if fresh := [sizes for peer, sizes in jobs if not _kept(board, packages, peer, sizes).is_file()]:
+            board_jobs.make_board(Plain, name)
+            for sizes in dict.fromkeys(fresh):
+                _models(sizes)
         with ThreadPoolExecutor(2) as pool:
             counts = list(pool.map(partial(_counted, board, packages), *zip(*jobs, strict=True)))
         for peer in engines.PEERS:
@@ -97,8 +106,7 @@ def main() -> None:
                     shape = ModelShape(*sizes, 500, max(LENGTHS), 3, peer.precision)
                     rows += [Row(shape, tokens, cycles, sizes in FITTED) for tokens, cycles, _ in count["rows"]]
             add(result, {"engine": peer.module, "core": board.core, "scheme": peer.precision}, rows, peer_terms)
-    PEER_OUT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(f"written: {PEER_OUT}")
+    write(result, PEER_OUT)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from potstill.bench.predict.shape import ModelShape
+from toolchains.failures import PROJECT
+
+# Counted cycles of shapes that were not fitted: for the tests only, so not in the wheel.
+UNSEEN = PROJECT / "tests" / "bench" / "unseen"
 
 
 @dataclass(frozen=True)
@@ -71,3 +77,13 @@ def add(
     for row in held:
         counted = {"shape": list(astuple(row.shape)), "tokens": row.tokens, "cycles": round(row.cycles)}
         result["held_out"].append({**{name: key[name] for name in key if name != "scheme"}, **counted})
+
+
+def write(result: dict[str, Any], out: Path) -> None:
+    """Write a cost table to `out`, and the rows it has not seen to `UNSEEN` under the same name."""
+    held = result.pop("held_out")
+    out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    UNSEEN.mkdir(exist_ok=True)
+    lines = ",\n".join(json.dumps(row) for row in held)
+    (UNSEEN / out.name).write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    print(f"written: {out}, {UNSEEN / out.name}")
