@@ -97,6 +97,60 @@ def test_recipes() -> None:
     assert _status(check_model("sentiment", small, Limits()), "memory") is Status.FAILURE
 
 
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"config.json": '{"vocab_size": 5000}', "vocab.txt": "[PAD]"},
+         {"vocabulary": Status.OK, "operators": Status.OK, "tokenizer": Status.OK}),
+        ({"config.json": '{"hidden_act": "silu"}', "merges.txt": ""},
+         {"vocabulary": Status.NOT_CHECKED, "operators": Status.FAILURE, "tokenizer": Status.FAILURE}),
+        ({"config.json": "{}", "tokenizer.json": '{"model": {"type": "Unigram"}}'}, {"tokenizer": Status.FAILURE}),
+        ({"config.json": "{}"}, {"tokenizer": Status.WARNING}),
+    ],
+)  # fmt: skip
+def test_recipe_with_a_teacher_on_this_machine(
+    tmp_path: Path, files: dict[str, str], expected: dict[str, Status]
+) -> None:
+    """Vocabulary, activation and tokenizer are the teacher's, before a minute of training is spent."""
+    (tmp_path / "mine").mkdir()
+    for name, text in files.items():
+        (tmp_path / "mine" / name).write_text(text, encoding="utf-8")
+    recipe = 'name = "mine"\n[teacher]\nmodel = "mine"\n[data]\nsource = "demo:movie-reviews"\n'
+    (tmp_path / "mine.toml").write_text(recipe, encoding="utf-8")
+    findings = check_model(str(tmp_path / "mine.toml"), board("pi4"), Limits())
+    for name, status in expected.items():
+        assert _status(findings, name) is status, name
+    (vocabulary,) = [check.seen for check in findings.checks if check.name == "vocabulary"]
+    assert ("5,000" in vocabulary) == ("vocab.txt" in files)
+
+
+def test_every_unknown_operator_is_listed(tmp_path: Path) -> None:
+    """Not only the first that the compiler meets; arithmetic on constants is none of them."""
+    onnx = pytest.importorskip("onnx")
+    numpy = pytest.importorskip("numpy")
+    helper, tensor = onnx.helper, onnx.TensorProto
+    table = onnx.numpy_helper.from_array(numpy.ones((30, 8), numpy.float32), "table")
+    nodes = [
+        helper.make_node("Sin", ["table"], ["constant"]),
+        helper.make_node("Gather", ["constant", "input_ids"], ["x"]),
+        helper.make_node("Ceil", ["x"], ["a"]),
+        helper.make_node("Cos", ["a"], ["b"]),
+        helper.make_node("Ceil", ["b"], ["c"]),
+        helper.make_node("ReduceMean", ["c", "axes"], ["logits"], keepdims=0),
+    ]
+    axes = onnx.numpy_helper.from_array(numpy.array([1]), "axes")
+    graph = helper.make_graph(
+        nodes, "g", [helper.make_tensor_value_info("input_ids", tensor.INT64, ["b", "t"])],
+        [helper.make_tensor_value_info("logits", tensor.FLOAT, ["b", 8])], [table, axes],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.save(model, tmp_path / "odd.onnx")
+    findings = check_model(str(tmp_path / "odd.onnx"), board("pi4"), Limits())
+    assert _status(findings, "operators") is Status.FAILURE
+    (listed,) = [check.seen for check in findings.checks if check.name == "all operators"]
+    assert "Ceil (x2), Cos (x1)" in listed and "Sin" not in listed
+
+
 def test_absent_file() -> None:
     """A path that is not there is the user's mistake."""
     with pytest.raises(InputError) as error:

@@ -10,7 +10,7 @@ import numpy as np
 
 from potstill.compile.expr import SEQUENCES, TOKENS, Const, Elementwise, Expr, Reduced, Tensor
 from potstill.compile.fuse import Fuser
-from potstill.compile.interpret import Interpreter
+from potstill.compile.interpret import Interpreter, known
 from potstill.compile.ir import Attention, Graph, Linear, Op
 from potstill.compile.load import Source, load_onnx
 from potstill.compile.outputs import Chosen, choose_outputs
@@ -63,6 +63,23 @@ def import_onnx(path: Path, *, max_tokens: int | None = None, pooling: str | Non
     found, outputs = _results(graph, chosen, values, fuser)
     logits, embedding, rows = _with_positions(found.get("logits"), found.get("embedding"), graph, max_tokens)
     return Imported(Graph(embedding, logits, rows, tuple(graph.notes)), graph, outputs, chosen.pooling)
+
+
+def unknown_operators(path: Path) -> dict[str, int]:
+    """Operators that depend on the text and that the core has no equivalent for, with their number of nodes.
+
+    What only makes constants or shapes is computed when a model is compiled, and is not among them. An operator that is
+    missing here may still be refused for the way it is used. Empty for a file that cannot be read that far.
+    """
+    try:
+        source = load_onnx(path)
+        inputs = classify_inputs(source)
+        length = inputs.fixed_length or PROBE_LENGTH
+        graph = specialise(source, sample_ids(source, inputs.ids, length, seed=0), inputs)
+    except CompileError:
+        return {}
+    found = [f"{node.domain}.{node.op}" if node.domain else node.op for node in graph.nodes if not known(node)]
+    return {name: found.count(name) for name in found}
 
 
 def sample_ids(source: Source, ids_name: str, length: int, *, seed: int) -> list[int]:

@@ -35,6 +35,11 @@ def unsupported(node: Node, why: str = "") -> CompileError:
     return CompileError("C006", what, node.label, step)
 
 
+def known(node: Node) -> bool:
+    """Whether the core has an equivalent for this kind of operator, in some use of it."""
+    return (node.domain, node.op) in _HANDLERS
+
+
 class Interpreter:
     """State of one walk; `values[name]` is the meaning of each value that depends on the ids."""
 

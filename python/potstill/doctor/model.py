@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from potstill.boards import Board
 from potstill.doctor.check import Findings
+from potstill.doctor.recipe import shape_of_recipe
 from potstill.errors import InputError, PotstillError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def check(
     elif path.suffix == ".onnx":
         shape = _onnx(findings, path)
     else:
-        shape = _recipe(findings, subject)
+        shape = shape_of_recipe(findings, subject)
     if shape is not None:
         _judge(findings, shape, path if path.suffix == ".still" else None, board, limits, tokens, threads)
     return findings
@@ -71,6 +72,7 @@ def _still(findings: Findings, path: Path) -> ModelShape | None:
 def _onnx(findings: Findings, path: Path) -> ModelShape | None:
     try:
         from potstill.bench.predict.onnx_shape import shape_of_onnx
+        from potstill.compile.import_onnx import unknown_operators
     except ImportError as error:
         findings.unknown("operators", f"{error}: pip install 'potstill[build]'")
         return None
@@ -78,40 +80,12 @@ def _onnx(findings: Findings, path: Path) -> ModelShape | None:
         shape = shape_of_onnx(path)
     except PotstillError as error:
         findings.failure("operators", f"{error.what} ({error.where}, {error.code})", error.next_step)
+        if len(others := unknown_operators(path)) > 1:  # the first alone is what the line above says
+            listed = ", ".join(f"{name} (x{count})" for name, count in sorted(others.items()))
+            findings.failure("all operators", f"the core has no equivalent for {listed}", error.next_step)
         return None
     findings.ok("operators", "the compiler reads every node, the core runs every operator")
     return shape
-
-
-def _recipe(findings: Findings, subject: str) -> ModelShape | None:
-    """The student a recipe asks for; the teacher's vocabulary is guessed where only a download would tell."""
-    try:
-        from potstill.recipe import load_recipe
-    except ImportError as error:
-        findings.unknown("recipe", f"{error}: pip install 'potstill[build]'")
-        return None
-    from potstill.bench.predict import ModelShape
-
-    recipe = load_recipe(subject)
-    student = recipe.student
-    known = ("bert",)
-    if student.architecture not in known:
-        findings.failure("student", f"{student.architecture!r} is no student", f"use one of {', '.join(known)}")
-        return None
-    longest = recipe.compile.max_tokens or recipe.data.max_tokens
-    findings.ok(
-        "student",
-        f"{student.layers} layers, hidden {student.hidden}, {student.heads} heads, FFN {student.intermediate}, "
-        f"{recipe.compile.scheme}, {longest} tokens: the core runs every operator",
-    )
-    findings.ok("vocabulary", f"{BERT_VOCABULARY:,} tokens assumed, BERT's; the teacher decides")
-    return ModelShape(
-        student.layers, student.hidden, student.intermediate, student.heads, BERT_VOCABULARY, longest,
-        len(recipe.data.labels or ()) or 2, recipe.compile.scheme,
-    )  # fmt: skip
-
-
-BERT_VOCABULARY = 30522
 
 
 def _judge(

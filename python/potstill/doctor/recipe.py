@@ -1,0 +1,107 @@
+"""A recipe before training: will the core run its student, and how large and fast will it be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from potstill.doctor.check import Findings
+
+if TYPE_CHECKING:
+    from potstill.bench.predict import ModelShape
+
+# BERT's vocabulary and the demo teacher's: what a student gets unless the teacher's files say otherwise.
+BERT_VOCABULARY = 30522
+_DEMO = "demo:all-minilm-l6-v2"
+_ARCHITECTURES = ("bert",)
+# Names in transformers of activations that the compiler understands in its exports. A student takes its teacher's.
+_ACTIVATIONS = ("gelu", "gelu_new", "gelu_fast", "gelu_python", "gelu_pytorch_tanh", "relu", "tanh")
+# Files of tokenizers that are not WordPiece, the only kind in the core.
+_OTHER_TOKENIZERS = ("spiece.model", "sentencepiece.bpe.model", "merges.txt")
+
+
+def shape_of_recipe(findings: Findings, subject: str) -> ModelShape | None:
+    """The student that a recipe asks for, with what the teacher's files tell where they are on this machine.
+
+    Raises:
+        RecipeError: R... what is wrong in the recipe.
+    """
+    try:
+        from potstill.recipe import load_recipe
+    except ImportError as error:
+        findings.unknown("recipe", f"{error}: pip install 'potstill[build]'")
+        return None
+    from potstill.bench.predict import ModelShape
+
+    recipe = load_recipe(subject)
+    student = recipe.student
+    if student.architecture not in _ARCHITECTURES:
+        known = ", ".join(_ARCHITECTURES)
+        findings.failure("student", f"{student.architecture!r} is no student", f"use one of {known}")
+        return None
+    longest = recipe.compile.max_tokens or recipe.data.max_tokens
+    sizes = f"{student.layers} layers, hidden {student.hidden}, {student.heads} heads, FFN {student.intermediate}"
+    findings.ok("student", f"{sizes}, {recipe.compile.scheme}, {longest} tokens")
+    folder = teacher_folder(recipe)
+    config = _json(folder / "config.json") if folder else {}
+    activation = str(config.get("hidden_act") or config.get("activation") or "gelu")
+    if activation in _ACTIVATIONS:
+        findings.ok("operators", f"the core runs every operator of a {student.architecture} student ({activation})")
+    else:
+        seen = f"the core has no activation {activation!r}, which the student takes from its teacher"
+        findings.failure("operators", seen, "use a teacher with gelu, relu or tanh")
+    if folder:
+        _tokenizer(findings, folder)
+    vocabulary = _vocabulary(findings, recipe.teacher.model, config)
+    return ModelShape(
+        student.layers, student.hidden, student.intermediate, student.heads, vocabulary, longest,
+        len(recipe.data.labels or ()) or 2, recipe.compile.scheme,
+    )  # fmt: skip
+
+
+def teacher_folder(recipe: Any) -> Path | None:
+    """The teacher's files if they are on this machine, as `potstill build` would find them; nothing is fetched."""
+    named = str(recipe.teacher.model)
+    if named.startswith("demo:"):
+        from potstill.data.cache import cache_dir
+
+        folder = cache_dir() / "demo" / named.removeprefix("demo:")
+        return folder if folder.is_dir() else None
+    places = [base / named for base in (recipe.base, Path.cwd()) if base is not None]
+    return next((place for place in places if (place / "config.json").is_file()), None)
+
+
+def _vocabulary(findings: Findings, teacher: str, config: dict[str, Any]) -> int:
+    told = config.get("vocab_size")
+    if isinstance(told, int) and told > 0:
+        findings.ok("vocabulary", f"{told:,} tokens, the teacher's")
+        return told
+    if teacher == _DEMO:
+        findings.ok("vocabulary", f"{BERT_VOCABULARY:,} tokens, the teacher's")
+    else:
+        seen = f"{teacher} is not on this machine: counted with BERT's {BERT_VOCABULARY:,} tokens"
+        findings.unknown("vocabulary", seen)
+    return BERT_VOCABULARY
+
+
+def _tokenizer(findings: Findings, folder: Path) -> None:
+    model = _json(folder / "tokenizer.json").get("model", {})
+    kind = str(model.get("type", "")) if isinstance(model, dict) else ""
+    others = [name for name in _OTHER_TOKENIZERS if (folder / name).is_file()]
+    plain = (folder / "vocab.txt").is_file()
+    if (kind and kind != "WordPiece") or (not kind and others and not plain):
+        seen = f"the teacher's is {kind or others[0]}, the core has WordPiece only"
+        findings.failure("tokenizer", seen, "use a teacher with a WordPiece tokenizer, such as BERT or MiniLM")
+    elif kind or plain:
+        findings.ok("tokenizer", "WordPiece")
+    else:
+        findings.warning("tokenizer", f"none in {folder}", "save the teacher's tokenizer beside it")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
