@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "graph/graph.h"
+#include "support/emulated.h"
 #include "support/tiny_bert.h"
 
 namespace potstill {
@@ -79,7 +80,8 @@ TEST_P(Models, AgreeWithPlainBinary64) {
 TEST_P(Models, GiveTheSameBitsForAnyThreadsBatchAndKernels) {
   const TinyShape shape = GetParam();
   const auto file = TinyBert(shape).file();
-  const auto batch = random_batch(3, 60, shape);  // about 630 tokens: several chunks
+  // Several chunks: about 630 tokens, 315 under an emulator.
+  const auto batch = random_batch(3, testing::emulated() ? 30 : 60, shape);
   const Output one = Model::from_memory(file, 1).run(batch);
   for (const int threads : {2, 3, 4}) {
     const Output more = Model::from_memory(file, threads).run(batch);
@@ -177,7 +179,8 @@ TEST(Model, MemoryIsBoundedByTheChunkNotTheBatch) {
   const Model model = Model::from_memory(file, 1);
   // 9 values of at most 3 * 24 columns for 256 tokens.
   EXPECT_LT(model.info().arena_bytes, graph::kChunkTokens * 4 * 24 * 9);
-  EXPECT_EQ(model.run(random_batch(1, 5000, TinyShape{})).logits.rows, 5000u);
+  const std::size_t sequences = testing::emulated() ? 1000 : 5000;
+  EXPECT_EQ(model.run(random_batch(1, sequences, TinyShape{})).logits.rows, sequences);
 }
 
 TEST(Model, RunsFromManyThreadsAtOnce) {

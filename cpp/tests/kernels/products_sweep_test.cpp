@@ -178,7 +178,7 @@ TEST_P(ProductsSweep, I8LargestSums) {
   for (std::size_t k = 1; k <= 129; ++k) check_i8(reference(), set(), Flush::End, {1 + k % 8, 20, k}, rng, true);
 }
 
-POTSTILL_FOR_EACH_SET(ProductsSweep);
+POTSTILL_FOR_EACH_OTHER_SET(ProductsSweep);
 
 }  // namespace
 }  // namespace potstill::kernels::testing

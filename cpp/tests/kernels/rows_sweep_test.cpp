@@ -121,7 +121,7 @@ TEST_P(RowsSweep, MeanPool) {
   });
 }
 
-POTSTILL_FOR_EACH_SET(RowsSweep);
+POTSTILL_FOR_EACH_OTHER_SET(RowsSweep);
 
 }  // namespace
 }  // namespace potstill::kernels::testing

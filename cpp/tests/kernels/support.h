@@ -128,9 +128,24 @@ class EachSet : public ::testing::TestWithParam<std::string> {
   const KernelTable& reference() const { return select("reference"); }
 };
 
+// The sets that are not the reference.
+inline std::vector<std::string> other_sets() {
+  std::vector<std::string> sets;
+  for (const auto& name : available()) {
+    if (name != "reference") sets.emplace_back(name);
+  }
+  return sets;
+}
+
 inline std::string set_name(const ::testing::TestParamInfo<std::string>& info) { return info.param; }
 
 }  // namespace potstill::kernels::testing
+
+// Long sweeps that compare with the reference would only compare it with itself.
+#define POTSTILL_FOR_EACH_OTHER_SET(suite)                                                           \
+  INSTANTIATE_TEST_SUITE_P(, suite, ::testing::ValuesIn(::potstill::kernels::testing::other_sets()), \
+                           ::potstill::kernels::testing::set_name);                                  \
+  GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(suite)
 
 #define POTSTILL_FOR_EACH_SET(suite)                                                       \
   INSTANTIATE_TEST_SUITE_P(, suite, ::testing::ValuesIn(::potstill::kernels::available()), \
