@@ -49,8 +49,10 @@ def _t32(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def newer(data: bytes) -> Iterator[tuple[int, str]]:
-    """Offset and name of each dot product or matrix instruction in a section's `data`, T32 or A32; neighbours in A32 may
-    be found twice."""
+    """Offset and name of each dot product or matrix instruction in a section's `data`, read as T32 and as A32.
+
+    Neighbours in A32 may be found twice.
+    """
     for offset, word in _t32(data):
         if name := _name(word):
             yield offset, name
