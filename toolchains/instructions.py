@@ -3,7 +3,7 @@
 Code outside its kernel set that holds one of them dies with "Illegal instruction" on the older boards, or on somebody's
 older PC. A stripped library has no functions to name, but each kernel set's code is in a section of its own
 (cpp/cmake/kernel_sections.ld). AArch64 is decoded here, from its fixed-length encodings; x86 by binutils' objdump,
-which comes with the compiler; 32-bit ARM libraries state what they need in attributes.
+which comes with the compiler; 32-bit ARM by toolchains/arm32.py.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import re
 import struct
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from elftools.elf.elffile import ELFFile
 
+from toolchains import arm32
 from toolchains.failures import build_error
 
 # A64 encodings above ARMv8.0 (Arm ARM, C4 "A64 instruction set encoding"): mask, value, name.
@@ -63,10 +64,6 @@ _ALLOWED_A64 = {
     "neon_dotprod": ("sdot/udot (vector)", "sdot/udot (by element)"),
     "libgcc": ("atomic read-modify-write or ldapr", "cas", "casp"),
 }
-# The baseline of 32-bit boards is ARMv7-A with NEON and VFPv4; build attribute -> highest value ("Addenda to,
-# and Errata in, the ABI for the Arm Architecture", section "Build Attributes").
-_ARM_LIMITS = {"TAG_CPU_ARCH": 10, "TAG_FP_ARCH": 6, "TAG_ADVANCED_SIMD_ARCH": 2}
-_ARM_HARD_FLOAT = ("TAG_ABI_VFP_ARGS", 1)
 
 
 def kernel_set(place: str) -> str:
@@ -88,16 +85,17 @@ def name_of_a64(word: int) -> str:
     return next((name for mask, value, name in NEWER_A64 if word & mask == value), "")
 
 
-def newer_a64(elf: ELFFile) -> Iterator[tuple[str, str]]:
-    """Each A64 instruction above the baseline in an object's code, as (function, instruction)."""
+def newer_arm(elf: ELFFile) -> Iterator[tuple[str, str]]:
+    """Each A64, T32 or A32 instruction above the baseline in an object's code, as (function, instruction)."""
+    find = _FINDERS[elf["e_machine"]]
     symbols = elf.get_section_by_name(".symtab")
     functions: dict[int, list[tuple[int, str]]] = {}
     for symbol in symbols.iter_symbols() if symbols else ():
         if symbol["st_info"]["type"] == "STT_FUNC" and isinstance(symbol["st_shndx"], int):
-            functions.setdefault(symbol["st_shndx"], []).append((symbol["st_value"], symbol.name))
+            functions.setdefault(symbol["st_shndx"], []).append((symbol["st_value"] & ~1, symbol.name))  # 1: T32
     for index, section in code_sections(elf):
         known = sorted(functions.get(index, []))
-        for offset, name in _words(section):
+        for offset, name in find(section.data()):
             inside = [function for start, function in known if start <= offset]
             yield (inside[-1] if inside else section.name), name
 
@@ -109,12 +107,14 @@ def code_sections(elf: ELFFile) -> Iterator[tuple[int, Any]]:
             yield index, section
 
 
-def _words(section: Any) -> Iterator[tuple[int, str]]:
-    """Offset and name of each A64 instruction above the baseline in a section."""
-    data = section.data()
+def _a64(data: bytes) -> Iterator[tuple[int, str]]:
+    """Offset and name of each A64 instruction above the baseline in a section's `data`."""
     for position, (word,) in enumerate(struct.iter_unpack("<I", data[: len(data) // 4 * 4])):
         if name := name_of_a64(word):
             yield position * 4, name
+
+
+_FINDERS: dict[str, Callable[[bytes], Iterator[tuple[int, str]]]] = {"EM_AARCH64": _a64, "EM_ARM": arm32.newer}
 
 
 def newer_x86(listing: Iterable[str], kernels: str) -> Iterator[tuple[str, str]]:
@@ -173,9 +173,9 @@ def problems_of(path: Path, place: str, elf: ELFFile) -> list[str]:
     """
     kernels = kernel_set(place)
     found: Iterable[tuple[str, str]] = ()
-    if elf["e_machine"] == "EM_AARCH64":
+    if elf["e_machine"] in _FINDERS:
         allowed = _ALLOWED_A64.get(kernels, ())
-        found = ((function, what) for function, what in newer_a64(elf) if what not in allowed)
+        found = ((function, what) for function, what in newer_arm(elf) if what not in allowed)
     elif elf["e_machine"] == "EM_X86_64":
         found = newer_x86(_disassemble(path), kernels)
     return sorted({f"{place}: {what} in {function}" for function, what in found})
@@ -192,15 +192,6 @@ def _x86_sections(listing: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-def _arm_attributes(elf: ELFFile) -> dict[str, int]:
-    section = elf.get_section_by_name(".ARM.attributes")
-    found: dict[str, int] = {}
-    for vendor in section.iter_subsections() if section else ():
-        for scope in vendor.iter_subsubsections():
-            found |= {a.tag: a.value for a in scope.iter_attributes() if isinstance(a.value, int)}
-    return found
-
-
 def problems_of_library(path: Path, elf: ELFFile) -> list[str]:
     """What a finished library, stripped or not, holds that its baseline must not, by section.
 
@@ -209,30 +200,19 @@ def problems_of_library(path: Path, elf: ELFFile) -> list[str]:
         elf: the same, opened.
 
     Returns:
-        "count x instruction in section", sorted; for 32-bit ARM the build attributes above the baseline.
+        "count x instruction in section", sorted; for 32-bit ARM before them the build attributes above the baseline.
 
     Raises:
         BuildError: B001 no objdump, B008 it cannot read the library.
     """
     found: Counter[tuple[str, str]] = Counter()
-    if elf["e_machine"] == "EM_AARCH64":
+    if find := _FINDERS.get(elf["e_machine"]):
         for _, section in code_sections(elf):
             allowed = _ALLOWED_A64.get(section_set(section.name), ())
-            found.update((section.name, what) for _, what in _words(section) if what not in allowed)
+            found.update((section.name, what) for _, what in find(section.data()) if what not in allowed)
     elif elf["e_machine"] == "EM_X86_64":
         for name, lines in _x86_sections(_disassemble(path)).items():
             kernels = section_set(name).replace("libgcc", "")  # on x86 it has nothing newer
             found.update((name, what) for _, what in newer_x86(lines, kernels))
-    elif elf["e_machine"] == "EM_ARM":
-        return _arm_problems(_arm_attributes(elf))
-    return sorted(f"{count} x {what} in {section}" for (section, what), count in found.items())
-
-
-def _arm_problems(attributes: Mapping[str, int]) -> list[str]:
-    problems = [
-        f"{name} is {attributes[name]}, above the baseline's {limit}"
-        for name, limit in _ARM_LIMITS.items()
-        if attributes.get(name, 0) > limit
-    ]
-    name, value = _ARM_HARD_FLOAT
-    return problems if attributes.get(name) == value else [*problems, f"{name} is not {value}: not the hard-float ABI"]
+    stated = arm32.problems_of_attributes(arm32.attributes_of(elf)) if elf["e_machine"] == "EM_ARM" else []
+    return stated + sorted(f"{count} x {what} in {section}" for (section, what), count in found.items())

@@ -303,37 +303,24 @@ def test_linked_library(tmp_path: Path, leaks: bool) -> None:
     assert problems == (["1 x sdot/udot (vector) in .text"] if leaks else [])
 
 
-@pytest.mark.parametrize(
-    ("attributes", "problem"),
-    [
-        ({"TAG_CPU_ARCH": 10, "TAG_FP_ARCH": 5, "TAG_ADVANCED_SIMD_ARCH": 2, "TAG_ABI_VFP_ARGS": 1}, ""),
-        ({"TAG_CPU_ARCH": 14, "TAG_ABI_VFP_ARGS": 1}, "TAG_CPU_ARCH is 14, above the baseline's 10"),
-        ({"TAG_CPU_ARCH": 10, "TAG_FP_ARCH": 7, "TAG_ABI_VFP_ARGS": 1}, "TAG_FP_ARCH is 7, above the baseline's 6"),
-        ({"TAG_CPU_ARCH": 10}, "TAG_ABI_VFP_ARGS is not 1: not the hard-float ABI"),
-    ],
-)
-def test_attributes_of_32_bit_libraries(attributes: dict[str, int], problem: str) -> None:
-    """ARMv8 code, newer floating point and the other calling convention are named."""
-    assert instructions._arm_problems(attributes) == ([problem] if problem else [])
-
-
 @pytest.mark.skipif(shutil.which("arm-linux-gnueabihf-g++") is None, reason="needs g++-arm-linux-gnueabihf")
-@pytest.mark.parametrize(
-    ("flags", "named"),
-    [
-        ("-march=armv7-a+neon-vfpv4", []),
-        ("-march=armv8-a+simd", ["TAG_CPU_ARCH is 14", "TAG_FP_ARCH is 7", "TAG_ADVANCED_SIMD_ARCH is 3"]),
-    ],
-)
-def test_linked_32_bit_library(tmp_path: Path, flags: str, named: list[str]) -> None:
-    """The compiler's own attributes, read from a stripped library."""
-    (tmp_path / "m.cpp").write_text("float f(float x) { return 2 * x; }\n", encoding="utf-8")
-    library = tmp_path / "m.so"
-    command = ["arm-linux-gnueabihf-g++", flags, "-mfloat-abi=hard", "-shared", "-fPIC", "-s", "-nostdlib"]
-    subprocess.run([*command, "-o", library, tmp_path / "m.cpp"], check=True)
-    with library.open("rb") as stream:
-        problems = instructions.problems_of_library(library, ELFFile(stream))
-    assert [problem.split(",")[0] for problem in problems] == named
+@pytest.mark.parametrize("mode", ["-mthumb", "-marm"])
+@pytest.mark.parametrize("leaks", [False, True])
+def test_32_bit_wheel_with_a_stray_dot_product(tmp_path: Path, mode: str, leaks: bool) -> None:
+    """A function compiled for a newer CPU, of which a stripped library's build attributes say nothing."""
+    newer = '#pragma GCC target("arch=armv8.2-a+dotprod", "fpu=neon-fp-armv8")\n'
+    leak = newer + 'extern "C" void leak() { asm volatile("vsdot.s8 q0, q1, q2"); }\n'
+    source = tmp_path / "m.cpp"
+    source.write_text('extern "C" int f(int x) { return 2 * x; }\n' + (leak if leaks else ""), encoding="utf-8")
+    command = ["arm-linux-gnueabihf-g++", mode, "-march=armv7-a+neon-vfpv4", "-mfloat-abi=hard", "-O1", "-shared"]
+    subprocess.run([*command, "-fPIC", "-s", "-nostdlib", "-o", tmp_path / "m.so", source], check=True)
+    files = {MODULE.format("arm-linux-gnueabihf"): (tmp_path / "m.so").read_bytes()}
+    target = dataclasses.replace(boards.board("pi2").target, load_alignment=4096)
+    report = audit.audit_wheel(_wheel(tmp_path, "manylinux_2_34_armv7l", files), target, "2.36")
+    problem = "_core.cpython-311-arm-linux-gnueabihf.so: 1 x vsdot/vudot (vector) in .text"
+    assert report.problems == ([problem] if leaks else [])
+    subprocess.run([*command, "-c", "-o", tmp_path / "m.o", source], check=True)
+    assert audit.audit_objects(tmp_path, target)[1] == (["m.o: vsdot/vudot (vector) in leak"] if leaks else [])
 
 
 def test_x86_sections(tmp_path: Path) -> None:
