@@ -167,10 +167,12 @@ def emulate(session: Any, options: Mapping[str, str], pytest_arguments: Sequence
         _each(emulators, lambda emulator: _pytest_on(session, emulator, models[0], expected, pytest_arguments))
     if "job" in parts:
         _each(emulators, lambda emulator: _job_on(session, emulator, own if own.is_file() else models[0]))
-    if "pip" in parts:
-        _pip(session, emulators[0].board, models[0])
-    if "situations" in parts:
-        _situations(session, names, models[0])
+    with ThreadPoolExecutor(1) as beside:  # each of the two keeps one core busy
+        pip = beside.submit(_pip, session, emulators[0].board, models[0]) if "pip" in parts else None
+        if "situations" in parts:
+            _situations(session, names, models[0])
+    if pip is not None:
+        pip.result()
     if "ctest" in parts:
         cpp.test_boards(session, [emulator.board for emulator in emulators])
     for name, reason in absent.items():
