@@ -48,33 +48,53 @@ constexpr KernelTable kNeonDotprod = with_products(kNeon, "neon_dotprod", neon_d
 constexpr KernelTable kNeon = with_products(kReference, "neon", neon32::gemm_i8, neon32::gemm_i4);
 #endif
 
-// Every set Potstill knows, best first within a machine.  table: nullptr when this build is for another machine.
+#if defined(POTSTILL_KERNELS_X86)
+constexpr Machine kThisMachine = Machine::X86;
+#elif defined(POTSTILL_KERNELS_AARCH64)
+constexpr Machine kThisMachine = Machine::Aarch64;
+#elif defined(POTSTILL_KERNELS_ARMV7)
+constexpr Machine kThisMachine = Machine::Armv7;
+#else
+constexpr Machine kThisMachine = Machine::Other;
+#endif
+
+// Every set Potstill knows, best first within a machine.  The table is that of this build; a set of another machine has
+// none here, but its rule is told by names_for().
 struct Entry {
   const char* name;
-  const KernelTable* table;
+  Machine machine;  // Other: every machine
   bool (*runs)(const cpu::Features&);
+  const KernelTable* table;
 };
 
-constexpr Entry kEntries[] = {
 #if defined(POTSTILL_KERNELS_X86)
-    {"avx512vnni", &kAvx512Vnni, [](const cpu::Features& f) { return f.avx512vnni; }},
-    {"avx2", &kAvx2, [](const cpu::Features& f) { return f.avx2; }},
+constexpr const KernelTable *kX86Vnni = &kAvx512Vnni, *kX86Avx2 = &kAvx2;
 #else
-    {"avx512vnni", nullptr, nullptr},
-    {"avx2", nullptr, nullptr},
+constexpr const KernelTable *kX86Vnni = nullptr, *kX86Avx2 = nullptr;
 #endif
 #if defined(POTSTILL_KERNELS_AARCH64)
-    {"neon_dotprod", &kNeonDotprod, [](const cpu::Features& f) { return f.dotprod; }},
+constexpr const KernelTable *kA64Dotprod = &kNeonDotprod, *kA64Neon = &kNeon;
 #else
-    {"neon_dotprod", nullptr, nullptr},
+constexpr const KernelTable *kA64Dotprod = nullptr, *kA64Neon = nullptr;
 #endif
-#if defined(POTSTILL_KERNELS_AARCH64) || defined(POTSTILL_KERNELS_ARMV7)
-    {"neon", &kNeon, [](const cpu::Features& f) { return f.neon; }},
+#if defined(POTSTILL_KERNELS_ARMV7)
+constexpr const KernelTable* kA32Neon = &kNeon;
 #else
-    {"neon", nullptr, nullptr},
+constexpr const KernelTable* kA32Neon = nullptr;
 #endif
-    {"reference", &kReference, [](const cpu::Features&) { return true; }},
+
+constexpr Entry kEntries[] = {
+    {"avx512vnni", Machine::X86, [](const cpu::Features& f) { return f.avx512vnni; }, kX86Vnni},
+    {"avx2", Machine::X86, [](const cpu::Features& f) { return f.avx2; }, kX86Avx2},
+    {"neon_dotprod", Machine::Aarch64, [](const cpu::Features& f) { return f.dotprod; }, kA64Dotprod},
+    {"neon", Machine::Aarch64, [](const cpu::Features& f) { return f.neon; }, kA64Neon},
+    {"neon", Machine::Armv7, [](const cpu::Features& f) { return f.neon; }, kA32Neon},
+    {"reference", Machine::Other, [](const cpu::Features&) { return true; }, &kReference},
 };
+
+bool chosen(const Entry& entry, Machine machine, const cpu::Features& features) {
+  return (entry.machine == machine || entry.machine == Machine::Other) && entry.runs(features);
+}
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
@@ -87,23 +107,28 @@ std::string joined(const std::vector<std::string>& names) {
 
 }  // namespace
 
-std::vector<std::string> available(const cpu::Features& features) {
+std::vector<std::string> names_for(Machine machine, const cpu::Features& features) {
   std::vector<std::string> names;
   for (const Entry& entry : kEntries) {
-    if (entry.table && entry.runs(features)) names.emplace_back(entry.name);
+    if (chosen(entry, machine, features)) names.emplace_back(entry.name);
   }
   return names;
 }
 
+std::vector<std::string> available(const cpu::Features& features) { return names_for(kThisMachine, features); }
+
 const KernelTable& select(std::string_view name, const cpu::Features& features) {
+  bool known = false, built = false;
   for (const Entry& entry : kEntries) {
     if (!name.empty() && name != entry.name) continue;
-    if (entry.table && entry.runs(features)) return *entry.table;
-    if (name == entry.name) {
-      throw Error("K002", "kernel set '" + std::string(name) + "' cannot run here",
-                  entry.table ? "this CPU offers: " + cpu::to_string(features) : "this build is for another machine",
-                  "unset POTSTILL_ISA or use one of: " + joined(available(features)));
-    }
+    if (chosen(entry, kThisMachine, features)) return *entry.table;
+    known = true;
+    built = built || entry.table != nullptr;
+  }
+  if (known) {
+    throw Error("K002", "kernel set '" + std::string(name) + "' cannot run here",
+                built ? "this CPU offers: " + cpu::to_string(features) : "this build is for another machine",
+                "unset POTSTILL_ISA or use one of: " + joined(available(features)));
   }
   throw Error("K001", "there is no kernel set '" + std::string(name) + "'", "POTSTILL_ISA",
               "unset it or use one of: " + joined(available(features)));

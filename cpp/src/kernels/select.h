@@ -10,6 +10,13 @@
 
 namespace potstill::kernels {
 
+// What a build is for.
+enum class Machine { X86, Aarch64, Armv7, Other };
+
+// Names of the sets that a build for `machine` runs on a CPU with `features`, best first: the first is chosen,
+// "reference" is always the last.  The same for every build, so that tests can ask for machines that are not there.
+std::vector<std::string> names_for(Machine machine, const cpu::Features& features);
+
 // Names this build contains and a CPU with `features` runs, best first; "reference" is always the last.
 std::vector<std::string> available(const cpu::Features& features);
 std::vector<std::string> available();  // for this machine

@@ -1,39 +1,101 @@
-// Features from register values of machines that are not here.
+// Features, and the kernel set that is chosen, from register values of machines that are not here.
 #include "cpu/features.h"
 
 #include <gtest/gtest.h>
 
+#include <span>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cpu/recorded.h"
+
 namespace potstill::cpu {
 namespace {
 
-// AT_HWCAP as Linux reports it: FP ASIMD EVTSTRM (AES PMULL SHA1 SHA2) CRC32 (ATOMICS FPHP ASIMDHP CPUID ASIMDRDM LRCPC
-// ASIMDDP).
-constexpr uint64_t kPi3And4 = 0x83;  // Cortex-A53 and A72 of Broadcom's chips: FP ASIMD EVTSTRM, no CRC bit shown
-constexpr uint64_t kPi4WithCrcCpuid = 0x883;  // newer kernels: + CRC32 (bit 7), CPUID (bit 11)
-constexpr uint64_t kPi5 = 0x119fff;  // Cortex-A76: all of them, ASIMDRDM (12), LRCPC (15), DCPOP (16), ASIMDDP (20)
+// Bit numbers of <asm/hwcap.h>, by the words of /proc/cpuinfo; for 32-bit processes the last ones are in AT_HWCAP2.
+constexpr std::string_view kAarch64Words[] = {"fp",    "asimd",   "evtstrm", "aes",     "pmull", "sha1",     "sha2",
+                                              "crc32", "atomics", "fphp",    "asimdhp", "cpuid", "asimdrdm", "jscvt",
+                                              "fcma",  "lrcpc",   "dcpop",   "sha3",    "sm3",   "sm4",      "asimddp"};
+constexpr std::string_view kArmv7Words[] = {"swp",      "half", "thumb",   "26bit",  "fastmult", "fpa",    "vfp",
+                                            "edsp",     "java", "iwmmxt",  "crunch", "thumbee",  "neon",   "vfpv3",
+                                            "vfpv3d16", "tls",  "vfpv4",   "idiva",  "idivt",    "vfpd32", "lpae",
+                                            "evtstrm",  "fphp", "asimdhp", "asimddp"};
+constexpr std::string_view kArmv7MoreWords[] = {"aes", "pmull", "sha1", "sha2", "crc32"};
 
-TEST(Aarch64, Pi3AndPi4HaveNeonOnly) {
-  for (uint64_t hwcap : {kPi3And4, kPi4WithCrcCpuid}) {
-    EXPECT_TRUE(from_aarch64(hwcap).neon);
-    EXPECT_FALSE(from_aarch64(hwcap).dotprod);
+uint64_t bit(std::span<const std::string_view> words, const std::string& word) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == word) return uint64_t{1} << i;
+  }
+  return 0;
+}
+
+TEST(Recorded, ArmWordsAndBitsAgree) {
+  for (const RecordedArm& m : kArm) {
+    const bool wide = m.machine == kernels::Machine::Aarch64;
+    uint64_t hwcap = 0, hwcap2 = 0;
+    std::istringstream words(m.features);
+    for (std::string word; words >> word;) {
+      const uint64_t first = wide ? bit(kAarch64Words, word) : bit(kArmv7Words, word);
+      const uint64_t second = wide ? 0 : bit(kArmv7MoreWords, word);
+      EXPECT_NE(first | second, 0u) << word;
+      hwcap |= first;
+      hwcap2 |= second;
+    }
+    EXPECT_EQ(hwcap, m.hwcap) << m.name;
+    EXPECT_EQ(hwcap2, m.hwcap2) << m.name;
   }
 }
 
-TEST(Aarch64, Pi5HasDotprod) {
-  const Features f = from_aarch64(kPi5);
-  EXPECT_TRUE(f.neon && f.dotprod);
-  EXPECT_FALSE(f.avx2 || f.avx512vnni);
-  EXPECT_EQ(to_string(f), "neon dotprod");
+TEST(Recorded, ArmKernelSet) {
+  for (const RecordedArm& m : kArm) {
+    const Features f = m.machine == kernels::Machine::Aarch64 ? from_aarch64(m.hwcap) : from_armv7(m.hwcap);
+    const auto names = kernels::names_for(m.machine, f);
+    EXPECT_EQ(names.front(), m.kernels) << m.name;
+    EXPECT_EQ(names.back(), "reference") << m.name;
+    EXPECT_FALSE(f.avx2 || f.avx512vnni) << m.name;
+  }
+}
+
+TEST(Recorded, X86WordsAndBitsAgree) {
+  for (const RecordedX86& m : kX86) {
+    const CpuidValues& v = m.values;
+    std::string flags;
+    const auto add = [&flags](uint32_t leaf, unsigned number, const char* word) {
+      if ((leaf >> number & 1) != 0) flags += (flags.empty() ? "" : " ") + std::string(word);
+    };
+    add(v.leaf1_ecx, 12, "fma");
+    add(v.leaf1_ecx, 28, "avx");
+    add(v.leaf7_ebx, 5, "avx2");
+    add(v.leaf7_ebx, 16, "avx512f");
+    add(v.leaf7_ebx, 17, "avx512dq");
+    add(v.leaf7_ebx, 30, "avx512bw");
+    add(v.leaf7_ebx, 31, "avx512vl");
+    add(v.leaf7_ecx, 11, "avx512_vnni");
+    EXPECT_EQ(flags, m.flags) << m.name;
+  }
+}
+
+TEST(Recorded, X86KernelSet) {
+  for (const RecordedX86& m : kX86) {
+    EXPECT_EQ(kernels::names_for(kernels::Machine::X86, from_x86(m.values)).front(), m.kernels) << m.name;
+  }
+}
+
+// A set of one machine is never chosen by a build for another, whatever the features.
+TEST(Recorded, SetsStayWithTheirMachine) {
+  const Features all{.neon = true, .dotprod = true, .avx2 = true, .avx512vnni = true};
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(kernels::names_for(kernels::Machine::X86, all), (Names{"avx512vnni", "avx2", "reference"}));
+  EXPECT_EQ(kernels::names_for(kernels::Machine::Aarch64, all), (Names{"neon_dotprod", "neon", "reference"}));
+  EXPECT_EQ(kernels::names_for(kernels::Machine::Armv7, all), (Names{"neon", "reference"}));
+  EXPECT_EQ(kernels::names_for(kernels::Machine::Other, all), (Names{"reference"}));
 }
 
 TEST(Aarch64, WithoutAsimdNothing) { EXPECT_EQ(to_string(from_aarch64(uint64_t{1} << 20)), "none"); }
 
-TEST(Armv7, NeonNeedsFusedMultiplyAdd) {
-  // half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae evtstrm: 32-bit Pi OS on Pi 3 and 4.
-  EXPECT_TRUE(from_armv7(0x3fb0d6).neon);
-  EXPECT_FALSE(from_armv7(0x3fb0d6 & ~uint64_t{0x10000}).neon);  // Cortex-A8, A9: VFPv3
-  EXPECT_FALSE(from_armv7(0x80d6).neon);                         // Pi 1, Zero: no NEON
-}
+TEST(Aarch64, Names) { EXPECT_EQ(to_string(from_aarch64(0x119fff)), "neon dotprod"); }
 
 CpuidValues ice_lake() {
   return {.leaf1_ecx = 0x7ffefbff, .leaf7_ebx = 0xf2bf67eb, .leaf7_ecx = 0x40417f5e, .xcr0 = 0x2e7};
