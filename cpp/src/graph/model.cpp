@@ -31,6 +31,7 @@ Info describe(const graph::Graph& graph) {
   }
   info.max_tokens = graph.max_tokens;
   info.vocabulary = graph.vocabulary;
+  info.logits = static_cast<uint32_t>(graph.width(graph.logits));
   info.hidden = static_cast<uint32_t>(graph.width(graph.embedding));
   for (const auto& op : graph.ops) info.parameters += op->parameters;
   info.bytes = graph.file.mapping.bytes().size();
