@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from toolchains.cycles import bench as cycles
 
-from toolchains import boards, counts, cpp, environment, jobs, tools
+from toolchains import boards, counts, cpp, environment, jobs, package, tools
 
 nox.options.default_venv_backend = "virtualenv"  # not uv: it ignores pip's settings and would fetch CUDA's PyTorch
 nox.options.reuse_venv = "yes"
@@ -83,6 +83,21 @@ def wheels_session(session: nox.Session, target: str) -> None:
     tools.bootstrap(TARGETS[target], session.log)
     environment.install(session, environment.requirements(groups=["wheel"]))
     jobs.build_wheel(session, target)
+
+
+@nox.session(name="package", requires=["wheels(host)"])
+@environment.friendly
+def package_session(session: nox.Session) -> None:
+    """C and C++ library, headers and potstill-run as .tar.gz and .deb in dist/, tried from the outside.
+
+    ``-- [--target aarch64,armv7l,host] [--board pi4|none] [--model FILE.still]``; default: aarch64 on a Pi 4.
+    """
+    options, _ = environment.split_options(session.posargs, ["target", "board", "model"])
+    for target, _board in package.targets_of(options):
+        tools.bootstrap(package.TOOLS[target], session.log)
+    environment.install(session, ["pyelftools>=0.30", "flatbuffers>=24", "numpy>=1.26", "xxhash>=3.4"])
+    environment.install_wheel(session, jobs.host_wheel())
+    package.package(session, options)
 
 
 @nox.session(requires=jobs.emulate_wheels(sys.argv))

@@ -21,6 +21,6 @@ def build_error(code: str, what: str, where: str, next_step: str) -> Exception:
     B016 wrong arguments of a session, B017 no model to run, B018 clang-tidy findings,
     B020 the counting plugin does not compile, B021 a counted program failed or marked no windows, B022 llvm-mca or
     its core is missing or failed, B023 a kernel needs more instructions than its
-    baseline.
+    baseline, B040 a package of the C library is not as it must be, B041 a program with it gives other answers.
     """
     return BuildError(code, what, where, next_step)

@@ -15,8 +15,7 @@ foreach(_kind static shared)
   set_target_properties(potstill_${_kind} PROPERTIES
     OUTPUT_NAME potstill EXPORT_NAME ${_kind} LINKER_LANGUAGE CXX
     VERSION "${PROJECT_VERSION}" SOVERSION ${POTSTILL_SOVERSION})
-  # For users of the C++ headers; C programs need nothing of it.
-  target_compile_features(potstill_${_kind} INTERFACE $<$<COMPILE_LANGUAGE:CXX>:cxx_std_20>)
+  target_compile_features(potstill_${_kind} INTERFACE cxx_std_20)
   target_include_directories(potstill_${_kind} INTERFACE
     "$<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>" "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
 endforeach()
@@ -69,7 +68,6 @@ set(CPACK_PACKAGE_DESCRIPTION
     "Potstill loads a .still file, a distilled and quantized text encoder, and classifies text with it:\
  library with C and C++ interfaces, headers, CMake package, and the program potstill-run.")
 set(CPACK_PACKAGE_FILE_NAME "potstill-${PROJECT_VERSION}-linux-${CMAKE_SYSTEM_PROCESSOR}")
-set(CPACK_PACKAGE_CHECKSUM "")
 set(CPACK_GENERATOR TGZ)
 set(CPACK_THREADS 1)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)

@@ -34,11 +34,20 @@ def run_bench(args: Namespace) -> int:
         raise InputError(
             "I067", "--workers runs alone", "potstill bench", "drop --peers, --lengths and --threads, or --workers"
         )
+    if args.energy and (args.peers or args.workers or args.profile):
+        raise InputError("I067", "--energy runs alone", "potstill bench", "drop --peers, --workers and --profile")
     progress = make_progress()
     if args.peers:
         return _peers(args, progress)
     still = Path(args.model) if args.model else _common(progress)
     rows: Any
+    if args.energy:
+        from potstill.bench.energy import bench_energy, format_energy
+        from potstill.bench.measure import LENGTHS
+
+        rows = bench_energy(still, args.lengths or LENGTHS, args.threads or (1,), progress)
+        _show(rows, format_energy(rows), args.json)
+        return _INTERRUPTED if rows["interrupted"] else 0
     if args.profile:
         from potstill.bench.measure import LENGTHS
         from potstill.bench.profile import format_profile, profile_still
