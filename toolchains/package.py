@@ -7,6 +7,7 @@ runs on an emulated board, where the .deb is unpacked into the board's root; its
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -72,6 +73,20 @@ def _goal(name: str) -> wheels.Goal:
     return wheels.host_goal() if name == "host" else wheels.board_goal(boards.board(BOARDS[name]))
 
 
+def repack(archive: Path, out: Path) -> None:
+    """Write a .tar.gz again with its members sorted and owned by root: CPack leaves them as the disk gives them."""
+    with (
+        tarfile.open(archive) as opened,
+        out.open("wb") as raw,
+        gzip.GzipFile("", "wb", 9, raw, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as made,
+    ):
+        for member in sorted(opened.getmembers(), key=lambda one: one.name):
+            member.uid = member.gid = 0
+            member.uname = member.gname = "root"
+            made.addfile(member, opened.extractfile(member) if member.isfile() else None)
+
+
 def targets_of(options: Mapping[str, str]) -> list[tuple[str, str | None]]:
     """Targets and the board each is tried on, None for none: from ``--target A,B`` and ``--board NAME|none``.
 
@@ -126,7 +141,10 @@ class _Packager:
             raise build_error("B040", f"{len(made)} packages instead of one", str(out), "see CPack's messages")
         DIST.mkdir(exist_ok=True)
         partial = DIST / f".tmp-{os.getpid()}-{made[0].name}"
-        shutil.copyfile(made[0], partial)
+        if made[0].suffix == ".gz":
+            repack(made[0], partial)
+        else:
+            shutil.copyfile(made[0], partial)
         return partial.replace(DIST / made[0].name)
 
     def build(self) -> tuple[Path, Path]:

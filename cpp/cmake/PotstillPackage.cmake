@@ -7,7 +7,7 @@
 #
 # The soname changes when the C API breaks (potstill.h says what it promises), not with the version.
 set(POTSTILL_SOVERSION 0)
-set(POTSTILL_MAINTAINER "Potstill <potstill@localhost.localdomain>" CACHE STRING "Maintainer of Debian packages")
+set(POTSTILL_MAINTAINER "Potstill authors <potstill@example.org>" CACHE STRING "Maintainer of Debian packages")
 
 foreach(_kind static shared)
   string(TOUPPER ${_kind} _type)
@@ -58,15 +58,30 @@ install(DIRECTORY examples DESTINATION "${_doc}")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${_doc}")
 configure_file(cmake/copyright.in copyright @ONLY)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/copyright" DESTINATION "${_doc}")
+# Debian wants a changelog in its own form, compressed.
+find_program(POTSTILL_GZIP gzip NO_CMAKE_FIND_ROOT_PATH)
+mark_as_advanced(POTSTILL_GZIP)
+if(POTSTILL_GZIP)
+  file(CONFIGURE OUTPUT changelog @ONLY CONTENT "potstill (@PROJECT_VERSION@) stable; urgency=medium
+
+  * Release @PROJECT_VERSION@; what is new stands in the project's CHANGELOG.md.
+
+ -- @POTSTILL_MAINTAINER@  Thu, 01 Jan 2026 00:00:00 +0000
+")
+  execute_process(COMMAND "${POTSTILL_GZIP}" -9nfk changelog WORKING_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}"
+                  COMMAND_ERROR_IS_FATAL ANY)
+  install(FILES "${CMAKE_CURRENT_BINARY_DIR}/changelog.gz" DESTINATION "${_doc}")
+endif()
 
 # One package, not Debian's usual three: one file to copy to a board. It stands for libpotstill0 and libpotstill-dev.
 set(CPACK_PACKAGE_NAME potstill)
 set(CPACK_PACKAGE_VENDOR "Potstill")
 set(CPACK_PACKAGE_CONTACT "${POTSTILL_MAINTAINER}")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "runs small compiled text encoders, the same bits everywhere")
-set(CPACK_PACKAGE_DESCRIPTION
-    "Potstill loads a .still file, a distilled and quantized text encoder, and classifies text with it:\
- library with C and C++ interfaces, headers, CMake package, and the program potstill-run.")
+set(CPACK_PACKAGE_DESCRIPTION "\
+Potstill loads a .still file, a distilled and quantized text encoder, and
+classifies text with it: library with C and C++ interfaces, headers, CMake
+package, and the program potstill-run.")
 set(CPACK_PACKAGE_FILE_NAME "potstill-${PROJECT_VERSION}-linux-${CMAKE_SYSTEM_PROCESSOR}")
 set(CPACK_GENERATOR TGZ)
 set(CPACK_THREADS 1)
