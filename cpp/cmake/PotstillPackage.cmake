@@ -37,6 +37,20 @@ else()
   add_library(potstill::potstill ALIAS potstill_static)
 endif()
 
+# Machine and Debian's name of it; 32-bit systems often run under a 64-bit kernel and say aarch64.
+set(POTSTILL_MACHINE "${CMAKE_SYSTEM_PROCESSOR}")
+set(_debian "")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$" AND NOT CMAKE_SIZEOF_VOID_P EQUAL 4)
+  set(POTSTILL_MACHINE aarch64)
+  set(_debian arm64)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm)")
+  set(POTSTILL_MACHINE armv7l)
+  set(_debian armhf)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
+  set(POTSTILL_MACHINE x86_64)
+  set(_debian amd64)
+endif()
+
 include(CMakePackageConfigHelpers)
 set(_package "${CMAKE_INSTALL_LIBDIR}/cmake/potstill")
 set(_doc "${CMAKE_INSTALL_DATADIR}/doc/potstill")
@@ -73,6 +87,10 @@ if(POTSTILL_GZIP)
   install(FILES "${CMAKE_CURRENT_BINARY_DIR}/changelog.gz" DESTINATION "${_doc}")
 endif()
 
+if(NOT PROJECT_IS_TOP_LEVEL)
+  return()  # a project that includes this one packs itself
+endif()
+
 # One package, not Debian's usual three: one file to copy to a board. It stands for libpotstill0 and libpotstill-dev.
 set(CPACK_PACKAGE_NAME potstill)
 set(CPACK_PACKAGE_VENDOR "Potstill")
@@ -82,7 +100,7 @@ set(CPACK_PACKAGE_DESCRIPTION "\
 Potstill loads a .still file, a distilled and quantized text encoder, and
 classifies text with it: library with C and C++ interfaces, headers, CMake
 package, and the program potstill-run.")
-set(CPACK_PACKAGE_FILE_NAME "potstill-${PROJECT_VERSION}-linux-${CMAKE_SYSTEM_PROCESSOR}")
+set(CPACK_PACKAGE_FILE_NAME "potstill-${PROJECT_VERSION}-linux-${POTSTILL_MACHINE}")
 set(CPACK_GENERATOR TGZ)
 set(CPACK_THREADS 1)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
@@ -92,12 +110,8 @@ set(CPACK_DEBIAN_PACKAGE_PROVIDES
     "libpotstill${POTSTILL_SOVERSION} (= ${PROJECT_VERSION}), libpotstill-dev (= ${PROJECT_VERSION})")
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS OFF)  # dpkg-shlibdeps cannot read a foreign machine's libraries
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
-  set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE arm64)
-elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^arm")
-  set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE armhf)
-elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
-  set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE amd64)
+if(_debian)
+  set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE ${_debian})
 endif()
 # What dpkg-shlibdeps gives programs linked to the library, and that the loader's cache learns of it.
 set(_control "${CMAKE_CURRENT_BINARY_DIR}/debian")
