@@ -125,18 +125,21 @@ def emulate(session: nox.Session) -> None:
     board_jobs.emulate(session, options, rest)
 
 
-@nox.session(name="package", venv_backend="none")
+@nox.session(name="package", requires=["wheels(host)"])
 @environment.friendly
 def package_session(session: nox.Session) -> None:
-    """C and C++ package into dist/ (.tar.gz and .deb); its examples are built by find_package and run.
+    """C and C++ library and potstill-run into dist/ (.tar.gz and .deb), audited and tried from the outside.
 
-    ``-- --board pi4`` (default; ``pi2`` for 32-bit, ``host`` for this machine) and ``--model FILE.still`` to run them
-    on; by default the pipeline's or the emulated boards' model, if there is one.
+    Its examples are built by find_package and pkg-config, shared and static; their logits must be the wheel's.
+    ``-- --board pi4`` (default; ``pi4-32`` for 32-bit, ``host`` for this machine, or several: ``pi4,pi4-32,host``) and
+    ``--model FILE.still`` to run them on, by default a random one.
     """
     options, _ = environment.split_options(session.posargs, ["board", "model"])
-    name = options.get("board", "pi4")
-    model = Path(options["model"]).resolve() if "model" in options else package.any_model()
-    package.build(session, None if name == "host" else boards.board(name), model)
+    goals = package.goals_of(options.get("board", "pi4"))
+    tools.bootstrap(package.tools_of(goals), session.log)
+    environment.install(session, environment.requirements(groups=["emulate", "wheel"]))
+    environment.install_wheel(session, wheel_jobs.host_wheel())
+    package.package(session, goals, options)
 
 
 @nox.session(name="counts", venv_backend="none")

@@ -77,7 +77,7 @@ def emulate_wheels(words: Sequence[str]) -> list[str]:
     return ["wheels(host)", *wheel_sessions(names)]
 
 
-def _random_models(session: Any) -> list[Path]:
+def random_models(session: Any) -> list[Path]:
     """A random model in every scheme, int8 first, made once a wheel (3 seconds)."""
     digest = hashlib.sha256(host_wheel().read_bytes() + RANDOM_MODEL.read_bytes()).hexdigest()[:12]
     made = WORK / digest
@@ -157,7 +157,7 @@ def emulate(session: Any, options: Mapping[str, str], pytest_arguments: Sequence
     session.log(NOTE)
     emulators, absent = _available(session, names, asked=asked)
     names = [emulator.board.name for emulator in emulators]
-    models = _random_models(session)
+    models = random_models(session)
     expected = WORK / "same_bits-random-int8.json"
     if {"bits", "pytest"} & set(parts):  # on the board, pytest compares with what the host computed here
         same_bits_on_boards(session, models[0], expected, names, same_bits.MORE_SENTENCES, emulators)

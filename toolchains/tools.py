@@ -33,6 +33,7 @@ PACKAGES = {
     "/usr/include/valgrind/callgrind.h": "valgrind",
     "/usr/include/benchmark/benchmark.h": "libbenchmark-dev",
     "dpkg-deb": "dpkg",
+    "pkg-config": "pkgconf",
     "apt-get": "apt",
     "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
 }

@@ -1,36 +1,29 @@
-/* Labels texts with a compiled model: classify_c MODEL.still TEXT... */
+/* Label and logits of each text: classify-c MODEL.still TEXT... */
+#include <potstill/potstill.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "potstill/potstill.h"
-
-int main(int count, char** words) {
+int main(int count, char** arguments) {
   potstill_error error;
+  float logits[64];
   if (count < 3) {
-    fputs("usage: classify_c MODEL.still TEXT...\n", stderr);
+    fprintf(stderr, "usage: classify-c MODEL.still TEXT...\n");
     return 2;
   }
-  potstill_model* model = potstill_load(words[1], 0, &error);
-  if (model == NULL) {
-    fprintf(stderr, "%s\n", error.line);
+  potstill_model* model = potstill_load(arguments[1], 0, &error);
+  for (int text = 2; model != NULL && text < count; ++text) {
+    int classes = potstill_logits(model, arguments[text], 0, logits, 64, &error);
+    if (classes < 1) break;
+    int best = 0;
+    for (int i = 1; i < classes; ++i) best = logits[i] > logits[best] ? i : best;
+    const char* label = potstill_label(model, (size_t)best);
+    printf("%s", label != NULL ? label : "?");
+    for (int i = 0; i < classes; ++i) printf("\t%.9g", (double)logits[i]);
+    printf("\n");
+  }
+  potstill_free(model);
+  if (error.code[0] != '\0') {
+    fprintf(stderr, "%s\n", error.line); /* "error[CODE]: what; where; next step" */
     return 1;
   }
-  const size_t labels = potstill_label_count(model);
-  float* logits = malloc(labels * sizeof *logits);
-  int status = logits == NULL;
-  for (int i = 2; i < count && status == 0; ++i) {
-    if (potstill_logits(model, words[i], 0, logits, labels, &error) < 0) {
-      fprintf(stderr, "%s\n", error.line);
-      status = 1;
-      break;
-    }
-    size_t best = 0;
-    for (size_t label = 1; label < labels; ++label) {
-      if (logits[label] > logits[best]) best = label;
-    }
-    printf("%s\t%.6f\t%s\n", potstill_label(model, best), (double)logits[best], words[i]);
-  }
-  free(logits);
-  potstill_free(model);
-  return status;
+  return 0;
 }

@@ -1,31 +1,30 @@
-// Labels texts with a compiled model: classify MODEL.still TEXT...
+// Label and logits of each text: classify MODEL.still TEXT...
+#include <potstill/model.hpp>
+
 #include <algorithm>
 #include <cstdio>
-#include <exception>
-#include <string>
 #include <string_view>
 #include <vector>
 
-#include "potstill/model.hpp"
-
-int main(int count, char** words) {
+int main(int count, char** arguments) {
   if (count < 3) {
-    std::fputs("usage: classify MODEL.still TEXT...\n", stderr);
+    std::fprintf(stderr, "usage: classify MODEL.still TEXT...\n");
     return 2;
   }
   try {
-    const potstill::Model model = potstill::Model::load(words[1]);
-    const std::vector<std::string_view> texts(words + 2, words + count);
-    const potstill::Matrix logits = model.run(model.tokenize(texts)).logits;
+    const potstill::Model model = potstill::Model::load(arguments[1]);
+    const std::vector<std::string_view> texts(arguments + 2, arguments + count);
+    const potstill::Matrix logits = model.run(model.tokenize(texts)).logits;  // one row a text
     for (std::size_t row = 0; row < logits.rows; ++row) {
-      const auto first = logits.data.begin() + static_cast<std::ptrdiff_t>(row * logits.columns);
-      const auto best = std::max_element(first, first + static_cast<std::ptrdiff_t>(logits.columns));
-      const std::string& label = model.info().labels.at(static_cast<std::size_t>(best - first));
-      std::printf("%s\t%.6f\t%s\n", label.c_str(), static_cast<double>(*best), words[row + 2]);
+      const float* values = logits.data.data() + row * logits.columns;
+      const auto best = std::max_element(values, values + logits.columns) - values;
+      std::printf("%s", model.info().labels.at(static_cast<std::size_t>(best)).c_str());
+      for (std::size_t i = 0; i < logits.columns; ++i) std::printf("\t%.9g", static_cast<double>(values[i]));
+      std::printf("\n");
     }
-    return 0;
-  } catch (const std::exception& error) {
+  } catch (const std::exception& error) {  // potstill::Error: "error[CODE]: what; where; next step"
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
   }
+  return 0;
 }

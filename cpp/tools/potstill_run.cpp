@@ -14,12 +14,15 @@
 #include <vector>
 
 #include "potstill/model.hpp"
+#include "potstill/potstill.h"
 #include "tools/json.h"
 #include "tools/profile_table.h"
+#include "tools/system.h"
 
 namespace {
 
 constexpr const char* kHelp = R"(usage: potstill-run MODEL.still [options] TEXT... | -
+       potstill-run --system [--json] | --version | --help
 
 Classifies each TEXT (or each line of standard input for "-") and prints "label <tab> score", one line a text.
 
@@ -33,6 +36,8 @@ options:
   --profile      run each TEXT 30 times and print what each op took, tab-separated, instead of classifying it
   --threads N    worker threads (default: POTSTILL_NUM_THREADS, else the CPUs this process may use)
   --info         print what the file says about itself, as JSON, and end
+  --system       print what was found on this machine (kernel set, CPU features, threads, page size), and end
+  --version      print the version, and end
   --help         print this text
 
 environment: POTSTILL_ISA forces a kernel set (reference, neon, neon_dotprod, avx2, avx512vnni).
@@ -50,7 +55,7 @@ struct Options {
   std::string model;
   std::vector<std::string> texts;
   Print print = Print::Label;
-  bool truncate = false, ids = false, info = false, help = false;
+  bool truncate = false, ids = false, info = false, help = false, system = false, version = false;
   int threads = 0;
 };
 
@@ -93,6 +98,10 @@ Options parse(int count, char** arguments) {
       options.ids = true;
     } else if (argument == "--info") {
       options.info = true;
+    } else if (argument == "--system") {
+      options.system = true;
+    } else if (argument == "--version") {
+      options.version = true;
     } else if (argument == "--help") {
       options.help = true;
     } else if (argument == "--threads") {
@@ -103,7 +112,7 @@ Options parse(int count, char** arguments) {
       usage("there is no such option", argument);
     }
   }
-  if (options.help) return options;
+  if (options.help || options.system || options.version) return options;
   if (options.model.empty()) usage("no model file is given", "command line");
   if (options.texts.empty() && !options.info) usage("no text is given", "command line");
   return options;
@@ -233,6 +242,16 @@ int run(int count, char** arguments) {
   const Options options = parse(count, arguments);
   if (options.help) {
     std::fputs(kHelp, stdout);
+    return 0;
+  }
+  if (options.version) {
+    std::printf("potstill-run %s\n", potstill_version());
+    return 0;
+  }
+  if (options.system) {
+    const potstill::tools::System system = potstill::tools::this_system();
+    const bool json = options.print == Print::Json;
+    std::fputs((json ? potstill::tools::json(system) : potstill::tools::text(system)).c_str(), stdout);
     return 0;
   }
   const potstill::Model model = potstill::Model::load(options.model, options.threads);

@@ -314,6 +314,7 @@ def _parser() -> argparse.ArgumentParser:
         "potstill bench build/sentiment/model.still --workers 1,2",
         "potstill bench build/sentiment/model.still --board pi4,pi5 --lengths 16,64 --threads 1,4",
         "potstill bench build/sentiment/model.still --profile --lengths 32 --threads 2 --trace trace.json",
+        "potstill bench build/sentiment/model.still --energy --lengths 16,64",
     )
     bench.add_argument("model", nargs="?", help="a .still file (default: a random BERT 4 x 312, made once)")
     bench.add_argument(
@@ -339,7 +340,6 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="with --board: also BERT-base against this model, beside the article's figures",
     )
-    bench.add_argument("--energy", action="store_true", help="joules an inference, where the machine has a power meter")
     bench.add_argument(
         "--only", type=_words, default=(), metavar="NAME,...", help="with --peers or --board: these engines only"
     )
@@ -352,6 +352,9 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--trace", metavar="FILE", help="with --profile: also a trace for ui.perfetto.dev")
     bench.add_argument(
         "--workers", type=_numbers, metavar="N,...", help="sentences a second of so many Python threads, a model each"
+    )
+    bench.add_argument(
+        "--energy", action="store_true", help="millijoules an inference by this machine's power meters (20 s a case)"
     )
     bench.add_argument(
         "--json", nargs="?", const="-", metavar="FILE", help="write the figures to FILE, or print them, not the table"

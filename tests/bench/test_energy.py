@@ -1,121 +1,190 @@
-"""Meters from recorded sensor files, and the arithmetic of an inference's energy."""
+"""The arithmetic from readings to joules, and the command; no test depends on a time measured."""
 
 from __future__ import annotations
 
 import json
-import time
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from potstill.bench import energy
+from potstill.bench.energy import Block, Sampler, bench_energy, format_energy, measure, summary
+from potstill.bench.meters import Found, Meter
+from potstill.cli import main
 from potstill.errors import InputError
+from potstill.pipeline.progress import make_progress
 
-# As `vcgencmd pmic_read_adc` prints on a Pi 5, shortened: currents, then voltages of the same rails.
-PMIC = """   3V7_WL_SW_A current(0)=0.10000000A
-   3V3_SYS_A current(1)=0.20000000A
-   VDD_CORE_A current(7)=1.50000000A
-   3V7_WL_SW_V volt(8)=3.70000000V
-   3V3_SYS_V volt(9)=3.30000000V
-   VDD_CORE_V volt(15)=0.80000000V
-     EXT5V_V volt(24)=5.12000000V
-"""
+sys.path.insert(0, str(Path(__file__).parents[1] / "runtime"))
 
 
-def _nothing(command: object) -> None:
-    return None
+class Clock:
+    """A clock that each reading of a meter moves on."""
+
+    def __init__(self, step: float) -> None:
+        self.now, self.step = 0.0, step
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
 
 
-def _write(folder: Path, **files: object) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, value in files.items():
-        (folder / name).write_text(f"{value}\n", encoding="utf-8")
-    return folder
+def _sampled(meter: Meter, readings: int) -> Sampler:
+    sampler = Sampler([meter], interval=1000, clock=Clock(0.5))
+    with sampler:
+        for _ in range(readings - 2):
+            sampler._sample()
+    return sampler
 
 
-def test_pmic_sums_the_rails() -> None:
-    """Current times voltage; a voltage without a current does not count."""
-    assert energy.pmic_watts(PMIC) == pytest.approx(0.1 * 3.7 + 0.2 * 3.3 + 1.5 * 0.8)
-    with pytest.raises(ValueError):
-        energy.pmic_watts("     EXT5V_V volt(24)=5.12000000V")
+def test_counter_wraps() -> None:
+    """100 J before the end of the range, 20 J after it: 120 J in 1 s."""
+    values = iter([900.0, 1000.0 - 0.0, 20.0])
+    meter = Meter("m", "", lambda: next(values), counter=True, wraps_at=1000.0)
+    assert _sampled(meter, 3).watts(0) == pytest.approx(120.0)
 
 
-def test_pmic_is_found(tmp_path: Path) -> None:
-    """A Pi 5: the command's power times the time."""
-    meter, reason = energy.find_meter(tmp_path, lambda command: PMIC)
-    assert meter is not None and reason == "" and "PMIC" in meter.name
-    assert meter.joules(2.0) == pytest.approx(2 * energy.pmic_watts(PMIC))
+def test_power_counts_with_its_time() -> None:
+    """1, 3, 3 W half a second apart: 2 W, then 3 W."""
+    values = iter([1.0, 3.0, 3.0])
+    sampler = _sampled(Meter("m", "", lambda: next(values)), 3)
+    assert sampler.watts(0) == pytest.approx(2.5)
+    assert sampler.count(0) == 3
 
 
-def test_power_sensor(tmp_path: Path) -> None:
-    """Microwatts of an INA226."""
-    _write(tmp_path / "sys/class/hwmon/hwmon1", name="ina226", power1_input=2_500_000)
-    meter, _ = energy.find_meter(tmp_path, _nothing)
-    assert meter is not None and "ina226" in meter.name
-    assert meter.joules(4.0) == pytest.approx(10.0)
+def test_a_meter_that_fails_on_the_way_has_no_mean() -> None:
+    values = iter([1.0])
+
+    def read() -> float:
+        try:
+            return next(values)
+        except StopIteration:
+            raise OSError("unplugged") from None
+
+    sampler = _sampled(Meter("m", "", read), 3)
+    assert sampler.watts(0) is None
 
 
-def test_current_and_voltage(tmp_path: Path) -> None:
-    """Milliamperes times millivolts; a temperature sensor is passed over."""
-    _write(tmp_path / "sys/class/hwmon/hwmon0", name="cpu_thermal", temp1_input=45000)
-    _write(tmp_path / "sys/class/hwmon/hwmon1", name="ina219", curr1_input=600, in1_input=5000)
-    meter, _ = energy.find_meter(tmp_path, _nothing)
-    assert meter is not None
-    assert meter.joules(1.0) == pytest.approx(3.0)
-
-
-def test_rapl_wraps(tmp_path: Path) -> None:
-    """Package zones only, and a counter that went round."""
-    zone = _write(tmp_path / "sys/class/powercap/intel-rapl:0", energy_uj=900, max_energy_range_uj=1000)
-    _write(tmp_path / "sys/class/powercap/intel-rapl:0:0", energy_uj=5, max_energy_range_uj=1000)
-    meter, _ = energy.find_meter(tmp_path, _nothing)
-    assert meter is not None and meter.joules(0.0) == 0.0
-    (zone / "energy_uj").write_text("950", encoding="ascii")
-    assert meter.joules(1.0) == pytest.approx(50e-6)
-    (zone / "energy_uj").write_text("150", encoding="ascii")
-    assert meter.joules(1.0) == pytest.approx(200e-6)
-
-
-def test_rapl_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The usual state of a laptop: the reason names the cure."""
-    _write(tmp_path / "sys/class/powercap/intel-rapl:0", energy_uj=900, max_energy_range_uj=1000)
-    monkeypatch.setattr(energy, "_readable", lambda path: False)  # tests may run as root
-    meter, reason = energy.find_meter(tmp_path, _nothing)
-    assert meter is None and "root" in reason and "chmod" in reason
-
-
-def test_no_meter(tmp_path: Path) -> None:
-    """Said plainly, never a made-up figure."""
-    meter, reason = energy.find_meter(tmp_path, _nothing)
-    assert meter is None and reason.startswith("not measured: no meter")
-    assert energy.format_energy({"reason": reason, "rows": []}) == reason
-
-
-def test_energy_of_a_call() -> None:
-    """5 W at rest, 8 W at work: the difference times the time of a call."""
+def test_the_thread_samples_and_ends() -> None:
+    """It reads while the block lasts, and is gone afterwards, whatever ended the block."""
+    enough = threading.Event()
     count = 0
 
-    def call() -> None:
+    def read() -> float:
         nonlocal count
         count += 1
-        time.sleep(0.01)
+        if count >= 4:
+            enough.set()
+        return 2.0
 
-    # The first call warms up before the rest is measured; from the second on the model works.
-    meter = energy.PowerMeter("test", "", lambda: 8.0 if count > 1 else 5.0)
-    row = energy.measure_energy(call, meter, rest=0.3, load=0.6)
-    assert row["rest_watts"] == pytest.approx(5.0)
-    assert row["load_watts"] == pytest.approx(8.0)
-    assert row["mj_total"] == pytest.approx(row["load_watts"] * row["ms"], rel=1e-6)
-    assert row["mj_above_rest"] == pytest.approx((row["load_watts"] - row["rest_watts"]) * row["ms"], rel=1e-6)
-    assert row["calls"] == count - 1 and row["samples"] > 3
-    json.dumps(row)
+    with pytest.raises(KeyboardInterrupt), Sampler([Meter("m", "", read)], interval=0.001):
+        assert enough.wait(30)
+        raise KeyboardInterrupt
+    assert not [thread for thread in threading.enumerate() if thread.name == "potstill-energy"]
 
 
-def test_meter_that_fails() -> None:
-    """A sensor that goes away ends the measurement with its reason."""
+def test_summary() -> None:
+    """2 W idle, 5 W and 6 W under load, 10 ms a call."""
+    figures = summary([Block(2.0, 5.0, 1.0, 100), Block(2.0, 6.0, 2.0, 200)])
+    assert figures["mj_above_rest"] == pytest.approx(35.0)
+    assert figures["mj_total"] == pytest.approx(55.0)
+    assert figures["ms"] == pytest.approx(10.0)
+    # Standard deviation of 30 and 40 is 7.07, of their mean 5; Student's factor for one degree of freedom is 12.71.
+    assert figures["mj_uncertainty"] == pytest.approx(63.55)
+    assert (figures["calls"], figures["blocks"]) == (300, 2)
+    assert summary([Block(2.0, 5.0, 1.0, 100)])["mj_uncertainty"] is None
 
-    def watts() -> float:
-        raise OSError("No such device")
 
-    with pytest.raises((InputError, OSError)):
-        energy.measure_energy(lambda: None, energy.PowerMeter("test", "", watts), rest=0.05, load=0.05)
+def test_measure_drops_a_failing_meter_and_keeps_the_other() -> None:
+    """One call a block, so that the mean of the blocks is that of the calls whatever the host does."""
+
+    def fails() -> float:
+        raise OSError("unplugged")
+
+    both = [Meter("good", "", lambda: 3.0), Meter("bad", "", fails)]
+    rows = measure(lambda: None, both, blocks=2, idle=0.002, load=0.0, interval=0.001)
+    assert [row["meter"] for row in rows] == ["good"]
+    assert rows[0]["mj_above_rest"] == pytest.approx(0.0)
+    assert rows[0]["mj_total"] == pytest.approx(3.0 * rows[0]["ms"])
+    assert rows[0]["samples"] >= 4
+
+
+@pytest.mark.usefixtures("quick")
+def test_no_meter_lasts(still: Path) -> None:
+    """Readable when it was found, gone when it is needed: the reason, not a figure."""
+
+    def fails() -> float:
+        raise OSError("unplugged")
+
+    result = bench_energy(still, [4], [1], make_progress(), Found([Meter("bad", "", fails)]), blocks=1)
+    assert result["rows"] == []
+    assert format_energy(result) == "not measured: no meter could be read to the end"
+
+
+@pytest.fixture
+def still(tmp_path: Path) -> Path:
+    import tiny_still
+
+    return Path(tiny_still.write_model(tmp_path / "tiny.still"))
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(energy.measure, "__kwdefaults__", {**energy.measure.__kwdefaults__, "idle": 0.0, "load": 0.0})
+
+
+def test_command_without_a_meter(
+    still: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(energy, "find_meters", lambda: Found(notes=["RAPL package: not allowed to read it"]))
+    assert main(["bench", str(still), "--energy", "--lengths", "4"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("not measured: no meter. Needed is a Raspberry Pi 5")
+    assert "note: RAPL package: not allowed" in out
+    assert main(["bench", str(still), "--energy", "--lengths", "4", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["rows"] == [] and result["reason"].startswith("not measured: no meter")
+
+
+@pytest.mark.usefixtures("quick")
+def test_command_with_a_meter(still: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(energy, "find_meters", lambda: Found([Meter("fake", "nothing", lambda: 2.0)]))
+    assert main(["bench", str(still), "--energy", "--lengths", "4,8", "--threads", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "fake: nothing" in out
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("fake  ")] == ["4", "8"]
+    assert main(["bench", str(still), "--energy", "--lengths", "4", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["reason"], result["rows"][0]["note"]) == ("", "nothing")
+    assert result["rows"][0]["mj_total"] == pytest.approx(2.0 * result["rows"][0]["ms"])
+
+
+@pytest.mark.parametrize("other", [["--peers"], ["--workers", "1"], ["--profile"], ["--board", "pi4"]])
+def test_energy_runs_alone(other: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "m.still", "--energy", *other]) == 2
+    assert "error[I067]" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("quick")
+def test_interrupt_keeps_what_is_complete(still: Path) -> None:
+    """The meter stands for the user: Ctrl-C comes in the second case."""
+    reads = 0
+
+    def read() -> float:
+        nonlocal reads
+        reads += 1
+        if reads > 5:
+            raise KeyboardInterrupt
+        return 1.0
+
+    found = Found([Meter("fake", "", read)])
+    result = bench_energy(still, [4, 8], [1], make_progress(), found, blocks=1)
+    assert result["interrupted"]
+    assert [row["tokens"] for row in result["rows"]] == [4]
+    assert "interrupted" in format_energy(result)
+
+
+def test_length_over_the_limit(still: Path) -> None:
+    with pytest.raises(InputError, match="I060"):
+        bench_energy(still, [1000], [1], make_progress(), Found())

@@ -42,6 +42,7 @@ struct Info {
   std::vector<std::pair<std::string, std::string>> provenance;  // hashes of recipe, data, teacher, student, onnx
   uint32_t max_tokens = 0;                                      // longest sequence, specials included
   uint32_t vocabulary = 0;                                      // ids are in [0, vocabulary)
+  uint32_t logits = 0;                                          // columns of `logits`, 0: no classification head
   uint32_t hidden = 0;                                          // columns of `embedding`, 0: none
   uint32_t layers = 0, heads = 0;                               // of attention; 0: the model has none
   uint32_t intermediate = 0;                                    // widest input of a matrix product

@@ -1,4 +1,4 @@
-/* The C API: the smallest set of calls that classifies text on a board.
+/* The C API: what classifies text on a board, from C99, C++ and every language that can call C.
  *
  *   potstill_error error;
  *   potstill_model* model = potstill_load("model.still", 0, &error);
@@ -7,7 +7,14 @@
  *   if (potstill_logits(model, "turn the light on", 0, logits, 8, &error) < 0) ...
  *   potstill_free(model);
  *
- * A model may be used from several threads at once. Nothing is printed and nothing aborts. */
+ * Threads: a model may be used from several threads at once; only potstill_free() must be alone.
+ * Failures: nothing is printed, nothing aborts, no C++ exception comes out. A function that can fail takes a
+ * potstill_error, which may be NULL, and sets it: on success to empty strings.
+ * Texts are UTF-8 and end with a zero byte; strings given back are owned by the model, and end with it.
+ *
+ * Promise: while the library's name is libpotstill.so.0, functions are only added, and neither their arguments, nor
+ * potstill_error, nor the meaning of a code change. A program runs with this version of the library and later ones.
+ * The C++ API (model.hpp) is stable as source only: rebuild programs that use it. */
 #ifndef POTSTILL_POTSTILL_H_
 #define POTSTILL_POTSTILL_H_
 
@@ -16,9 +23,19 @@
 
 #include "potstill/export.h"
 
+/* Of the header; potstill_version() tells that of the library that runs. */
+#define POTSTILL_VERSION_MAJOR 0
+#define POTSTILL_VERSION_MINOR 1
+#define POTSTILL_VERSION_PATCH 0
+#define POTSTILL_VERSION_NUMBER \
+  (POTSTILL_VERSION_MAJOR * 10000 + POTSTILL_VERSION_MINOR * 100 + POTSTILL_VERSION_PATCH) /* 0.1.0: 100 */
+
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* "0.1.0" */
+POTSTILL_API const char* potstill_version(void);
 
 typedef struct potstill_model potstill_model;
 
@@ -27,21 +44,32 @@ typedef struct potstill_error {
   char line[1024]; /* "error[CODE]: what; where; next step", cut to fit */
 } potstill_error;
 
-/* Loads a file; threads 0: POTSTILL_NUM_THREADS, else all CPUs this process may use. NULL on failure. `error` may be
- * NULL here and below. */
+/* Loads a file; it stays mapped and must not be cut short meanwhile (replacing it by rename is fine). threads 0:
+ * POTSTILL_NUM_THREADS, else all CPUs this process may use. NULL on failure. */
 POTSTILL_API potstill_model* potstill_load(const char* path, int threads, potstill_error* error);
+
+/* The same from a copy of `size` bytes. */
+POTSTILL_API potstill_model* potstill_load_memory(const void* bytes, size_t size, int threads, potstill_error* error);
+
+/* NULL is allowed. */
 POTSTILL_API void potstill_free(potstill_model* model);
 
-/* Number of classes (0: no classification head), and the UTF-8 name of one, owned by the model; NULL if there is none.
- */
+/* Columns of the logits, one a class (0: no classification head), and of an embedding (0: none). */
+POTSTILL_API size_t potstill_logits_size(const potstill_model* model);
+POTSTILL_API size_t potstill_embedding_size(const potstill_model* model);
+
+/* Number of class names, potstill_logits_size() or 0, and the name of one; NULL if there is none. */
 POTSTILL_API size_t potstill_label_count(const potstill_model* model);
 POTSTILL_API const char* potstill_label(const potstill_model* model, size_t index);
 
-/* Columns of an embedding, 0: none. */
-POTSTILL_API size_t potstill_embedding_size(const potstill_model* model);
+/* Longest sequence in tokens, specials included. */
+POTSTILL_API size_t potstill_max_tokens(const potstill_model* model);
 
-/* Logits of one UTF-8 text into out[0 .. capacity). Returns how many were written, or -1 on failure (also when capacity
- * is too small: I010). truncate != 0 cuts a long text to the model's max_tokens. */
+/* Kernel set in use: "reference", "neon", "neon_dotprod", "avx2", "avx512vnni"; later versions may add names. */
+POTSTILL_API const char* potstill_kernel_set(const potstill_model* model);
+
+/* Logits of one text into out[0 .. capacity). Returns how many were written, or -1 on failure (also when capacity is
+ * too small: I010). truncate != 0 cuts a long text to potstill_max_tokens(). */
 POTSTILL_API int potstill_logits(const potstill_model* model, const char* text, int truncate, float* out,
                                  size_t capacity, potstill_error* error);
 
@@ -49,9 +77,15 @@ POTSTILL_API int potstill_logits(const potstill_model* model, const char* text, 
 POTSTILL_API int potstill_embed(const potstill_model* model, const char* text, int truncate, float* out,
                                 size_t capacity, potstill_error* error);
 
-/* Logits of one sequence of `count` token ids, specials included. */
+/* The token ids of one text, specials included, in the same way. */
+POTSTILL_API int potstill_tokenize(const potstill_model* model, const char* text, int truncate, int32_t* ids,
+                                   size_t capacity, potstill_error* error);
+
+/* Logits, or the pooled vector, of one sequence of `count` token ids, specials included. */
 POTSTILL_API int potstill_logits_from_ids(const potstill_model* model, const int32_t* ids, size_t count, float* out,
                                           size_t capacity, potstill_error* error);
+POTSTILL_API int potstill_embed_from_ids(const potstill_model* model, const int32_t* ids, size_t count, float* out,
+                                         size_t capacity, potstill_error* error);
 
 #ifdef __cplusplus
 }

@@ -2,7 +2,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "potstill/model.hpp"
 #include "potstill/potstill.h"
@@ -13,50 +16,90 @@ struct potstill_model {
 
 namespace {
 
-void report(potstill_error* error, const char* code, const char* line) {
+void report(potstill_error* error, const char* code, const char* line) noexcept {
   if (error == nullptr) return;
   std::snprintf(error->code, sizeof error->code, "%s", code);
   std::snprintf(error->line, sizeof error->line, "%s", line);
 }
 
-// `body`'s value, or `failed` with `error` filled in.
+// `body`'s value, or `failed` with `error` filled in. What the system throws (out of memory, no thread) is S004;
+// nothing here allocates then.
 template <typename Result, typename Body>
 Result guarded(potstill_error* error, Result failed, const Body& body) {
+  report(error, "", "");
   try {
-    report(error, "", "");
     return body();
   } catch (const potstill::Error& caught) {
     report(error, caught.code.c_str(), caught.what());
   } catch (const std::exception& caught) {
-    report(
-        error, "S004",
-        (std::string("error[S004]: the system reported: ") + caught.what() + "; potstill; free some memory").c_str());
+    char line[sizeof error->line];
+    std::snprintf(line, sizeof line, "error[S004]: the system reported: %s; potstill; free some memory", caught.what());
+    report(error, "S004", line);
   }
   return failed;
 }
 
-int copy(const potstill::Matrix& matrix, const char* which, float* out, std::size_t capacity) {
-  if (matrix.columns == 0) {
-    throw potstill::Error(which[0] == 'l' ? "I008" : "I009", std::string("the model gives no ") + which, which,
-                          "compile the model with it");
-  }
-  if (capacity < matrix.columns) {
+void need(const void* pointer, const char* name) {
+  if (pointer == nullptr) throw potstill::Error("I012", "a null pointer", name, "give what potstill.h describes");
+}
+
+template <typename Number>
+int copy(std::span<const Number> from, const char* which, Number* out, std::size_t capacity) {
+  if (capacity < from.size()) {
     throw potstill::Error(
-        "I010", "room for " + std::to_string(capacity) + " numbers, " + std::to_string(matrix.columns) + " are needed",
+        "I010", "room for " + std::to_string(capacity) + " numbers, " + std::to_string(from.size()) + " are needed",
         which, "give a larger buffer");
   }
-  std::copy_n(matrix.data.data(), matrix.columns, out);
-  return static_cast<int>(matrix.columns);
+  need(out, which);
+  std::copy(from.begin(), from.end(), out);
+  return static_cast<int>(from.size());
+}
+
+enum class Result { Logits, Embedding };
+
+int run(const potstill::Model& model, std::span<const int32_t> ids, Result wanted, float* out, std::size_t capacity) {
+  const std::size_t offsets[] = {0, ids.size()};
+  const potstill::Output output = model.run(ids, offsets);
+  const bool logits = wanted == Result::Logits;
+  const potstill::Matrix& matrix = logits ? output.logits : output.embedding;
+  const char* which = logits ? "logits" : "embedding";
+  if (matrix.columns == 0) {
+    throw potstill::Error(logits ? "I008" : "I009", std::string("the model gives no ") + which, which,
+                          "compile the model with it");
+  }
+  return copy(std::span<const float>(matrix.data), which, out, capacity);
+}
+
+std::vector<int32_t> ids_of(const potstill_model* model, const char* text, int truncate) {
+  need(model, "model");
+  need(text, "text");
+  return std::move(model->model.tokenize({text}, truncate != 0).front());
 }
 
 }  // namespace
 
+const char* potstill_version(void) { return POTSTILL_VERSION; }
+
 potstill_model* potstill_load(const char* path, int threads, potstill_error* error) {
-  return guarded<potstill_model*>(error, nullptr,
-                                  [&] { return new potstill_model{potstill::Model::load(path, threads)}; });
+  return guarded<potstill_model*>(error, nullptr, [&] {
+    need(path, "path");
+    return new potstill_model{potstill::Model::load(path, threads)};
+  });
+}
+
+potstill_model* potstill_load_memory(const void* bytes, std::size_t size, int threads, potstill_error* error) {
+  return guarded<potstill_model*>(error, nullptr, [&] {
+    need(bytes, "bytes");
+    const std::span data(static_cast<const std::byte*>(bytes), size);
+    return new potstill_model{potstill::Model::from_memory(data, threads)};
+  });
 }
 
 void potstill_free(potstill_model* model) { delete model; }
+
+std::size_t potstill_logits_size(const potstill_model* model) { return model->model.info().logits; }
+
+std::size_t potstill_embedding_size(const potstill_model* model) { return model->model.info().hidden; }
 
 std::size_t potstill_label_count(const potstill_model* model) { return model->model.info().labels.size(); }
 
@@ -65,26 +108,48 @@ const char* potstill_label(const potstill_model* model, std::size_t index) {
   return index < labels.size() ? labels[index].c_str() : nullptr;
 }
 
-std::size_t potstill_embedding_size(const potstill_model* model) { return model->model.info().hidden; }
+std::size_t potstill_max_tokens(const potstill_model* model) { return model->model.info().max_tokens; }
+
+const char* potstill_kernel_set(const potstill_model* model) { return model->model.info().isa.c_str(); }
 
 int potstill_logits(const potstill_model* model, const char* text, int truncate, float* out, std::size_t capacity,
                     potstill_error* error) {
   return guarded(error, -1, [&] {
-    return copy(model->model.run(model->model.tokenize({text}, truncate != 0)).logits, "logits", out, capacity);
+    const std::vector<int32_t> ids = ids_of(model, text, truncate);
+    return run(model->model, ids, Result::Logits, out, capacity);
   });
 }
 
 int potstill_embed(const potstill_model* model, const char* text, int truncate, float* out, std::size_t capacity,
                    potstill_error* error) {
   return guarded(error, -1, [&] {
-    return copy(model->model.run(model->model.tokenize({text}, truncate != 0)).embedding, "embedding", out, capacity);
+    const std::vector<int32_t> ids = ids_of(model, text, truncate);
+    return run(model->model, ids, Result::Embedding, out, capacity);
+  });
+}
+
+int potstill_tokenize(const potstill_model* model, const char* text, int truncate, int32_t* ids, std::size_t capacity,
+                      potstill_error* error) {
+  return guarded(error, -1, [&] {
+    const std::vector<int32_t> found = ids_of(model, text, truncate);
+    return copy(std::span<const int32_t>(found), "ids", ids, capacity);
   });
 }
 
 int potstill_logits_from_ids(const potstill_model* model, const int32_t* ids, std::size_t count, float* out,
                              std::size_t capacity, potstill_error* error) {
   return guarded(error, -1, [&] {
-    const std::size_t offsets[] = {0, count};
-    return copy(model->model.run({ids, count}, offsets).logits, "logits", out, capacity);
+    need(model, "model");
+    need(ids, "ids");
+    return run(model->model, {ids, count}, Result::Logits, out, capacity);
+  });
+}
+
+int potstill_embed_from_ids(const potstill_model* model, const int32_t* ids, std::size_t count, float* out,
+                            std::size_t capacity, potstill_error* error) {
+  return guarded(error, -1, [&] {
+    need(model, "model");
+    need(ids, "ids");
+    return run(model->model, {ids, count}, Result::Embedding, out, capacity);
   });
 }

@@ -32,6 +32,7 @@ Info describe(const graph::Graph& graph) {
   }
   info.max_tokens = graph.max_tokens;
   info.vocabulary = graph.vocabulary;
+  info.logits = static_cast<uint32_t>(graph.width(graph.logits));
   info.hidden = static_cast<uint32_t>(graph.width(graph.embedding));
   for (const fb::Op* op : *graph.file.model->ops()) {
     if (const fb::Attention* attention = op->body_as_Attention()) {

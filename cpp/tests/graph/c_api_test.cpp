@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -8,6 +9,7 @@
 
 #include "potstill/model.hpp"
 #include "potstill/potstill.h"
+#include "support/c_caller.h"
 #include "support/tiny_bert.h"
 
 namespace {
@@ -46,6 +48,85 @@ TEST_F(CApi, GivesTheNumbersOfTheCppApi) {
   float again[3] = {};
   ASSERT_EQ(potstill_logits_from_ids(model, ids, 5, again, 3, &error), 3);
   EXPECT_EQ(std::memcmp(logits, again, sizeof logits), 0);
+  float vector[24] = {};
+  ASSERT_EQ(potstill_embed_from_ids(model, ids, 5, vector, 24, &error), 24);
+  EXPECT_EQ(std::memcmp(embedding, vector, sizeof embedding), 0);
+  int32_t found[12] = {};
+  ASSERT_EQ(potstill_tokenize(model, "a b c", 0, found, 12, &error), 5);
+  EXPECT_EQ(std::memcmp(found, ids, sizeof ids), 0);
+  EXPECT_EQ(potstill_logits_size(model), 3u);
+  EXPECT_EQ(potstill_max_tokens(model), same.info().max_tokens);
+  EXPECT_STREQ(potstill_kernel_set(model), same.info().isa.c_str());
+  potstill_free(model);
+}
+
+TEST_F(CApi, LoadsFromMemory) {
+  const auto bytes = TinyBert(TinyShape{.tokenizer = true}).file();
+  potstill_error error;
+  potstill_model* model = potstill_load_memory(bytes.data(), bytes.size(), 1, &error);
+  ASSERT_NE(model, nullptr) << error.line;
+  potstill_model* mapped = potstill_load(path_.c_str(), 1, &error);
+  float a[3], b[3];
+  ASSERT_EQ(potstill_logits(model, "a b", 0, a, 3, &error), 3);
+  ASSERT_EQ(potstill_logits(mapped, "a b", 0, b, 3, &error), 3);
+  EXPECT_EQ(std::memcmp(a, b, sizeof a), 0);
+  potstill_free(model);
+  potstill_free(mapped);
+  EXPECT_EQ(potstill_load_memory(bytes.data(), bytes.size() / 2, 1, &error), nullptr);
+  EXPECT_EQ(error.code[0], 'F');
+}
+
+// Without label names the number of logits is still told.
+TEST_F(CApi, LogitsWithoutLabelNames) {
+  potstill_error error;
+  TinyBert bert(TinyShape{.tokenizer = true});
+  bert.builder.model.metadata->labels.clear();
+  const auto bytes = bert.file();
+  potstill_model* model = potstill_load_memory(bytes.data(), bytes.size(), 1, &error);
+  ASSERT_NE(model, nullptr) << error.line;
+  EXPECT_EQ(potstill_label_count(model), 0u);
+  EXPECT_EQ(potstill_label(model, 0), nullptr);
+  EXPECT_EQ(potstill_logits_size(model), 3u);
+  potstill_free(model);
+}
+
+TEST(CApiVersion, HeaderAndLibraryAgree) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%d.%d.%d", POTSTILL_VERSION_MAJOR, POTSTILL_VERSION_MINOR, POTSTILL_VERSION_PATCH);
+  EXPECT_STREQ(potstill_version(), text);
+  EXPECT_EQ(c_caller_version(), POTSTILL_VERSION_NUMBER);
+}
+
+TEST_F(CApi, FromC) {
+  char label[32];
+  float logit = 0;
+  ASSERT_EQ(c_caller_classify(path_.c_str(), "a b c", label, sizeof label, &logit), 0);
+  const potstill::Model same = potstill::Model::load(path_, 1);
+  const auto logits = same.run(same.tokenize({"a b c"})).logits.data;
+  const auto best = std::max_element(logits.begin(), logits.end());
+  EXPECT_EQ(label, same.info().labels[static_cast<std::size_t>(best - logits.begin())]);
+  EXPECT_EQ(logit, *best);
+  EXPECT_EQ(c_caller_classify("/no/such/file.still", "a", label, sizeof label, &logit), 1);
+  EXPECT_STREQ(label, "F001");
+}
+
+TEST_F(CApi, NullPointersAreRefused) {
+  potstill_error error;
+  float out[3];
+  EXPECT_EQ(potstill_load(nullptr, 1, &error), nullptr);
+  EXPECT_STREQ(error.code, "I012");
+  EXPECT_EQ(potstill_load_memory(nullptr, 8, 1, &error), nullptr);
+  EXPECT_STREQ(error.code, "I012");
+  EXPECT_EQ(potstill_logits(nullptr, "a", 0, out, 3, &error), -1);
+  EXPECT_STREQ(error.code, "I012");
+  potstill_model* model = potstill_load(path_.c_str(), 1, &error);
+  ASSERT_NE(model, nullptr);
+  EXPECT_EQ(potstill_logits(model, nullptr, 0, out, 3, &error), -1);
+  EXPECT_STREQ(error.code, "I012");
+  EXPECT_EQ(potstill_logits(model, "a", 0, nullptr, 3, &error), -1);
+  EXPECT_STREQ(error.code, "I012");
+  EXPECT_EQ(potstill_logits_from_ids(model, nullptr, 1, out, 3, &error), -1);
+  EXPECT_STREQ(error.code, "I012");
   potstill_free(model);
 }
 

@@ -62,8 +62,9 @@ def run_bench(args: Namespace) -> int:
         from potstill.bench.energy import bench_energy, format_energy
         from potstill.bench.measure import LENGTHS
 
-        rows = bench_energy(still, args.lengths or LENGTHS, args.threads or (1,))
-        text = format_energy(rows)
+        rows = bench_energy(still, args.lengths or LENGTHS, args.threads or (1,), progress)
+        _show(rows, format_energy(rows), args.json)
+        return _INTERRUPTED if rows["interrupted"] else 0
     elif args.workers:
         from potstill.bench.scaling import bench_workers, format_workers
 

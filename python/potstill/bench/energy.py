@@ -1,319 +1,252 @@
-"""Joules an inference, from whatever power meter the machine has; "not measured" where it has none.
+"""Energy of one inference, by the meters a machine has: ``potstill bench M.still --energy``.
 
-Power is sampled in a thread while the model works, after a time of rest: energy above rest is what the inferences cost,
-the total is what a battery would give in that time.
+Load and idle take turns in blocks; every meter is read by a thread all the while, in both alike, so that what reading
+costs cancels out. A block gives ``power under load x its time / its calls`` (in all), and the same with the power of
+the idle block before it subtracted (above rest): what the inference adds. The interval told is Student's 95 % over the
+blocks.
+
+Meters: `potstill.bench.meters`.
 """
 
 from __future__ import annotations
 
-import re
-import shutil
+import itertools
 import statistics
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any
 
+from potstill.bench.meters import NEEDED, Found, Meter, find_meters
+from potstill.bench.show import columns
 from potstill.errors import InputError
 
-_SAMPLE_SECONDS = 0.05
-_REST_SECONDS, _LOAD_SECONDS = 2.0, 5.0
-NO_METER = (
-    "not measured: no meter. Read are: a Pi 5's power chip (vcgencmd pmic_read_adc), power sensors under "
-    "/sys/class/hwmon (for example an INA219 or INA226 in the supply line), and RAPL of a PC (/sys/class/powercap)"
-)
+BLOCKS = 5
+IDLE_SECONDS, LOAD_SECONDS = 1.5, 2.5
+# A call of vcgencmd takes some 10 ms; the kernel's counters change every millisecond.
+INTERVAL_SECONDS = 0.1
+# Two-sided 95 % of Student's t for 1, 2, ... degrees of freedom.
+_STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
 
-Runner = Callable[[Sequence[str]], "str | None"]
-
-
-def _run(command: Sequence[str]) -> str | None:
-    if shutil.which(command[0]) is None:
-        return None
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=5, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
-
-
-class Meter(Protocol):
-    """A source of energy figures. `joules` grows by the energy used since the last call and `seconds` passed."""
-
-    name: str
-    note: str
-
-    def joules(self, seconds: float) -> float:
-        """Energy since the previous call, `seconds` ago. Raises OSError or ValueError when the meter fails."""
-
-
-@dataclass
-class PowerMeter:
-    """A meter that tells watts: energy is power now times the time since the last look."""
-
-    name: str
-    note: str
-    watts: Callable[[], float]
-
-    def joules(self, seconds: float) -> float:
-        """See `Meter`."""
-        return self.watts() * seconds
-
-
-@dataclass
-class RaplMeter:
-    """Running Average Power Limit counters (Linux powercap), microjoules that wrap at their own range."""
-
-    zones: Sequence[Path]
-    name: str = "RAPL"
-    note: str = "the processor's package alone: no memory, disk, screen or power supply"
-    _last: dict[Path, int] = field(default_factory=dict)
-
-    def joules(self, seconds: float) -> float:
-        """See `Meter`; the first call only sets the counters' start."""
-        total = 0
-        for zone in self.zones:
-            now = int((zone / "energy_uj").read_text(encoding="ascii"))
-            before = self._last.get(zone, now)
-            if now < before:
-                now_total = now + int((zone / "max_energy_range_uj").read_text(encoding="ascii"))
-                total += now_total - before
-            else:
-                total += now - before
-            self._last[zone] = now
-        return total / 1e6
-
-
-def pmic_watts(text: str) -> float:
-    """Watts of ``vcgencmd pmic_read_adc``: the sum over rails of current times voltage.
-
-    Args:
-        text: lines such as ``3V7_WL_SW_A current(0)=0.00780696A`` and ``3V7_WL_SW_V volt(8)=3.70276500V``.
-
-    Raises:
-        ValueError: no rail has both.
-    """
-    values = {
-        (name, unit): float(value)
-        for name, unit, value in re.findall(r"(\w+?)_([AV]) (?:current|volt)\(\d+\)=([\d.]+)[AV]", text)
-    }
-    rails = [name for name, unit in values if unit == "A" and (name, "V") in values]
-    if not rails:
-        raise ValueError("no rail with current and voltage")
-    return sum(values[name, "A"] * values[name, "V"] for name in rails)
-
-
-def _pmic(root: Path, run: Runner) -> Meter | None:
-    command = ("vcgencmd", "pmic_read_adc")
-    text = run(command)
-    try:
-        pmic_watts(text or "")
-    except ValueError:
-        return None
-    note = "sum over the power chip's rails: without USB devices, the 5 V line and the chip's own losses"
-    return PowerMeter("Pi 5 PMIC", note, lambda: pmic_watts(run(command) or ""))
-
-
-def _number(path: Path) -> int:
-    return int(path.read_text(encoding="ascii"))
-
-
-def _hwmon(root: Path, run: Runner) -> Meter | None:
-    """The first sensor that tells power (microwatts), or current (mA) and voltage (mV) of one channel."""
-    for folder in sorted((root / "sys/class/hwmon").glob("hwmon*")):
-        try:
-            name = (folder / "name").read_text(encoding="utf-8").strip()
-        except OSError:
-            continue
-        for power in sorted([*folder.glob("power*_input"), *folder.glob("power*_average")]):
-            if _readable(power):
-                return PowerMeter(f"hwmon {name}", str(power), lambda path=power: _number(path) / 1e6)  # type: ignore[misc]
-        for current in sorted(folder.glob("curr*_input")):
-            volts = folder / current.name.replace("curr", "in")
-            if _readable(current) and _readable(volts):
-                return PowerMeter(
-                    f"hwmon {name}", f"{current} x {volts}",
-                    lambda a=current, v=volts: _number(a) * _number(v) / 1e6,  # type: ignore[misc]
-                )  # fmt: skip
-    return None
-
-
-def _readable(path: Path) -> bool:
-    try:
-        _number(path)
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def _rapl(root: Path, run: Runner) -> Meter | None:
-    zones = [zone for zone in _rapl_zones(root) if _readable(zone / "energy_uj")]
-    return RaplMeter(zones) if zones else None
-
-
-def _rapl_zones(root: Path) -> list[Path]:
-    """Packages only: their parts are counted in them."""
-    return sorted(path for path in (root / "sys/class/powercap").glob("*-rapl:*") if path.name.count(":") == 1)
-
-
-# Best first: a meter of the whole board before one of a part.
-METERS: tuple[Callable[[Path, Runner], Meter | None], ...] = (_hwmon, _pmic, _rapl)
-
-
-def find_meter(root: Path = Path("/"), run: Runner = _run) -> tuple[Meter | None, str]:
-    """The best meter here, and why there is none: `NO_METER`, or that RAPL's counters need root to read."""
-    for make in METERS:
-        if (meter := make(root, run)) is not None:
-            return meter, ""
-    if any((zone / "energy_uj").exists() for zone in _rapl_zones(root)):
-        reason = "not measured: only root may read RAPL's counters: sudo chmod a+r /sys/class/powercap/*/energy_uj"
-        return None, reason
-    return None, NO_METER
+_COLUMNS = (
+    ("tokens", "tokens"), ("threads", "threads"), ("ms", "ms"), ("W rest", "rest_watts"), ("W load", "load_watts"),
+    ("mJ above rest", "mj_above_rest"), ("+-", "mj_uncertainty"), ("mJ in all", "mj_total"),
+    ("+-", "mj_total_uncertainty"), ("calls", "calls"), ("samples", "samples"),
+)  # fmt: skip
 
 
 class Sampler:
-    """Adds up a meter's energy from a thread between ``with`` and its end."""
+    """Reads meters from a thread while its ``with`` lasts; the first and last reading are at its ends.
 
-    def __init__(self, meter: Meter, seconds: float = _SAMPLE_SECONDS) -> None:
-        self._meter, self._pause = meter, seconds
+    A meter that fails on the way has no mean: `watts` gives None for it.
+    """
+
+    def __init__(
+        self, meters: Sequence[Meter], interval: float = INTERVAL_SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._meters, self._interval, self._clock = meters, interval, clock
+        self._samples: list[list[tuple[float, float]]] = [[] for _ in meters]
+        self._failed: set[int] = set()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._sample, daemon=True)
-        self._failure: Exception | None = None
-        self.watts: list[float] = []
-        self.joules = 0.0
-        self.seconds = 0.0
+        self._thread = threading.Thread(target=self._work, name="potstill-energy", daemon=True)
+
+    def _sample(self) -> None:
+        for number, meter in enumerate(self._meters):
+            try:
+                value = meter.read()
+            except (OSError, ValueError):
+                self._failed.add(number)
+            else:
+                self._samples[number].append((self._clock(), value))
+
+    def _work(self) -> None:
+        while not self._stop.wait(self._interval):
+            self._sample()
 
     def __enter__(self) -> Sampler:
-        self._meter.joules(0.0)
-        self._last = time.perf_counter()
+        self._sample()
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop.set()
         self._thread.join()
-        if self._failure is None:
-            self._add()
+        if kind is None:
+            self._sample()
 
-    def _sample(self) -> None:
-        while not self._stop.wait(self._pause):
-            self._add()
+    def count(self, number: int) -> int:
+        """Readings of one meter."""
+        return len(self._samples[number])
 
-    def _add(self) -> None:
-        try:
-            now = time.perf_counter()
-            energy = self._meter.joules(now - self._last)
-        except (OSError, ValueError) as error:
-            self._failure = error
-            self._stop.set()
-            return
-        if now > self._last:
-            self.watts.append(energy / (now - self._last))
-        self.joules += energy
-        self.seconds += now - self._last
-        self._last = now
-
-    def check(self) -> None:
-        """Raise what the meter failed with.
-
-        Raises:
-            InputError: I074.
-        """
-        if self._failure is not None:
-            raise InputError("I074", f"the meter failed: {self._failure}", self._meter.name, "try again") from None
+    def watts(self, number: int) -> float | None:
+        """Mean power of one meter over the block: of a counter, by its ends; else with the time each reading stood."""
+        samples = self._samples[number]
+        if number in self._failed or len(samples) < 2 or samples[-1][0] <= samples[0][0]:
+            return None
+        joules = 0.0
+        for (before, first), (after, second) in itertools.pairwise(samples):
+            if self._meters[number].counter:
+                step = second - first
+                joules += step + self._meters[number].wraps_at if step < 0 else step
+            else:
+                joules += (first + second) / 2 * (after - before)
+        return joules / (samples[-1][0] - samples[0][0])
 
 
-def measure_energy(
-    call: Callable[[], object], meter: Meter, *, rest: float = _REST_SECONDS, load: float = _LOAD_SECONDS
-) -> dict[str, Any]:
-    """Energy of one call.
+@dataclass(frozen=True)
+class Block:
+    """Idle, then load, by one meter."""
 
-    Args:
-        call: one inference.
-        meter: what tells energy.
-        rest: seconds without work, measured first.
-        load: seconds of calls, one after another.
+    idle_watts: float
+    load_watts: float
+    seconds: float
+    calls: int
+
+
+def summary(blocks: Sequence[Block]) -> dict[str, Any]:
+    """Figures of one meter over its blocks, energies in millijoules an inference.
 
     Returns:
-        ``{meter, note, calls, ms, rest_watts, load_watts, mj_total, mj_above_rest, mj_uncertainty, samples}``;
-        millijoules a call; the uncertainty is two standard errors of both means of power, times the time of a call.
-
-    Raises:
-        InputError: I074 the meter stopped answering.
+        ``{rest_watts, load_watts, ms, mj_total, mj_total_uncertainty, mj_above_rest, mj_uncertainty, calls, blocks}``;
+        mj_uncertainty is that of mj_above_rest; both are None for a single block.
     """
-    call()
-    with Sampler(meter) as quiet:
-        time.sleep(rest)
-    quiet.check()
-    with Sampler(meter) as busy:
-        start, calls = time.perf_counter(), 0
-        while time.perf_counter() - start < load:
-            call()
-            calls += 1
-        seconds = time.perf_counter() - start
-    busy.check()
-    rest_watts, load_watts = quiet.joules / quiet.seconds, busy.joules / busy.seconds
-    error = 2 * (_standard_error(quiet.watts) ** 2 + _standard_error(busy.watts) ** 2) ** 0.5
+    total = [b.load_watts * b.seconds / b.calls * 1e3 for b in blocks]
+    net = [(b.load_watts - b.idle_watts) * b.seconds / b.calls * 1e3 for b in blocks]
+
+    def interval(values: Sequence[float]) -> float | None:
+        if len(values) < 2:
+            return None
+        student = _STUDENT[min(len(values) - 2, len(_STUDENT) - 1)]
+        return student * statistics.stdev(values) / len(values) ** 0.5
+
     return {
-        "meter": meter.name,
-        "note": meter.note,
-        "calls": calls,
-        "ms": seconds / calls * 1e3,
-        "rest_watts": rest_watts,
-        "load_watts": load_watts,
-        "mj_total": load_watts * seconds / calls * 1e3,
-        "mj_above_rest": (load_watts - rest_watts) * seconds / calls * 1e3,
-        "mj_uncertainty": error * seconds / calls * 1e3,
-        "samples": len(busy.watts),
+        "rest_watts": statistics.fmean(b.idle_watts for b in blocks),
+        "load_watts": statistics.fmean(b.load_watts for b in blocks),
+        "ms": sum(b.seconds for b in blocks) / sum(b.calls for b in blocks) * 1e3,
+        "mj_total": statistics.fmean(total),
+        "mj_total_uncertainty": interval(total),
+        "mj_above_rest": statistics.fmean(net),
+        "mj_uncertainty": interval(net),
+        "calls": sum(b.calls for b in blocks),
+        "blocks": len(blocks),
     }
 
 
-def _standard_error(values: Sequence[float]) -> float:
-    return statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
+def measure(
+    call: Callable[[], object],
+    meters: Sequence[Meter],
+    *,
+    blocks: int = BLOCKS,
+    idle: float = IDLE_SECONDS,
+    load: float = LOAD_SECONDS,
+    interval: float = INTERVAL_SECONDS,
+) -> list[dict[str, Any]]:
+    """Energy of one call by every meter.
+
+    Args:
+        call: the inference; called at least once a block.
+        meters: at least one.
+        idle, load: seconds of a block.
+        interval: seconds between two readings.
+
+    Returns:
+        For each meter that could be read to the end: ``meter``, ``note`` (what it covers), ``samples`` and the
+        figures of `summary`.
+    """
+    call()
+    done: list[list[Block]] = [[] for _ in meters]
+    samples = [0] * len(meters)
+    for _ in range(blocks):
+        with Sampler(meters, interval) as quiet:
+            time.sleep(idle)
+        calls = 0
+        with Sampler(meters, interval) as busy:
+            start = time.perf_counter()
+            while calls == 0 or time.perf_counter() < start + load:
+                call()
+                calls += 1
+            seconds = time.perf_counter() - start
+        for number, taken in enumerate(done):
+            before, during = quiet.watts(number), busy.watts(number)
+            samples[number] += busy.count(number)
+            if before is not None and during is not None:
+                taken.append(Block(before, during, seconds, calls))
+    return [
+        {"meter": meter.name, "note": meter.covers, "samples": count, **summary(taken)}
+        for meter, count, taken in zip(meters, samples, done, strict=True)
+        if len(taken) == blocks
+    ]
 
 
 def bench_energy(
-    still: Path, lengths: Iterable[int], threads: Iterable[int], *, root: Path = Path("/"), run: Runner = _run
+    path: Path,
+    lengths: Iterable[int],
+    threads: Iterable[int],
+    progress: Any,
+    found: Found | None = None,
+    blocks: int = BLOCKS,
 ) -> dict[str, Any]:
-    """Energy of a `.still` file's inferences here.
+    """Energy of one sentence of a `.still` file, batch 1.
 
     Returns:
-        ``{"reason": "", "rows": [...]}``: rows as `measure_energy` with ``tokens`` and ``threads``; without a meter
-        the reason, and no rows.
+        ``{reason, notes, rows, interrupted}``: rows ``{tokens, threads, meter, ...}`` as `measure`; ``reason`` says why
+        there are none, ``notes`` which meters are here but cannot be read. An interrupt keeps what is complete.
 
     Raises:
-        FormatError, InputError: as loading and running the file.
+        InputError: I060 a length over the model's limit.
+        FormatError: the file is not a `.still`.
     """
-    from potstill.bench.peers import Peer
+    from potstill.bench.peers.potstill import open_peer
     from potstill.bench.rounds import sentence
     from potstill.runtime.backends import open_backend
 
-    info = open_backend("native", still, 1).info
-    meter, reason = find_meter(root, run)
-    rows: list[dict[str, Any]] = []
-    if meter is not None:
-        peer = Peer("Potstill", str(info["scheme"]), "still", "potstill")
-        for count in threads:
-            runner = peer.open(still, count)
-            for tokens in lengths:
-                call = runner.prepare([sentence(min(tokens, int(info["max_tokens"])), int(info["vocabulary"]))])
-                rows.append({"tokens": tokens, "threads": count, **measure_energy(call, meter)})
-    return {"reason": reason, "rows": rows}
+    info = open_backend("native", path, 1).info
+    if (longest := max(lengths := sorted(set(lengths)))) > int(info["max_tokens"]):
+        what = f"{longest} tokens, the model takes {info['max_tokens']}"
+        raise InputError("I060", what, "--lengths", "give shorter lengths")
+    found = found if found is not None else find_meters()
+    result: dict[str, Any] = {
+        "reason": "" if found.meters else f"not measured: no meter. Needed is {NEEDED}",
+        "notes": found.notes,
+        "rows": [],
+        "interrupted": False,
+    }
+    cases = [(count, tokens) for count in threads for tokens in lengths] if found.meters else []
+    try:
+        with progress.task("energy", total=len(cases), unit="cases") as task:
+            for count, tokens in cases:
+                call = open_peer(path, count).prepare([sentence(tokens, int(info["vocabulary"]))])
+                rows = measure(call, found.meters, blocks=blocks)
+                result["rows"] += [{"tokens": tokens, "threads": count, **row} for row in rows]
+                task.advance(1)
+    except KeyboardInterrupt:
+        result["interrupted"] = True
+    if found.meters and not result["rows"] and not result["interrupted"]:
+        result["reason"] = "not measured: no meter could be read to the end"
+    return result
 
 
 def format_energy(result: dict[str, Any]) -> str:
-    """The rows as a table, or why there are none."""
-    rows = result["rows"]
-    if not rows:
-        return str(result["reason"])
-    names = ("tokens", "threads", "ms", "mJ above rest", "mJ in all", "W rest", "W load")
-    lines = ["  ".join(f"{name:>{width}}" for name, width in zip(names, (6, 7, 8, 17, 9, 7, 7), strict=True))]
-    for row in rows:
-        above = f"{row['mj_above_rest']:.3f} +- {row['mj_uncertainty']:.3f}"
-        lines.append(
-            f"{row['tokens']:>6}  {row['threads']:>7}  {row['ms']:>8.3f}  {above:>17}  {row['mj_total']:>9.3f}  "
-            f"{row['rest_watts']:>7.2f}  {row['load_watts']:>7.2f}"
-        )
-    return "\n".join([*lines, f"meter: {rows[0]['meter']} ({rows[0]['note']}), {rows[0]['samples']} samples a row"])
+    """The result as a table, what each meter covers below it; or why there is none."""
+    lines: list[str] = [result["reason"]] if result["reason"] else []
+    if rows := result["rows"]:
+        cells = [["meter", *(head for head, _ in _COLUMNS)]]
+        cells += [[str(row["meter"]), *(_figure(row[key]) for _, key in _COLUMNS)] for row in rows]
+        lines += columns(cells)
+        lines += ["", "above rest: over the power at rest, measured before each block; +-: 95 % over the blocks"]
+        lines += [f"{name}: {note}" for name, note in {row["meter"]: row["note"] for row in rows}.items()]
+    lines += [f"note: {note}" for note in result["notes"]]
+    if result["interrupted"]:
+        lines += ["interrupted: these are the cases that had ended by then"]
+    return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.3f}"
