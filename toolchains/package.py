@@ -96,8 +96,8 @@ def goals_of(names: str) -> list[wheels.Goal]:
 
 def tools_of(goals: Sequence[wheels.Goal]) -> list[str]:
     """What `package` needs from Debian packages."""
-    machines = [goal.target.name if goal.board else goal.name for goal in goals]
-    return sorted({tool for machine in machines for tool in wheel_jobs.tools_of(machine)} | {"dpkg-deb", "pkg-config"})
+    needed = {tool for goal in goals for tool in wheel_jobs.tools_of(goal.name)}
+    return sorted(needed | {"dpkg-deb", "pkg-config"})
 
 
 class _Packager:
