@@ -153,19 +153,12 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _bytes(text: str) -> int:
-    number = text.strip()
-    factor = 1
-    for unit, value in (("KB", 10**3), ("MB", 10**6), ("GB", 10**9), ("B", 1)):
-        if number.upper().endswith(unit):
-            number, factor = number[: -len(unit)], value
-            break
+    from potstill.units import parse_bytes
+
     try:
-        size = int(float(number) * factor)
-    except (ValueError, OverflowError):
-        size = 0
-    if size < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 4MB or 500000")
-    return size
+        return parse_bytes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _words(text: str) -> tuple[str, ...]:

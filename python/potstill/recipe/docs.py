@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from potstill.recipe.load import DEFAULT, find_recipe, load_recipe
-from potstill.recipe.schema import SECTIONS, Recipe, Section
+from potstill.recipe.schema import SECTIONS, SUBSECTIONS, Recipe, Section
 
 
 def schema_json() -> dict[str, Any]:
@@ -21,7 +21,7 @@ def schema_json() -> dict[str, Any]:
 def schema_markdown() -> str:
     """A table for each section: key, type and range, default, meaning."""
     parts = ["# Recipe keys\n", _table("Top level", Recipe)]
-    parts += [_table(f"[{name}]", model) for name, model in SECTIONS.items()]
+    parts += [_table(f"[{name}]", model) for name, model in {**SECTIONS, **SUBSECTIONS}.items()]
     return "\n".join(parts)
 
 
@@ -85,6 +85,8 @@ def _kind(schema: dict[str, Any]) -> str:
     """Type and range of a key in words."""
     if "anyOf" in schema:
         return " or ".join(_kind(one) for one in schema["anyOf"] if one.get("type") != "null")
+    if "$ref" in schema:
+        return "table"
     if "enum" in schema:
         return ", ".join(f"`{choice}`" for choice in schema["enum"])
     if schema.get("type") == "array":

@@ -24,6 +24,7 @@ class ModelShape:
         max_tokens: longest text, and rows of the position table.
         labels: classes; 0 for none.
         scheme: ``fp32``, ``int8`` or ``int4``.
+        embedding: the same for the token table; empty: as ``scheme``.
     """
 
     layers: int
@@ -34,6 +35,7 @@ class ModelShape:
     max_tokens: int
     labels: int
     scheme: str
+    embedding: str = ""
 
     @property
     def products(self) -> tuple[tuple[int, int], ...]:
@@ -61,8 +63,9 @@ class ModelShape:
 
     def _table_bytes(self) -> int:
         """The token table: rows as wide as the weights' numbers, and for integers an f32 scale a row."""
-        scales = 0 if self.scheme == "fp32" else 4 * self.vocabulary
-        return self.vocabulary * self.hidden * _BITS[self.scheme] // 8 + scales
+        scheme = self.embedding or self.scheme
+        scales = 0 if scheme == "fp32" else 4 * self.vocabulary
+        return self.vocabulary * self.hidden * _BITS[scheme] // 8 + scales
 
     def _tokenizer_bytes(self) -> int:
         return self.vocabulary * _TABLE_BYTES_A_TOKEN
@@ -85,7 +88,7 @@ class ModelShape:
         not seen, so theirs are counted. Measured on x86-64 at 64 tokens with 4 x 312 students: fp32 31.4, int8 17.2,
         int4 19.7 MB, where this says 31.8, 18.3 and 20.8.
         """
-        table = 0 if self.scheme == "int4" else self._table_bytes()
+        table = 0 if (self.embedding or self.scheme) == "int4" else self._table_bytes()
         return _PROCESS_BYTES + self.file_bytes() - table + self.arena_bytes(tokens)
 
 
