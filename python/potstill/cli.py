@@ -102,6 +102,33 @@ def _build(args: argparse.Namespace) -> int:
     return 0
 
 
+def _search(args: argparse.Namespace) -> int:
+    from potstill.budget.search import FOLDER, run_search
+    from potstill.budget.show import render, write_png
+    from potstill.pipeline.api import out_folder
+    from potstill.pipeline.progress import make_progress
+    from potstill.recipe import load_recipe
+    from potstill.recipe.schema import BudgetTime
+
+    recipe = load_recipe(args.recipe, args.set)
+    out = out_folder(recipe.name, args.out)
+    stated = recipe.budget.ms
+    time = BudgetTime(
+        board=args.board or (stated.board if stated else "pi4"),
+        tokens=args.tokens or (stated.tokens if stated else min(32, recipe.data.max_tokens)),
+        threads=args.threads or (stated.threads if stated else 1),
+        value=stated.value if stated else 1.0,
+    )
+    result = run_search(recipe, out, time, points=args.points, progress=make_progress(quiet=args.quiet))
+    picture = write_png(result, out / FOLDER / "pareto.png")
+    if args.json:
+        _print_json(result)
+    else:
+        recipes = out / FOLDER / "recipes"
+        print(f"{render(result)}\n\npicture: {picture}\nrecipes: {recipes}, e.g. potstill build {recipes}/NAME.toml")
+    return 0
+
+
 def _compile(args: argparse.Namespace) -> int:
     from potstill.compile import compile_onnx
 
@@ -265,6 +292,23 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--quiet", action="store_true", help="no progress")
     build.add_argument("--no-table", action="store_true", help="do not print the closing table")
     build.add_argument("--json", action="store_true", help="print report.json instead of the table")
+
+    search = command(
+        "search",
+        _search,
+        "Build students from the smallest to the most able; draw accuracy against predicted time and size. Resumable.",
+        "potstill search sentiment --board pi4 --tokens 32 --points 6",
+        "potstill search my.toml --set budget.bytes=4MB --json",
+    )
+    search.add_argument("recipe", help="a bundled recipe or a TOML file; its [budget] bounds the search")
+    search.add_argument("--out", help="the build's folder, whose teacher is used (default: build/<recipe name>)")
+    search.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key; repeatable")
+    search.add_argument("--board", help="board of the predicted times (default: the budget's, else pi4)")
+    search.add_argument("--tokens", type=int, metavar="N", help="tokens of a text (default: the budget's, else 32)")
+    search.add_argument("--threads", type=int, metavar="N", help="threads of the prediction (default 1)")
+    search.add_argument("--points", type=int, default=8, metavar="N", help="students to build at most (default 8)")
+    search.add_argument("--quiet", action="store_true", help="no progress")
+    search.add_argument("--json", action="store_true", help="print the result as JSON instead of the table")
 
     compile_ = command(
         "compile",

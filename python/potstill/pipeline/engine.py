@@ -20,23 +20,27 @@ KEPT_RESULTS = 3
 _FULL_DISK_BYTES = 1 << 20
 
 
-def run_stages(stages: Sequence[Stage], context: Context, store: Store, *, stop_after: str | None = None) -> list[str]:
+def run_stages(
+    stages: Sequence[Stage], context: Context, store: Store, *, stop_after: str | None = None, prefix: str = ""
+) -> list[str]:
     """Complete all stages; `context.records` and `context.keys` hold the results then.
 
     Args:
         stages: in an order in which each comes after those it needs.
         stop_after: name of the last stage to complete; None for all.
+        prefix: before each message, for stages inside a stage; what was done earlier is then not told.
     Returns: names of the stages that did run now.
     Raises:
         PotstillError: what a stage raises; SystemFailure S001 or S002 when the disk is the reason.
     """
     ran = []
     for number, stage in enumerate(stages, 1):
-        label = f"[{number}/{len(stages)}] {stage.name}"
+        label = f"{prefix}[{number}/{len(stages)}] {stage.name}"
         key = stage.key(context)
         record = store.find(stage.name, key)
         if record is not None:
-            context.progress.message(f"{label}: done earlier")
+            if not prefix:
+                context.progress.message(f"{label}: done earlier")
         else:
             resumed = store.has_work(stage.name, key)
             context.progress.message(f"{label}: {stage.about or 'running'}{', resuming' if resumed else ''}")

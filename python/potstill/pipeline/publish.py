@@ -10,7 +10,8 @@ from typing import Any
 
 from potstill.pipeline.stage import Context
 from potstill.pipeline.stages import export_files, weight_bytes
-from potstill.pipeline.store import atomic_folder, publish_file, write_json
+from potstill.pipeline.store import atomic_folder, atomic_write, publish_file, write_json
+from potstill.recipe.docs import recipe_text
 
 # Final name of each artefact, by its name in the report.
 ARTEFACTS = {
@@ -39,6 +40,8 @@ def publish(context: Context, out: Path) -> None:
             (out / final).unlink(missing_ok=True)
     for name, source in (("tokenizer", context.folder("still") / "tokenizer"), ("student", context.folder("student"))):
         _publish_tree(source, out / name)
+    with atomic_write(out / "recipe.toml") as temporary:
+        temporary.write_text(recipe_text(context.recipe), encoding="utf-8")
 
 
 def _publish_tree(source: Path, final: Path) -> None:
@@ -59,8 +62,8 @@ def _publish_tree(source: Path, final: Path) -> None:
                 shutil.copyfile(source / name, folder / name)
 
 
-def make_report(context: Context) -> dict[str, Any]:
-    """The figures of a completed build."""
+def make_report(context: Context, budget: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The figures of a completed build; `budget` is how its student was chosen (`potstill.budget.meet`)."""
     teacher, student, verify = context.facts("teacher"), context.facts("student"), context.facts("verify")
     files = export_files(context)
     accuracy: Mapping[str, float] = verify["accuracy"]
@@ -90,6 +93,7 @@ def make_report(context: Context) -> dict[str, Any]:
         "memory": context.facts("bench").get("memory", []),
         "warnings": [text for record in context.records.values() for text in record.facts.get("warnings", ())],
         "keys": dict(context.keys),
+        **({"budget": dict(budget)} if budget is not None else {}),
         "settings": context.recipe.content(),
     }
 

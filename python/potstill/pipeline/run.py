@@ -60,11 +60,18 @@ def run_build(
         shown.message(f"recipe {recipe.name}: building in {out}")
         if not recipe.export.tflite:
             shown.message("TFLite is left out: export.tflite = false")
+        budget = None
+        if recipe.budget.stated and stop_after not in ("data", "teacher"):
+            from potstill.budget.meet import meet_budget
+
+            recipe, budget = meet_budget(recipe, context, store)
+            shown.message(f"budget: {budget['chosen']} is built")
+            context = Context(recipe, context.cache, shown)
         run_stages(build_stages(recipe), context, store, stop_after=stop_after)
         if stop_after is not None:
             return {name: record.facts for name, record in context.records.items()}
         with disk_failures(out):
-            report = make_report(context)
+            report = make_report(context, budget)
             publish(context, out)
             write_report(report, out)
             prune(store, context)
