@@ -1,8 +1,8 @@
 """The choices a budget picks from: sizes, precisions and vocabularies, what each costs and how well it should do.
 
-Costs are predicted before anything is trained: bytes from the shapes, milliseconds from the board's cost model. How well
-a choice does is only known after training; `expected` merely orders the choices, so that of those within the limits the
-most able is trained first.
+Costs are predicted before anything is trained: bytes from the shapes, milliseconds from the board's cost model. How
+well a choice does is only known after training; `expected` merely orders the choices, so that of those within the
+limits the most able is trained first.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Size:
     intermediate: int
 
 
-# Heads of 32, as the demo teacher's; the 4 x 312 of TinyBERT (Jiao et al., 2020) and the teacher's own widths are there.
+# Heads of 32, as the demo teacher's; among them are the 4 x 312 of TinyBERT (Jiao et al., 2020) and BERT's own width.
 # FFN of four widths: the teacher's ratio. 64 bytes are one step of the packed weights, so widths are multiples of 32.
 SIZES = (
     Size(1, 128, 4, 512), Size(2, 128, 4, 512), Size(2, 192, 6, 768), Size(3, 192, 6, 768), Size(2, 256, 8, 1024),

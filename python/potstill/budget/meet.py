@@ -48,7 +48,9 @@ def meet_budget(recipe: Recipe, context: Context, store: Store) -> tuple[Recipe,
     )  # fmt: skip
     first = [found for found in stages if found.name in ("data", "teacher")]
     run_stages([*first, stage], context, store)
-    facts = {name: value for name, value in context.facts("budget").items() if name not in ("seconds", "resumed")}
+    facts = {
+        name: value for name, value in context.facts("budget").items() if name not in ("seconds", "resumed", "versions")
+    }
     ladder = choices(recipe, teacher_of(context), recipe.budget.ms)
     return with_choice(recipe, next(choice for choice in ladder if choice.name == facts["chosen"])), facts
 

@@ -13,6 +13,7 @@ from potstill.errors import PotstillError, SystemFailure, os_errors
 from potstill.pipeline.progress import duration
 from potstill.pipeline.stage import Context, Stage
 from potstill.pipeline.store import Store
+from potstill.pipeline.versions import versions
 
 # Results of a stage that are kept, newest first: going back to earlier settings is then free.
 KEPT_RESULTS = 3
@@ -51,7 +52,8 @@ def run_stages(
                 facts = dict(stage.run(context, out, work))
                 seconds = time.monotonic() - start
                 took = {"seconds": round(spent + seconds, 3), "resumed": resumed}
-                record = store.commit(stage.name, key, {**facts, **took})
+                # Of the run that made it: packages may be newer when the result is used.
+                record = store.commit(stage.name, key, {**facts, **took, "versions": versions()})
             context.progress.message(f"{label}: done in {duration(seconds)}")
             ran.append(stage.name)
             for warning in facts.get("warnings", ()):

@@ -93,6 +93,9 @@ def make_report(context: Context, budget: Mapping[str, Any] | None = None) -> di
         "memory": context.facts("bench").get("memory", []),
         "warnings": [text for record in context.records.values() for text in record.facts.get("warnings", ())],
         "keys": dict(context.keys),
+        "seed": context.recipe.seed,
+        "provenance": context.facts("still").get("provenance", {}),
+        "versions": {name: record.facts.get("versions", {}) for name, record in context.records.items()},
         **({"budget": dict(budget)} if budget is not None else {}),
         "settings": context.recipe.content(),
     }
@@ -104,4 +107,8 @@ def write_report(report: Mapping[str, Any], out: Path) -> None:
 
 
 def _without_seconds(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in facts.items() if name not in ("seconds", "resumed", "warnings")}
+    return {name: value for name, value in facts.items() if name not in _ELSEWHERE}
+
+
+# Facts of a stage that stand in a place of their own.
+_ELSEWHERE = ("seconds", "resumed", "warnings", "versions", "provenance")

@@ -141,6 +141,8 @@ def run_tflite(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
 def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """`model.still` by the recipe's scheme, `model.fp32.still` to tell compiler errors from rounding, `tokenizer/`."""
     from potstill.compile import compile_onnx
+    from potstill.distil.teacher_cache import weights_hash
+    from potstill.pipeline.versions import code_hash
 
     del work
     recipe, student = context.recipe, context.folder("student")
@@ -150,8 +152,14 @@ def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         if (student / name).is_file():
             shutil.copyfile(student / name, tokenizer / name)
     # Neither times nor paths: the same inputs give the same file on any machine.
+    trained = context.facts("student").get("versions", {})
     provenance = {
         "recipe": recipe.name,
+        "seed": str(recipe.seed),
+        "teacher_weights": weights_hash(context.folder("teacher")),
+        "student_weights": weights_hash(student),
+        "code": code_hash(),
+        "versions": ", ".join(f"{name} {version}" for name, version in trained.items()),
         "teacher": recipe.teacher.model if _local_teacher(recipe) is None else "local folder",
         "teacher_key": context.keys["teacher"],
         "student_key": context.keys["student"],
@@ -173,6 +181,7 @@ def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         )
         if name == "model.still":
             facts = {"scheme": scheme, "parameters": report.parameters, "ops": dict(report.ops), "notes": report.notes}
+            facts["provenance"] = provenance
     return facts
 
 
