@@ -20,7 +20,13 @@ from potstill.distil.tokens import load_tokenizer
 from potstill.errors import TrainError
 
 # Texts on which the saved and reloaded tokenizer must give what the edited description says.
-_PROBES = ("", "the light is on", "Unaffable caf\u00e9s, 1999!", "\u4e2d\u6587 \U0001f600 \u00e5\u0301x", "[CLS] ##ing [MASK]")
+_PROBES = (
+    "",
+    "the light is on",
+    "Unaffable caf\u00e9s, 1999!",
+    "\u4e2d\u6587 \U0001f600 \u00e5\u0301x",
+    "[CLS] ##ing [MASK]",
+)
 
 
 def description(tokenizer: Any, where: str) -> dict[str, Any]:
