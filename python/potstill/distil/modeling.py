@@ -103,7 +103,10 @@ def pool(hidden: torch.Tensor, attention_mask: torch.Tensor, pooling: str) -> to
 
 
 class EncoderClassifier(PreTrainedModel):
-    """Encoder, pooling, dropout (0.1 in training) and a head of one or two linear layers; saved and loaded as any Hugging Face model."""
+    """Encoder, pooling, dropout (0.1 in training) and a head of one or two linear layers.
+
+    It is saved and loaded as any Hugging Face model.
+    """
 
     config_class = EncoderClassifierConfig
     base_model_prefix = "backbone"

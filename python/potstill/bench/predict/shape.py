@@ -19,11 +19,13 @@ class ModelShape:
     """An encoder of the BERT family.
 
     Attributes:
-        layers, hidden, ffn, heads: of the encoder.
+        layers, hidden, ffn, heads: of the encoder; 0 layers: a static student, whose time is not modelled.
         vocabulary: rows of the token table.
         max_tokens: longest text, and rows of the position table.
         labels: classes; 0 for none.
         scheme: ``fp32``, ``int8`` or ``int4``.
+        embedding: width of a factorized token table; 0: as wide as hidden. The time of its linear map is not modelled:
+            the multiply-adds of a seventh of a layer at most.
     """
 
     layers: int
@@ -34,6 +36,12 @@ class ModelShape:
     max_tokens: int
     labels: int
     scheme: str
+    embedding: int = 0
+
+    @property
+    def token_width(self) -> int:
+        """Numbers in a row of the token table."""
+        return self.embedding or self.hidden
 
     @property
     def products(self) -> tuple[tuple[int, int], ...]:
@@ -50,19 +58,22 @@ class ModelShape:
     def parameters(self) -> int:
         """All weights."""
         vectors = self.layers * (sum(n for n, _ in self.products) + 4 * self.hidden) + 2 * self.hidden
-        tables = (self.vocabulary + self.max_tokens) * self.hidden
+        if self.embedding:
+            vectors += self.hidden
+        tables = (self.vocabulary + self.max_tokens) * self.token_width + self.embedding * self.hidden
         return self.layer_weights + vectors + tables + self.labels * (self.hidden + 1)
 
     def file_bytes(self) -> int:
         """Size of the `.still` with a tokenizer, its tables estimated from the vocabulary (seen: up to 3 % off)."""
-        positions = self.max_tokens * self.hidden * 4
-        rest = (self.parameters - self.layer_weights - (self.vocabulary + self.max_tokens) * self.hidden) * 4
+        positions = self.max_tokens * self.token_width * 4
+        tables = (self.vocabulary + self.max_tokens) * self.token_width + self.embedding * self.hidden
+        rest = (self.parameters - self.layer_weights - tables) * 4
         return self.weight_bytes() + self._table_bytes() + positions + rest + self._tokenizer_bytes()
 
     def _table_bytes(self) -> int:
         """The token table: rows as wide as the weights' numbers, and for integers an f32 scale a row."""
         scales = 0 if self.scheme == "fp32" else 4 * self.vocabulary
-        return self.vocabulary * self.hidden * _BITS[self.scheme] // 8 + scales
+        return self.vocabulary * self.token_width * _BITS[self.scheme] // 8 + scales
 
     def _tokenizer_bytes(self) -> int:
         return self.vocabulary * _TABLE_BYTES_A_TOKEN
@@ -70,8 +81,13 @@ class ModelShape:
     def weight_bytes(self) -> int:
         """Bytes of the matrix products' weights, padded as they are packed: what a forward streams from memory."""
         step = {"fp32": 1, "int8": 16, "int4": 32}[self.scheme]
-        padded = sum(-(-n // 4) * 4 * -(-k // step) * step for n, k in self.products)
-        return self.layers * padded * _BITS[self.scheme] // 8
+
+        def padded(n: int, k: int) -> int:
+            return -(-n // 4) * 4 * -(-k // step) * step
+
+        layer = sum(padded(n, k) for n, k in self.products)
+        widen = padded(self.hidden, self.embedding) if self.embedding else 0
+        return (self.layers * layer + widen) * _BITS[self.scheme] // 8
 
     def arena_bytes(self, tokens: int) -> int:
         """Activations of one text, an estimate of the planned arena."""
@@ -89,8 +105,12 @@ class ModelShape:
         return _PROCESS_BYTES + self.file_bytes() - table + self.arena_bytes(tokens)
 
 
-def shape_of(still: Path) -> ModelShape:
+def shape_of(still: Path, *, static: bool = False) -> ModelShape:
     """The shape of a compiled model, from the file itself.
+
+    Args:
+        still: the file. A factorized token table in it is taken for one as wide as the model.
+        static: accept a model without attention layers.
 
     Raises:
         FormatError: not a whole `.still` file.
@@ -99,7 +119,7 @@ def shape_of(still: Path) -> ModelShape:
     import potstill
 
     info = potstill.load(still, threads=1).info
-    if not info["layers"]:
+    if not info["layers"] and not static:
         raise InputError("I071", "the model has no attention layers", str(still), "measure it: potstill bench")
     return ModelShape(
         info["layers"], info["hidden"], info["intermediate"], info["heads"], info["vocabulary"], info["max_tokens"],

@@ -1,4 +1,4 @@
-"""Initialisation by principal axes: a narrower, shallower student that starts as the teacher seen through its main axes.
+"""Initialisation by projection on principal axes: a smaller student that starts as the teacher seen through them.
 
 The hidden states of the teacher on training text lie mostly in few directions; all weights are projected on the leading
 ones (`projection`).

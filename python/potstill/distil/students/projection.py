@@ -144,8 +144,9 @@ def _set_heads(
 ) -> None:
     """Queries, keys, values and their output map, head by head.
 
-    With fewer heads than the teacher, those of the highest scores are kept, or those whose output is largest. A longer head keeps its random rows
-    behind the teacher's, a shorter one is shrunk with the least loss (`shrink_bilinear`, `shrink_product`).
+    With fewer heads than the teacher, those of the highest scores are kept, or those whose output is largest. A longer
+    head keeps its random rows behind the teacher's, a shorter one is shrunk with the least loss (`shrink_bilinear`,
+    `shrink_product`).
     """
     wide, narrow = source.query.out_features // source.heads, own.query.out_features // own.heads
     out = axes.T @ _array(source.attention_out.weight)
