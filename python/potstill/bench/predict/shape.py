@@ -25,7 +25,7 @@ class ModelShape:
         labels: classes; 0 for none.
         scheme: ``fp32``, ``int8`` or ``int4``.
         embedding: width of a factorized token table; 0: as wide as hidden. The time of its linear map is not modelled:
-            the multiply-adds of a seventh of a layer at most.
+            under a tenth of a layer's multiply-adds at BERT's proportions.
     """
 
     layers: int
