@@ -126,7 +126,7 @@ def test_recipe_with_a_teacher_on_this_machine(
 
 def _recipe(folder: Path, student: str) -> str:
     path = folder / "mine.toml"
-    text = f'name = "mine"\n[teacher]\nmodel = "demo:all-minilm-l6-v2"\n[data]\nsource = "demo:movie-reviews"\n'
+    text = 'name = "mine"\n[teacher]\nmodel = "demo:all-minilm-l6-v2"\n[data]\nsource = "demo:movie-reviews"\n'
     path.write_text(f"{text}[student]\n{student}", encoding="utf-8")
     return str(path)
 
