@@ -9,6 +9,7 @@ from typing import Any
 
 from potstill.budget.ladder import Choice, Teacher, predicted_ms
 from potstill.data.splits import Splits
+from potstill.errors import TrainError
 from potstill.pipeline.engine import run_stages
 from potstill.pipeline.stage import Context, Stage
 from potstill.pipeline.stages import build_stages
@@ -110,13 +111,31 @@ def teacher_of(context: Context) -> Teacher:
 
     from potstill.distil.modeling import EncoderClassifierConfig
     from potstill.distil.tokens import load_tokenizer
-    from potstill.distil.vocabulary import count_tokens
 
     folder = context.folder("teacher")
     config = AutoConfig.from_pretrained(str(folder))
     encoder = config.backbone_config() if isinstance(config, EncoderClassifierConfig) else config
     splits = Splits.load(context.folder("data"))
-    seen = count_tokens(load_tokenizer(folder), splits, context.recipe)
+    seen = _tokens_seen(load_tokenizer(folder), splits, context.recipe)
     return Teacher(
         int(encoder.num_hidden_layers), int(encoder.hidden_size), int(encoder.vocab_size), seen, len(splits.labels)
     )
+
+
+def _tokens_seen(tokenizer: Any, splits: Splits, recipe: Recipe) -> int:
+    """Tokens that a student with ``vocabulary = "seen"`` keeps; all of them where the tokenizer cannot be pruned."""
+    from potstill.distil.pruned_tokenizer import description, fallback_ids
+    from potstill.distil.tokens import encode
+    from potstill.distil.vocabulary import kept_pieces, piece_counts
+
+    try:
+        always = fallback_ids(description(tokenizer, "the teacher's tokenizer"))
+    except TrainError:
+        return len(tokenizer)
+    rows = [
+        encode(tokenizer, list(texts["text"]), recipe.data.max_tokens) if texts is not None and len(texts) else []
+        for texts in (splits.train, splits.unlabelled)
+    ]
+    settings = recipe.student
+    counts = piece_counts(rows[0], rows[1], len(tokenizer), settings.vocabulary_unlabelled_weight)
+    return len(kept_pieces(counts, always, settings.vocabulary_min_count))

@@ -98,7 +98,7 @@ class Choice:
         size, limits = self.size, {name: kept for name, kept, _ in VOCABULARIES}
         student: dict[str, Any] = {
             "layers": size.layers, "hidden": size.hidden, "heads": size.heads, "intermediate": size.intermediate,
-            "architecture": "bert", "init_layers": None, "vocabulary": "full", "vocabulary_size": None,
+            "architecture": "bert", "preset": None, "init_layers": None, "vocabulary": "full", "vocabulary_size": None,
         }  # fmt: skip
         if self.vocabulary != "full":
             kept = limits[self.vocabulary]
@@ -156,7 +156,7 @@ def _choice(
     longest = recipe.compile.max_tokens or recipe.data.max_tokens
     shape = ModelShape(
         size.layers, size.hidden, size.intermediate, size.heads, kept, longest, teacher.labels, precision.scheme,
-        precision.embedding,
+        table_scheme=precision.embedding,
     )  # fmt: skip
     ms = None if time is None else predicted_ms(shape, time)
     expected = _POINTS_A_DOUBLING * math.log2(shape.layer_weights) - precision.points - lost

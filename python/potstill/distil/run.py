@@ -25,6 +25,7 @@ from potstill.distil.students.registry import make_student
 from potstill.distil.teacher_cache import TeacherOutputs, teacher_outputs, weights_hash
 from potstill.distil.tokens import NO_LABEL, Collator, TokenDataset, encode, load_tokenizer
 from potstill.distil.trainer import DistillationTrainer
+from potstill.distil.vocabulary import Vocabulary, choose_vocabulary, vocabulary_facts
 from potstill.pipeline.progress import Progress
 from potstill.pipeline.store import atomic_folder
 
@@ -36,12 +37,13 @@ _SAMPLE_ROWS = 1024
 
 @dataclass(frozen=True)
 class _Rows:
-    """Token rows of everything training looks at."""
+    """Token rows of everything training looks at, in one tokenizer's ids."""
 
     train: TokenDataset
     validation: TokenDataset
     test: TokenDataset
     pad_id: int
+    labelled: int
 
 
 @keep_random_state()
@@ -66,7 +68,7 @@ def distil(
     Returns:
         ``validation_accuracy``, ``test_accuracy``, ``teacher_test_accuracy``, ``retained`` (test, student / teacher),
         ``agreement`` (share of test rows with the teacher's label), ``epochs``, ``best_epoch``, ``parameters``,
-        ``parameters_without_embeddings``, ``seconds`` (by phase), ``warnings``.
+        ``parameters_without_embeddings``, ``vocabulary`` (`vocabulary_facts`), ``seconds`` (by phase), ``warnings``.
 
     Raises:
         TrainError: T0.. as the parts.
@@ -76,15 +78,19 @@ def distil(
     weights = weights_hash(teacher_dir)
     tokenizer = load_tokenizer(teacher_dir)
     teacher = load_classifier(teacher_dir)
-    rows = _encode(tokenizer, splits, recipe.data.max_tokens)
+    # The teacher reads its own ids whatever the student reads: its outputs are cached once for all students.
+    read = _encode(tokenizer, splits, recipe.data.max_tokens)
+    train, labelled = read.train.ids, read.labelled
+    vocabulary = choose_vocabulary(recipe.student, tokenizer, train[:labelled], train[labelled:])
+    rows = read if vocabulary.kept is None else _encode(vocabulary.tokenizer, splits, recipe.data.max_tokens)
     clock.lap("load")
     taught = teacher_outputs(
         teacher,
         weights,
-        rows.train.ids,
+        read.train.ids,
         max_tokens=recipe.data.max_tokens,
         cache=cache,
-        pad_id=rows.pad_id,
+        pad_id=read.pad_id,
         precision=settings.precision,
         progress=progress,
         rank=int(os.environ.get("RANK", "0")),
@@ -103,15 +109,15 @@ def distil(
         "teacher": weights,
     }
     prepare_work(work, note)
-    student, projection = _start(recipe, teacher, labels, rows, work, progress)
+    student, projection = _start(recipe, teacher, labels, rows, vocabulary, work, progress)
     clock.lap("initialise")
     history = _train(student, projection, rows, recipe, work, progress)
     clock.lap("train")
     out.mkdir(parents=True, exist_ok=True)
     with quiet_loading():
         student.save_pretrained(str(out))
-        tokenizer.save_pretrained(str(out))
-    metrics = _measure(out, teacher, rows, progress)
+        vocabulary.tokenizer.save_pretrained(str(out))
+    metrics = _measure(out, teacher, rows, read, progress)
     clock.lap("evaluate")
     metrics["warnings"] = sanity(metrics, settings, taught, rows.train.labels)
     best = max(history, key=lambda entry: entry["accuracy"], default=None)
@@ -120,6 +126,7 @@ def distil(
         "best_epoch": int(best["epoch"]) if best else 0,
         "parameters": _count(student),
         "parameters_without_embeddings": _count(student) - _count(student.backbone.embeddings),
+        "vocabulary": vocabulary_facts(vocabulary, read.test.ids, rows.test.ids),
         "seconds": clock.laps,
         **metrics,
     }
@@ -156,23 +163,34 @@ def _encode(tokenizer: Any, splits: Any, max_tokens: int) -> _Rows:
         return TokenDataset(encode(tokenizer, list(dataset["text"]), max_tokens), list(dataset["label"]))
 
     train = labelled("train")
+    count = len(train)
     if splits.unlabelled is not None and len(splits.unlabelled):
         more = encode(tokenizer, list(splits.unlabelled["text"]), max_tokens)
         train = TokenDataset([*train.ids, *more], [*train.labels.tolist(), *[NO_LABEL] * len(more)])
-    return _Rows(train, labelled("validation"), labelled("test"), int(tokenizer.pad_token_id))
+    return _Rows(train, labelled("validation"), labelled("test"), int(tokenizer.pad_token_id), count)
 
 
 def _start(
-    recipe: Any, teacher: nn.Module, labels: list[str], rows: _Rows, work: Path, progress: Progress
+    recipe: Any,
+    teacher: nn.Module,
+    labels: list[str],
+    rows: _Rows,
+    vocabulary: Vocabulary,
+    work: Path,
+    progress: Progress,
 ) -> tuple[EncoderClassifier, np.ndarray | None]:
     """The initialised student; kept in the work folder, since a resumed run needs the same axes."""
     folder = work / "start"
     if not folder.is_dir():
+        if vocabulary.kept is not None:
+            progress.message(f"  student: {vocabulary.size:,} of the teacher's {vocabulary.teacher_size:,} tokens kept")
         progress.message(f"  student: {recipe.student.init} initialisation from the teacher")
         # An even sample: rows of unlabelled text, at the end, count too.
         step = max(1, len(rows.train) // _SAMPLE_ROWS)
         sample = rows.train.ids[::step][:_SAMPLE_ROWS]
-        job = make_student(recipe.student, teacher, labels, sample, pad_id=rows.pad_id, seed=recipe.seed)
+        job = make_student(
+            recipe.student, teacher, labels, sample, pad_id=rows.pad_id, seed=recipe.seed, kept=vocabulary.kept
+        )
         with atomic_folder(folder) as temporary, quiet_loading():
             job.student.save_pretrained(str(temporary))
             if job.projection is not None:
@@ -233,15 +251,15 @@ def _train(
     return keep.history
 
 
-def _measure(out: Path, teacher: nn.Module, rows: _Rows, progress: Progress) -> dict[str, Any]:
+def _measure(out: Path, teacher: nn.Module, rows: _Rows, read: _Rows, progress: Progress) -> dict[str, Any]:
     """Accuracies in f32 of the student as saved, beside the teacher's."""
     student = load_classifier(out)
     found: dict[str, Any] = {}
     logits: dict[str, np.ndarray] = {}
     truth: Sequence[int] = rows.test.labels.tolist()
-    for name, model in (("student", student), ("teacher", teacher)):
+    for name, model, given in (("student", student, rows), ("teacher", teacher, read)):
         logits[name] = outputs(
-            model, rows.test.ids, pad_id=rows.pad_id, progress=progress, what=f"{name} on the test set"
+            model, given.test.ids, pad_id=given.pad_id, progress=progress, what=f"{name} on the test set"
         ).logits
     on_validation = outputs(student, rows.validation.ids, pad_id=rows.pad_id).logits
     found["validation_accuracy"] = share_right(on_validation, rows.validation.labels.tolist())

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
+from potstill.recipe.presets import with_preset
 from potstill.units import parse_bytes
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -127,15 +128,39 @@ class Data(Section):
 class Student(Section):
     """The small model that is made."""
 
-    architecture: Name = Field(default="bert", description="Kind of student, a name of the student registry.")
+    preset: Literal["tinybert-4l-312", "minilm-3l-384", "2l-256", "2l-128", "static-256"] | None = Field(
+        default=None,
+        description="Named sizes: layers, hidden size (`tinybert-4l-312`: 4 and 312) and what goes with them. Keys "
+        "that the recipe gives win over the preset's.",
+    )
+    architecture: Name = Field(
+        default="bert",
+        description="Kind of student: `bert`, `factorized` (its token table in two factors), or `static` (the mean of "
+        "one vector a token: no attention, `layers`, `heads` and `intermediate` mean nothing).",
+    )
     layers: int = Field(default=4, ge=1, le=48, description="Transformer layers.")
     hidden: int = Field(default=312, ge=8, le=8192, description="Width of the token vectors; a multiple of `heads`.")
     heads: int = Field(default=12, ge=1, le=128, description="Attention heads in a layer.")
     intermediate: int = Field(default=1200, ge=8, le=65536, description="Width of the feed-forward part.")
-    init: Literal["pca", "copy", "random"] = Field(
+    embedding_size: int | None = Field(
+        default=None,
+        ge=1,
+        le=8192,
+        description="Width of the token table of a `factorized` student; without it 128, or `hidden` where that is "
+        "less.",
+    )
+    head_hidden: int = Field(
+        default=0,
+        ge=0,
+        le=8192,
+        description="Width of a hidden layer between the pooled vector and the labels of a `static` student; 0 has "
+        "none.",
+    )
+    init: Literal["pca", "copy", "prune", "random"] = Field(
         default="pca",
         description="Where the weights start: the teacher's, projected onto the main directions of its states (`pca`), "
-        "its layers as they are (`copy`, needs the teacher's widths), or at random.",
+        "its layers as they are (`copy`, needs the teacher's widths), its most important channels, heads and neurons "
+        "(`prune`), or at random.",
     )
     init_layers: list[Annotated[int, Field(ge=0)]] | None = Field(
         default=None,
@@ -144,9 +169,36 @@ class Student(Section):
     pooling: Pooling = Field(
         default="mean", description="How token vectors become one vector: their mean, or the first token's."
     )
+    vocabulary: Literal["full", "seen"] = Field(
+        default="full",
+        description="Token table: all of the teacher's tokens, or those `seen` in the training and unlabelled texts, "
+        "with all single characters, of which other words are spelt. Needs a WordPiece teacher.",
+    )
+    vocabulary_min_count: int = Field(
+        default=1, ge=1, description="Occurrences that keep a token in a vocabulary of tokens seen."
+    )
+    vocabulary_size: int | None = Field(
+        default=None,
+        ge=1,
+        description="Most tokens in a vocabulary of tokens seen, the most frequent; special tokens and single "
+        "characters count and always stay.",
+    )
+    vocabulary_unlabelled_weight: Share = Field(
+        default=1.0,
+        description="What an occurrence in unlabelled text counts against one in training text, when tokens are "
+        "counted; 0 looks at training text alone.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_preset(cls, keys: Any) -> Any:
+        return with_preset(keys)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Student:
+        self._check_kind()
+        if self.architecture == "static":
+            return self
         if self.hidden % self.heads:
             near = [h for h in range(1, self.hidden + 1) if self.hidden % h == 0]
             best = min(near, key=lambda h: abs(h - self.heads))
@@ -156,6 +208,25 @@ class Student(Section):
         if self.init_layers is not None and self.init == "random":
             raise ValueError('init_layers has no meaning with init = "random"')
         return self
+
+    def _check_kind(self) -> None:
+        """Keys that mean something for one kind of student only."""
+        static = self.architecture == "static"
+        if static and self.init not in ("pca", "random"):
+            raise ValueError(f'init = "{self.init}" has no meaning for a static student; use "pca" or "random"')
+        if static and self.init_layers is not None:
+            raise ValueError("init_layers has no meaning for a static student; leave it out")
+        if static and self.pooling != "mean":
+            raise ValueError(f'pooling = "{self.pooling}" of a static student is one vector for all texts; use "mean"')
+        if self.head_hidden and not static:
+            raise ValueError(f'head_hidden has no meaning for a {self.architecture} student; use "static", or 0')
+        if self.embedding_size is not None and self.architecture != "factorized":
+            raise ValueError(f"embedding_size has no meaning for a {self.architecture} student; leave it out")
+        if self.embedding_size is not None and self.embedding_size > self.hidden:
+            raise ValueError(f"embedding_size = {self.embedding_size} is over hidden = {self.hidden}")
+        counted = self.vocabulary_min_count > 1 or self.vocabulary_size is not None
+        if self.vocabulary == "full" and (counted or self.vocabulary_unlabelled_weight != 1.0):
+            raise ValueError('vocabulary_* keys count tokens seen; set vocabulary = "seen", or leave them out')
 
 
 class Distil(Section):
