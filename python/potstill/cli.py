@@ -129,6 +129,20 @@ def _search(args: argparse.Namespace) -> int:
     return 0
 
 
+def _seeds(args: argparse.Namespace) -> int:
+    from potstill.pipeline.progress import make_progress
+    from potstill.pipeline.seeds import RESULT, run_seeds
+    from potstill.report.seeds import render
+
+    progress = make_progress(quiet=args.quiet)
+    result = run_seeds(args.recipe, args.seeds, Path(args.out), overrides=args.set, progress=progress)
+    if args.json:
+        _print_json(result)
+    else:
+        print(f"{render(result)}\n\nfigures of every build: {Path(args.out) / RESULT}")
+    return 0
+
+
 def _compile(args: argparse.Namespace) -> int:
     from potstill.compile import compile_onnx
 
@@ -309,6 +323,20 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("--points", type=int, default=8, metavar="N", help="students to build at most (default 8)")
     search.add_argument("--quiet", action="store_true", help="no progress")
     search.add_argument("--json", action="store_true", help="print the result as JSON instead of the table")
+
+    seeds = command(
+        "seeds",
+        _seeds,
+        "Build recipes under several seeds (another split, teacher and student each): mean and spread. Resumable.",
+        "potstill seeds sentiment sentiment-4mb sentiment-1mb --seeds 7,8,9",
+        "potstill seeds my.toml --seeds 1,2,3 --set student.layers=2 --json",
+    )
+    seeds.add_argument("recipe", nargs="+", help="bundled recipes or TOML files; those of equal teacher share it")
+    seeds.add_argument("--seeds", type=_numbers, default=(7, 8, 9), metavar="N,...", help="seeds (default 7,8,9)")
+    seeds.add_argument("--out", default="build/seeds", help="where results go (default build/seeds)")
+    seeds.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key; repeatable")
+    seeds.add_argument("--quiet", action="store_true", help="no progress")
+    seeds.add_argument("--json", action="store_true", help="print every figure as JSON instead of the table")
 
     compile_ = command(
         "compile",

@@ -51,6 +51,8 @@ def with_choice(recipe: Recipe, choice: Choice) -> Recipe:
     content = recipe.content()
     for section, keys in choice.settings().items():
         content[section] = content[section] | keys
+    if content["student"]["init"] == "copy":  # of the teacher's own widths only
+        content["student"]["init"] = "pca"
     del content["budget"]
     chosen = parse_recipe(content, f"recipe {recipe.name} with {choice.name}")
     chosen.set_base(recipe.base)

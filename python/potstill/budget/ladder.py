@@ -98,8 +98,11 @@ class Choice:
         size, limits = self.size, {name: kept for name, kept, _ in VOCABULARIES}
         student: dict[str, Any] = {
             "layers": size.layers, "hidden": size.hidden, "heads": size.heads, "intermediate": size.intermediate,
-            "architecture": "bert", "preset": None, "init_layers": None, "vocabulary": "full", "vocabulary_size": None,
+            "architecture": "bert", "preset": None, "init_layers": None, "embedding_size": None, "head_hidden": 0,
         }  # fmt: skip
+        if self.vocabulary == "full":
+            counted = {"vocabulary_size": None, "vocabulary_min_count": 1, "vocabulary_unlabelled_weight": 1.0}
+            student |= {"vocabulary": "full", **counted}
         if self.vocabulary != "full":
             kept = limits[self.vocabulary]
             student |= {"vocabulary": "seen", "vocabulary_size": None if kept == 1 << 30 else kept}

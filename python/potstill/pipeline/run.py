@@ -34,6 +34,7 @@ def run_build(
     progress: Progress | None = None,
     cache: Path | None = None,
     stop_after: str | None = None,
+    stages: Path | None = None,
 ) -> dict[str, Any]:
     """Run a recipe: everything done earlier with the same inputs is kept, what a kill left is resumed.
 
@@ -43,6 +44,7 @@ def run_build(
         progress: where to tell; None is quiet.
         cache: shared downloads and teacher outputs; None is `potstill.data.cache_dir()`.
         stop_after: name of the last stage to run (`data`, `teacher`, `student`, ...); nothing is published then.
+        stages: a folder of stage results that several recipes share, in which nothing is removed; one build at a time.
     Returns: what `report.json` holds; with `stop_after`, the facts of each stage.
     Raises:
         PotstillError: see the stages. SystemFailure S010 a package is missing, S020 another build uses `out`.
@@ -55,7 +57,7 @@ def run_build(
     with out_lock(out):
         start = time.monotonic()
         sweep_temporaries(out)
-        store = Store(out / STAGES_FOLDER)
+        store = Store(stages if stages is not None else out / STAGES_FOLDER)
         store.sweep()
         shown.message(f"recipe {recipe.name}: building in {out}")
         if not recipe.export.tflite:
@@ -74,7 +76,8 @@ def run_build(
             report = make_report(context, budget)
             publish(context, out)
             write_report(report, out)
-            prune(store, context)
+            if stages is None:
+                prune(store, context)
         shown.message(f"recipe {recipe.name}: done in {duration(time.monotonic() - start)}")
     return report
 
