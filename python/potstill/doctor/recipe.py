@@ -10,6 +10,7 @@ from potstill.doctor.check import Findings
 
 if TYPE_CHECKING:
     from potstill.bench.predict import ModelShape
+    from potstill.bench.predict.shape import linear_part
 
 # BERT's vocabulary and the demo teacher's: what a student gets unless the teacher's files say otherwise.
 BERT_VOCABULARY = 30522
@@ -56,7 +57,8 @@ def shape_of_recipe(findings: Findings, subject: str) -> ModelShape | None:
     vocabulary = _vocabulary(findings, recipe.teacher.model, config)
     return ModelShape(
         student.layers, student.hidden, student.intermediate, student.heads, vocabulary, longest,
-        len(recipe.data.labels or ()) or 2, recipe.compile.scheme,
+        len(recipe.data.labels or ()) or 2, linear_part(recipe.compile.scheme),
+        "" if recipe.compile.embedding == "auto" else recipe.compile.embedding,
     )  # fmt: skip
 
 

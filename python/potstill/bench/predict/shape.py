@@ -14,6 +14,18 @@ _TABLE_BYTES_A_TOKEN = 30
 _BITS = {"fp32": 32, "int8": 8, "int4": 4}
 
 
+def linear_part(scheme: str) -> str:
+    """``fp32``, ``int8`` or ``int4``: of the matrix products, from a scheme's name; ``int8`` for ``mixed``."""
+    first = scheme.partition("+")[0]
+    return first if first in _BITS else "int8"
+
+
+def embedding_part(scheme: str) -> str:
+    """The same of the token table, as far as the name tells it (``int4+embedding-int8``)."""
+    last = scheme.rpartition("+embedding-")[2]
+    return last if last in _BITS else linear_part(scheme)
+
+
 @dataclass(frozen=True)
 class ModelShape:
     """An encoder of the BERT family.
@@ -23,7 +35,8 @@ class ModelShape:
         vocabulary: rows of the token table.
         max_tokens: longest text, and rows of the position table.
         labels: classes; 0 for none.
-        scheme: ``fp32``, ``int8`` or ``int4``.
+        scheme: ``fp32``, ``int8`` or ``int4``: of the matrix products.
+        embedding: the same of the token table; empty: as `scheme`.
     """
 
     layers: int
@@ -34,6 +47,7 @@ class ModelShape:
     max_tokens: int
     labels: int
     scheme: str
+    embedding: str = ""
 
     @property
     def products(self) -> tuple[tuple[int, int], ...]:
@@ -61,8 +75,9 @@ class ModelShape:
 
     def _table_bytes(self) -> int:
         """The token table: rows as wide as the weights' numbers, and for integers an f32 scale a row."""
-        scales = 0 if self.scheme == "fp32" else 4 * self.vocabulary
-        return self.vocabulary * self.hidden * _BITS[self.scheme] // 8 + scales
+        scheme = self.embedding or self.scheme
+        scales = 0 if scheme == "fp32" else 4 * self.vocabulary
+        return self.vocabulary * self.hidden * _BITS[scheme] // 8 + scales
 
     def _tokenizer_bytes(self) -> int:
         return self.vocabulary * _TABLE_BYTES_A_TOKEN
@@ -85,7 +100,7 @@ class ModelShape:
         not seen, so theirs are counted. Measured on x86-64 at 64 tokens with 4 x 312 students: fp32 31.4, int8 17.2,
         int4 19.7 MB, where this says 31.8, 18.3 and 20.8.
         """
-        table = 0 if self.scheme == "int4" else self._table_bytes()
+        table = 0 if (self.embedding or self.scheme) == "int4" else self._table_bytes()
         return _PROCESS_BYTES + self.file_bytes() - table + self.arena_bytes(tokens)
 
 
@@ -103,5 +118,5 @@ def shape_of(still: Path) -> ModelShape:
         raise InputError("I071", "the model has no attention layers", str(still), "measure it: potstill bench")
     return ModelShape(
         info["layers"], info["hidden"], info["intermediate"], info["heads"], info["vocabulary"], info["max_tokens"],
-        len(info["labels"]), info["scheme"],
+        len(info["labels"]), linear_part(info["scheme"]), embedding_part(info["scheme"]),
     )  # fmt: skip
