@@ -126,7 +126,10 @@ class _Lowering:
                     "compile with --scheme fp32",
                 )  # fmt: skip
             int4 = dtype == "i4"
-            q, scale = self._int4(op.weight, input_importance(op.x)) if int4 else quantize_rows(op.weight, self.scheme.clip)
+            if int4:
+                q, scale = self._int4(op.weight, input_importance(op.x))
+            else:
+                q, scale = quantize_rows(op.weight, self.scheme.clip)
             colsum = q.astype(np.int32).sum(axis=1, dtype=np.int32)
             tensors = {
                 "weight_t": self.tensor(f"{name}.weight", dtype, q, "i4_n4k32" if int4 else "i8_n4k16"),
