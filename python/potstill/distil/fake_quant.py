@@ -18,13 +18,11 @@ import math
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from potstill.quantize.core_math import _GELU_POLY
 from potstill.quantize.int4 import LARGEST
 from potstill.quantize.schemes import SMALLEST
-
-Tensor = torch.Tensor
 
 
 def int8_grid(weight: Tensor) -> tuple[Tensor, Tensor]:

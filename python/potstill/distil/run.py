@@ -35,7 +35,7 @@ _SAMPLE_ROWS = 1024
 
 
 @dataclass(frozen=True)
-class _Rows:
+class Rows:
     """Token rows of everything training looks at."""
 
     train: TokenDataset
@@ -71,12 +71,12 @@ def distil(
     Raises:
         TrainError: T0.. as the parts.
     """
-    clock = _Clock()
+    clock = Clock()
     labels, settings = list(splits.labels), recipe.distil
     weights = weights_hash(teacher_dir)
     tokenizer = load_tokenizer(teacher_dir)
     teacher = load_classifier(teacher_dir)
-    rows = _encode(tokenizer, splits, recipe.data.max_tokens)
+    rows = encode_rows(tokenizer, splits, recipe.data.max_tokens)
     clock.lap("load")
     taught = teacher_outputs(
         teacher,
@@ -105,7 +105,7 @@ def distil(
     prepare_work(work, note)
     student, projection = _start(recipe, teacher, labels, rows, work, progress)
     clock.lap("initialise")
-    history = _train(student, projection, rows, recipe, work, progress)
+    history = train_student(student, projection, rows, recipe, work, progress)
     clock.lap("train")
     out.mkdir(parents=True, exist_ok=True)
     with quiet_loading():
@@ -150,7 +150,9 @@ def sanity(metrics: dict[str, Any], settings: Any, taught: TeacherOutputs, label
     return notes
 
 
-def _encode(tokenizer: Any, splits: Any, max_tokens: int) -> _Rows:
+def encode_rows(tokenizer: Any, splits: Any, max_tokens: int) -> Rows:
+    """Token rows of all splits; unlabelled texts join the training rows."""
+
     def labelled(name: str) -> TokenDataset:
         dataset = getattr(splits, name)
         return TokenDataset(encode(tokenizer, list(dataset["text"]), max_tokens), list(dataset["label"]))
@@ -159,11 +161,11 @@ def _encode(tokenizer: Any, splits: Any, max_tokens: int) -> _Rows:
     if splits.unlabelled is not None and len(splits.unlabelled):
         more = encode(tokenizer, list(splits.unlabelled["text"]), max_tokens)
         train = TokenDataset([*train.ids, *more], [*train.labels.tolist(), *[NO_LABEL] * len(more)])
-    return _Rows(train, labelled("validation"), labelled("test"), int(tokenizer.pad_token_id))
+    return Rows(train, labelled("validation"), labelled("test"), int(tokenizer.pad_token_id))
 
 
 def _start(
-    recipe: Any, teacher: nn.Module, labels: list[str], rows: _Rows, work: Path, progress: Progress
+    recipe: Any, teacher: nn.Module, labels: list[str], rows: Rows, work: Path, progress: Progress
 ) -> tuple[EncoderClassifier, np.ndarray | None]:
     """The initialised student; kept in the work folder, since a resumed run needs the same axes."""
     folder = work / "start"
@@ -185,14 +187,32 @@ def _start(
     return student.train(), np.load(axes) if axes.is_file() else None
 
 
-def _train(
+def train_student(
     student: EncoderClassifier,
     projection: np.ndarray | None,
-    rows: _Rows,
+    rows: Rows,
     recipe: Any,
     work: Path,
     progress: Progress,
+    *,
+    what: str = "student",
+    start: bool = False,
 ) -> list[dict[str, float]]:
+    """Train with the settings in ``recipe.distil`` and leave the best weights in the student.
+
+    Args:
+        student: as initialised, in training mode.
+        projection: ``[teacher hidden, student hidden]`` f32 for the pooled vectors, or None.
+        rows: the training rows with the teacher's outputs, and validation rows.
+        recipe: ``distil`` and ``seed`` are read.
+        work: checkpoints; an interrupted run goes on from them.
+        progress: told about steps and epochs.
+        what: name of the model in messages.
+        start: the weights given count as epoch 0.
+
+    Returns:
+        The evaluations of `KeepBest`, one for each epoch.
+    """
     settings = recipe.distil
 
     def measure(candidate: nn.Module) -> float:
@@ -200,10 +220,16 @@ def _train(
         return share_right(found.logits, rows.validation.labels.tolist())
 
     def announce(epoch: int, value: float, best: bool) -> None:
-        progress.message(f"  student, epoch {epoch}: validation accuracy {100 * value:.1f} %{', best' if best else ''}")
+        progress.message(f"  {what}, epoch {epoch}: validation accuracy {100 * value:.1f} %{', best' if best else ''}")
 
     keep = KeepBest(
-        measure, work, patience=None, save_steps=settings.save_steps, announce=announce, average=WeightAverage()
+        measure,
+        work,
+        patience=None,
+        save_steps=settings.save_steps,
+        announce=announce,
+        average=WeightAverage(),
+        start=start,
     )
     arguments = pipeline_arguments(
         work,
@@ -216,7 +242,7 @@ def _train(
     )
     checkpoint = latest_checkpoint(work)
     keep.resume(checkpoint)
-    with quiet_loading(), progress.task("student", unit="steps") as task:
+    with quiet_loading(), progress.task(what, unit="steps") as task:
         trainer = DistillationTrainer(
             student_model=student,
             temperature=settings.temperature,
@@ -233,7 +259,7 @@ def _train(
     return keep.history
 
 
-def _measure(out: Path, teacher: nn.Module, rows: _Rows, progress: Progress) -> dict[str, Any]:
+def _measure(out: Path, teacher: nn.Module, rows: Rows, progress: Progress) -> dict[str, Any]:
     """Accuracies in f32 of the student as saved, beside the teacher's."""
     student = load_classifier(out)
     found: dict[str, Any] = {}
@@ -257,7 +283,7 @@ def _count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-class _Clock:
+class Clock:
     """Seconds of each phase, and their sum under ``total``."""
 
     def __init__(self) -> None:

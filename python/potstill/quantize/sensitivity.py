@@ -104,6 +104,44 @@ def measure(
     return {"rows": len(some), "layers": table, "all": together}
 
 
+def measure_folder(
+    model_dir: Path,
+    dataset: Any,
+    work: Path,
+    *,
+    data_tokens: int,
+    max_tokens: int,
+    opset: int = 18,
+    rows: int = ROWS,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """`measure` for a saved student.
+
+    Args:
+        model_dir: folder of the classifier and its tokenizer.
+        dataset: validation texts, columns ``text`` and ``label``.
+        work: folder for a temporary ONNX.
+        data_tokens: texts are cut to so many tokens.
+        max_tokens, opset: of the export, which decide the operators' names.
+        rows, progress: as `measure`.
+
+    Raises:
+        TrainError: T060 a layer of the compiled graph that the student lacks; errors of loading and exporting.
+    """
+    from potstill.distil.fused_layers import student_layout
+    from potstill.distil.modeling import load_classifier
+    from potstill.distil.rounded_student import RoundedStudent
+    from potstill.distil.tokens import encode, load_tokenizer
+
+    tokenizer, student = load_tokenizer(model_dir), load_classifier(model_dir)
+    layout = student_layout(student, model_dir, work, opset=opset, max_tokens=max_tokens)
+    ids = encode(tokenizer, list(dataset["text"]), data_tokens)
+    rounded = RoundedStudent(student, layout)
+    return measure(
+        rounded, ids, list(dataset["label"]), pad_id=int(tokenizer.pad_token_id), rows=rows, progress=progress
+    )
+
+
 def write_table(table: Mapping[str, Any], path: Path) -> None:
     """Store a table as JSON, atomically."""
     with atomic_write(path) as temporary:
