@@ -58,7 +58,7 @@ def _run(args: argparse.Namespace) -> int:
 def _inspect(args: argparse.Namespace) -> int:
     import potstill
 
-    info = potstill.load(args.model).info
+    info = {**potstill.load(args.model).info, **_tensors(Path(args.model))}
     if args.json:
         _print_json(info)
         return 0
@@ -73,6 +73,18 @@ def _inspect(args: argparse.Namespace) -> int:
         else:
             print(f"{key:<{width}}  {', '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}")
     return 0
+
+
+def _tensors(path: Path) -> dict[str, Any]:
+    """Each weight's dtype, shape and bytes, where numpy and flatbuffers are installed; the runtime needs neither."""
+    try:
+        from potstill.compile.reader import read_still
+
+        tensors = read_still(path).tensors
+    except ImportError:
+        return {}
+    shown = {t.name: f"{t.dtype} {' x '.join(map(str, t.shape))}, {t.bytes:,} bytes" for t in tensors}
+    return {"tensors": shown}
 
 
 def _verify(args: argparse.Namespace) -> int:
@@ -143,13 +155,45 @@ def _seeds(args: argparse.Namespace) -> int:
     return 0
 
 
+def _scheme(args: argparse.Namespace) -> Any:
+    from potstill.quantize.choice import choose, layers_of, read_table
+    from potstill.quantize.schemes import scheme_by_name
+
+    if args.scheme != "mixed":
+        if args.sensitivity or args.mixed_drop is not None or args.mixed_bytes is not None:
+            raise InputError("I075", "only --scheme mixed has a choice to make", "--sensitivity, --mixed-drop, "
+                             "--mixed-bytes", "add --scheme mixed, or leave them out")  # fmt: skip
+        return scheme_by_name(args.scheme, embedding=args.embedding, clip=args.clip)
+    if args.sensitivity is None:
+        raise InputError(
+            "I075", "--scheme mixed needs measurements of the layers", "--sensitivity",
+            "make them: potstill sensitivity BUILD_DIR --json > table.json; then --sensitivity table.json",
+        )  # fmt: skip
+    layers = layers_of(read_table(Path(args.sensitivity)))
+    drop, most = args.mixed_drop, args.mixed_bytes
+    return choose(layers, drop=drop, most_bytes=most, embedding=args.embedding, clip=args.clip).scheme
+
+
+def _sensitivity(args: argparse.Namespace) -> int:
+    from potstill.pipeline.progress import make_progress
+    from potstill.pipeline.rounding import sensitivity_of_build
+    from potstill.quantize.sensitivity import render
+
+    table = sensitivity_of_build(Path(args.dir), rows=args.rows, progress=make_progress(quiet=args.json))
+    if args.json:
+        _print_json(table)
+    else:
+        print(render(table))
+    return 0
+
+
 def _compile(args: argparse.Namespace) -> int:
     from potstill.compile import compile_onnx
 
     report = compile_onnx(
         Path(args.model),
         Path(args.output),
-        scheme=args.scheme,
+        scheme=_scheme(args),
         tokenizer=Path(args.tokenizer) if args.tokenizer else None,
         labels=args.labels.split(",") if args.labels else None,
         name=args.name,
@@ -343,10 +387,25 @@ def _parser() -> argparse.ArgumentParser:
         _compile,
         "Compile an fp32 ONNX encoder (ours or any exporter's) into one .still file.",
         "potstill compile model.onnx -o model.still --tokenizer tokenizer/ --labels negative,positive",
+        "potstill compile model.onnx -o model.still --scheme int4 --embedding int8",
     )
     compile_.add_argument("model", help="an fp32 ONNX file")
     compile_.add_argument("-o", "--output", required=True, help="the .still file to write")
-    compile_.add_argument("--scheme", choices=("int8", "int4", "fp32"), default="int8", help="numbers of the weights")
+    compile_.add_argument(
+        "--scheme", choices=("int8", "int4", "fp32", "mixed"), default="int8", help="numbers of the weights"
+    )
+    compile_.add_argument(
+        "--embedding",
+        choices=("auto", "int8", "int4", "fp32"),
+        default="auto",
+        help="numbers of the word embedding (default auto: the scheme's)",
+    )
+    compile_.add_argument(
+        "--clip", choices=("absmax", "mse"), default="absmax", help="range of an int8 row (default absmax)"
+    )
+    compile_.add_argument("--sensitivity", metavar="FILE", help="for mixed: the table of potstill sensitivity --json")
+    compile_.add_argument("--mixed-drop", type=float, metavar="NATS", help="for mixed: most damage accepted")
+    compile_.add_argument("--mixed-bytes", type=_bytes, metavar="SIZE", help="for mixed: most bytes of the weights")
     compile_.add_argument("--tokenizer", metavar="DIR", help="folder with tokenizer.json or vocab.txt")
     compile_.add_argument("--labels", metavar="A,B,...", help="label names in the order of the logits")
     compile_.add_argument("--name", help="name stored in the file (default: the file's stem)")
@@ -471,6 +530,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.add_argument("dir")
     report.add_argument("--json", action="store_true")
+
+    sensitivity = command(
+        "sensitivity",
+        _sensitivity,
+        "Tell what int8 and int4 cost in each layer of a build's student, on its validation texts.",
+        "potstill sensitivity build/sentiment",
+        "potstill sensitivity build/sentiment --json > table.json",
+    )
+    sensitivity.add_argument("dir", help="the folder of a finished build")
+    sensitivity.add_argument("--rows", type=int, default=512, help="validation texts at most (default 512)")
+    sensitivity.add_argument("--json", action="store_true", help="the table as JSON, for compile --sensitivity")
 
     recipe = command(
         "recipe",

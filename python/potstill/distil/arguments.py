@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ def pipeline_arguments(
 
     Args:
         work: folder of the checkpoints.
-        epochs: passes over the data.
+        epochs: passes over the data; a part of one ends inside it.
         learning_rate: peak of a linear rise and fall.
         batch_size: rows of a step and process.
         warmup: share of the steps that rise (0-1).
@@ -48,7 +47,7 @@ def pipeline_arguments(
 
     return TrainingArguments(
         output_dir=str(work),
-        num_train_epochs=math.ceil(epochs),
+        num_train_epochs=epochs,
         learning_rate=learning_rate,
         per_device_train_batch_size=batch_size,
         warmup_steps=warmup,

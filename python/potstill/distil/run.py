@@ -36,7 +36,7 @@ _SAMPLE_ROWS = 1024
 
 
 @dataclass(frozen=True)
-class _Rows:
+class Rows:
     """Token rows of everything training looks at, in one tokenizer's ids."""
 
     train: TokenDataset
@@ -73,16 +73,16 @@ def distil(
     Raises:
         TrainError: T0.. as the parts.
     """
-    clock = _Clock()
+    clock = Clock()
     labels, settings = list(splits.labels), recipe.distil
     weights = weights_hash(teacher_dir)
     tokenizer = load_tokenizer(teacher_dir)
     teacher = load_classifier(teacher_dir)
     # The teacher reads its own ids whatever the student reads: its outputs are cached once for all students.
-    read = _encode(tokenizer, splits, recipe.data.max_tokens)
+    read = encode_rows(tokenizer, splits, recipe.data.max_tokens)
     train, labelled = read.train.ids, read.labelled
     vocabulary = choose_vocabulary(recipe.student, tokenizer, train[:labelled], train[labelled:])
-    rows = read if vocabulary.kept is None else _encode(vocabulary.tokenizer, splits, recipe.data.max_tokens)
+    rows = read if vocabulary.kept is None else encode_rows(vocabulary.tokenizer, splits, recipe.data.max_tokens)
     clock.lap("load")
     taught = teacher_outputs(
         teacher,
@@ -111,7 +111,7 @@ def distil(
     prepare_work(work, note)
     student, projection = _start(recipe, teacher, labels, rows, vocabulary, work, progress)
     clock.lap("initialise")
-    history = _train(student, projection, rows, recipe, work, progress)
+    history = train_student(student, projection, rows, recipe, work, progress)
     clock.lap("train")
     out.mkdir(parents=True, exist_ok=True)
     with quiet_loading():
@@ -157,7 +157,9 @@ def sanity(metrics: dict[str, Any], settings: Any, taught: TeacherOutputs, label
     return notes
 
 
-def _encode(tokenizer: Any, splits: Any, max_tokens: int) -> _Rows:
+def encode_rows(tokenizer: Any, splits: Any, max_tokens: int) -> Rows:
+    """Token rows of all splits; unlabelled texts join the training rows."""
+
     def labelled(name: str) -> TokenDataset:
         dataset = getattr(splits, name)
         return TokenDataset(encode(tokenizer, list(dataset["text"]), max_tokens), list(dataset["label"]))
@@ -167,14 +169,14 @@ def _encode(tokenizer: Any, splits: Any, max_tokens: int) -> _Rows:
     if splits.unlabelled is not None and len(splits.unlabelled):
         more = encode(tokenizer, list(splits.unlabelled["text"]), max_tokens)
         train = TokenDataset([*train.ids, *more], [*train.labels.tolist(), *[NO_LABEL] * len(more)])
-    return _Rows(train, labelled("validation"), labelled("test"), int(tokenizer.pad_token_id), count)
+    return Rows(train, labelled("validation"), labelled("test"), int(tokenizer.pad_token_id), count)
 
 
 def _start(
     recipe: Any,
     teacher: nn.Module,
     labels: list[str],
-    rows: _Rows,
+    rows: Rows,
     vocabulary: Vocabulary,
     work: Path,
     progress: Progress,
@@ -203,14 +205,32 @@ def _start(
     return student.train(), np.load(axes) if axes.is_file() else None
 
 
-def _train(
+def train_student(
     student: EncoderClassifier,
     projection: np.ndarray | None,
-    rows: _Rows,
+    rows: Rows,
     recipe: Any,
     work: Path,
     progress: Progress,
+    *,
+    what: str = "student",
+    start: bool = False,
 ) -> list[dict[str, float]]:
+    """Train with the settings in ``recipe.distil`` and leave the best weights in the student.
+
+    Args:
+        student: as initialised, in training mode.
+        projection: ``[teacher hidden, student hidden]`` f32 for the pooled vectors, or None.
+        rows: the training rows with the teacher's outputs, and validation rows.
+        recipe: ``distil`` and ``seed`` are read.
+        work: checkpoints; an interrupted run goes on from them.
+        progress: told about steps and epochs.
+        what: name of the model in messages.
+        start: the weights given count as epoch 0.
+
+    Returns:
+        The evaluations of `KeepBest`, one for each epoch.
+    """
     settings = recipe.distil
 
     def measure(candidate: nn.Module) -> float:
@@ -218,10 +238,16 @@ def _train(
         return share_right(found.logits, rows.validation.labels.tolist())
 
     def announce(epoch: int, value: float, best: bool) -> None:
-        progress.message(f"  student, epoch {epoch}: validation accuracy {100 * value:.1f} %{', best' if best else ''}")
+        progress.message(f"  {what}, epoch {epoch}: validation accuracy {100 * value:.1f} %{', best' if best else ''}")
 
     keep = KeepBest(
-        measure, work, patience=None, save_steps=settings.save_steps, announce=announce, average=WeightAverage()
+        measure,
+        work,
+        patience=None,
+        save_steps=settings.save_steps,
+        announce=announce,
+        average=WeightAverage(),
+        start=start,
     )
     arguments = pipeline_arguments(
         work,
@@ -234,7 +260,7 @@ def _train(
     )
     checkpoint = latest_checkpoint(work)
     keep.resume(checkpoint)
-    with quiet_loading(), progress.task("student", unit="steps") as task:
+    with quiet_loading(), progress.task(what, unit="steps") as task:
         trainer = DistillationTrainer(
             student_model=student,
             temperature=settings.temperature,
@@ -251,7 +277,7 @@ def _train(
     return keep.history
 
 
-def _measure(out: Path, teacher: nn.Module, rows: _Rows, read: _Rows, progress: Progress) -> dict[str, Any]:
+def _measure(out: Path, teacher: nn.Module, rows: Rows, read: Rows, progress: Progress) -> dict[str, Any]:
     """Accuracies in f32 of the student as saved, beside the teacher's."""
     student = load_classifier(out)
     found: dict[str, Any] = {}
@@ -275,7 +301,7 @@ def _count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-class _Clock:
+class Clock:
     """Seconds of each phase, and their sum under ``total``."""
 
     def __init__(self) -> None:

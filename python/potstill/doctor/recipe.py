@@ -10,6 +10,7 @@ from potstill.doctor.check import Findings
 
 if TYPE_CHECKING:
     from potstill.bench.predict import ModelShape
+    from potstill.bench.predict.shape import linear_part
 
 # BERT's vocabulary and the demo teacher's: what a student gets unless the teacher's files say otherwise.
 BERT_VOCABULARY = 30522
@@ -68,7 +69,8 @@ def shape_of_recipe(findings: Findings, subject: str) -> ModelShape | None:
     )
     return ModelShape(
         layers, student.hidden, ffn, heads, vocabulary, longest, len(recipe.data.labels or ()) or 2,
-        recipe.compile.scheme, embedding=embedding if embedding != student.hidden else 0,
+        linear_part(recipe.compile.scheme), embedding=embedding if embedding != student.hidden else 0,
+        table_scheme="" if recipe.compile.embedding == "auto" else recipe.compile.embedding,
     )  # fmt: skip
 
 

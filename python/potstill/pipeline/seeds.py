@@ -21,8 +21,8 @@ def run_seeds(
 ) -> dict[str, Any]:
     """Build every recipe under every seed, and take mean and spread of the figures.
 
-    Builds lie in `out/seed-N/<recipe>`; those of one seed share their stages, so recipes of equal data and teacher train
-    it once. What was done earlier is kept.
+    Builds lie in `out/seed-N/<recipe>`; those of one seed share their stages, so recipes of equal data and teacher
+    train it once. What was done earlier is kept.
 
     Args:
         recipes: names or paths.

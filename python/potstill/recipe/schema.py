@@ -17,6 +17,8 @@ LearningRate = Annotated[float, Field(gt=0.0, lt=1.0)]
 Tokens = Annotated[int, Field(ge=4, le=8192)]
 Precision = Literal["auto", "fp32", "bf16"]
 Pooling = Literal["mean", "cls"]
+# Values of compile.embedding with which scheme = "fp32" rounds nothing at all.
+_PLAIN = ("auto", "fp32")
 
 
 class Section(BaseModel):
@@ -273,12 +275,59 @@ class Export(Section):
 class Compile(Section):
     """How the `.still` file is made."""
 
-    scheme: Literal["int8", "int4", "fp32"] = Field(
+    scheme: Literal["int8", "int4", "fp32", "mixed"] = Field(
         default="int8",
-        description="Numbers of the weights in the file; `int4` halves it at some cost in accuracy.",
+        description="Numbers of the weights in the file; `int4` halves it at some cost in accuracy, `mixed` measures "
+        "on the validation texts what each layer bears and chooses for each.",
+    )
+    embedding: Literal["auto", "int8", "int4", "fp32"] = Field(
+        default="auto",
+        description="Numbers of the word embedding, as a rule most of the file; `auto` is the scheme's (with `mixed` "
+        "it is chosen as a layer is).",
+    )
+    mixed_drop: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=10.0,
+        description="With `mixed`: most damage accepted, as `potstill sensitivity` tells it (the sum of the layers' "
+        "Kullback-Leibler divergences, in nats); without it and without `mixed_bytes` 0.005.",
+    )
+    mixed_bytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="With `mixed`, instead of `mixed_drop`: most bytes of the linear layers and the word embedding.",
     )
     max_tokens: Tokens | None = Field(
         default=None, description="Longest text that the file accepts, in tokens; without it `data.max_tokens`."
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Compile:
+        given = [name for name in ("mixed_drop", "mixed_bytes") if getattr(self, name) is not None]
+        if given and self.scheme != "mixed":
+            raise ValueError(f'{given[0]} has no meaning with scheme = "{self.scheme}"; use scheme = "mixed"')
+        if len(given) == 2:
+            raise ValueError("mixed_drop and mixed_bytes are two ways to set one limit; give one of them")
+        return self
+
+
+class Quantize(Section):
+    """How weights are rounded, and whether the student is trained for it."""
+
+    clip: Literal["absmax", "mse"] = Field(
+        default="absmax",
+        description="Range of an int8 row: its largest value, or where the squared error is least (`mse`). Rows of "
+        "int4 are always cut off where their error is least.",
+    )
+    qat_epochs: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1000.0,
+        description="Passes over the training data with rounded weights and activations, after distillation, so that "
+        "the student learns to bear `compile.scheme`; 0 is off. int4 gains from 1, int8 hardly needs it.",
+    )
+    qat_learning_rate: LearningRate = Field(
+        default=1e-4, description="Peak learning rate of these passes (AdamW, linear decay)."
     )
 
 
@@ -337,6 +386,9 @@ class Recipe(Section):
     distil: Distil = Field(default_factory=Distil, description="How the student learns from the teacher.")
     export: Export = Field(default_factory=Export, description="Which exchange formats are written.")
     compile: Compile = Field(default_factory=Compile, description="How the `.still` file is made.")
+    quantize: Quantize = Field(
+        default_factory=Quantize, description="How weights are rounded, and whether the student is trained for it."
+    )
     budget: Budget = Field(
         default_factory=Budget,
         description="What the result may cost. With any of these, the student's size, vocabulary and precision are "
@@ -350,6 +402,8 @@ class Recipe(Section):
                 f"compile.max_tokens = {self.compile.max_tokens} is under data.max_tokens = {self.data.max_tokens}: "
                 "the file would refuse texts that the student was tested on"
             )
+        if self.quantize.qat_epochs > 0 and self.compile.scheme == "fp32" and self.compile.embedding in _PLAIN:
+            raise ValueError('quantize.qat_epochs has no meaning with compile.scheme = "fp32"; set it to 0')
         return self
 
     def set_base(self, base: Path | None) -> None:
@@ -372,5 +426,6 @@ SECTIONS: dict[str, type[Section]] = {
     "distil": Distil,
     "export": Export,
     "compile": Compile,
+    "quantize": Quantize,
     "budget": Budget,
 }

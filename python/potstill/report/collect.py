@@ -69,6 +69,12 @@ def _quality(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         for name, key in (("teacher", "teacher"), ("student (PyTorch fp32)", "student"), ("packed (.still)", "packed"))
     ]
     rows.append(["retained (packed / teacher)", _percent(report.get("retained"))])
+    cost = report.get("quantization", {})
+    if cost.get("points") is not None:
+        rows.append([f"{cost['scheme']} against the fp32 student", f"{cost['points']:+.2f} points"])
+    if cost.get("qat"):
+        rows.append(["rounded without training for it", _percent(cost["qat"]["start"]["test_accuracy"])])
+        rows.append(["trained while rounded", _percent(cost["qat"]["test_accuracy"])])
     return ["", "accuracy"], rows
 
 

@@ -14,6 +14,18 @@ _TABLE_BYTES_A_TOKEN = 30
 _BITS = {"fp32": 32, "int8": 8, "int4": 4}
 
 
+def linear_part(scheme: str) -> str:
+    """``fp32``, ``int8`` or ``int4``: of the matrix products, from a scheme's name; ``int8`` for ``mixed``."""
+    first = scheme.partition("+")[0]
+    return first if first in _BITS else "int8"
+
+
+def embedding_part(scheme: str) -> str:
+    """The same of the token table, as far as the name tells it (``int4+embedding-int8``)."""
+    last = scheme.rpartition("+embedding-")[2]
+    return last if last in _BITS else linear_part(scheme)
+
+
 @dataclass(frozen=True)
 class ModelShape:
     """An encoder of the BERT family.
@@ -23,7 +35,7 @@ class ModelShape:
         vocabulary: rows of the token table.
         max_tokens: longest text, and rows of the position table.
         labels: classes; 0 for none.
-        scheme: ``fp32``, ``int8`` or ``int4``.
+        scheme: ``fp32``, ``int8`` or ``int4``: of the matrix products.
         embedding: width of a factorized token table; 0: as wide as hidden. The time of its linear map is not modelled:
             under a tenth of a layer's multiply-adds at BERT's proportions.
         table_scheme: numbers of the token table; empty: as ``scheme``.
@@ -126,5 +138,5 @@ def shape_of(still: Path, *, static: bool = False) -> ModelShape:
         raise InputError("I071", "the model has no attention layers", str(still), "measure it: potstill bench")
     return ModelShape(
         info["layers"], info["hidden"], info["intermediate"], info["heads"], info["vocabulary"], info["max_tokens"],
-        len(info["labels"]), info["scheme"],
+        len(info["labels"]), linear_part(info["scheme"]), table_scheme=embedding_part(info["scheme"]),
     )  # fmt: skip
