@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import inspect
 import math
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from potstill.distil.precision import use_bf16
 from potstill.distil.tokens import Collator, LengthGroupedSampler
+from potstill.errors import TrainError
 
 # Names people write for the optimizer, and what the Trainer calls it.
 OPTIMIZERS = {"adamw": "adamw_torch_fused", "adam": "adamw_torch_fused", "adamw_hf": "adamw_torch_fused"}
@@ -69,6 +72,42 @@ def pipeline_arguments(
         log_level="error",
         log_level_replica="error",
     )
+
+
+def split_keywords(
+    args: TrainingArguments | None, keywords: dict[str, Any]
+) -> tuple[TrainingArguments, dict[str, Any]]:
+    """Tell TrainingArguments' fields from the Trainer's own keywords, and make the arguments.
+
+    Raises:
+        TrainError: T022 both args and fields given, T023 unknown keyword.
+    """
+    fields = argument_names()
+    own = frozenset(inspect.signature(Trainer.__init__).parameters) - {"self", "model", "args"}
+    given = {name: keywords.pop(name) for name in list(keywords) if name in fields}
+    for name in keywords:
+        if name not in own:
+            near = difflib.get_close_matches(name, sorted(fields | own), 1)
+            raise TrainError(
+                "T023",
+                f"unknown argument {name!r}",
+                "DistillationTrainer",
+                f"did you mean {near[0]}?" if near else "see transformers.TrainingArguments",
+            )
+    if args is not None:
+        if given:
+            raise TrainError(
+                "T022",
+                f"both args and {', '.join(sorted(given))} given",
+                "DistillationTrainer",
+                "set these in args, or leave args out",
+            )
+        return args, keywords
+    given.setdefault("output_dir", "potstill-distil")
+    given.setdefault("report_to", "none")
+    if isinstance(given.get("optim"), str):
+        given["optim"] = OPTIMIZERS.get(given["optim"].lower(), given["optim"])
+    return TrainingArguments(**given), keywords
 
 
 class _FollowEpoch(TrainerCallback):

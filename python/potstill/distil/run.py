@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +21,8 @@ from potstill.distil.hub import keep_random_state, quiet_loading
 from potstill.distil.modeling import EncoderClassifier, load_classifier
 from potstill.distil.precision import training_attention
 from potstill.distil.students.registry import make_student
-from potstill.distil.teacher_cache import TeacherOutputs, teacher_outputs, weights_hash
+from potstill.distil.teacher_cache import TeacherOutputs, weights_hash
+from potstill.distil.teaching import compares_tokens, teach, token_settings
 from potstill.distil.tokens import NO_LABEL, Collator, TokenDataset, encode, load_tokenizer
 from potstill.distil.trainer import DistillationTrainer
 from potstill.pipeline.progress import Progress
@@ -78,22 +78,6 @@ def distil(
     teacher = load_classifier(teacher_dir)
     rows = _encode(tokenizer, splits, recipe.data.max_tokens)
     clock.lap("load")
-    taught = teacher_outputs(
-        teacher,
-        weights,
-        rows.train.ids,
-        max_tokens=recipe.data.max_tokens,
-        cache=cache,
-        pad_id=rows.pad_id,
-        precision=settings.precision,
-        progress=progress,
-        rank=int(os.environ.get("RANK", "0")),
-        ranks=int(os.environ.get("WORLD_SIZE", "1")),
-    )
-    rows.train.extra["teacher_logits"] = taught.logits
-    if settings.pooled_cosine > 0:
-        rows.train.extra["teacher_pooled"] = taught.pooled
-    clock.lap("teacher_outputs")
     note = {
         "student": recipe.student.model_dump(),
         "distil": settings.model_dump(),
@@ -105,7 +89,9 @@ def distil(
     prepare_work(work, note)
     student, projection = _start(recipe, teacher, labels, rows, work, progress)
     clock.lap("initialise")
-    history = _train(student, projection, rows, recipe, work, progress)
+    taught = teach(rows.train, student, teacher, weights, recipe, pad_id=rows.pad_id, cache=cache, progress=progress)
+    clock.lap("teacher_outputs")
+    history = _train(student, teacher, projection, rows, recipe, work, progress)
     clock.lap("train")
     out.mkdir(parents=True, exist_ok=True)
     with quiet_loading():
@@ -187,6 +173,7 @@ def _start(
 
 def _train(
     student: EncoderClassifier,
+    teacher: nn.Module,
     projection: np.ndarray | None,
     rows: _Rows,
     recipe: Any,
@@ -219,10 +206,13 @@ def _train(
     with quiet_loading(), progress.task("student", unit="steps") as task:
         trainer = DistillationTrainer(
             student_model=student,
+            # Without losses of tokens the columns hold all that the teacher has to say.
+            teacher_model=teacher if compares_tokens(settings) else None,
             temperature=settings.temperature,
             alpha=settings.alpha,
             pooled_cosine=settings.pooled_cosine,
             pooled_projection=projection,
+            **token_settings(settings),
             args=arguments,
             train_dataset=rows.train,
             data_collator=Collator(rows.pad_id),
