@@ -14,6 +14,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from potstill.distil.precision import use_bf16
 from potstill.distil.tokens import Collator, LengthGroupedSampler
 from potstill.errors import TrainError
+from potstill.pipeline.processes import current
 
 # Names people write for the optimizer, and what the Trainer calls it.
 OPTIMIZERS = {"adamw": "adamw_torch_fused", "adam": "adamw_torch_fused", "adamw_hf": "adamw_torch_fused"}
@@ -34,6 +35,7 @@ def pipeline_arguments(
     seed: int,
     precision: str,
     weight_decay: float = 0.01,
+    key: str = "batch_size",
 ) -> TrainingArguments:
     """Arguments of a run of the pipeline: silent, checkpoints decided by `KeepBest`, the last two kept.
 
@@ -41,19 +43,24 @@ def pipeline_arguments(
         work: folder of the checkpoints.
         epochs: passes over the data.
         learning_rate: peak of a linear rise and fall.
-        batch_size: rows of a step and process.
+        batch_size: rows of a step, over all processes.
         warmup: share of the steps that rise (0-1).
         seed: seed of weights, dropout and order.
         precision: auto, fp32 or bf16.
         weight_decay: AdamW's decay of the weight matrices.
+        key: recipe key of the batch size, for the error.
+
+    Raises:
+        RecipeError: R020 the processes do not divide the batch.
     """
     import torch
 
+    everyone = current().start()
     return TrainingArguments(
         output_dir=str(work),
         num_train_epochs=math.ceil(epochs),
         learning_rate=learning_rate,
-        per_device_train_batch_size=batch_size,
+        per_device_train_batch_size=everyone.share(batch_size, key),
         warmup_steps=warmup,
         weight_decay=weight_decay,
         optim="adamw_torch_fused",
@@ -61,6 +68,7 @@ def pipeline_arguments(
         data_seed=seed,
         bf16=use_bf16(precision),
         use_cpu=not torch.cuda.is_available(),
+        ddp_backend="gloo" if everyone.count > 1 and not torch.cuda.is_available() else None,
         logging_steps=20,
         save_strategy="no",
         save_total_limit=2,
@@ -142,6 +150,7 @@ class GroupedTrainer(Trainer):
         if lengths is None:
             lengths = [len(row["input_ids"]) for row in dataset]
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
-        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        # Accelerate deals consecutive batches of a process to the processes in turn: together they are one of a step.
+        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
         self.sampler = LengthGroupedSampler(lengths, batch, seed)
         return self.sampler

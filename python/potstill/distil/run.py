@@ -25,6 +25,7 @@ from potstill.distil.teacher_cache import TeacherOutputs, weights_hash
 from potstill.distil.teaching import compares_tokens, teach, token_settings
 from potstill.distil.tokens import NO_LABEL, Collator, TokenDataset, encode, load_tokenizer
 from potstill.distil.trainer import DistillationTrainer
+from potstill.pipeline.processes import current
 from potstill.pipeline.progress import Progress
 from potstill.pipeline.store import atomic_folder
 
@@ -66,7 +67,8 @@ def distil(
     Returns:
         ``validation_accuracy``, ``test_accuracy``, ``teacher_test_accuracy``, ``retained`` (test, student / teacher),
         ``agreement`` (share of test rows with the teacher's label), ``epochs``, ``best_epoch``, ``parameters``,
-        ``parameters_without_embeddings``, ``seconds`` (by phase), ``warnings``.
+        ``parameters_without_embeddings``, ``seconds`` (by phase), ``warnings``,
+        ``processes``; nothing in a process that is not the main one.
 
     Raises:
         TrainError: T0.. as the parts.
@@ -86,13 +88,16 @@ def distil(
         "data": splits.fingerprint,
         "teacher": weights,
     }
-    prepare_work(work, note)
+    everyone = current()
+    everyone.broadcast(lambda: prepare_work(work, note))
     student, projection = _start(recipe, teacher, labels, rows, work, progress)
     clock.lap("initialise")
     taught = teach(rows.train, student, teacher, weights, recipe, pad_id=rows.pad_id, cache=cache, progress=progress)
     clock.lap("teacher_outputs")
     history = _train(student, teacher, projection, rows, recipe, work, progress)
     clock.lap("train")
+    if not everyone.main:
+        return {}
     out.mkdir(parents=True, exist_ok=True)
     with quiet_loading():
         student.save_pretrained(str(out))
@@ -107,6 +112,7 @@ def distil(
         "parameters": _count(student),
         "parameters_without_embeddings": _count(student) - _count(student.backbone.embeddings),
         "seconds": clock.laps,
+        "processes": everyone.count,
         **metrics,
     }
 
@@ -153,7 +159,10 @@ def _start(
 ) -> tuple[EncoderClassifier, np.ndarray | None]:
     """The initialised student; kept in the work folder, since a resumed run needs the same axes."""
     folder = work / "start"
-    if not folder.is_dir():
+
+    def make() -> None:
+        if folder.is_dir():
+            return
         progress.message(f"  student: {recipe.student.init} initialisation from the teacher")
         # An even sample: rows of unlabelled text, at the end, count too.
         step = max(1, len(rows.train) // _SAMPLE_ROWS)
@@ -163,6 +172,8 @@ def _start(
             job.student.save_pretrained(str(temporary))
             if job.projection is not None:
                 np.save(temporary / "projection.npy", job.projection)
+
+    current().broadcast(make)
     with quiet_loading():
         student = EncoderClassifier.from_pretrained(
             str(folder), dtype=torch.float32, attn_implementation=training_attention()
@@ -200,8 +211,9 @@ def _train(
         warmup=settings.warmup,
         seed=recipe.seed,
         precision=settings.precision,
+        key="distil.batch_size",
     )
-    checkpoint = latest_checkpoint(work)
+    checkpoint = current().broadcast(lambda: latest_checkpoint(work))
     keep.resume(checkpoint)
     with quiet_loading(), progress.task("student", unit="steps") as task:
         trainer = DistillationTrainer(

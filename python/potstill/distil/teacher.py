@@ -22,6 +22,7 @@ from potstill.distil.modeling import has_head, head_name, load_classifier, load_
 from potstill.distil.precision import training_attention
 from potstill.distil.tokens import Collator, TokenDataset, encode, load_tokenizer
 from potstill.errors import TrainError
+from potstill.pipeline.processes import current
 from potstill.pipeline.progress import Progress
 
 # Steps between two checkpoints inside an epoch: about half a minute of the demo teacher on 2 cores.
@@ -72,7 +73,8 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
 
     Returns:
         ``fine_tuned``, ``validation_accuracy``, ``test_accuracy``, ``train_accuracy`` (first 1,000 rows),
-        ``epochs`` (a record for each), ``best_epoch``, ``parameters``, ``seconds``, ``warnings`` (list of sentences).
+        ``epochs`` (a record for each), ``best_epoch``, ``parameters``, ``seconds``, ``warnings`` (list of sentences);
+        nothing in a process that is not the main one.
 
     Raises:
         TrainError: T001-T007 the model or tokenizer cannot be loaded, T013 it has no fitting head and finetune is
@@ -81,7 +83,8 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     start = time.monotonic()
     settings = recipe.teacher
     labels = list(splits.labels)
-    source = source_of(settings.model, cache, progress)
+    everyone = current()
+    source = everyone.broadcast(lambda: source_of(settings.model, cache, progress))
     tokenizer = load_tokenizer(source)
     with model_errors(source), quiet_loading():
         config = AutoConfig.from_pretrained(str(source))
@@ -100,8 +103,10 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     if train:
         note = {"recipe": settings.model_dump(), "seed": recipe.seed, "data": splits.fingerprint, "source": str(source)}
         note["max_tokens"] = recipe.data.max_tokens
-        prepare_work(work, note)
+        everyone.broadcast(lambda: prepare_work(work, note))
         history = _train(model, rows, tokenizer, recipe, work, progress)
+    if not everyone.main:
+        return {}
     out.mkdir(parents=True, exist_ok=True)
     with quiet_loading():
         model.save_pretrained(str(out))
@@ -173,8 +178,9 @@ def _train(
         warmup=0.1,
         seed=recipe.seed,
         precision=settings.precision,
+        key="teacher.batch_size",
     )
-    checkpoint = latest_checkpoint(work)
+    checkpoint = current().broadcast(lambda: latest_checkpoint(work))
     keep.resume(checkpoint)
     with quiet_loading(), progress.task("teacher", unit="steps") as task:
         trainer = GroupedTrainer(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from potstill.distil.teacher_cache import TeacherOutputs, states_bytes, teacher_
 from potstill.distil.token_losses import STATE_COLUMN, check_lengths, token_plan
 from potstill.distil.token_states import token_view
 from potstill.distil.tokens import TokenDataset
+from potstill.pipeline.processes import current
 from potstill.pipeline.progress import Progress
 
 
@@ -82,8 +82,8 @@ def teach(
         pad_id=pad_id,
         precision=settings.precision,
         progress=progress,
-        rank=int(os.environ.get("RANK", "0")),
-        ranks=int(os.environ.get("WORLD_SIZE", "1")),
+        rank=current().rank,
+        ranks=current().count,
         places=places,
     )
     rows.extra["teacher_logits"] = taught.logits

@@ -54,9 +54,9 @@ def build_stages(recipe: Recipe) -> list[Stage]:
         Stage("data", run_data, "reading and splitting the data", recipe=("seed", *(f"data.{k}" for k in data_keys)),
               identity=lambda context: source_identity(context.recipe.data), code=("data",)),
         Stage("teacher", run_teacher, "making the teacher", recipe=("seed", "teacher", "data.max_tokens"),
-              needs=("data",), keyed_by=(), identity=_teacher_identity),
+              needs=("data",), keyed_by=(), identity=_teacher_identity, parallel=True),
         Stage("student", run_student, "distilling the student", recipe=("seed", "student", "distil", "data.max_tokens"),
-              needs=("data", "teacher"), keyed_by=("teacher",), identity=_data_identity),
+              needs=("data", "teacher"), keyed_by=("teacher",), identity=_data_identity, parallel=True),
         Stage("onnx", run_onnx, "exporting to ONNX, fp32 and int8", recipe=("export.opset", *limits),
               needs=("student",), code=("export/onnx.py", "export/plain.py", "export/graph_passes.py")),
     ]  # fmt: skip

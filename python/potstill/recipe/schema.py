@@ -176,8 +176,8 @@ class Distil(Section):
     embedding: Weight = Field(
         default=0.0,
         description="Weight of TinyBERT's loss between embedding outputs: mean squared difference, the student's "
-        "mapped to the teacher's width by a learned map. This and the next three compare token by token: both models must be "
-        "shaped like BERT and cut texts into the same tokens.",
+        "mapped to the teacher's width by a learned map. This and the next three compare token by token: both models "
+        "must be shaped like BERT and cut texts into the same tokens.",
     )
     hidden: Weight = Field(
         default=0.0,
