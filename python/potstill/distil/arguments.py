@@ -70,6 +70,8 @@ def pipeline_arguments(
         use_cpu=not torch.cuda.is_available(),
         ddp_backend="gloo" if everyone.count > 1 and not torch.cuda.is_available() else None,
         logging_steps=20,
+        # A loss that is no number is what `diagnosis` has to see.
+        logging_nan_inf_filter=False,
         save_strategy="no",
         save_total_limit=2,
         eval_strategy="no",

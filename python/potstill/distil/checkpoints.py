@@ -94,10 +94,10 @@ class KeepBest(TrainerCallback):
         self.announce = announce
         self.average = average
         self._checkpoint: Path | None = None
-        self.history: list[dict[str, float]] = []
+        self.history: list[dict[str, Any]] = []
 
     @property
-    def best(self) -> dict[str, float] | None:
+    def best(self) -> dict[str, Any] | None:
         """The first of the best evaluations: ``{"epoch", "step", "accuracy", "loss"}``."""
         return max(self.history, key=lambda entry: entry["accuracy"], default=None)
 
@@ -119,7 +119,7 @@ class KeepBest(TrainerCallback):
         # One process decides, the others hear it: all keep the same best and stop at the same epoch.
         value = current().broadcast(lambda: self.measure(model))
         before = self.best
-        loss = next((entry["loss"] for entry in reversed(state.log_history) if "loss" in entry), math.nan)
+        loss = next((entry["loss"] for entry in reversed(state.log_history) if "loss" in entry), None)
         self.history.append({"epoch": epoch, "step": state.global_step, "accuracy": value, "loss": loss})
         is_best = before is None or value > before["accuracy"]
         if is_best and state.is_world_process_zero:

@@ -13,8 +13,10 @@ import torch
 from torch import nn
 
 from potstill.distil.arguments import pipeline_arguments
+from potstill.distil.augment import with_augmented
 from potstill.distil.averaging import WeightAverage
 from potstill.distil.checkpoints import KeepBest, latest_checkpoint, prepare_work
+from potstill.distil.diagnosis import StudentFigures, diagnose_student
 from potstill.distil.evaluate import outputs, share_right
 from potstill.distil.forward import ForwardProgress
 from potstill.distil.hub import keep_random_state, quiet_loading
@@ -29,10 +31,10 @@ from potstill.pipeline.processes import current
 from potstill.pipeline.progress import Progress
 from potstill.pipeline.store import atomic_folder
 
-# A student this far under its teacher (share of the test set) deserves a word.
-FAR_BEHIND = 0.03
 # Rows given to the initialisation; it takes what it needs of them.
 _SAMPLE_ROWS = 1024
+# Training rows whose accuracy is measured at the end.
+_TRAIN_SAMPLE = 1000
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def distil(
 
     Returns:
         ``validation_accuracy``, ``test_accuracy``, ``teacher_test_accuracy``, ``retained`` (test, student / teacher),
-        ``agreement`` (share of test rows with the teacher's label), ``epochs``, ``best_epoch``, ``parameters``,
+        ``agreement`` (share of test rows with the teacher's label), ``agreement_where_right`` (of those the teacher has
+        right), ``train_accuracy`` (first 1,000 labelled rows), ``epochs``, ``best_epoch``, ``parameters``,
         ``parameters_without_embeddings``, ``seconds`` (by phase), ``warnings``,
         ``processes``; nothing in a process that is not the main one.
 
@@ -78,6 +81,8 @@ def distil(
     weights = weights_hash(teacher_dir)
     tokenizer = load_tokenizer(teacher_dir)
     teacher = load_classifier(teacher_dir)
+    everyone = current()
+    splits = with_augmented(splits, tokenizer, teacher, copies=settings.augment, seed=recipe.seed, progress=progress)
     rows = _encode(tokenizer, splits, recipe.data.max_tokens)
     clock.lap("load")
     note = {
@@ -88,7 +93,6 @@ def distil(
         "data": splits.fingerprint,
         "teacher": weights,
     }
-    everyone = current()
     everyone.broadcast(lambda: prepare_work(work, note))
     student, projection = _start(recipe, teacher, labels, rows, work, progress)
     clock.lap("initialise")
@@ -103,8 +107,10 @@ def distil(
         student.save_pretrained(str(out))
         tokenizer.save_pretrained(str(out))
     metrics = _measure(out, teacher, rows, progress)
+    figures = _figures(student.eval(), rows, taught, metrics, history)
     clock.lap("evaluate")
-    metrics["warnings"] = sanity(metrics, settings, taught, rows.train.labels)
+    metrics["train_accuracy"] = figures.train
+    metrics["warnings"] = diagnose_student(figures, settings)
     best = max(history, key=lambda entry: entry["accuracy"], default=None)
     return {
         "epochs": history,
@@ -117,29 +123,27 @@ def distil(
     }
 
 
-def sanity(metrics: dict[str, Any], settings: Any, taught: TeacherOutputs, labels: np.ndarray) -> list[str]:
-    """Sentences on settings and results that usually mean something went wrong."""
-    notes = []
-    if not 1 <= settings.temperature <= 4:
-        notes.append(f"temperature {settings.temperature:g} is outside the usual 1 to 4")
-    if settings.alpha > 0.7:
-        notes.append(f"alpha {settings.alpha:g} leaves the teacher little say; 0 to 0.7 is usual")
-    behind = metrics["teacher_test_accuracy"] - metrics["test_accuracy"]
-    if behind > FAR_BEHIND:
-        notes.append(
-            f"the student is {100 * behind:.1f} points under the teacher: check the temperature (1 to 3), "
-            "train longer, add unlabelled text, or use a larger student"
-        )
-    labelled = labels != NO_LABEL
-    if labelled.any():
-        seen = share_right(taught.logits.array()[labelled], labels[labelled].tolist())
-        gap = seen - metrics["teacher_test_accuracy"]
-        if gap > 0.15:
-            notes.append(
-                f"the teacher looks overfitted: {100 * gap:.1f} points better on training than on test rows, "
-                "so its outputs on the training text say little; use fewer epochs or add unlabelled text"
-            )
-    return notes
+def _figures(
+    student: nn.Module, rows: _Rows, taught: TeacherOutputs, metrics: dict[str, Any], history: list[dict[str, Any]]
+) -> StudentFigures:
+    """What `diagnosis` looks at; the student's accuracy on training rows is that of the first labelled ones."""
+    chosen = np.flatnonzero(rows.train.labels != NO_LABEL)[:_TRAIN_SAMPLE]
+    on_train = taught_train = None
+    if len(chosen):
+        truth = rows.train.labels[chosen].tolist()
+        found = outputs(student, [rows.train.ids[row] for row in chosen], pad_id=rows.pad_id)
+        on_train = share_right(found.logits, truth)
+        taught_train = share_right(np.stack([taught.logits[row] for row in chosen]), truth)
+    return StudentFigures(
+        train=on_train,
+        validation=metrics["validation_accuracy"],
+        test=metrics["test_accuracy"],
+        teacher_train=taught_train,
+        teacher_test=metrics["teacher_test_accuracy"],
+        agreement=metrics["agreement"],
+        agreement_where_right=metrics["agreement_where_right"],
+        losses=[entry["loss"] for entry in history if entry["loss"] is not None],
+    )
 
 
 def _encode(tokenizer: Any, splits: Any, max_tokens: int) -> _Rows:
@@ -190,7 +194,7 @@ def _train(
     recipe: Any,
     work: Path,
     progress: Progress,
-) -> list[dict[str, float]]:
+) -> list[dict[str, Any]]:
     settings = recipe.distil
 
     def measure(candidate: nn.Module) -> float:
@@ -251,7 +255,10 @@ def _measure(out: Path, teacher: nn.Module, rows: _Rows, progress: Progress) -> 
     found["teacher_test_accuracy"] = share_right(logits["teacher"], truth)
     taught = found["teacher_test_accuracy"]
     found["retained"] = found["test_accuracy"] / taught if taught else 0.0
-    found["agreement"] = share_right(logits["student"], logits["teacher"].argmax(axis=1).tolist())
+    theirs = logits["teacher"].argmax(axis=1)
+    found["agreement"] = share_right(logits["student"], theirs.tolist())
+    right = theirs == np.asarray(truth)
+    found["agreement_where_right"] = share_right(logits["student"][right], theirs[right].tolist())
     return found
 
 

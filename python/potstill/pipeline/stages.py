@@ -283,6 +283,7 @@ def _license(recipe: Recipe) -> str | None:
 
 def run_bench(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Milliseconds of PyTorch, onnxruntime, LiteRT and Potstill on this host."""
+    from potstill.bench.hints import slow_inference
     from potstill.bench.measure import bench_host
 
     del work
@@ -294,4 +295,4 @@ def run_bench(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         progress=context.progress,
     )
     (out / "bench.json").write_text(json.dumps(found, indent=2), encoding="utf-8")
-    return dict(found)
+    return {**found, "warnings": slow_inference(found["bench"])}

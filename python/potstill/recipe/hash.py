@@ -20,6 +20,7 @@ ADDED = frozenset(
         "distil.teacher_layers",
         "distil.relation_layer",
         "distil.relation_heads",
+        "distil.augment",
         "distil.cache_limit",
     }
 )

@@ -207,6 +207,13 @@ class Distil(Section):
         description="Heads that relations are cut into, which must divide both widths; without it, the teacher's heads "
         "or the next number below that does.",
     )
+    augment: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="New texts made of each training text, with words replaced by near ones or dropped; labelled by "
+        "the teacher alone.",
+    )
     cache_limit: int = Field(
         default=4 * 2**30,
         ge=0,
