@@ -55,5 +55,5 @@ def _padding(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     row = max(padded, key=lambda row: row["padded_to"] / row["tokens"])
     return [
         f"{row['engine']} {row['precision']} computes {row['padded_to']} tokens for a text of {row['tokens']}: most of "
-        f"its {row['median_ms']:.2f} ms goes into padding; a shorter compile.max_tokens helps, the .still file never pads"
+        f"its {row['median_ms']:.2f} ms goes into padding; a shorter compile.max_tokens helps, .still files never pad"
     ]
