@@ -101,9 +101,13 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _build(args: argparse.Namespace) -> int:
     from potstill.pipeline.api import build, out_folder
+    from potstill.pipeline.processes import current
     from potstill.recipe import load_recipe
 
     report = build(args.recipe, args.out, overrides=args.set, quiet=args.quiet)
+    current().stop()
+    if not current().main:
+        return 0
     if args.json:
         _print_json(report)
     elif not args.no_table:

@@ -44,7 +44,7 @@ def meet_budget(recipe: Recipe, context: Context, store: Store) -> tuple[Recipe,
     stage = Stage(
         "budget", run, "choosing the student that meets the budget", recipe=_RECIPE, needs=("data", "teacher"),
         keyed_by=("teacher",), identity=lambda inner: {"data": inner.facts("data")["fingerprint"]},
-        code=("budget", "compile", "quantize", "bench/predict", "_core*.so"),
+        code=("budget", "compile", "quantize", "bench/predict", "_core*.so"), parallel=True,
     )  # fmt: skip
     first = [found for found in stages if found.name in ("data", "teacher")]
     run_stages([*first, stage], context, store)

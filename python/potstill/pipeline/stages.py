@@ -52,9 +52,9 @@ def build_stages(recipe: Recipe) -> list[Stage]:
         Stage("data", run_data, "reading and splitting the data", recipe=("seed", *(f"data.{k}" for k in data_keys)),
               identity=lambda context: source_identity(context.recipe.data), code=("data",)),
         Stage("teacher", run_teacher, "making the teacher", recipe=("seed", "teacher", "data.max_tokens"),
-              needs=("data",), keyed_by=(), identity=_teacher_identity),
+              needs=("data",), keyed_by=(), identity=_teacher_identity, parallel=True),
         Stage("student", run_student, "distilling the student", recipe=("seed", "student", "distil", "data.max_tokens"),
-              needs=("data", "teacher"), keyed_by=("teacher",), identity=data_identity),
+              needs=("data", "teacher"), keyed_by=("teacher",), identity=data_identity, parallel=True),
         *rounding_stages(recipe),
         Stage("onnx", run_onnx, "exporting to ONNX, fp32 and int8", recipe=("export.opset", *limits),
               needs=(final,), code=("export/onnx.py", "export/plain.py", "export/graph_passes.py")),
@@ -294,6 +294,7 @@ def _license(recipe: Recipe) -> str | None:
 
 def run_bench(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Milliseconds of PyTorch, onnxruntime, LiteRT and Potstill on this host."""
+    from potstill.bench.hints import slow_inference
     from potstill.bench.measure import bench_host
 
     del work
@@ -305,4 +306,4 @@ def run_bench(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         progress=context.progress,
     )
     (out / "bench.json").write_text(json.dumps(found, indent=2), encoding="utf-8")
-    return dict(found)
+    return {**found, "warnings": slow_inference(found["bench"])}

@@ -15,6 +15,7 @@ Name = Annotated[str, Field(min_length=1)]
 LearningRate = Annotated[float, Field(gt=0.0, lt=1.0)]
 # Longest position table among the encoders we know of is 8,192; a typing error is far more likely above it.
 Tokens = Annotated[int, Field(ge=4, le=8192)]
+Weight = Annotated[float, Field(ge=0.0, le=100.0)]
 Precision = Literal["auto", "fp32", "bf16"]
 Pooling = Literal["mean", "cls"]
 # Values of compile.embedding with which scheme = "fp32" rounds nothing at all.
@@ -246,6 +247,53 @@ class Distil(Section):
         ge=0.0,
         le=100.0,
         description="Weight of the cosine loss between pooled vectors of student and teacher; 0 is off.",
+    )
+    embedding: Weight = Field(
+        default=0.0,
+        description="Weight of TinyBERT's loss between embedding outputs: mean squared difference, the student's "
+        "mapped to the teacher's width by a learned map. This and the next three compare token by token: both models "
+        "must be shaped like BERT and cut texts into the same tokens.",
+    )
+    hidden: Weight = Field(
+        default=0.0,
+        description="Weight of TinyBERT's loss between the outputs of mapped layers, as `embedding`.",
+    )
+    attention: Weight = Field(
+        default=0.0,
+        description="Weight of TinyBERT's loss between the attention scores of mapped layers; their means over the "
+        "heads where the numbers of heads differ.",
+    )
+    relations: Weight = Field(
+        default=0.0,
+        description="Weight of MiniLMv2's loss: divergence of query-query, key-key and value-value relations of the "
+        "student's last layer from one of the teacher's.",
+    )
+    teacher_layers: list[Annotated[int, Field(ge=0)]] | None = Field(
+        default=None,
+        description="Teacher layer (from 0) for each student layer in `hidden` and `attention`; without it, the last "
+        "of evenly cut groups: 1, 2, 4, 5 for 4 layers of 6.",
+    )
+    relation_layer: int | None = Field(
+        default=None, ge=0, description="Teacher layer (from 0) of `relations`; without it, the last."
+    )
+    relation_heads: int | None = Field(
+        default=None,
+        ge=1,
+        description="Heads that relations are cut into, which must divide both widths; without it, the teacher's heads "
+        "or the next number below that does.",
+    )
+    augment: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="New texts made of each training text, with words replaced by near ones or dropped; labelled by "
+        "the teacher alone.",
+    )
+    cache_limit: int = Field(
+        default=4 * 2**30,
+        ge=0,
+        description="Most bytes of token states of the teacher kept on the disk for the losses that compare tokens; "
+        "above it the teacher runs in every training step instead. Its logits and pooled vectors are always kept.",
     )
     epochs: int = Field(
         default=5, ge=1, le=1000, description="Passes over the training data, unlabelled texts included."
