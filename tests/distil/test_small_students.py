@@ -63,7 +63,7 @@ def pruned(texts: list[str]) -> Vocabulary:
 def make(teacher: Any, vocabulary: Vocabulary | None = None, count: int = 120, **changes: Any) -> Job:
     """A student over the sample texts; with a vocabulary, over its ids."""
     tokenizer = lettered.tokenizer() if vocabulary is None else vocabulary.tokenizer
-    rows = encode(tokenizer, lettered.texts(count), 32)
+    rows = encode(tokenizer, lettered.texts(count), 32) if count else []
     return make_student(
         settings(**changes), teacher, LABELS, rows, pad_id=tokenizer.pad_token_id,
         kept=None if vocabulary is None else vocabulary.kept,
@@ -194,7 +194,7 @@ def test_saved_and_loaded_the_same(teacher: Any, tmp_path: Path, changes: dict[s
 def test_padding_does_not_matter(teacher: Any) -> None:
     for changes in ({"architecture": "static", "hidden": 12}, {"architecture": "factorized", "embedding_size": 8}):
         model = make(teacher, **changes).student.eval()
-        row = torch.tensor([encode(lettered.tokenizer(), ["good film"], 32)[0]])
+        row = torch.from_numpy(encode(lettered.tokenizer(), ["good film"], 32)[0])[None].long()
         padded = torch.cat([row, torch.full((1, 5), 9)], dim=1)
         mask = torch.tensor([[1] * row.shape[1] + [0] * 5])
         with torch.no_grad():

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from potstill.distil.pruned_tokenizer import description, fallback_ids, prune_tokenizer
-from potstill.distil.tokens import encode, load_tokenizer
+from potstill.distil.tokens import encode
 from potstill.distil.vocabulary import aligned_ids, choose_vocabulary, kept_pieces, piece_counts, vocabulary_facts
 from potstill.errors import TrainError
 
@@ -103,13 +103,15 @@ def test_removed_pieces_are_spelt() -> None:
 def test_the_saved_tokenizer_and_the_packed_one_are_exact(tmp_path: Path, lower: bool) -> None:
     """HF in memory, HF from the folder, and the core over the packed tables: the same ids on every text."""
     core = pytest.importorskip("potstill._core", reason="the native module is not built")
+    from transformers import AutoTokenizer
+
     from potstill.compile.tokenizer import wordpiece_tables
 
     tokenizer = lettered.tokenizer(lower)
     found = choose_vocabulary(settings(), tokenizer, encode(tokenizer, lettered.texts(60), 32))
     found.tokenizer.save_pretrained(tmp_path)
     assert len(json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]) == found.size
-    again = load_tokenizer(tmp_path)
+    again = AutoTokenizer.from_pretrained(str(tmp_path))
     given = dataclasses.asdict(wordpiece_tables(tmp_path))
     assert given.pop("max_tokens") == 48
     assert given["pad_id"] == found.pad_id

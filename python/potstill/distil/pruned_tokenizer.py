@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from transformers import AutoTokenizer
 
 from potstill.distil.hub import quiet_loading
-from potstill.distil.tokens import load_tokenizer
 from potstill.errors import TrainError
 
 # Texts on which the saved and reloaded tokenizer must give what the edited description says.
@@ -95,7 +95,7 @@ def prune_tokenizer(tokenizer: Any, kept: Sequence[int] | np.ndarray) -> Any:
             (path / stale).unlink(missing_ok=True)
         (path / "tokenizer.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
         _forget_ids(path / "tokenizer_config.json")
-        pruned = load_tokenizer(path)
+        pruned = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     pruned.name_or_path = name
     pruned.init_kwargs.pop("name_or_path", None)
     _check(pruned, content, name)
