@@ -69,7 +69,7 @@ def quantize_aware(
         ``best_epoch``, ``seconds`` (by phase), ``warnings``.
 
     Raises:
-        TrainError: T060 a layer of the compiled graph that the student lacks; else as `run.distil`.
+        TrainError: T095 a layer of the compiled graph that the student lacks; else as `run.distil`.
     """
     clock = Clock()
     everyone = current()

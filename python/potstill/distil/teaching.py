@@ -57,7 +57,7 @@ def teach(
         progress: told the size of the states, and the rows done.
 
     Raises:
-        TrainError: T060-T063 the losses of tokens do not fit the models, T061 or their rows.
+        TrainError: T090-T093 the losses of tokens do not fit the models, T091 or their rows.
     """
     settings = recipe.distil
     places: list[int] = []
