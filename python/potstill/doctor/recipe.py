@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 # BERT's vocabulary and the demo teacher's: what a student gets unless the teacher's files say otherwise.
 BERT_VOCABULARY = 30522
-# Token table of a factorized student whose recipe does not say, as in distil/students/factorized.py.
-_FACTORIZED = 128
 _DEMO = "demo:all-minilm-l6-v2"
 _ARCHITECTURES = ("bert", "factorized", "static")
 # Names in transformers of activations that the compiler understands in its exports. A student takes its teacher's.
@@ -36,6 +34,7 @@ def shape_of_recipe(findings: Findings, subject: str) -> ModelShape | None:
         findings.unknown("recipe", f"{error}: pip install 'potstill[build]'")
         return None
     from potstill.bench.predict import ModelShape
+    from potstill.recipe.presets import FACTORIZED_SIZE
 
     recipe = load_recipe(subject)
     student = recipe.student
@@ -47,7 +46,7 @@ def shape_of_recipe(findings: Findings, subject: str) -> ModelShape | None:
     static = student.architecture == "static"
     embedding = 0
     if student.architecture == "factorized":
-        embedding = student.embedding_size or min(_FACTORIZED, student.hidden)
+        embedding = student.embedding_size or min(FACTORIZED_SIZE, student.hidden)
     findings.ok("student", f"{_sizes(student, embedding)}, {recipe.compile.scheme}, {longest} tokens")
     folder = teacher_folder(recipe)
     config = _json(folder / "config.json") if folder else {}

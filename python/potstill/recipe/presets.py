@@ -1,8 +1,11 @@
-"""Named sizes of students: one table. A recipe's own keys win over the preset's."""
+"""Named and default sizes of students: one table. A recipe's own keys win over the preset's."""
 
 from __future__ import annotations
 
 from typing import Any
+
+# Width of a factorized token table unless the recipe says otherwise, as in ALBERT; never over the hidden size.
+FACTORIZED_SIZE = 128
 
 # Transformer sizes keep the teacher's head size of 32 where they can (MiniLM: 384 in 12 heads), or the published shape.
 PRESETS: dict[str, dict[str, Any]] = {

@@ -22,9 +22,8 @@ from potstill.distil.students.projection import sample_rows
 from potstill.distil.students.registry import Job
 from potstill.distil.students.teacher_view import Taps
 from potstill.errors import TrainError
+from potstill.recipe.presets import FACTORIZED_SIZE
 
-# Width of the table unless the recipe says otherwise, as in ALBERT; never over the hidden size.
-DEFAULT_SIZE = 128
 # What a row that the sample lacks counts for, against one occurrence: the test set has words the sample lacks.
 _UNSEEN = 0.1
 
@@ -67,7 +66,7 @@ def finish(job: Job, settings: Any) -> None:
 
 def _size(settings: Any) -> int:
     given = getattr(settings, "embedding_size", None)
-    size = min(DEFAULT_SIZE, settings.hidden) if given is None else int(given)
+    size = min(FACTORIZED_SIZE, settings.hidden) if given is None else int(given)
     if not 1 <= size <= settings.hidden:
         raise TrainError(
             "T063",

@@ -20,7 +20,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "static-mlp": {"architecture": "static", "init": "pca", "head_hidden": 24},
 }
 # Not among the texts that chose the vocabulary.
-NEW = ["", "zebra quiz 42", "Great!!! film...", "\u4e2d\u6587 \U0001f600", "caf\u00e9 very good end", "weak " * 40]
+NEW = ["zebra quiz 42", "Great!!! film...", "\u4e2d\u6587 \U0001f600", "caf\u00e9 very good end", "weak " * 40]
 
 
 class Made:
@@ -44,7 +44,8 @@ class Made:
             head_hidden=0,
         )  # fmt: skip
         vars(settings).update(KINDS[kind])
-        vocabulary = choose_vocabulary(settings, tokenizer, encode(tokenizer, texts, LENGTH))
+        # Few texts choose the vocabulary: other texts hold words that are cut anew.
+        vocabulary = choose_vocabulary(settings, tokenizer, encode(tokenizer, texts[:5], LENGTH))
         rows = encode(vocabulary.tokenizer, texts, LENGTH)
         job = make_student(
             settings, teacher, ["negative", "positive"], rows, pad_id=vocabulary.pad_id, kept=vocabulary.kept
@@ -58,7 +59,8 @@ class Made:
             head.bias -= torch.from_numpy(logits.mean(axis=0))
             head.weight *= 4.0 / float(logits.std())
             head.bias *= 4.0 / float(logits.std())
-        self.folder, self.vocabulary, self.texts = folder, vocabulary, [*NEW, *task.sentences(60, seed=8)]
+        self.folder, self.vocabulary = folder, vocabulary
+        self.texts = [*NEW, *task.sentences(60, seed=8)]
         self.student = folder / "student"
         job.student.eval().save_pretrained(self.student)
         vocabulary.tokenizer.save_pretrained(self.student)
@@ -111,8 +113,8 @@ def test_integers_give_the_same_labels(made: Made, scheme: str, error: float, ag
     same = found.argmax(1) == wanted.argmax(1)
     assert same.mean() >= agree
     if scheme == "int8":
-        clear = np.abs(wanted[:, 0] - wanted[:, 1]) > 0.3 * wanted.std()
-        assert same[clear].all() and clear.mean() > 0.5
+        clear = np.abs(wanted[:, 0] - wanted[:, 1]) > 0.12 * wanted.std()
+        assert same[clear].all() and clear.sum() >= 10
 
 
 def test_onnx_in_onnxruntime(made: Made) -> None:
@@ -141,6 +143,8 @@ def test_what_is_in_the_file(made: Made) -> None:
         assert word["shape"] == [size, 24] and ops["Attention"] == 2
 
 
+# A conversion takes seconds; the other kinds' graphs are parts of these two.
+@pytest.mark.parametrize("made", ["factorized", "static-mlp"], indirect=True)
 def test_tflite(made: Made) -> None:
     pytest.importorskip("litert_torch", reason="the extra tflite is not installed")
     from ai_edge_litert.interpreter import Interpreter
