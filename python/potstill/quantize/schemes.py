@@ -48,8 +48,10 @@ SMALLEST = 1e-30
 DTYPE_OF = {"fp32": "f32", "int8": "i8", "int4": "i4"}
 MIXED = "mixed"
 CLIPS = ("absmax", "mse")
-# Clipping points tried by `mse`, beside absmax itself: shares of it.
-_CLIP_SHARES = np.arange(0.98, 0.59, -0.02)
+# What `mse` tries to cut off, as shares of absmax. With 255 levels little can pay: cutting off d of the largest value of
+# n columns costs d^2 and makes the rounding error n / (12 * 127^2) smaller by 2 d of itself, so the best d is about
+# 0.002 at 312 columns and 0.006 at 1,200, and the error falls by that share.
+_CLIPPED = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064)
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,8 @@ def quantize_rows(weight: Array, clip: str = "absmax") -> tuple[Array, Array]:
 
     Args:
         weight: [rows, columns] f32, finite.
-        clip: "absmax": scale = absmax / 127, nothing is cut off. "mse": of 20 ranges from 0.6 absmax up the one with
-            the least squared error; equal ones leave absmax.
+        clip: "absmax": scale = absmax / 127, nothing is cut off. "mse": of absmax and eight ranges that cut off 0.05
+            to 6.4 % of it the one with the least squared error.
 
     Returns:
         int8 [rows, columns] in [-127, 127] and f32 scales [rows]: weight ~ q * scale. A row whose values are all
@@ -147,8 +149,8 @@ def _best_shares(unit: Array) -> Array:
         return np.asarray(((unit - back) ** 2).sum(axis=1))
 
     best, least = np.ones(len(unit)), error(1.0)
-    for share in _CLIP_SHARES:
-        found = error(float(share))
+    for share in (1.0 - clipped for clipped in _CLIPPED):
+        found = error(share)
         better = found < least
         best[better], least[better] = share, found[better]
     return best
