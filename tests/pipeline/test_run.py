@@ -163,6 +163,18 @@ def test_rounding_has_stages_of_its_own(
     assert (tmp_path / "out" / "student" / "vocab.txt").samefile(stage / "vocab.txt")
 
 
+def test_static_onnx_is_one_stage_more(tmp_path: Path, ran: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FILES, "onnx_static", ["model.static-int8.onnx"])
+    out = tmp_path / "out"
+    run.run_build(write_recipe(tmp_path), out)
+    ran.clear()
+    report = run.run_build(write_recipe(tmp_path, "export.onnx_static=true"), out)
+    assert ran == ["onnx_static", "verify", "bench"]
+    assert report["bytes"]["onnx_static"] == (out / "model.static-int8.onnx").stat().st_size
+    run.run_build(write_recipe(tmp_path), out)
+    assert not (out / "model.static-int8.onnx").exists()
+
+
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
