@@ -50,7 +50,7 @@ def quantize_onnx_static(fp32: Path, out: Path, ids: Sequence[Sequence[int]]) ->
         ) from error
     feeds = _feeds(ids)
 
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
+    class Reader(CalibrationDataReader):
         def get_next(self) -> dict[str, Any] | None:
             return next(feeds, None)
 

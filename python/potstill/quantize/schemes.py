@@ -16,11 +16,10 @@ What is not there, on purpose:
 
 * **Static activations.** Input rows are always scaled by their own absmax, while running. One pass over a row costs
   little beside its product, needs no calibration text, and one loud token does not coarsen the others'. Engines that
-  want fixed activation ranges get them in their own export formats; a `.still` holds none.
-* **Smoothing** (SmoothQuant: Xiao et al., 2023), which moves outlier channels of a layer norm's gamma into the weights
-  behind it. Outliers hurt where one scale serves a whole tensor or where they are 100 times the rest; with a scale for
-  each row of input, int8 activations cost a student of ours nothing that we could measure (quantize/sensitivity.py
-  tells it for any student). Scaling a column up also widens the steps of every weight row, which int4 feels most.
+  want fixed activation ranges get them in an export of their own (`export.onnx_static`); a `.still` holds none.
+* **Smoothing** (SmoothQuant: Xiao et al., 2023), which moves the outlier channels of a layer norm from gamma and beta
+  into the weights behind it. It is exact only where the norm's rows go nowhere else. In BERT's kind of encoder (norm
+  after the sum) the same rows are the residual of the next sum, so gamma has to stay what it is.
 * **Groups along k for int4.** The kernels have one scale for each output channel, which keeps the integer sum of a
   whole row exact and the format's layout one for every instruction set.
 """
