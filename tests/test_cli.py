@@ -54,8 +54,11 @@ def test_inspect_and_verify(model: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["inspect", str(model), "--json"]) == 0
     info: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert info["max_tokens"] == 12 and info["bytes"] == model.stat().st_size
+    pytest.importorskip("flatbuffers")
+    assert info["tensors"] and all(text.split()[0] in ("f32", "i8", "i32", "u8") for text in info["tensors"].values())
     assert main(["inspect", str(model)]) == 0
-    assert "max_tokens" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "max_tokens" in shown and "i8 " in shown
     assert main(["verify", str(model)]) == 0
     assert capsys.readouterr().out.startswith("ok  ")
 

@@ -133,6 +133,65 @@ def test_a_setting_reruns_what_it_touches(tmp_path: Path, ran: list[str], settin
     assert ran == expected
 
 
+@pytest.mark.parametrize(
+    ("settings", "more"),
+    [
+        (["quantize.qat_epochs=1"], ["qat"]),
+        (["compile.scheme=mixed"], ["sensitivity"]),
+        (["compile.scheme=mixed", "quantize.qat_epochs=0.5"], ["sensitivity", "qat"]),
+    ],
+)
+def test_rounding_has_stages_of_its_own(
+    tmp_path: Path, ran: list[str], monkeypatch: pytest.MonkeyPatch, settings: list[str], more: list[str]
+) -> None:
+    start = {"validation_accuracy": 0.7, "test_accuracy": 0.71}
+    monkeypatch.setitem(FACTS, "qat", {"scheme": "int8", "test_accuracy": 0.84, "start": start})
+    monkeypatch.setitem(FILES, "qat", ["model.safetensors", "vocab.txt"])
+    monkeypatch.setitem(FACTS, "sensitivity", {"rows": 5, "all": {}, "layers": []})
+    run.run_build(write_recipe(tmp_path), tmp_path / "out")
+    ran.clear()
+    report = run.run_build(write_recipe(tmp_path, *settings), tmp_path / "out")
+    trained = "qat" in more
+    assert ran == [*more, *(["onnx", "tflite"] if trained else []), "still", "verify", "bench"]
+    cost = report["quantization"]
+    assert cost["fp32_test_accuracy"] == report["student"]["test_accuracy"] == 0.85
+    assert cost["points"] == 0.5
+    assert ("qat" in cost, "sensitivity" in cost) == (trained, "sensitivity" in more)
+    # The student that is published is the one the model was made of.
+    name = "qat" if trained else "student"
+    stage = tmp_path / "out" / "stages" / name / report["keys"][name]
+    assert (tmp_path / "out" / "student" / "vocab.txt").samefile(stage / "vocab.txt")
+
+
+def test_static_onnx_is_one_stage_more(tmp_path: Path, ran: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FILES, "onnx_static", ["model.static-int8.onnx"])
+    out = tmp_path / "out"
+    run.run_build(write_recipe(tmp_path), out)
+    ran.clear()
+    report = run.run_build(write_recipe(tmp_path, "export.onnx_static=true"), out)
+    assert ran == ["onnx_static", "verify", "bench"]
+    assert report["bytes"]["onnx_static"] == (out / "model.static-int8.onnx").stat().st_size
+    run.run_build(write_recipe(tmp_path), out)
+    assert not (out / "model.static-int8.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("quantize.clip=mse", ["still", "verify", "bench"]),
+        ("compile.embedding=int4", ["still", "verify", "bench"]),
+        ("quantize.qat_learning_rate=0.01", []),
+    ],
+)
+def test_rounding_settings_rerun_what_they_touch(
+    tmp_path: Path, ran: list[str], setting: str, expected: list[str]
+) -> None:
+    run.run_build(write_recipe(tmp_path), tmp_path / "out")
+    ran.clear()
+    run.run_build(write_recipe(tmp_path, setting), tmp_path / "out")
+    assert ran == expected
+
+
 def test_changed_data_file_is_noticed(tmp_path: Path, ran: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = write_recipe(tmp_path)
     run.run_build(recipe, tmp_path / "out")

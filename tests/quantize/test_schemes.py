@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from potstill.errors import CompileError
-from potstill.quantize.schemes import quantize_rows, scheme_by_name
+from potstill.quantize.schemes import Scheme, quantize_rows, scheme_by_name
 
 
 def test_rows_are_within_half_a_step() -> None:
@@ -44,6 +44,53 @@ def test_scheme_rules() -> None:
     assert (int4.linear, int4.embedding) == ("i4", "i4")
     assert int4.activation("gelu", dtype="i4") == "gelu_poly" and int4.activation("gelu", dtype="f32") == "gelu"
     assert int4.input_quant("gelu", dtype="i4") == "asymmetric" and int4.input_quant("none", dtype="f32") == "none"
+
+
+def test_embedding_apart() -> None:
+    found = scheme_by_name("int4", embedding="int8")
+    assert (found.name, found.linear, found.embedding) == ("int4+embedding-int8", "i4", "i8")
+    assert (
+        scheme_by_name("int4", embedding="int4") == scheme_by_name("int4") == scheme_by_name("int4", embedding="auto")
+    )
+    assert found.has_int4 and scheme_by_name("int8", embedding="int4").has_int4
+    assert not scheme_by_name("int8", embedding="fp32").has_int4
+
+
+def test_layers_of_their_own() -> None:
+    found = Scheme("mixed", "i8", "i8", {"a": "i4", "b": "f32"})
+    assert [found.linear_dtype(name) for name in "abc"] == ["i4", "f32", "i8"]
+    assert found.has_int4
+
+
+@pytest.mark.parametrize("given", [{"embedding": "int3"}, {"clip": "largest"}])
+def test_unknown_choices(given: dict[str, str]) -> None:
+    with pytest.raises(CompileError) as caught:
+        scheme_by_name("int8", **given)
+    assert caught.value.code == "C026"
+
+
+def test_clipping_by_squared_error() -> None:
+    random = np.random.default_rng(2)
+    weight = random.standard_normal((200, 1200)).astype(np.float32)
+    weight[:100, 0] = 8.0  # outliers
+
+    def error(clip: str) -> np.ndarray:
+        q, scale = quantize_rows(weight, clip)
+        assert q.min() >= -127 and q.max() <= 127
+        return np.asarray(((q * scale[:, None].astype(np.float64) - weight) ** 2).sum(axis=1))
+
+    absmax, mse = error("absmax"), error("mse")
+    assert (mse <= absmax * (1 + 1e-6)).all() and mse.sum() < 0.995 * absmax.sum()
+
+
+def test_exact_rows_are_not_clipped() -> None:
+    q = np.random.default_rng(3).integers(-127, 128, (50, 40)).astype(np.int8)
+    q[:, 0] = 127
+    weight = (q * np.float32(0.013)).astype(np.float32)
+    for clip in ("absmax", "mse"):
+        found, scale = quantize_rows(weight, clip)
+        np.testing.assert_array_equal(found, q)
+        np.testing.assert_allclose(scale, 0.013, rtol=1e-6)
 
 
 def test_unknown_scheme() -> None:

@@ -164,3 +164,23 @@ def test_overrides_leave_the_original_alone() -> None:
     content = {"student": {"layers": 4}}
     assert apply_overrides(content, ["student.layers=2"]) == {"student": {"layers": 2}}
     assert content == {"student": {"layers": 4}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        (["compile.mixed_drop=0.1"], 'use scheme = "mixed"'),
+        (["compile.scheme=mixed", "compile.mixed_drop=0.1", "compile.mixed_bytes=9000"], "two ways to set one limit"),
+        (["compile.scheme=fp32", "quantize.qat_epochs=1"], "quantize.qat_epochs has no meaning"),
+    ],
+)
+def test_rounding_settings_that_contradict(settings: list[str], part: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("sentiment", settings)
+    assert caught.value.code == "R008" and part in str(caught.value)
+
+
+def test_rounding_settings_that_fit() -> None:
+    found = load_recipe("sentiment", ["compile.scheme=fp32", "compile.embedding=int8", "quantize.qat_epochs=0.5"])
+    assert (found.compile.embedding, found.quantize.qat_epochs, found.quantize.clip) == ("int8", 0.5, "absmax")
+    assert load_recipe("sentiment", ["compile.scheme=mixed", "compile.mixed_bytes=5000000"]).compile.mixed_drop is None

@@ -88,7 +88,7 @@ def quantize_aware(
     quiet = recipe.model_copy(update={"distil": recipe.distil.model_copy(update=logits_only)})
     settings = _for_rounding(quiet)
     note = {
-        "distil": settings.distil.model_dump(),
+        "distil": {**recipe.distil.model_dump(), **changes},
         "scheme": {"linear": scheme.linear, "embedding": scheme.embedding, "layers": dict(scheme.layers)},
         "seed": recipe.seed,
         "max_tokens": recipe.data.max_tokens,

@@ -10,7 +10,6 @@ from potstill.doctor.check import Findings
 
 if TYPE_CHECKING:
     from potstill.bench.predict import ModelShape
-    from potstill.bench.predict.shape import linear_part
 
 # BERT's vocabulary and the demo teacher's: what a student gets unless the teacher's files say otherwise.
 BERT_VOCABULARY = 30522
@@ -34,6 +33,7 @@ def shape_of_recipe(findings: Findings, subject: str) -> ModelShape | None:
         findings.unknown("recipe", f"{error}: pip install 'potstill[build]'")
         return None
     from potstill.bench.predict import ModelShape
+    from potstill.bench.predict.shape import linear_part
     from potstill.recipe.presets import FACTORIZED_SIZE
 
     recipe = load_recipe(subject)

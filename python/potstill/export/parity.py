@@ -23,6 +23,7 @@ BATCHES = (1, 3, 8)
 BACKENDS = {
     "onnx": "onnxruntime",
     "onnx_int8": "onnxruntime",
+    "onnx_static": "onnxruntime",
     "tflite": "litert",
     "tflite_int8": "litert",
     "still_fp32": "native",

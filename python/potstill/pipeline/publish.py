@@ -19,6 +19,7 @@ ARTEFACTS = {
     "still": "model.still",
     "onnx": "model.onnx",
     "onnx_int8": "model.int8.onnx",
+    "onnx_static": "model.static-int8.onnx",
     "tflite": "model.tflite",
     "tflite_int8": "model.int8.tflite",
 }

@@ -54,7 +54,7 @@ def stored_bytes(rows: int, columns: int, kind: str) -> dict[str, int]:
 
     if kind == "embedding":
         return {
-            "f32": rows * columns * 4, "i8": rows * (columns + 4), "i4": rows * ((columns + 1) // 2 + 4),
+            "f32": rows * columns * 4, "i8": rows * (columns + 4), "i4": rows * (up(columns, 32) // 2 + 4),
         }  # fmt: skip
     vectors = 8 * up(rows, 16)  # scales and column sums
     return {

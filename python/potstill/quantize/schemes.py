@@ -16,11 +16,10 @@ What is not there, on purpose:
 
 * **Static activations.** Input rows are always scaled by their own absmax, while running. One pass over a row costs
   little beside its product, needs no calibration text, and one loud token does not coarsen the others'. Engines that
-  want fixed activation ranges get them in their own export formats; a `.still` holds none.
-* **Smoothing** (SmoothQuant: Xiao et al., 2023), which moves outlier channels of a layer norm's gamma into the weights
-  behind it. Outliers hurt where one scale serves a whole tensor or where they are 100 times the rest; with a scale for
-  each row of input, int8 activations cost a student of ours nothing that we could measure (quantize/sensitivity.py
-  tells it for any student). Scaling a column up also widens the steps of every weight row, which int4 feels most.
+  want fixed activation ranges get them in an export of their own (`export.onnx_static`); a `.still` holds none.
+* **Smoothing** (SmoothQuant: Xiao et al., 2023), which moves the outlier channels of a layer norm from gamma and beta
+  into the weights behind it. It is exact only where the norm's rows go nowhere else. In BERT's kind of encoder (norm
+  after the sum) the same rows are the residual of the next sum, so gamma has to stay what it is.
 * **Groups along k for int4.** The kernels have one scale for each output channel, which keeps the integer sum of a
   whole row exact and the format's layout one for every instruction set.
 """
@@ -48,8 +47,10 @@ SMALLEST = 1e-30
 DTYPE_OF = {"fp32": "f32", "int8": "i8", "int4": "i4"}
 MIXED = "mixed"
 CLIPS = ("absmax", "mse")
-# Clipping points tried by `mse`, beside absmax itself: shares of it.
-_CLIP_SHARES = np.arange(0.98, 0.59, -0.02)
+# What `mse` tries to cut off, as shares of absmax. With 255 levels little can pay: cutting off d of the largest of
+# n values costs d^2 and makes the rounding error n / (12 * 127^2) smaller by 2 d of itself, so the best d is about
+# 0.002 at 312 columns and 0.006 at 1,200, and the error falls by that share.
+_CLIPPED = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064)
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,8 @@ def quantize_rows(weight: Array, clip: str = "absmax") -> tuple[Array, Array]:
 
     Args:
         weight: [rows, columns] f32, finite.
-        clip: "absmax": scale = absmax / 127, nothing is cut off. "mse": of 20 ranges from 0.6 absmax up the one with
-            the least squared error; equal ones leave absmax.
+        clip: "absmax": scale = absmax / 127, nothing is cut off. "mse": of absmax and eight ranges that cut off 0.05
+            to 6.4 % of it the one with the least squared error.
 
     Returns:
         int8 [rows, columns] in [-127, 127] and f32 scales [rows]: weight ~ q * scale. A row whose values are all
@@ -147,8 +148,8 @@ def _best_shares(unit: Array) -> Array:
         return np.asarray(((unit - back) ** 2).sum(axis=1))
 
     best, least = np.ones(len(unit)), error(1.0)
-    for share in _CLIP_SHARES:
-        found = error(float(share))
+    for share in (1.0 - clipped for clipped in _CLIPPED):
+        found = error(share)
         better = found < least
         best[better], least[better] = share, found[better]
     return best

@@ -70,8 +70,9 @@ def measure(
     """
     from potstill.distil.evaluate import outputs
 
-    step = max(1, -(-len(ids) // rows))
-    some, truth = list(ids[::step]), list(labels[::step])
+    count = min(rows, len(ids))
+    chosen = [index * len(ids) // count for index in range(count)]
+    some, truth = [ids[index] for index in chosen], [labels[index] for index in chosen]
     layout = rounded.layout
     items = [(layer.name, "linear", layer.modules, layer.shape) for layer in layout.linears]
     items.insert(0, (layout.embedding.name, "embedding", (layout.embedding.module,), layout.embedding.shape))

@@ -13,6 +13,7 @@ ARTEFACTS = {
     "teacher": "teacher (PyTorch, fp32)",
     "onnx": "student, ONNX fp32",
     "onnx_int8": "student, ONNX int8",
+    "onnx_static": "student, ONNX static int8",
     "tflite": "student, TFLite fp32",
     "tflite_int8": "student, TFLite int8",
     "still_fp32": "student, Potstill fp32",

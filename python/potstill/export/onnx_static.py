@@ -1,0 +1,79 @@
+"""Static int8 ONNX: activation ranges fixed on calibration texts, for engines that want them (NPUs, old runtimes).
+
+A `.still` has none of this: the core scales every row of activations while it runs (quantize/schemes.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from potstill.errors import ExportError, missing_package
+from potstill.export.onnx import set_metadata
+from potstill.export.quiet import producer, quiet
+from potstill.pipeline.store import atomic_write
+
+CALIBRATION_ROWS = 128
+# Matrix products and the word table; layer norms, softmax and GELU stay f32.
+_OPERATORS = ["MatMul", "Gemm", "Gather"]
+
+
+def quantize_onnx_static(fp32: Path, out: Path, ids: Sequence[Sequence[int]]) -> Path:
+    """Quantize an ONNX file with static activation ranges (QDQ form): uint8 activations, int8 weights per channel.
+
+    Args:
+        fp32: what `export_onnx` wrote.
+        out: path of the new file; replaced only when it is whole.
+        ids: token ids of calibration texts, one list a text, each run alone; the ranges are the least and the largest
+            value seen.
+
+    Returns:
+        `out`.
+
+    Raises:
+        ExportError: X007 `fp32` cannot be read as ONNX, or no texts, X008 the quantizer failed.
+        SystemFailure: S001-S003 writing, S010 onnxruntime or onnx is missing.
+    """
+    try:
+        import onnx
+        from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    except ImportError as error:
+        raise missing_package(error.name or "onnxruntime", "build", "static int8 ONNX") from error
+    if not ids:
+        raise ExportError("X007", "no calibration texts", str(out), "give some texts like those of the task")
+    try:
+        metadata = {entry.key: entry.value for entry in onnx.load(str(fp32), load_external_data=False).metadata_props}
+    except Exception as error:  # protobuf's and the system's exceptions share no base
+        raise ExportError(
+            "X007", "the file cannot be read as ONNX", str(fp32), "give the file export_onnx wrote"
+        ) from error
+    feeds = _feeds(ids)
+
+    class Reader(CalibrationDataReader):
+        def get_next(self) -> dict[str, Any] | None:
+            return next(feeds, None)
+
+    with atomic_write(out) as temporary:
+        with quiet():
+            try:
+                quantize_static(
+                    str(fp32), str(temporary), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
+                    op_types_to_quantize=_OPERATORS, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+                )  # fmt: skip
+                model = onnx.load(str(temporary))
+            except (RuntimeError, ValueError, TypeError, KeyError) as error:
+                raise ExportError("X008", f"quantization failed ({error})", str(fp32), "report this model") from error
+        del model.metadata_props[:]
+        set_metadata(model, metadata)
+        model.producer_name, model.producer_version = producer().split()
+        temporary.write_bytes(model.SerializeToString())
+    return out
+
+
+def _feeds(ids: Sequence[Sequence[int]]) -> Iterator[dict[str, Any]]:
+    import numpy as np
+
+    for row in ids:
+        given = np.asarray([list(row)], np.int64)
+        yield {"input_ids": given, "attention_mask": np.ones_like(given)}
