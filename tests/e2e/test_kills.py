@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 # Whatever appears first under one of these names, not there when the build was started, is the moment: the teacher in
-# training, its states going to the cache, the student in training (twice), the exports, the compiler.
+# training, its states going to the cache, the student in training (twice), the compiler.
 MOMENTS = (
     ("out", "stages/teacher/*.work/checkpoint-*"),
     ("cache", "teacher-outputs/*/state-*/*"),
