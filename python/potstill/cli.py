@@ -58,7 +58,7 @@ def _run(args: argparse.Namespace) -> int:
 def _inspect(args: argparse.Namespace) -> int:
     import potstill
 
-    info = potstill.load(args.model).info
+    info = {**potstill.load(args.model).info, **_tensors(Path(args.model))}
     if args.json:
         _print_json(info)
         return 0
@@ -73,6 +73,18 @@ def _inspect(args: argparse.Namespace) -> int:
         else:
             print(f"{key:<{width}}  {', '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}")
     return 0
+
+
+def _tensors(path: Path) -> dict[str, Any]:
+    """Each weight's dtype, shape and bytes, where numpy and flatbuffers are installed; the runtime needs neither."""
+    try:
+        from potstill.compile.reader import read_still
+
+        tensors = read_still(path).tensors
+    except ImportError:
+        return {}
+    shown = {t.name: f"{t.dtype} {' x '.join(map(str, t.shape))}, {t.bytes:,} bytes" for t in tensors}
+    return {"tensors": shown}
 
 
 def _verify(args: argparse.Namespace) -> int:
@@ -106,13 +118,86 @@ def _build(args: argparse.Namespace) -> int:
     return 0
 
 
+def _search(args: argparse.Namespace) -> int:
+    from potstill.budget.search import FOLDER, run_search
+    from potstill.budget.show import render, write_png
+    from potstill.pipeline.api import out_folder
+    from potstill.pipeline.progress import make_progress
+    from potstill.recipe import load_recipe
+    from potstill.recipe.schema import BudgetTime
+
+    recipe = load_recipe(args.recipe, args.set)
+    out = out_folder(recipe.name, args.out)
+    stated = recipe.budget.ms
+    time = BudgetTime(
+        board=args.board or (stated.board if stated else "pi4"),
+        tokens=args.tokens or (stated.tokens if stated else min(32, recipe.data.max_tokens)),
+        threads=args.threads or (stated.threads if stated else 1),
+        value=stated.value if stated else 1.0,
+    )
+    result = run_search(recipe, out, time, points=args.points, progress=make_progress(quiet=args.quiet))
+    picture = write_png(result, out / FOLDER / "pareto.png")
+    if args.json:
+        _print_json(result)
+    else:
+        recipes = out / FOLDER / "recipes"
+        print(f"{render(result)}\n\npicture: {picture}\nrecipes: {recipes}, e.g. potstill build {recipes}/NAME.toml")
+    return 0
+
+
+def _seeds(args: argparse.Namespace) -> int:
+    from potstill.pipeline.progress import make_progress
+    from potstill.pipeline.seeds import RESULT, run_seeds
+    from potstill.report.seeds import render
+
+    progress = make_progress(quiet=args.quiet)
+    result = run_seeds(args.recipe, args.seeds, Path(args.out), overrides=args.set, progress=progress)
+    if args.json:
+        _print_json(result)
+    else:
+        print(f"{render(result)}\n\nfigures of every build: {Path(args.out) / RESULT}")
+    return 0
+
+
+def _scheme(args: argparse.Namespace) -> Any:
+    from potstill.quantize.choice import choose, layers_of, read_table
+    from potstill.quantize.schemes import scheme_by_name
+
+    if args.scheme != "mixed":
+        if args.sensitivity or args.mixed_drop is not None or args.mixed_bytes is not None:
+            raise InputError("I075", "only --scheme mixed has a choice to make", "--sensitivity, --mixed-drop, "
+                             "--mixed-bytes", "add --scheme mixed, or leave them out")  # fmt: skip
+        return scheme_by_name(args.scheme, embedding=args.embedding, clip=args.clip)
+    if args.sensitivity is None:
+        raise InputError(
+            "I075", "--scheme mixed needs measurements of the layers", "--sensitivity",
+            "make them: potstill sensitivity BUILD_DIR --json > table.json; then --sensitivity table.json",
+        )  # fmt: skip
+    layers = layers_of(read_table(Path(args.sensitivity)))
+    drop, most = args.mixed_drop, args.mixed_bytes
+    return choose(layers, drop=drop, most_bytes=most, embedding=args.embedding, clip=args.clip).scheme
+
+
+def _sensitivity(args: argparse.Namespace) -> int:
+    from potstill.pipeline.progress import make_progress
+    from potstill.pipeline.rounding import sensitivity_of_build
+    from potstill.quantize.sensitivity import render
+
+    table = sensitivity_of_build(Path(args.dir), rows=args.rows, progress=make_progress(quiet=args.json))
+    if args.json:
+        _print_json(table)
+    else:
+        print(render(table))
+    return 0
+
+
 def _compile(args: argparse.Namespace) -> int:
     from potstill.compile import compile_onnx
 
     report = compile_onnx(
         Path(args.model),
         Path(args.output),
-        scheme=args.scheme,
+        scheme=_scheme(args),
         tokenizer=Path(args.tokenizer) if args.tokenizer else None,
         labels=args.labels.split(",") if args.labels else None,
         name=args.name,
@@ -157,19 +242,12 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _bytes(text: str) -> int:
-    number = text.strip()
-    factor = 1
-    for unit, value in (("KB", 10**3), ("MB", 10**6), ("GB", 10**9), ("B", 1)):
-        if number.upper().endswith(unit):
-            number, factor = number[: -len(unit)], value
-            break
+    from potstill.units import parse_bytes
+
     try:
-        size = int(float(number) * factor)
-    except (ValueError, OverflowError):
-        size = 0
-    if size < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 4MB or 500000")
-    return size
+        return parse_bytes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -277,15 +355,61 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--no-table", action="store_true", help="do not print the closing table")
     build.add_argument("--json", action="store_true", help="print report.json instead of the table")
 
+    search = command(
+        "search",
+        _search,
+        "Build students from the smallest to the most able; draw accuracy against predicted time and size. Resumable.",
+        "potstill search sentiment --board pi4 --tokens 32 --points 6",
+        "potstill search my.toml --set budget.bytes=4MB --json",
+    )
+    search.add_argument("recipe", help="a bundled recipe or a TOML file; its [budget] bounds the search")
+    search.add_argument("--out", help="the build's folder, whose teacher is used (default: build/<recipe name>)")
+    search.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key; repeatable")
+    search.add_argument("--board", help="board of the predicted times (default: the budget's, else pi4)")
+    search.add_argument("--tokens", type=int, metavar="N", help="tokens of a text (default: the budget's, else 32)")
+    search.add_argument("--threads", type=int, metavar="N", help="threads of the prediction (default 1)")
+    search.add_argument("--points", type=int, default=8, metavar="N", help="students to build at most (default 8)")
+    search.add_argument("--quiet", action="store_true", help="no progress")
+    search.add_argument("--json", action="store_true", help="print the result as JSON instead of the table")
+
+    seeds = command(
+        "seeds",
+        _seeds,
+        "Build recipes under several seeds (another split, teacher and student each): mean and spread. Resumable.",
+        "potstill seeds sentiment sentiment-4mb sentiment-1mb --seeds 7,8,9",
+        "potstill seeds my.toml --seeds 1,2,3 --set student.layers=2 --json",
+    )
+    seeds.add_argument("recipe", nargs="+", help="bundled recipes or TOML files; those of equal teacher share it")
+    seeds.add_argument("--seeds", type=_numbers, default=(7, 8, 9), metavar="N,...", help="seeds (default 7,8,9)")
+    seeds.add_argument("--out", default="build/seeds", help="where results go (default build/seeds)")
+    seeds.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key; repeatable")
+    seeds.add_argument("--quiet", action="store_true", help="no progress")
+    seeds.add_argument("--json", action="store_true", help="print every figure as JSON instead of the table")
+
     compile_ = command(
         "compile",
         _compile,
         "Compile an fp32 ONNX encoder (ours or any exporter's) into one .still file.",
         "potstill compile model.onnx -o model.still --tokenizer tokenizer/ --labels negative,positive",
+        "potstill compile model.onnx -o model.still --scheme int4 --embedding int8",
     )
     compile_.add_argument("model", help="an fp32 ONNX file")
     compile_.add_argument("-o", "--output", required=True, help="the .still file to write")
-    compile_.add_argument("--scheme", choices=("int8", "int4", "fp32"), default="int8", help="numbers of the weights")
+    compile_.add_argument(
+        "--scheme", choices=("int8", "int4", "fp32", "mixed"), default="int8", help="numbers of the weights"
+    )
+    compile_.add_argument(
+        "--embedding",
+        choices=("auto", "int8", "int4", "fp32"),
+        default="auto",
+        help="numbers of the word embedding (default auto: the scheme's)",
+    )
+    compile_.add_argument(
+        "--clip", choices=("absmax", "mse"), default="absmax", help="range of an int8 row (default absmax)"
+    )
+    compile_.add_argument("--sensitivity", metavar="FILE", help="for mixed: the table of potstill sensitivity --json")
+    compile_.add_argument("--mixed-drop", type=float, metavar="NATS", help="for mixed: most damage accepted")
+    compile_.add_argument("--mixed-bytes", type=_bytes, metavar="SIZE", help="for mixed: most bytes of the weights")
     compile_.add_argument("--tokenizer", metavar="DIR", help="folder with tokenizer.json or vocab.txt")
     compile_.add_argument("--labels", metavar="A,B,...", help="label names in the order of the logits")
     compile_.add_argument("--name", help="name stored in the file (default: the file's stem)")
@@ -410,6 +534,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.add_argument("dir")
     report.add_argument("--json", action="store_true")
+
+    sensitivity = command(
+        "sensitivity",
+        _sensitivity,
+        "Tell what int8 and int4 cost in each layer of a build's student, on its validation texts.",
+        "potstill sensitivity build/sentiment",
+        "potstill sensitivity build/sentiment --json > table.json",
+    )
+    sensitivity.add_argument("dir", help="the folder of a finished build")
+    sensitivity.add_argument("--rows", type=int, default=512, help="validation texts at most (default 512)")
+    sensitivity.add_argument("--json", action="store_true", help="the table as JSON, for compile --sensitivity")
 
     recipe = command(
         "recipe",

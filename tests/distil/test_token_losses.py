@@ -125,7 +125,7 @@ def test_a_model_of_another_shape_is_refused() -> None:
     other = DistilBertModel(DistilBertConfig(vocab_size=21, dim=16, n_layers=1, n_heads=2, hidden_dim=16))
     with pytest.raises(TrainError) as error:
         token_view(other, "student")
-    assert error.value.code == "T060" and "DistilBertModel" in str(error.value)
+    assert error.value.code == "T090" and "DistilBertModel" in str(error.value)
 
 
 def test_layers_are_the_last_of_groups() -> None:
@@ -152,10 +152,10 @@ def test_plan_names_the_places_that_are_read() -> None:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"teacher_layers": [0]}, "T062"),
-        ({"teacher_layers": [0, 6]}, "T062"),
-        ({"relation_layer": 6}, "T062"),
-        ({"relation_heads": 3}, "T063"),
+        ({"teacher_layers": [0]}, "T092"),
+        ({"teacher_layers": [0, 6]}, "T092"),
+        ({"relation_layer": 6}, "T092"),
+        ({"relation_heads": 3}, "T093"),
     ],
 )
 def test_plans_that_do_not_fit(changes: dict[str, Any], code: str) -> None:
@@ -211,10 +211,10 @@ def test_rows_of_unlike_length_are_refused() -> None:
     check_lengths([[1, 2]], [[3, 4]])
     with pytest.raises(TrainError) as error:
         check_lengths([[1, 2], [1, 2, 3]], [[1, 2], [1, 2]])
-    assert error.value.code == "T061" and "row 1" in str(error.value)
+    assert error.value.code == "T091" and "row 1" in str(error.value)
     mask = torch.tensor([[1, 1, 1], [1, 1, 0]])
     check_batch(mask, mask)
     for other in (torch.tensor([[1, 1, 1], [1, 1, 1]]), torch.tensor([[1, 1], [1, 1]])):
         with pytest.raises(TrainError) as error:
             check_batch(mask, other)
-        assert error.value.code == "T061"
+        assert error.value.code == "T091"

@@ -418,7 +418,7 @@ def test_accumulated_steps_train_the_maps_as_one_larger_batch(tmp_path: Path, ti
 def test_token_losses_need_a_teacher_and_a_shape(tmp_path: Path, tiny_teacher: Path) -> None:
     with pytest.raises(TrainError) as error:
         DistillationTrainer(bert(), hidden=1.0, **quiet(tmp_path))
-    assert error.value.code == "T064"
+    assert error.value.code == "T094"
     from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
     other = DistilBertForSequenceClassification(
@@ -426,7 +426,7 @@ def test_token_losses_need_a_teacher_and_a_shape(tmp_path: Path, tiny_teacher: P
     )
     with pytest.raises(TrainError) as error:
         DistillationTrainer(other, str(tiny_teacher), relations=1.0, **quiet(tmp_path))
-    assert error.value.code == "T060"
+    assert error.value.code == "T090"
 
 
 def test_a_teacher_may_be_shown_other_ids(tmp_path: Path, tiny_teacher: Path) -> None:
@@ -446,7 +446,7 @@ def test_a_teacher_may_be_shown_other_ids(tmp_path: Path, tiny_teacher: Path) ->
     trainer = DistillationTrainer(student, teacher, hidden=1.0, train_dataset=longer, **quiet(tmp_path))
     with pytest.raises(TrainError) as error:
         trainer.compute_loss(student, Collator()(longer))
-    assert error.value.code == "T061"
+    assert error.value.code == "T091"
     trainer = DistillationTrainer(student, teacher, hidden=1.0, train_dataset=same, **quiet(tmp_path))
     assert torch.isfinite(trainer.compute_loss(student, Collator()(same)))
 

@@ -22,7 +22,7 @@ def test_every_key_has_a_description_and_stands_in_the_docs() -> None:
 def test_docs_tell_type_range_and_default() -> None:
     text = schema_markdown()
     assert "| `layers` | whole number >= 1, <= 48 | `4` |" in text
-    assert '| `init` | `pca`, `copy`, `random` | `"pca"` |' in text
+    assert '| `init` | `pca`, `copy`, `prune`, `random` | `"pca"` |' in text
     assert "| `model` | text | required |" in text
 
 

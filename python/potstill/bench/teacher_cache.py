@@ -1,6 +1,6 @@
 """What the teacher cache saves, on a build's teacher and data: ``python -m potstill.bench.teacher_cache RECIPE_OUT``.
 
-Trains the build's student twice from the same start: once from the cache, filled at the beginning and counted in the
+Trains the build's student, with the teacher's vocabulary, twice from the same start: once from the cache, filled at the beginning and counted in the
 time, and once running the teacher in every step. Prints both loss curves, which must agree, and the ratio of the times.
 """
 
@@ -64,7 +64,8 @@ def compare(out: Path, *, epochs: int = 4, rows: int | None = None) -> tuple[Run
     found = []
     for cached in (True, False):
         student = copy.deepcopy(job.student)
-        found.append(_train(student, teacher, job.projection, folders["teacher"], ids, labels, recipe, epochs, cached))
+        given = (job.projection, folders["teacher"], ids, labels, recipe, epochs, tokenizer.pad_token_id)
+        found.append(_train(student, teacher, *given, cached))
     return found[0], found[1]
 
 
@@ -87,6 +88,7 @@ def _train(
     labels: Sequence[int],
     recipe: Any,
     epochs: int,
+    pad_id: int,
     cached: bool,
 ) -> Run:
     from potstill.distil.arguments import pipeline_arguments
@@ -98,13 +100,22 @@ def _train(
     from potstill.pipeline.progress import QuietProgress
 
     settings = recipe.distil
-    pad_id = int(getattr(student.config.backbone_config(), "pad_token_id", 0) or 0)
     dataset = TokenDataset(ids, labels)
     with tempfile.TemporaryDirectory() as folder, quiet_loading():
         start = time.monotonic()
         if cached:
             weights, progress = weights_hash(teacher_dir), QuietProgress()
-            teach(dataset, student, teacher, weights, recipe, pad_id=pad_id, cache=Path(folder), progress=progress)
+            teach(
+                dataset,
+                student,
+                teacher,
+                weights,
+                recipe,
+                ids=ids,
+                pad_id=pad_id,
+                cache=Path(folder),
+                progress=progress,
+            )
         filling = time.monotonic() - start
         arguments = pipeline_arguments(
             Path(folder) / "work",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from potstill.compile.packed import Metadata, PackedModel
 from potstill.errors import CompileError
-from potstill.quantize.schemes import scheme_by_name
+from potstill.quantize.schemes import Scheme, scheme_by_name
 
 if TYPE_CHECKING:
     from potstill.compile.import_onnx import Imported
@@ -29,7 +29,7 @@ class CompileReport:
 
     Attributes:
         bytes: size of the file.
-        scheme: "fp32", "int8" or "int4".
+        scheme: its name: "fp32", "int8", "int4", "int4+embedding-int8", "mixed" and so on.
         max_tokens: longest text accepted, specials included.
         parameters: number of weights (logical, without padding and tokenizer tables).
         tensors: for each tensor its name, dtype, layout, shape and stored bytes.
@@ -58,7 +58,8 @@ def compile_onnx(
     onnx: Path,
     out: Path,
     *,
-    scheme: str = "int8",
+    scheme: str | Scheme = "int8",
+    embedding: str = "auto",
     tokenizer: Path | None = None,
     labels: Sequence[str] | None = None,
     name: str | None = None,
@@ -73,7 +74,8 @@ def compile_onnx(
     Args:
         onnx: fp32 (or half precision) ONNX of a BERT-family encoder, from any exporter.
         out: the file to write; written atomically, an old one stays until the new one is complete.
-        scheme: "fp32", "int8" or "int4" (potstill.quantize.schemes).
+        scheme: "fp32", "int8" or "int4", or a whole `Scheme` (potstill.quantize.schemes).
+        embedding: dtype of the word embedding, by the same names; "auto" is the scheme's. Not used with a `Scheme`.
         tokenizer: folder of a Hugging Face WordPiece tokenizer; None for a model that is run on token ids.
         labels: class labels in the order of the logits; None for those noted in the ONNX (property `labels`, a JSON
             list), else LABEL_0, LABEL_1, ...
@@ -95,7 +97,7 @@ def compile_onnx(
     from potstill.compile.writer import write_still
 
     onnx, out = Path(onnx), Path(out)
-    chosen_scheme = scheme_by_name(scheme)
+    chosen_scheme = scheme if isinstance(scheme, Scheme) else scheme_by_name(scheme, embedding=embedding)
     if max_tokens is not None and max_tokens < 1:
         raise CompileError("C021", "max_tokens must be at least 1", str(max_tokens), "leave it out or give more")
     tables = None
@@ -114,7 +116,7 @@ def compile_onnx(
     metadata = Metadata(
         name=name if name is not None else onnx.stem,
         task="text-classification" if graph.logits is not None else "feature-extraction",
-        scheme=scheme,
+        scheme=chosen_scheme.name,
         labels=tuple(names),
         max_tokens=graph.max_tokens,
         producer=PRODUCER,

@@ -84,10 +84,12 @@ class Linear(Op):
 
 @dataclass(frozen=True, eq=False)
 class Attention(Op):
-    """Over fused rows q | k | v; 1/sqrt(head size) is already in q's weights."""
+    """Over fused rows q | k | v; the score scale, 1/sqrt(head size), is already in q's weights: those were
+    multiplied with `scale`."""
 
     qkv: Linear
     heads: int
+    scale: float = 1.0
 
     @property
     def width(self) -> int:
@@ -142,3 +144,16 @@ class Graph:
             else:
                 stack.extend(reversed(missing))
         return list(done.values())
+
+
+def operator_names(graph: Graph) -> dict[int, str]:
+    """Name of each operator, by `id`: unique, so that tensors, schemes and profiles can tell operators apart."""
+    names: dict[int, str] = {}
+    taken: set[str] = set()
+    for op in graph.ordered():
+        candidate, number = op.name, 2
+        while candidate in taken:
+            candidate, number = f"{op.name}.{number}", number + 1
+        taken.add(candidate)
+        names[id(op)] = candidate
+    return names

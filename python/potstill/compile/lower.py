@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from potstill.compile import pack
-from potstill.compile.ir import Attention, Embedding, Graph, LayerNorm, Linear, Op, Pool
+from potstill.compile.ir import Attention, Embedding, Graph, LayerNorm, Linear, Op, Pool, operator_names
 from potstill.compile.packed import (
     DTYPES,
     Metadata,
@@ -37,18 +37,10 @@ class _Lowering:
         self.values: list[PackedValue] = []
         self.ops: list[PackedOp] = []
         self.value_of: dict[int, int] = {}
-        self.names: set[str] = set()
+        self.names: dict[int, str] = {}
         self.stored: dict[tuple[Any, ...], int] = {}
         self.norm_behind: dict[int, LayerNorm] = {}
         self.rounded: dict[bytes, tuple[Array, Array]] = {}
-
-    def unique(self, name: str) -> str:
-        """Names of operators are unique, so that tensors and profiles can be told apart."""
-        candidate, number = name, 2
-        while candidate in self.names:
-            candidate, number = f"{name}.{number}", number + 1
-        self.names.add(candidate)
-        return candidate
 
     def tensor(self, name: str, dtype: str, value: Array, layout: str = "row_major") -> int:
         shape = tuple(int(n) for n in value.shape)
@@ -85,7 +77,7 @@ class _Lowering:
         return self.rounded[digest]
 
     def add(self, op: Op) -> None:
-        name = self.unique(op.name)
+        name = self.names[id(op)]
         tensors: dict[str, int] = {}
         settings: dict[str, Any] = {}
         match op:
@@ -116,9 +108,8 @@ class _Lowering:
             tensors = {"word_t": self.tensor(f"{name}.word", "f32", op.word)}
         else:
             int4 = self.scheme.embedding == "i4"
-            norm = self.norm_behind.get(id(op))
-            importance = None if norm is None else norm.gamma.astype(np.float64) ** 2
-            q, scale = self._int4(op.word, importance) if int4 else quantize_rows(op.word)
+            importance = embedding_importance(self.norm_behind.get(id(op)))
+            q, scale = self._int4(op.word, importance) if int4 else quantize_rows(op.word, self.scheme.clip)
             tensors = {
                 "word_t": self.tensor(f"{name}.word", self.scheme.embedding, q, "i4_rows" if int4 else "row_major"),
                 "word_scale_t": self.tensor(f"{name}.word_scale", "f32", scale),
@@ -127,7 +118,7 @@ class _Lowering:
 
     def _linear(self, op: Linear, name: str) -> tuple[dict[str, int], dict[str, Any]]:
         # Heads on pooled vectors stay f32 in every scheme.
-        dtype = self.scheme.linear if op.per_token else "f32"
+        dtype = self.scheme.linear_dtype(name) if op.per_token else "f32"
         if dtype != "f32":
             if op.weight.shape[1] > _LONGEST_DOT:
                 raise CompileError(
@@ -135,7 +126,10 @@ class _Lowering:
                     "compile with --scheme fp32",
                 )  # fmt: skip
             int4 = dtype == "i4"
-            q, scale = self._int4(op.weight, _mean_square(op.x)) if int4 else quantize_rows(op.weight)
+            if int4:
+                q, scale = self._int4(op.weight, input_importance(op.x))
+            else:
+                q, scale = quantize_rows(op.weight, self.scheme.clip)
             colsum = q.astype(np.int32).sum(axis=1, dtype=np.int32)
             tensors = {
                 "weight_t": self.tensor(f"{name}.weight", dtype, q, "i4_n4k32" if int4 else "i8_n4k16"),
@@ -146,15 +140,24 @@ class _Lowering:
             tensors = {"weight_t": self.tensor(f"{name}.weight", "f32", op.weight, "f32_n8")}
         if op.bias is not None:
             tensors["bias_t"] = self.column_vector(f"{name}.bias", "f32", op.bias)
-        before = op.x.activation if isinstance(op.x, Linear) and op.x.residual is None else "none"
         settings = {
             "activation": self.scheme.activation(op.activation, dtype=dtype),
-            "input_quant": self.scheme.input_quant(before, dtype=dtype),
+            "input_quant": self.scheme.input_quant(producer_activation(op), dtype=dtype),
         }
         return tensors, settings
 
 
-def _mean_square(x: Op) -> Array | None:
+def producer_activation(op: Linear) -> str:
+    """The activation that made the rows which enter `op`."""
+    return op.x.activation if isinstance(op.x, Linear) and op.x.residual is None else "none"
+
+
+def embedding_importance(norm: LayerNorm | None) -> Array | None:
+    """[width]: what counts of the error of each column before this layer norm. None: not known."""
+    return None if norm is None else np.asarray(norm.gamma.astype(np.float64) ** 2)
+
+
+def input_importance(x: Op) -> Array | None:
     """[width] of a layer norm's rows, near enough: they are normalised before gamma and beta. None: not known."""
     if not isinstance(x, LayerNorm):
         return None
@@ -168,9 +171,16 @@ def lower(graph: Graph, scheme: Scheme, metadata: Metadata, tokenizer: Any | Non
         tokenizer: `potstill.compile.tokenizer.WordPieceTables` or None.
 
     Raises:
-        CompileError: C040 a dot product too long for int32.
+        CompileError: C027 the scheme names a layer that is not there, C040 a dot product too long for int32.
     """
     work = _Lowering(scheme)
+    work.names = operator_names(graph)
+    unknown = sorted(set(scheme.layers) - set(work.names.values()))
+    if unknown:
+        raise CompileError(
+            "C027", f"the scheme names a layer that this model lacks ({len(unknown)} in all)", unknown[0],
+            "measure the layers of this very model: potstill sensitivity",
+        )  # fmt: skip
     work.norm_behind = {id(op.x): op for op in graph.ordered() if isinstance(op, LayerNorm)}
     for op in graph.ordered():
         work.add(op)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import inspect
-import math
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ def pipeline_arguments(
 
     Args:
         work: folder of the checkpoints.
-        epochs: passes over the data.
+        epochs: passes over the data; a part of one ends inside it.
         learning_rate: peak of a linear rise and fall.
         batch_size: rows of a step, over all processes.
         warmup: share of the steps that rise (0-1).
@@ -58,7 +57,7 @@ def pipeline_arguments(
     everyone = current().start()
     return TrainingArguments(
         output_dir=str(work),
-        num_train_epochs=math.ceil(epochs),
+        num_train_epochs=epochs,
         learning_rate=learning_rate,
         per_device_train_batch_size=everyone.share(batch_size, key),
         warmup_steps=warmup,

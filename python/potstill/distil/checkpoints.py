@@ -75,6 +75,7 @@ class KeepBest(TrainerCallback):
         save_steps: steps between checkpoints inside an epoch; one is always written after each epoch.
         announce: told each evaluation: epoch (from 1), value, whether it is the best.
         average: evaluate and keep this average of the weights instead of the weights themselves.
+        start: evaluate the weights before the first step too, as epoch 0, so that training never ends with worse ones.
     """
 
     def __init__(
@@ -86,7 +87,9 @@ class KeepBest(TrainerCallback):
         save_steps: int,
         announce: Callable[[int, float, bool], None] | None = None,
         average: WeightAverage | None = None,
+        start: bool = False,
     ) -> None:
+        self.start = start
         self.measure = measure
         self.work = work
         self.patience = patience
@@ -109,7 +112,9 @@ class KeepBest(TrainerCallback):
             self.history = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))["history"]
 
     def _steps_in_epoch(self, args: Any, state: Any) -> int:
-        return math.ceil(state.max_steps / max(1, math.ceil(args.num_train_epochs)))
+        """Steps of a whole epoch; of a run shorter than one, all of it. max_steps is the epochs' number rounded up."""
+        epochs = max(1.0, float(args.num_train_epochs))
+        return max(1, math.ceil(state.max_steps / epochs) if epochs.is_integer() else int(state.max_steps / epochs))
 
     def _evaluate(self, state: Any, model: nn.Module, epoch: int) -> None:
         with self.average.in_place(model) if self.average else contextlib.nullcontext():
@@ -145,9 +150,12 @@ class KeepBest(TrainerCallback):
                 self.average.load(self._checkpoint, model)
             else:
                 self.average.start(model)
+        if self.start and not self.history and state.global_step == 0:
+            self._evaluate(state, model, 0)
         steps = self._steps_in_epoch(args, state)
-        epochs = state.global_step // steps
-        if state.global_step and state.global_step % steps == 0 and len(self.history) < epochs:
+        epochs = math.ceil(state.global_step / steps)
+        ended = state.global_step % steps == 0 or state.global_step == state.max_steps
+        if state.global_step and ended and len(self.history) - self.start < epochs:
             self._evaluate(state, model, epochs)
         if self.history:
             self._stop_if_stale(control)
@@ -161,7 +169,7 @@ class KeepBest(TrainerCallback):
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         """Evaluate, keep the best, stop when stale, and save."""
-        self._evaluate(state, model, round(state.epoch or 0))
+        self._evaluate(state, model, math.ceil((state.epoch or 0) - 1e-6))
         self._stop_if_stale(control)
         control.should_save = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -33,7 +34,7 @@ class ForwardProgress(TrainerCallback):
         if now - self._last < 0.25 and state.global_step < state.max_steps:
             return
         self._last = now
-        epochs = int(args.num_train_epochs)
+        epochs = math.ceil(args.num_train_epochs)
         note = f"epoch {min(int((state.epoch or 0) - 1e-6) + 1, epochs)} of {epochs}"
         if self.loss is not None:
             note += f", loss {self.loss:.3f}"

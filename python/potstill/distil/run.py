@@ -27,6 +27,7 @@ from potstill.distil.teacher_cache import TeacherOutputs, weights_hash
 from potstill.distil.teaching import compares_tokens, teach, token_settings
 from potstill.distil.tokens import NO_LABEL, Collator, TokenDataset, encode, load_tokenizer
 from potstill.distil.trainer import DistillationTrainer
+from potstill.distil.vocabulary import Vocabulary, aligned_ids, choose_vocabulary, vocabulary_facts
 from potstill.pipeline.processes import current
 from potstill.pipeline.progress import Progress
 from potstill.pipeline.store import atomic_folder
@@ -38,13 +39,14 @@ _TRAIN_SAMPLE = 1000
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """Token rows of everything training looks at."""
+class Rows:
+    """Token rows of everything training looks at, in one tokenizer's ids."""
 
     train: TokenDataset
     validation: TokenDataset
     test: TokenDataset
     pad_id: int
+    labelled: int
 
 
 @keep_random_state()
@@ -70,20 +72,28 @@ def distil(
         ``validation_accuracy``, ``test_accuracy``, ``teacher_test_accuracy``, ``retained`` (test, student / teacher),
         ``agreement`` (share of test rows with the teacher's label), ``agreement_where_right`` (of those the teacher has
         right), ``train_accuracy`` (first 1,000 labelled rows), ``epochs``, ``best_epoch``, ``parameters``,
-        ``parameters_without_embeddings``, ``seconds`` (by phase), ``warnings``,
+        ``parameters_without_embeddings``, ``vocabulary`` (`vocabulary_facts`), ``seconds`` (by phase), ``warnings``,
         ``processes``; nothing in a process that is not the main one.
 
     Raises:
         TrainError: T0.. as the parts.
     """
-    clock = _Clock()
+    clock = Clock()
     labels, settings = list(splits.labels), recipe.distil
     weights = weights_hash(teacher_dir)
     tokenizer = load_tokenizer(teacher_dir)
     teacher = load_classifier(teacher_dir)
     everyone = current()
     splits = with_augmented(splits, tokenizer, teacher, copies=settings.augment, seed=recipe.seed, progress=progress)
-    rows = _encode(tokenizer, splits, recipe.data.max_tokens)
+    # The teacher reads its own ids whatever the student reads: its outputs are cached once for all students.
+    read = encode_rows(tokenizer, splits, recipe.data.max_tokens)
+    train, labelled = read.train.ids, read.labelled
+    vocabulary = choose_vocabulary(recipe.student, tokenizer, train[:labelled], train[labelled:])
+    rows = read if vocabulary.kept is None else encode_rows(vocabulary.tokenizer, splits, recipe.data.max_tokens)
+    shown = read.train.ids
+    if vocabulary.kept is not None and compares_tokens(settings):
+        # Token by token the two must be cut alike, and every piece of the student's is one of the teacher's.
+        shown = rows.train.extra["teacher_input_ids"] = aligned_ids(rows.train.ids, vocabulary.kept)
     clock.lap("load")
     note = {
         "student": recipe.student.model_dump(),
@@ -94,19 +104,21 @@ def distil(
         "teacher": weights,
     }
     everyone.broadcast(lambda: prepare_work(work, note))
-    student, projection = _start(recipe, teacher, labels, rows, work, progress)
+    student, projection = _start(recipe, teacher, labels, rows, vocabulary, work, progress)
     clock.lap("initialise")
-    taught = teach(rows.train, student, teacher, weights, recipe, pad_id=rows.pad_id, cache=cache, progress=progress)
+    taught = teach(
+        rows.train, student, teacher, weights, recipe, ids=shown, pad_id=read.pad_id, cache=cache, progress=progress
+    )
     clock.lap("teacher_outputs")
-    history = _train(student, teacher, projection, rows, recipe, work, progress)
+    history = train_student(student, teacher, projection, rows, recipe, work, progress)
     clock.lap("train")
     if not everyone.main:
         return {}
     out.mkdir(parents=True, exist_ok=True)
     with quiet_loading():
         student.save_pretrained(str(out))
-        tokenizer.save_pretrained(str(out))
-    metrics = _measure(out, teacher, rows, progress)
+        vocabulary.tokenizer.save_pretrained(str(out))
+    metrics = _measure(out, teacher, rows, read, progress)
     figures = _figures(student.eval(), rows, taught, metrics, history)
     clock.lap("evaluate")
     metrics["train_accuracy"] = figures.train
@@ -117,6 +129,7 @@ def distil(
         "best_epoch": int(best["epoch"]) if best else 0,
         "parameters": _count(student),
         "parameters_without_embeddings": _count(student) - _count(student.backbone.embeddings),
+        "vocabulary": vocabulary_facts(vocabulary, read.test.ids, rows.test.ids),
         "seconds": clock.laps,
         "processes": everyone.count,
         **metrics,
@@ -124,7 +137,7 @@ def distil(
 
 
 def _figures(
-    student: nn.Module, rows: _Rows, taught: TeacherOutputs, metrics: dict[str, Any], history: list[dict[str, Any]]
+    student: nn.Module, rows: Rows, taught: TeacherOutputs, metrics: dict[str, Any], history: list[dict[str, Any]]
 ) -> StudentFigures:
     """What `diagnosis` looks at; the student's accuracy on training rows is that of the first labelled ones."""
     chosen = np.flatnonzero(rows.train.labels != NO_LABEL)[:_TRAIN_SAMPLE]
@@ -146,20 +159,29 @@ def _figures(
     )
 
 
-def _encode(tokenizer: Any, splits: Any, max_tokens: int) -> _Rows:
+def encode_rows(tokenizer: Any, splits: Any, max_tokens: int) -> Rows:
+    """Token rows of all splits; unlabelled texts join the training rows."""
+
     def labelled(name: str) -> TokenDataset:
         dataset = getattr(splits, name)
         return TokenDataset(encode(tokenizer, list(dataset["text"]), max_tokens), list(dataset["label"]))
 
     train = labelled("train")
+    count = len(train)
     if splits.unlabelled is not None and len(splits.unlabelled):
         more = encode(tokenizer, list(splits.unlabelled["text"]), max_tokens)
         train = TokenDataset([*train.ids, *more], [*train.labels.tolist(), *[NO_LABEL] * len(more)])
-    return _Rows(train, labelled("validation"), labelled("test"), int(tokenizer.pad_token_id))
+    return Rows(train, labelled("validation"), labelled("test"), int(tokenizer.pad_token_id), count)
 
 
 def _start(
-    recipe: Any, teacher: nn.Module, labels: list[str], rows: _Rows, work: Path, progress: Progress
+    recipe: Any,
+    teacher: nn.Module,
+    labels: list[str],
+    rows: Rows,
+    vocabulary: Vocabulary,
+    work: Path,
+    progress: Progress,
 ) -> tuple[EncoderClassifier, np.ndarray | None]:
     """The initialised student; kept in the work folder, since a resumed run needs the same axes."""
     folder = work / "start"
@@ -167,11 +189,15 @@ def _start(
     def make() -> None:
         if folder.is_dir():
             return
+        if vocabulary.kept is not None:
+            progress.message(f"  student: {vocabulary.size:,} of the teacher's {vocabulary.teacher_size:,} tokens kept")
         progress.message(f"  student: {recipe.student.init} initialisation from the teacher")
         # An even sample: rows of unlabelled text, at the end, count too.
         step = max(1, len(rows.train) // _SAMPLE_ROWS)
         sample = rows.train.ids[::step][:_SAMPLE_ROWS]
-        job = make_student(recipe.student, teacher, labels, sample, pad_id=rows.pad_id, seed=recipe.seed)
+        job = make_student(
+            recipe.student, teacher, labels, sample, pad_id=rows.pad_id, seed=recipe.seed, kept=vocabulary.kept
+        )
         with atomic_folder(folder) as temporary, quiet_loading():
             job.student.save_pretrained(str(temporary))
             if job.projection is not None:
@@ -186,15 +212,33 @@ def _start(
     return student.train(), np.load(axes) if axes.is_file() else None
 
 
-def _train(
+def train_student(
     student: EncoderClassifier,
     teacher: nn.Module,
     projection: np.ndarray | None,
-    rows: _Rows,
+    rows: Rows,
     recipe: Any,
     work: Path,
     progress: Progress,
+    *,
+    what: str = "student",
+    start: bool = False,
 ) -> list[dict[str, Any]]:
+    """Train with the settings in ``recipe.distil`` and leave the best weights in the student.
+
+    Args:
+        student: as initialised, in training mode.
+        projection: ``[teacher hidden, student hidden]`` f32 for the pooled vectors, or None.
+        rows: the training rows with the teacher's outputs, and validation rows.
+        recipe: ``distil`` and ``seed`` are read.
+        work: checkpoints; an interrupted run goes on from them.
+        progress: told about steps and epochs.
+        what: name of the model in messages.
+        start: the weights given count as epoch 0.
+
+    Returns:
+        The evaluations of `KeepBest`, one for each epoch.
+    """
     settings = recipe.distil
 
     def measure(candidate: nn.Module) -> float:
@@ -202,10 +246,16 @@ def _train(
         return share_right(found.logits, rows.validation.labels.tolist())
 
     def announce(epoch: int, value: float, best: bool) -> None:
-        progress.message(f"  student, epoch {epoch}: validation accuracy {100 * value:.1f} %{', best' if best else ''}")
+        progress.message(f"  {what}, epoch {epoch}: validation accuracy {100 * value:.1f} %{', best' if best else ''}")
 
     keep = KeepBest(
-        measure, work, patience=None, save_steps=settings.save_steps, announce=announce, average=WeightAverage()
+        measure,
+        work,
+        patience=None,
+        save_steps=settings.save_steps,
+        announce=announce,
+        average=WeightAverage(),
+        start=start,
     )
     arguments = pipeline_arguments(
         work,
@@ -219,7 +269,7 @@ def _train(
     )
     checkpoint = current().broadcast(lambda: latest_checkpoint(work))
     keep.resume(checkpoint)
-    with quiet_loading(), progress.task("student", unit="steps") as task:
+    with quiet_loading(), progress.task(what, unit="steps") as task:
         trainer = DistillationTrainer(
             student_model=student,
             # Without losses of tokens the columns hold all that the teacher has to say.
@@ -239,15 +289,15 @@ def _train(
     return keep.history
 
 
-def _measure(out: Path, teacher: nn.Module, rows: _Rows, progress: Progress) -> dict[str, Any]:
+def _measure(out: Path, teacher: nn.Module, rows: Rows, read: Rows, progress: Progress) -> dict[str, Any]:
     """Accuracies in f32 of the student as saved, beside the teacher's."""
     student = load_classifier(out)
     found: dict[str, Any] = {}
     logits: dict[str, np.ndarray] = {}
     truth: Sequence[int] = rows.test.labels.tolist()
-    for name, model in (("student", student), ("teacher", teacher)):
+    for name, model, given in (("student", student, rows), ("teacher", teacher, read)):
         logits[name] = outputs(
-            model, rows.test.ids, pad_id=rows.pad_id, progress=progress, what=f"{name} on the test set"
+            model, given.test.ids, pad_id=given.pad_id, progress=progress, what=f"{name} on the test set"
         ).logits
     on_validation = outputs(student, rows.validation.ids, pad_id=rows.pad_id).logits
     found["validation_accuracy"] = share_right(on_validation, rows.validation.labels.tolist())
@@ -266,7 +316,7 @@ def _count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-class _Clock:
+class Clock:
     """Seconds of each phase, and their sum under ``total``."""
 
     def __init__(self) -> None:

@@ -152,7 +152,7 @@ def teacher_outputs(
         half: keep states as f16, else as f32.
 
     Raises:
-        TrainError: T030 another process did not write its shards, T060 states of a teacher that is not BERT-shaped.
+        TrainError: T030 another process did not write its shards, T090 states of a teacher that is not BERT-shaped.
     """
     key = outputs_key(weights, ids, max_tokens, use_bf16(precision))
     folder = cache / "teacher-outputs" / key

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from potstill.distil.losses import TOKEN_LOSSES
@@ -34,14 +36,14 @@ def teach(
     weights: str,
     recipe: Any,
     *,
+    ids: Sequence[np.ndarray],
     pad_id: int,
     cache: Path,
     progress: Progress,
 ) -> TeacherOutputs:
     """Compute, or take from the cache, what the losses need of the teacher, and add it to the rows as columns.
 
-    Rows with a column ``teacher_input_ids`` show these ids to the teacher. States of tokens above
-    ``distil.cache_limit`` bytes are left to the training step, which then runs the teacher.
+    States of tokens above ``distil.cache_limit`` bytes are left to the training step, which then runs the teacher.
 
     Args:
         rows: training rows; columns are added.
@@ -49,15 +51,15 @@ def teach(
         teacher: the teacher.
         weights: `weights_hash` of the teacher.
         recipe: needs ``distil`` and ``data.max_tokens``.
-        pad_id: id of the padding token.
+        ids: the rows in the teacher's token ids; of the rows' own lengths where a loss of tokens is asked for.
+        pad_id: the teacher's padding id.
         cache: see `teacher_outputs`.
         progress: told the size of the states, and the rows done.
 
     Raises:
-        TrainError: T060-T063 the losses of tokens do not fit the models, T061 or their rows.
+        TrainError: T090-T093 the losses of tokens do not fit the models, T091 or their rows.
     """
     settings = recipe.distil
-    ids = rows.extra.get("teacher_input_ids", rows.ids)
     places: list[int] = []
     if compares_tokens(settings):
         check_lengths(rows.ids, ids)

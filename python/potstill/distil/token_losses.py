@@ -53,7 +53,7 @@ def token_plan(settings: Any, student: TokenView, teacher: TokenView) -> TokenPl
     """The plan of a recipe's ``distil`` section (or anything with its attributes).
 
     Raises:
-        TrainError: T062 a layer that the teacher does not have, or not one for each student layer; T063 relation heads
+        TrainError: T092 a layer that the teacher does not have, or not one for each student layer; T093 relation heads
             that do not divide both widths.
     """
     depth, count = len(teacher.layers), len(student.layers)
@@ -63,7 +63,7 @@ def token_plan(settings: Any, student: TokenView, teacher: TokenView) -> TokenPl
     relation = depth - 1 if relation is None else relation
     if len(layers) != count or not all(0 <= layer < depth for layer in [*layers, relation]):
         raise TrainError(
-            "T062",
+            "T092",
             f"layers {layers}, relations of layer {relation}: the student has {count} layers, the teacher {depth}",
             "distil.teacher_layers, distil.relation_layer",
             f"give {count} numbers from 0 to {depth - 1}, e.g. {last_of_groups(count, depth)}, or leave them out",
@@ -75,7 +75,7 @@ def token_plan(settings: Any, student: TokenView, teacher: TokenView) -> TokenPl
     elif heads < 1 or common % heads:
         fitting = [n for n in range(1, common + 1) if common % n == 0]
         raise TrainError(
-            "T063",
+            "T093",
             f"{heads} relation heads do not divide both widths, {student.width} and {teacher.width}",
             "distil.relation_heads",
             f"use one of {', '.join(map(str, fitting))}",
@@ -101,7 +101,7 @@ class TokenLosses(nn.Module):
         seed: of random starts.
 
     Raises:
-        TrainError: T060 a model is not BERT-shaped; T062, T063 as `token_plan`.
+        TrainError: T090 a model is not BERT-shaped; T092, T093 as `token_plan`.
     """
 
     def __init__(
@@ -183,7 +183,7 @@ def check_lengths(ids: Sequence[Any], teacher_ids: Sequence[Any]) -> None:
     """Token-level losses need the same tokens on both sides.
 
     Raises:
-        TrainError: T061 when a row has another number of tokens for the teacher than for the student.
+        TrainError: T091 when a row has another number of tokens for the teacher than for the student.
     """
     for row, (ours, theirs) in enumerate(zip(ids, teacher_ids, strict=True)):
         if len(ours) != len(theirs):
@@ -200,7 +200,7 @@ def check_batch(mask: torch.Tensor, teacher_mask: torch.Tensor) -> None:
 
 def _unequal(where: str, ours: int, theirs: int) -> TrainError:
     return TrainError(
-        "T061",
+        "T091",
         f"the student sees {ours} tokens where the teacher sees {theirs}, so their tokens cannot be compared",
         where,
         "set distil.embedding, hidden, attention and relations to 0, or keep the teacher's vocabulary",

@@ -53,7 +53,7 @@ def token_view(model: nn.Module, who: str) -> TokenView:
         who: ``"student"`` or ``"teacher"``, for the error.
 
     Raises:
-        TrainError: T060 when its layers are not shaped like BERT's.
+        TrainError: T090 when its layers are not shaped like BERT's.
     """
     body: Any = getattr(model, "backbone", None)
     if body is None:
@@ -71,7 +71,7 @@ def token_view(model: nn.Module, who: str) -> TokenView:
         found = ()
     if not found:
         raise TrainError(
-            "T060",
+            "T090",
             f"the {who} ({type(body).__name__}) has no BERT-shaped layers, whose tokens could be compared",
             "distil.embedding, distil.hidden, distil.attention, distil.relations",
             "set these weights to 0; the losses on logits and on the pooled vector work with any model",

@@ -72,7 +72,7 @@ class DistillationTrainer(GroupedTrainer):
     Raises:
         TrainError: T022 both args and fields given, T023 unknown keyword, T024 temperature, T025 alpha or
             pooled_cosine out of range, T026 teacher and student differ in their labels, T027 in their vocabulary,
-            T028 no student, T060-T063 token-level losses that cannot be had, T064 they lack a teacher model, T065
+            T028 no student, T090-T093 token-level losses that cannot be had, T094 they lack a teacher model, T096
             they would run on several GPUs in one process.
     """
 
@@ -126,14 +126,14 @@ class DistillationTrainer(GroupedTrainer):
     def _compare_tokens(self, settings: Any, student: nn.Module) -> None:
         if self.teacher_model is None:
             raise TrainError(
-                "T064",
+                "T094",
                 "losses of tokens need the teacher's layers, even where its states are cached",
                 "DistillationTrainer",
                 "give teacher_model=, or set embedding, hidden, attention and relations to 0",
             )
         if self.args.n_gpu > 1:
             raise TrainError(
-                "T065",
+                "T096",
                 f"one process drives {self.args.n_gpu} GPUs, whose copies of the student hide their tokens",
                 "DistillationTrainer",
                 f"start one process a GPU: torchrun --nproc-per-node {self.args.n_gpu} ...",

@@ -16,6 +16,7 @@ from potstill.pipeline import processes
 from potstill.pipeline.progress import duration
 from potstill.pipeline.stage import Context, Stage
 from potstill.pipeline.store import Record, Store
+from potstill.pipeline.versions import versions
 
 # Results of a stage that are kept, newest first: going back to earlier settings is then free.
 KEPT_RESULTS = 3
@@ -23,12 +24,15 @@ KEPT_RESULTS = 3
 _FULL_DISK_BYTES = 1 << 20
 
 
-def run_stages(stages: Sequence[Stage], context: Context, store: Store, *, stop_after: str | None = None) -> list[str]:
+def run_stages(
+    stages: Sequence[Stage], context: Context, store: Store, *, stop_after: str | None = None, prefix: str = ""
+) -> list[str]:
     """Complete all stages; `context.records` and `context.keys` hold the results then.
 
     Args:
         stages: in an order in which each comes after those it needs.
         stop_after: name of the last stage to complete; None for all.
+        prefix: before each message, for stages inside a stage; what was done earlier is then not told.
     Returns: names of the stages that did run now.
     Raises:
         PotstillError: what a stage raises; SystemFailure S001 or S002 when the disk is the reason.
@@ -36,10 +40,11 @@ def run_stages(stages: Sequence[Stage], context: Context, store: Store, *, stop_
     everyone = processes.current()
     ran = []
     for number, stage in enumerate(stages, 1):
-        label = f"[{number}/{len(stages)}] {stage.name}"
+        label = f"{prefix}[{number}/{len(stages)}] {stage.name}"
         key, record = everyone.broadcast(functools.partial(_look_up, stage, context, store))
         if record is not None:
-            context.progress.message(f"{label}: done earlier")
+            if not prefix:
+                context.progress.message(f"{label}: done earlier")
         else:
             record = _complete(stage, label, key, context, store, everyone)
             ran.append(stage.name)
@@ -72,7 +77,8 @@ def _complete(
 
     def commit(facts: Mapping[str, Any]) -> Record:
         took = {"seconds": round(spent + time.monotonic() - start, 3), "resumed": resumed}
-        return store.commit(stage.name, key, {**facts, **took})
+        # Versions of the run that made it: packages may be newer when the result is used.
+        return store.commit(stage.name, key, {**facts, **took, "versions": versions()})
 
     with disk_failures(store.root):
         if stage.parallel:

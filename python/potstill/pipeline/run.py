@@ -36,6 +36,7 @@ def run_build(
     progress: Progress | None = None,
     cache: Path | None = None,
     stop_after: str | None = None,
+    stages: Path | None = None,
 ) -> dict[str, Any]:
     """Run a recipe: everything done earlier with the same inputs is kept, what a kill left is resumed.
 
@@ -47,6 +48,7 @@ def run_build(
         progress: where to tell; None is quiet.
         cache: shared downloads and teacher outputs; None is `potstill.data.cache_dir()`.
         stop_after: name of the last stage to run (`data`, `teacher`, `student`, ...); nothing is published then.
+        stages: a folder of stage results that several recipes share, in which nothing is removed; one build at a time.
     Returns: what `report.json` holds; with `stop_after`, the facts of each stage.
     Raises:
         PotstillError: see the stages. SystemFailure S010 a package is missing, S020 another build uses `out`, S080
@@ -58,7 +60,7 @@ def run_build(
     context = Context(recipe, cache if cache is not None else cache_dir(), shown)
     with contextlib.ExitStack() as held, everyone.failures():
         start = time.monotonic()
-        store = Store(out / STAGES_FOLDER)
+        store = Store(stages if stages is not None else out / STAGES_FOLDER)
 
         def begin() -> None:
             with os_errors(out):
@@ -73,13 +75,21 @@ def run_build(
 
         def finish() -> dict[str, Any]:
             with disk_failures(out):
-                report = make_report(context)
+                report = make_report(context, budget)
                 publish(context, out)
                 write_report(report, out)
-                prune(store, context)
+                if stages is None:
+                    prune(store, context)
             return report
 
         everyone.broadcast(begin)
+        budget = None
+        if recipe.budget.stated and stop_after not in ("data", "teacher"):
+            from potstill.budget.meet import meet_budget
+
+            recipe, budget = meet_budget(recipe, context, store)
+            shown.message(f"budget: {budget['chosen']} is built")
+            context = Context(recipe, context.cache, shown)
         run_stages(build_stages(recipe), context, store, stop_after=stop_after)
         if stop_after is not None:
             return {name: record.facts for name, record in context.records.items()}

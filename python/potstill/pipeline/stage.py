@@ -87,6 +87,11 @@ class Stage:
         return content_hash(parts)[:_KEY_LENGTH]
 
 
+def data_identity(context: Context) -> dict[str, Any]:
+    """The data by its content, for stages that read the splits."""
+    return {"data": context.facts("data")["fingerprint"]}
+
+
 @functools.cache
 def code_digest(name: str) -> str:
     """SHA-256 (hex) of the source files of a part of this package: `compile`, `export/onnx.py`, `_core*.so`."""

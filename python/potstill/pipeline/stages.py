@@ -13,7 +13,8 @@ from typing import Any
 from potstill.data.demo import PACKAGES, TEACHERS
 from potstill.data.sources import resolve, source_identity
 from potstill.data.splits import Splits
-from potstill.pipeline.stage import Context, Stage
+from potstill.pipeline.rounding import final_stage, final_student, max_tokens, rounding_stages
+from potstill.pipeline.stage import Context, Stage, data_identity
 from potstill.recipe.schema import Recipe
 
 # Files of a model folder that hold the tokenizer.
@@ -27,16 +28,13 @@ _TOKENIZER_FILES = (
 _WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt")
 
 
-def max_tokens(recipe: Recipe) -> int:
-    """Longest text of the exported models, in tokens."""
-    return recipe.compile.max_tokens or recipe.data.max_tokens
-
-
 def build_stages(recipe: Recipe) -> list[Stage]:
     """The stages of `recipe`, in order."""
     tflite = ("tflite",) if recipe.export.tflite else ()
-    made = ("student", "onnx", *tflite, "still")
+    final = final_stage(recipe)
+    made = (final, "onnx", *tflite, "still")
     limits = ("data.max_tokens", "compile.max_tokens")
+    measured = ("sensitivity",) if recipe.compile.scheme == "mixed" else ()
     data_keys = (
         "source",
         "config",
@@ -56,20 +54,22 @@ def build_stages(recipe: Recipe) -> list[Stage]:
         Stage("teacher", run_teacher, "making the teacher", recipe=("seed", "teacher", "data.max_tokens"),
               needs=("data",), keyed_by=(), identity=_teacher_identity, parallel=True),
         Stage("student", run_student, "distilling the student", recipe=("seed", "student", "distil", "data.max_tokens"),
-              needs=("data", "teacher"), keyed_by=("teacher",), identity=_data_identity, parallel=True),
+              needs=("data", "teacher"), keyed_by=("teacher",), identity=data_identity, parallel=True),
+        *rounding_stages(recipe),
         Stage("onnx", run_onnx, "exporting to ONNX, fp32 and int8", recipe=("export.opset", *limits),
-              needs=("student",), code=("export/onnx.py", "export/plain.py", "export/graph_passes.py")),
+              needs=(final,), code=("export/onnx.py", "export/plain.py", "export/graph_passes.py")),
     ]  # fmt: skip
     if recipe.export.tflite:
         stages.append(
-            Stage("tflite", run_tflite, "exporting to TFLite, fp32 and int8", recipe=limits, needs=("student",),
+            Stage("tflite", run_tflite, "exporting to TFLite, fp32 and int8", recipe=limits, needs=(final,),
                   code=("export/tflite*.py", "export/plain.py"))
         )  # fmt: skip
     stages += [
-        Stage("still", run_still, "compiling to .still", recipe=("name", "teacher.model", "compile", "data.max_tokens"),
-              needs=("onnx", "student"), code=("compile", "quantize")),
+        Stage("still", run_still, "compiling to .still",
+              recipe=("name", "teacher.model", "compile", "quantize.clip", "data.max_tokens"),
+              needs=("onnx", final, *measured), code=("compile", "quantize")),
         Stage("verify", run_verify, "comparing every export with PyTorch on the test set", recipe=("data.max_tokens",),
-              needs=("data", "teacher", *made), keyed_by=("teacher", *made), identity=_data_identity,
+              needs=("data", "teacher", *made), keyed_by=("teacher", *made), identity=data_identity,
               code=("export/parity*.py", "runtime", "_core*.so")),
         Stage("bench", run_bench, "measuring on this host", needs=("data", "teacher", *made), keyed_by=made,
               recipe=limits, identity=_host_identity, code=("bench", "runtime", "_core*.so")),
@@ -123,7 +123,7 @@ def run_onnx(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     del work
     recipe = context.recipe
     opset, limit = recipe.export.opset, max_tokens(recipe)
-    plain = onnx.export_onnx(context.folder("student"), out / "model.onnx", opset=opset, max_tokens=limit)
+    plain = onnx.export_onnx(final_student(context), out / "model.onnx", opset=opset, max_tokens=limit)
     onnx.quantize_onnx_int8(plain, out / "model.int8.onnx")
     return {}
 
@@ -133,7 +133,7 @@ def run_tflite(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     from potstill.export import tflite
 
     del work
-    plain = tflite.export_tflite(context.folder("student"), out / "model.tflite", length=max_tokens(context.recipe))
+    plain = tflite.export_tflite(final_student(context), out / "model.tflite", length=max_tokens(context.recipe))
     tflite.quantize_tflite_int8(plain, out / "model.int8.tflite")
     return {}
 
@@ -141,24 +141,34 @@ def run_tflite(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
 def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """`model.still` by the recipe's scheme, `model.fp32.still` to tell compiler errors from rounding, `tokenizer/`."""
     from potstill.compile import compile_onnx
+    from potstill.distil.teacher_cache import weights_hash
+    from potstill.pipeline.rounding import chosen_scheme
+    from potstill.pipeline.versions import code_hash
+    from potstill.quantize.schemes import SCHEMES
 
     del work
-    recipe, student = context.recipe, context.folder("student")
+    recipe, student = context.recipe, final_student(context)
     tokenizer = out / "tokenizer"
     tokenizer.mkdir()
     for name in _TOKENIZER_FILES:
         if (student / name).is_file():
             shutil.copyfile(student / name, tokenizer / name)
     # Neither times nor paths: the same inputs give the same file on any machine.
+    trained = context.facts("student").get("versions", {})
     provenance = {
         "recipe": recipe.name,
+        "seed": str(recipe.seed),
+        "teacher_weights": weights_hash(context.folder("teacher")),
+        "student_weights": weights_hash(student),
+        "code": code_hash(),
+        "versions": ", ".join(f"{name} {version}" for name, version in trained.items()),
         "teacher": recipe.teacher.model if _local_teacher(recipe) is None else "local folder",
         "teacher_key": context.keys["teacher"],
-        "student_key": context.keys["student"],
+        "student_key": context.keys[final_stage(recipe)],
         "data": context.facts("data")["fingerprint"],
     }
     facts: dict[str, Any] = {}
-    schemes = {"model.still": recipe.compile.scheme, "model.fp32.still": "fp32"}
+    schemes = {"model.still": chosen_scheme(context), "model.fp32.still": SCHEMES["fp32"]}
     for name, scheme in schemes.items():
         report = compile_onnx(
             context.folder("onnx") / "model.onnx",
@@ -172,7 +182,11 @@ def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
             license=_license(recipe),
         )
         if name == "model.still":
-            facts = {"scheme": scheme, "parameters": report.parameters, "ops": dict(report.ops), "notes": report.notes}
+            facts = {
+                "scheme": scheme.name, "parameters": report.parameters, "ops": dict(report.ops), "notes": report.notes,
+                "embedding": scheme.embedding, "layers": dict(scheme.layers),
+            }  # fmt: skip
+            facts["provenance"] = provenance
     return facts
 
 
@@ -193,11 +207,12 @@ def export_files(context: Context) -> dict[str, Path]:
 def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Differences, label agreement and accuracy of every export against the student in PyTorch."""
     from potstill.export.parity import ParityLimits, check_parity
+    from potstill.pipeline.rounding import chosen_scheme
 
     del work
     test = Splits.load(context.folder("data")).test
     report = check_parity(
-        context.folder("student"),
+        final_student(context),
         export_files(context),
         test,
         max_tokens=context.recipe.data.max_tokens,
@@ -207,7 +222,7 @@ def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     ours = {name: share for name, share in report.label_agreement.items() if name not in ("onnx_int8", "tflite_int8")}
     (out / "parity.json").write_text(report.to_json(), encoding="utf-8")
     # int4 rounds more: 95 % on the demo, where int8 has 99.6 %. A broken file of two classes would be near 50 %.
-    limits = ParityLimits(int8_agreement=0.80) if context.recipe.compile.scheme == "int4" else None
+    limits = ParityLimits(int8_agreement=0.80) if chosen_scheme(context).has_int4 else None
     dataclasses.replace(report, label_agreement=ours).require(limits)
     return {
         "parity": [dict(row) for row in report.rows],
@@ -234,10 +249,6 @@ def _teacher_identity(context: Context) -> dict[str, Any]:
     elif local is not None:
         content = folder_digest(local)
     return {"data": context.facts("data")["labelled_fingerprint"], "model": content}
-
-
-def _data_identity(context: Context) -> dict[str, Any]:
-    return {"data": context.facts("data")["fingerprint"]}
 
 
 def _host_identity(context: Context) -> dict[str, Any]:
@@ -288,10 +299,10 @@ def run_bench(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
 
     del work
     found = bench_host(
-        context.folder("student"),
+        final_student(context),
         export_files(context),
         max_tokens=max_tokens(context.recipe),
-        scheme=context.recipe.compile.scheme,
+        scheme=context.facts("still")["scheme"],
         progress=context.progress,
     )
     (out / "bench.json").write_text(json.dumps(found, indent=2), encoding="utf-8")

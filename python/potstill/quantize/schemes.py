@@ -8,11 +8,27 @@
 | positions, layer norms, biases | f32 | f32 | f32 |
 | linear layers on pooled vectors | f32 | f32: 0.1 % of the work, and the most sensitive to rounding | f32 |
 | GELU | erf form | polynomial form (its error, 8e-5, is far below one int8 step) | polynomial form |
+
+The dtype belongs to a tensor, so a file may mix them: the embedding has its own, and the scheme `mixed` one for each
+linear layer, chosen from measured damage (choice.py).
+
+What is not there, on purpose:
+
+* **Static activations.** Input rows are always scaled by their own absmax, while running. One pass over a row costs
+  little beside its product, needs no calibration text, and one loud token does not coarsen the others'. Engines that
+  want fixed activation ranges get them in their own export formats; a `.still` holds none.
+* **Smoothing** (SmoothQuant: Xiao et al., 2023), which moves outlier channels of a layer norm's gamma into the weights
+  behind it. Outliers hurt where one scale serves a whole tensor or where they are 100 times the rest; with a scale for
+  each row of input, int8 activations cost a student of ours nothing that we could measure (quantize/sensitivity.py
+  tells it for any student). Scaling a column up also widens the steps of every weight row, which int4 feels most.
+* **Groups along k for int4.** The kernels have one scale for each output channel, which keeps the integer sum of a
+  whole row exact and the format's layout one for every instruction set.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,14 +44,40 @@ ONE_SIDED = ("gelu", "gelu_poly", "gelu_tanh", "relu")
 # Rows below this are stored as zeros, as the core does for activations; keeps every scale a normal f32.
 SMALLEST = 1e-30
 
+# What recipes and commands call the dtypes.
+DTYPE_OF = {"fp32": "f32", "int8": "i8", "int4": "i4"}
+MIXED = "mixed"
+CLIPS = ("absmax", "mse")
+# Clipping points tried by `mse`, beside absmax itself: shares of it.
+_CLIP_SHARES = np.arange(0.98, 0.59, -0.02)
+
 
 @dataclass(frozen=True)
 class Scheme:
-    """One scheme: `linear` and `embedding` are the dtypes ("f32", "i8" or "i4") of weights applied to tokens."""
+    """One scheme: dtypes ("f32", "i8" or "i4") of the weights applied to tokens.
+
+    Attributes:
+        name: kept in the file.
+        linear: dtype of linear layers.
+        embedding: dtype of the word embedding.
+        layers: dtype of single linear layers, by operator name; the others have `linear`.
+        clip: how the scale of an int8 row is chosen, "absmax" or "mse" (`quantize_rows`).
+    """
 
     name: str
     linear: str
     embedding: str
+    layers: Mapping[str, str] = field(default_factory=dict)
+    clip: str = "absmax"
+
+    def linear_dtype(self, layer: str) -> str:
+        """The dtype of the linear layer of that operator name."""
+        return self.layers.get(layer, self.linear)
+
+    @property
+    def has_int4(self) -> bool:
+        """Whether some tensor is int4."""
+        return "i4" in (self.linear, self.embedding, *self.layers.values())
 
     def activation(self, kind: str, *, dtype: str) -> str:
         """The activation the core runs for `kind` behind a linear layer of that dtype."""
@@ -48,29 +90,40 @@ class Scheme:
         return "asymmetric" if producer_activation in ONE_SIDED else "symmetric"
 
 
-SCHEMES = {
-    "fp32": Scheme("fp32", linear="f32", embedding="f32"),
-    "int8": Scheme("int8", linear="i8", embedding="i8"),
-    "int4": Scheme("int4", linear="i4", embedding="i4"),
-}
+SCHEMES = {name: Scheme(name, linear=dtype, embedding=dtype) for name, dtype in DTYPE_OF.items()}
 
 
-def scheme_by_name(name: str) -> Scheme:
+def scheme_by_name(name: str, *, embedding: str = "auto", clip: str = "absmax") -> Scheme:
     """The scheme of that name.
 
+    Args:
+        name: fp32, int8 or int4. `mixed` needs measurements: `potstill.quantize.choice.choose`.
+        embedding: the same names, for the word embedding; auto: as `name`. A scheme whose embedding differs is called
+            e.g. `int4+embedding-int8`.
+        clip: scale of int8 rows, "absmax" or "mse".
+
     Raises:
-        CompileError: C022 no such scheme.
+        CompileError: C022 no such scheme, C026 no such dtype of the embedding, or no such clipping.
     """
     if name not in SCHEMES:
         raise CompileError("C022", "unknown scheme", repr(name), f"choose one of: {', '.join(SCHEMES)}")
-    return SCHEMES[name]
+    if embedding not in (*DTYPE_OF, "auto"):
+        names = ", ".join(("auto", *DTYPE_OF))
+        raise CompileError("C026", f"unknown dtype {embedding!r}", "the word embedding", f"choose one of: {names}")
+    if clip not in CLIPS:
+        raise CompileError("C026", f"unknown clipping {clip!r}", "int8 rows", f"choose one of: {', '.join(CLIPS)}")
+    if embedding in ("auto", name):
+        return Scheme(name, DTYPE_OF[name], DTYPE_OF[name], clip=clip)
+    return Scheme(f"{name}+embedding-{embedding}", DTYPE_OF[name], DTYPE_OF[embedding], clip=clip)
 
 
-def quantize_rows(weight: Array) -> tuple[Array, Array]:
+def quantize_rows(weight: Array, clip: str = "absmax") -> tuple[Array, Array]:
     """Symmetric int8 for each row.
 
     Args:
         weight: [rows, columns] f32, finite.
+        clip: "absmax": scale = absmax / 127, nothing is cut off. "mse": of 20 ranges from 0.6 absmax up the one with
+            the least squared error; equal ones leave absmax.
 
     Returns:
         int8 [rows, columns] in [-127, 127] and f32 scales [rows]: weight ~ q * scale. A row whose values are all
@@ -79,6 +132,23 @@ def quantize_rows(weight: Array) -> tuple[Array, Array]:
     wide = weight.astype(np.float64)
     absmax = np.abs(wide).max(axis=1, initial=0.0)
     used = absmax >= SMALLEST
+    if clip == "mse":
+        absmax = absmax * _best_shares(wide / np.where(used, absmax, 1.0)[:, None])
     inverse = np.where(used, 127.0 / np.where(used, absmax, 1.0), 0.0)
     q = np.clip(np.rint(wide * inverse[:, None]), -127, 127).astype(np.int8)
     return q, np.where(used, absmax / 127.0, 0.0).astype(np.float32)
+
+
+def _best_shares(unit: Array) -> Array:
+    """[rows]: share of absmax at which a row in [-1, 1] is best cut off."""
+
+    def error(share: float) -> Array:
+        back = np.clip(np.rint(unit * (127.0 / share)), -127, 127) * (share / 127.0)
+        return np.asarray(((unit - back) ** 2).sum(axis=1))
+
+    best, least = np.ones(len(unit)), error(1.0)
+    for share in _CLIP_SHARES:
+        found = error(float(share))
+        better = found < least
+        best[better], least[better] = share, found[better]
+    return best

@@ -45,6 +45,7 @@ def sections(report: dict[str, Any]) -> list[tuple[str, list[str], list[list[str
     """The report as (title, column names, rows of text): one source for the terminal and the HTML page."""
     found = [
         ("Quality on the test set", *_quality(report)),
+        ("Budget: students that were built", *_budget(report)),
         ("Size and parity with PyTorch", *_artefacts(report)),
         ("Time on this host, batch 1", *_bench(report)),
     ]
@@ -68,7 +69,29 @@ def _quality(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         for name, key in (("teacher", "teacher"), ("student (PyTorch fp32)", "student"), ("packed (.still)", "packed"))
     ]
     rows.append(["retained (packed / teacher)", _percent(report.get("retained"))])
+    cost = report.get("quantization", {})
+    if cost.get("points") is not None:
+        rows.append([f"{cost['scheme']} against the fp32 student", f"{cost['points']:+.2f} points"])
+    if cost.get("qat"):
+        rows.append(["rounded without training for it", _percent(cost["qat"]["start"]["test_accuracy"])])
+        rows.append(["trained while rounded", _percent(cost["qat"]["test_accuracy"])])
     return ["", "accuracy"], rows
+
+
+def _budget(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    budget = report.get("budget", {})
+    rows = [
+        [
+            row["name"],
+            _megabytes(row["bytes"]),
+            "-" if row["ms"] is None else f"{row['ms']:.2f}",
+            _percent(row["validation_accuracy"]),
+            f"{row['drop']:.1f}",
+            "taken" if row["name"] == budget["chosen"] else row["verdict"],
+        ]
+        for row in budget.get("tried", [])
+    ]
+    return ["", "size", "predicted ms", "validation", "points under teacher", ""], rows
 
 
 def _artefacts(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:

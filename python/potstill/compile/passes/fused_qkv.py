@@ -38,4 +38,4 @@ def fuse_qkv(parts: list[tuple[Op, Array]], scale: float, name: str) -> Attentio
         return "queries, keys and values have different head sizes"
     assert source is not None
     linear = Linear(f"{name}.qkv", source, np.concatenate(weights), np.concatenate(biases))
-    return Attention(name, linear, heads)
+    return Attention(name, linear, heads, float(scale))

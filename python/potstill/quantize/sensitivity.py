@@ -1,0 +1,190 @@
+"""What each layer's rounding costs: one layer at a time in int8 and int4, all else in fp32, over validation texts.
+
+The damage of a layer is the mean Kullback-Leibler divergence KL(fp32 student || rounded student) of the class
+probabilities: it sees shifts long before a label flips, so a few hundred texts tell layers apart. The rounding is that
+of the core (distil/fake_quant.py), input rows included.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from potstill.pipeline.progress import Progress, QuietProgress
+from potstill.pipeline.store import atomic_write
+from potstill.quantize.choice import stored_bytes
+
+if TYPE_CHECKING:
+    from potstill.distil.rounded_student import RoundedStudent
+
+Array = NDArray[Any]
+
+ROWS = 512
+DTYPES = ("i8", "i4")
+TABLE = "sensitivity.json"
+
+
+def compare(reference: Array, logits: Array, labels: Sequence[int]) -> dict[str, float]:
+    """Damage of some logits against the fp32 student's, both ``[rows, classes]`` f32.
+
+    Returns:
+        ``kl`` in nats, ``flips`` (share of rows with another label), ``accuracy_change`` (share, above 0: better).
+    """
+    p, q = _log_softmax(reference), _log_softmax(logits)
+    truth = np.asarray(labels)
+    before, after = reference.argmax(axis=1), logits.argmax(axis=1)
+    return {
+        "kl": float((np.exp(p) * (p - q)).sum(axis=1).mean()),
+        "flips": float((before != after).mean()),
+        "accuracy_change": float((after == truth).mean() - (before == truth).mean()),
+    }
+
+
+def measure(
+    rounded: RoundedStudent,
+    ids: Sequence[Array],
+    labels: Sequence[int],
+    *,
+    pad_id: int = 0,
+    rows: int = ROWS,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """The sensitivity table of a student.
+
+    Args:
+        rounded: the fp32 student with rounding layers; all are set to f32 afterwards.
+        ids: token rows of validation texts.
+        labels: class ids.
+        pad_id: id of the padding token.
+        rows: use at most so many, spread evenly.
+        progress: told the forwards done.
+
+    Returns:
+        ``rows``; ``layers``: for each ``name``, ``kind``, ``modules``, ``shape``, ``bytes`` by dtype, and under ``i8``
+        and ``i4`` what `compare` tells; ``all``: the same for all layers at once.
+    """
+    from potstill.distil.evaluate import outputs
+
+    step = max(1, -(-len(ids) // rows))
+    some, truth = list(ids[::step]), list(labels[::step])
+    layout = rounded.layout
+    items = [(layer.name, "linear", layer.modules, layer.shape) for layer in layout.linears]
+    items.insert(0, (layout.embedding.name, "embedding", (layout.embedding.module,), layout.embedding.shape))
+
+    def logits() -> Array:
+        return outputs(rounded.student, some, pad_id=pad_id).logits
+
+    def set_all(dtype: str) -> None:
+        for name, *_ in items:
+            rounded.set_dtype(name, dtype)
+
+    set_all("f32")
+    reference, table = logits(), []
+    with (progress or QuietProgress()).task("sensitivity", (len(items) + 1) * len(DTYPES), "runs") as task:
+        for name, kind, modules, shape in items:
+            row: dict[str, Any] = {"name": name, "kind": kind, "modules": list(modules), "shape": list(shape)}
+            row["bytes"] = stored_bytes(*shape, kind)
+            for dtype in DTYPES:
+                rounded.set_dtype(name, dtype)
+                row[dtype] = compare(reference, logits(), truth)
+                task.advance(1)
+            rounded.set_dtype(name, "f32")
+            table.append(row)
+        together = {}
+        for dtype in DTYPES:
+            set_all(dtype)
+            together[dtype] = compare(reference, logits(), truth)
+            task.advance(1)
+    set_all("f32")
+    return {"rows": len(some), "layers": table, "all": together}
+
+
+def measure_folder(
+    model_dir: Path,
+    dataset: Any,
+    work: Path,
+    *,
+    data_tokens: int,
+    max_tokens: int,
+    opset: int = 18,
+    rows: int = ROWS,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """`measure` for a saved student.
+
+    Args:
+        model_dir: folder of the classifier and its tokenizer.
+        dataset: validation texts, columns ``text`` and ``label``.
+        work: folder for a temporary ONNX.
+        data_tokens: texts are cut to so many tokens.
+        max_tokens, opset: of the export, which decide the operators' names.
+        rows, progress: as `measure`.
+
+    Raises:
+        TrainError: T095 a layer of the compiled graph that the student lacks; errors of loading and exporting.
+    """
+    from potstill.distil.fused_layers import student_layout
+    from potstill.distil.modeling import load_classifier
+    from potstill.distil.rounded_student import RoundedStudent
+    from potstill.distil.tokens import encode, load_tokenizer
+
+    tokenizer, student = load_tokenizer(model_dir), load_classifier(model_dir)
+    layout = student_layout(student, model_dir, work, opset=opset, max_tokens=max_tokens)
+    ids = encode(tokenizer, list(dataset["text"]), data_tokens)
+    rounded = RoundedStudent(student, layout)
+    return measure(
+        rounded, ids, list(dataset["label"]), pad_id=int(tokenizer.pad_token_id), rows=rows, progress=progress
+    )
+
+
+def write_table(table: Mapping[str, Any], path: Path) -> None:
+    """Store a table as JSON, atomically."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(table, indent=1), encoding="utf-8")
+
+
+def render(table: Mapping[str, Any]) -> str:
+    """The table for people, most damaging int4 first."""
+    head = (
+        "layer", "int8: KL, mnat", "flips", "accuracy", "int4: KL, mnat", "flips", "accuracy", "int8 saves",
+        "int4 saves more",
+    )  # fmt: skip
+    lines = [list(head)]
+    rows = sorted(table["layers"], key=lambda row: (-row["i4"]["kl"], row["name"]))
+    for row in rows:
+        size = row["bytes"]
+        saved = [f"{(size['f32'] - size['i8']) / 1e6:.2f} MB", f"{(size['i8'] - size['i4']) / 1e6:.2f} MB"]
+        lines.append([_shown(row), *_figures(row["i8"]), *_figures(row["i4"]), *saved])
+    lines.append(["all at once", *_figures(table["all"]["i8"]), *_figures(table["all"]["i4"]), "", ""])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    text = [
+        "  ".join(cell.ljust(width) if column == 0 else cell.rjust(width) for column, (cell, width) in enumerate(cells))
+        for cells in (list(zip(line, widths, strict=True)) for line in lines)
+    ]
+    return "\n".join([*text, f"on {table['rows']} validation texts, against the fp32 student"])
+
+
+def _figures(found: Mapping[str, float]) -> list[str]:
+    change = 100 * found["accuracy_change"]
+    return [f"{1000 * found['kl']:.3f}", f"{100 * found['flips']:.1f} %", f"{change:+.1f}"]
+
+
+def _shown(row: Mapping[str, Any]) -> str:
+    """A layer by its modules: names of operators are the exporter's."""
+    first, *more = row["modules"]
+    stem = first.removeprefix("backbone.").removeprefix("encoder.")
+    if not more:
+        return stem
+    parent, _, last = stem.rpartition(".")
+    return f"{parent}.{'+'.join([last, *(name.rpartition('.')[2] for name in more)])}"
+
+
+def _log_softmax(logits: Array) -> Array:
+    wide = logits.astype(np.float64)
+    wide = wide - wide.max(axis=1, keepdims=True)
+    return np.asarray(wide - np.log(np.exp(wide).sum(axis=1, keepdims=True)))
