@@ -1,7 +1,8 @@
 """What the teacher cache saves, on a build's teacher and data: ``python -m potstill.bench.teacher_cache RECIPE_OUT``.
 
-Trains the build's student, with the teacher's vocabulary, twice from the same start: once from the cache, filled at the beginning and counted in the
-time, and once running the teacher in every step. Prints both loss curves, which must agree, and the ratio of the times.
+Trains the build's student, with the teacher's vocabulary, twice from the same start: once from the cache, filled at
+the beginning and counted in the time, and once running the teacher in every step. Prints both loss curves, which must
+agree, and the ratio of the times.
 """
 
 from __future__ import annotations
