@@ -163,8 +163,6 @@ def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         "code": code_hash(),
         "versions": ", ".join(f"{name} {version}" for name, version in trained.items()),
         "teacher": recipe.teacher.model if _local_teacher(recipe) is None else "local folder",
-        "teacher_key": context.keys["teacher"],
-        "student_key": context.keys[final_stage(recipe)],
         "data": context.facts("data")["fingerprint"],
     }
     facts: dict[str, Any] = {}
