@@ -43,8 +43,8 @@ def test_a_good_run_is_not_talked_about() -> None:
         ({"train": 0.99, "validation": 0.8, "teacher_train": 0.9}, {}, ["overfitted", "99.0 %", "data.unlabelled"]),
         ({"agreement": 0.7, "agreement_where_right": 0.75}, {}, ["70.0 %", "75.0 %", "distil.alpha"]),
         ({"teacher_train": 0.999, "teacher_test": 0.80, "test": 0.8}, {}, ["teacher looks overfitted", "19.9 points"]),
-        ({"losses": [0.5, math.nan]}, {}, ["diverged", "nan in epoch 2", "1e-04"]),
-        ({"losses": [0.5, 0.4, 0.9]}, {}, ["rose from 0.400 in epoch 2 to 0.900 in epoch 3", "learning_rate = 1e-04"]),
+        ({"losses": [0.5, math.nan]}, {}, ["diverged", "nan in epoch 2", "0.0001"]),
+        ({"losses": [0.5, 0.4, 0.9]}, {}, ["rose from 0.400 in epoch 2 to 0.900 in epoch 3", "learning_rate = 0.0001"]),
     ],
 )  # fmt: skip
 def test_findings(changes: dict[str, Any], options: dict[str, Any], words: list[str]) -> None:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,8 +18,9 @@ from torch import nn
 from transformers import TrainingArguments
 
 from potstill.distil.arguments import GroupedTrainer, split_keywords
+from potstill.distil.live_teacher import Taught, mask_of, pooled_of, run_teacher
 from potstill.distil.losses import Outputs, total
-from potstill.distil.modeling import head_name, load_classifier
+from potstill.distil.modeling import load_classifier
 from potstill.distil.students.basis import principal_basis
 from potstill.distil.token_losses import STATE_COLUMN, TokenLosses, check_batch
 from potstill.distil.token_maps import StepMaps, add_to_optimizer, load_maps, save_maps
@@ -31,15 +31,6 @@ from potstill.errors import TrainError
 TEACHER_COLUMNS = ("teacher_logits", "teacher_pooled", "teacher_input_ids")
 # Rows whose pooled vectors decide the projection between widths.
 _PROJECTION_ROWS = 2048
-
-
-@dataclass(frozen=True)
-class _Taught:
-    """The teacher's side of a batch: logits ``[batch, labels]``, pooled ``[batch, hidden]``, states by place."""
-
-    logits: torch.Tensor | None = None
-    pooled: torch.Tensor | None = None
-    states: Mapping[int, torch.Tensor] = field(default_factory=dict)
 
 
 class DistillationTrainer(GroupedTrainer):
@@ -81,7 +72,8 @@ class DistillationTrainer(GroupedTrainer):
     Raises:
         TrainError: T022 both args and fields given, T023 unknown keyword, T024 temperature, T025 alpha or
             pooled_cosine out of range, T026 teacher and student differ in their labels, T027 in their vocabulary,
-            T028 no student, T090-T093 token-level losses that cannot be had, T094 they lack a teacher model.
+            T028 no student, T090-T093 token-level losses that cannot be had, T094 they lack a teacher model, T096
+            they would run on several GPUs in one process.
     """
 
     def __init__(
@@ -138,6 +130,13 @@ class DistillationTrainer(GroupedTrainer):
                 "losses of tokens need the teacher's layers, even where its states are cached",
                 "DistillationTrainer",
                 "give teacher_model=, or set embedding, hidden, attention and relations to 0",
+            )
+        if self.args.n_gpu > 1:
+            raise TrainError(
+                "T096",
+                f"one process drives {self.args.n_gpu} GPUs, whose copies of the student hide their tokens",
+                "DistillationTrainer",
+                f"start one process a GPU: torchrun --nproc-per-node {self.args.n_gpu} ...",
             )
         made = TokenLosses(settings, student, self.teacher_model, self._projection, self.args.seed)
         self.tokens = made.to(self.args.device)
@@ -204,10 +203,10 @@ class DistillationTrainer(GroupedTrainer):
         if taught is None and not model.training:
             # A validation set without teacher columns is still worth its label loss.
             weights, tokens = {"hard": 1.0}, None
-        taught = taught or _Taught()
+        taught = taught or Taught()
         wants_pooled = weights.get("pooled_cosine", 0.0) > 0
         seen: Any = tap(tokens.student, tokens.plan.places(0)) if tokens is not None else contextlib.nullcontext({})
-        with _pooled_of(self.accelerator.unwrap_model(model), wants_pooled) as pooled, seen as states:
+        with pooled_of(self.accelerator.unwrap_model(model), wants_pooled) as pooled, seen as states:
             outputs = model(**inputs)
         logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs[0]
         student_pooled = teacher_pooled = None
@@ -223,7 +222,7 @@ class DistillationTrainer(GroupedTrainer):
                 teacher_pooled=teacher_pooled,
                 labels=labels,
                 temperature=self.temperature,
-                tokens=None if tokens is None else tokens(states, taught.states, _mask(inputs)),
+                tokens=None if tokens is None else tokens(states, taught.states, mask_of(inputs)),
             ),
             weights,
         )
@@ -241,7 +240,7 @@ class DistillationTrainer(GroupedTrainer):
             self._parts, self._parts_steps = {}, 0
         super().log(logs, *args, **kwargs)
 
-    def _taught(self, inputs: Mapping[str, Any], cached: Mapping[str, Any]) -> _Taught | None:
+    def _taught(self, inputs: Mapping[str, Any], cached: Mapping[str, Any]) -> Taught | None:
         """What the losses need of the teacher: from the batch where it is there, else from a run of the teacher.
 
         None when something is lacking and there is no teacher to run.
@@ -249,9 +248,9 @@ class DistillationTrainer(GroupedTrainer):
         places = self.tokens.plan.places(1) if self.tokens is not None else []
         wants_pooled = self.weights["pooled_cosine"] > 0
         states = {place: cached[f"{STATE_COLUMN}{place}"] for place in places if f"{STATE_COLUMN}{place}" in cached}
-        found = _Taught(cached.get("teacher_logits"), cached.get("teacher_pooled"), states)
+        found = Taught(cached.get("teacher_logits"), cached.get("teacher_pooled"), states)
         if places and "teacher_attention_mask" in cached:
-            check_batch(_mask(inputs), cached["teacher_attention_mask"])
+            check_batch(mask_of(inputs), cached["teacher_attention_mask"])
         lacks_logits = found.logits is None and self.weights["soft"] > 0
         lacks_pooled = found.pooled is None and wants_pooled
         if not lacks_logits and not lacks_pooled and len(states) == len(places):
@@ -261,24 +260,18 @@ class DistillationTrainer(GroupedTrainer):
         if "teacher_input_ids" in cached:
             inputs = {"input_ids": cached["teacher_input_ids"], "attention_mask": cached["teacher_attention_mask"]}
         live = self._run_teacher(inputs, lacks_pooled, [place for place in places if place not in states])
-        return _Taught(
+        return Taught(
             live.logits if found.logits is None else found.logits,
             live.pooled if found.pooled is None else found.pooled,
             {**live.states, **states},
         )
 
-    def _run_teacher(self, inputs: Mapping[str, Any], wants_pooled: bool, places: Sequence[int] = ()) -> _Taught:
-        teacher = self.teacher_model
-        assert teacher is not None
-        keys = ("input_ids", "attention_mask", "token_type_ids")
-        given = {key: inputs[key] for key in keys if inputs.get(key) is not None}
-        context = torch.autocast(self.args.device.type, torch.bfloat16) if self.args.bf16 else contextlib.nullcontext()
-        seen: Any = tap(self.tokens.teacher, places) if self.tokens is not None else contextlib.nullcontext({})
-        with torch.no_grad(), context, _pooled_of(teacher, wants_pooled) as pooled, seen as states:
-            result = teacher(**given)
-        if not wants_pooled:
-            return _Taught(result["logits"], None, states)
-        return _Taught(result["logits"], pooled[0] if pooled else result["pooled"], states)
+    def _run_teacher(self, inputs: Mapping[str, Any], wants_pooled: bool, places: Sequence[int] = ()) -> Taught:
+        assert self.teacher_model is not None
+        view = self.tokens.teacher if self.tokens is not None else None
+        return run_teacher(
+            self.teacher_model, inputs, wants_pooled, view, places, bf16=self.args.bf16, device=self.args.device.type
+        )
 
     def _to_student_width(self, teacher_pooled: torch.Tensor, width: int) -> torch.Tensor:
         if self._projection is None:
@@ -301,21 +294,6 @@ class DistillationTrainer(GroupedTrainer):
                 batch |= {"input_ids": batch["teacher_input_ids"], "attention_mask": batch["teacher_attention_mask"]}
             found.append(self._run_teacher(batch, True).pooled)
         return torch.cat([vectors for vectors in found if vectors is not None]).float().cpu().numpy()
-
-
-@contextlib.contextmanager
-def _pooled_of(model: nn.Module, wanted: bool) -> Iterator[list[torch.Tensor]]:
-    """Collect what the head reads while a model without a ``pooled`` output runs; empty for models that have one."""
-    found: list[torch.Tensor] = []
-    if not wanted or hasattr(model, "gives_pooled"):
-        yield found
-        return
-    head = model.get_submodule(head_name(model))
-    handle = head.register_forward_pre_hook(lambda _, given: found.append(given[0]))
-    try:
-        yield found
-    finally:
-        handle.remove()
 
 
 def _check_ranges(temperature: float, alpha: float, weights: Mapping[str, float]) -> None:
@@ -344,12 +322,6 @@ def _pad_id(model: nn.Module) -> int:
 def _vocabulary(config: Any) -> int | None:
     backbone = getattr(config, "backbone", None)
     return backbone.get("vocab_size") if isinstance(backbone, Mapping) else getattr(config, "vocab_size", None)
-
-
-def _mask(inputs: Mapping[str, Any]) -> torch.Tensor:
-    """``[batch, length]``, 1 for real tokens."""
-    mask = inputs.get("attention_mask")
-    return torch.ones_like(inputs["input_ids"]) if mask is None else mask
 
 
 def _first_row(dataset: Any) -> Mapping[str, Any]:

@@ -22,6 +22,13 @@ ADDED = frozenset(
         "distil.relation_heads",
         "distil.augment",
         "distil.cache_limit",
+        "student.preset",
+        "student.embedding_size",
+        "student.head_hidden",
+        "student.vocabulary",
+        "student.vocabulary_min_count",
+        "student.vocabulary_size",
+        "student.vocabulary_unlabelled_weight",
     }
 )
 
