@@ -86,9 +86,14 @@ def quantize_aware(
     logits_only = dict.fromkeys(("pooled_cosine", *TOKEN_LOSSES), 0.0)
     # The teacher's outputs are taken in the precision of distillation, in which they are in the cache already.
     quiet = recipe.model_copy(update={"distil": recipe.distil.model_copy(update=logits_only)})
-    settings = _for_rounding(quiet)
+    changes = {
+        "epochs": recipe.quantize.qat_epochs,
+        "learning_rate": recipe.quantize.qat_learning_rate,
+        "precision": "fp32",
+    }
+    settings = quiet.model_copy(update={"distil": quiet.distil.model_copy(update=changes)})
     note = {
-        "distil": {**recipe.distil.model_dump(), **changes},
+        "distil": {**quiet.distil.model_dump(), **changes},
         "scheme": {"linear": scheme.linear, "embedding": scheme.embedding, "layers": dict(scheme.layers)},
         "seed": recipe.seed,
         "max_tokens": recipe.data.max_tokens,
@@ -142,15 +147,6 @@ def quantize_aware(
         "seconds": clock.laps,
         "warnings": [],
     }
-
-
-def _for_rounding(recipe: Any) -> Any:
-    changes = {
-        "epochs": recipe.quantize.qat_epochs,
-        "learning_rate": recipe.quantize.qat_learning_rate,
-        "precision": "fp32",
-    }
-    return recipe.model_copy(update={"distil": recipe.distil.model_copy(update=changes)})
 
 
 def _measurer(student: EncoderClassifier, rows: Rows) -> Callable[[], dict[str, float]]:
