@@ -42,8 +42,10 @@ def publish(context: Context, out: Path) -> None:
             (out / final).unlink(missing_ok=True)
     for name, source in (("tokenizer", context.folder("still") / "tokenizer"), ("student", final_student(context))):
         _publish_tree(source, out / name)
-    with atomic_write(out / "recipe.toml") as temporary:
-        temporary.write_text(recipe_text(context.recipe), encoding="utf-8")
+    recipe, text = out / "recipe.toml", recipe_text(context.recipe)
+    if not recipe.is_file() or recipe.read_text(encoding="utf-8") != text:
+        with atomic_write(recipe) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def _publish_tree(source: Path, final: Path) -> None:
