@@ -19,4 +19,4 @@ def test_no_build_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     (tmp_path / "report.json").write_text(json.dumps({"settings": {}}), encoding="utf-8")
     for folder in (tmp_path, tmp_path / "nothing"):
         assert main([str(folder)]) == 2
-        assert "error[I080]" in capsys.readouterr().err
+        assert "error[I085]" in capsys.readouterr().err

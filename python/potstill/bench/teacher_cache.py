@@ -30,32 +30,34 @@ class Run:
     losses: list[float]
 
 
-def compare(out: Path, *, epochs: int = 4, rows: int | None = None) -> tuple[Run, Run]:
+def compare(out: Path, *, epochs: int = 4, rows: int | None = None, overrides: Sequence[str] = ()) -> tuple[Run, Run]:
     """Train from the cache and with the teacher in every step.
 
     Args:
         out: output folder of a completed `potstill build`.
         epochs: passes over the rows.
         rows: train on the first so many; None for all, unlabelled ones included.
+        overrides: settings of the recipe to change, such as ``"student.layers=2"``.
 
     Returns:
         The run from the cache, and the one that recomputes.
 
     Raises:
-        InputError: I080 no build lies there.
+        InputError: I085 no build lies there. RecipeError: an override is none, or does not fit.
     """
     from potstill.data.splits import Splits
     from potstill.distil.modeling import load_classifier
     from potstill.distil.students.registry import make_student
     from potstill.distil.tokens import load_tokenizer
-    from potstill.recipe.schema import Recipe
+    from potstill.recipe.load import apply_overrides, parse_recipe
 
     try:
         report = json.loads((out / "report.json").read_text(encoding="utf-8"))
-        recipe = Recipe.model_validate(report["settings"])
+        settings = report["settings"]
         folders = {name: out / "stages" / name / report["keys"][name] for name in ("data", "teacher")}
     except (OSError, ValueError, KeyError) as error:
-        raise InputError("I080", "no completed build lies there", str(out), "run potstill build first") from error
+        raise InputError("I085", "no completed build lies there", str(out), "run potstill build first") from error
+    recipe = parse_recipe(apply_overrides(settings, overrides), str(out))
     splits, teacher = Splits.load(folders["data"]), load_classifier(folders["teacher"])
     tokenizer = load_tokenizer(folders["teacher"])
     ids, labels = _rows(tokenizer, splits, recipe.data.max_tokens, rows)
@@ -162,9 +164,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("out", type=Path, metavar="RECIPE_OUT", help="output folder of a completed build")
     parser.add_argument("--epochs", type=int, default=4, help="passes over the rows (default 4)")
     parser.add_argument("--rows", type=int, help="train on the first so many rows (default: all)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipe; repeatable")
     args = parser.parse_args(argv)
     try:
-        print(table(*compare(args.out, epochs=args.epochs, rows=args.rows)))
+        print(table(*compare(args.out, epochs=args.epochs, rows=args.rows, overrides=args.set)))
     except PotstillError as error:
         print(error, file=sys.stderr)
         return error.exit_code
