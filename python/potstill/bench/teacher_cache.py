@@ -23,9 +23,17 @@ from potstill.errors import InputError, PotstillError
 
 @dataclass(frozen=True)
 class Run:
-    """Seconds of a run, those of the teacher's passes before training among them, and the mean loss of each epoch."""
+    """One training run.
+
+    Attributes:
+        seconds: of the whole run.
+        processor: seconds of processor time of all threads; on a shared machine the steadier figure.
+        filling: of ``seconds``, those of the teacher's passes before training.
+        losses: mean of each epoch.
+    """
 
     seconds: float
+    processor: float
     filling: float
     losses: list[float]
 
@@ -105,7 +113,7 @@ def _train(
     settings = recipe.distil
     dataset = TokenDataset(ids, labels)
     with tempfile.TemporaryDirectory() as folder, quiet_loading():
-        start = time.monotonic()
+        start, processor = time.monotonic(), time.process_time()
         if cached:
             weights, progress = weights_hash(teacher_dir), QuietProgress()
             teach(
@@ -143,8 +151,8 @@ def _train(
             data_collator=Collator(pad_id),
         )
         trainer.train()
-        seconds = time.monotonic() - start
-    return Run(seconds, filling, [entry["loss"] for entry in trainer.state.log_history if "loss" in entry])
+        seconds, processor = time.monotonic() - start, time.process_time() - processor
+    return Run(seconds, processor, filling, [entry["loss"] for entry in trainer.state.log_history if "loss" in entry])
 
 
 def table(cached: Run, live: Run) -> str:
@@ -153,8 +161,11 @@ def table(cached: Run, live: Run) -> str:
     lines += [
         f"{n:5}  {a:12.4f}  {b:16.4f}" for n, (a, b) in enumerate(zip(cached.losses, live.losses, strict=True), 1)
     ]
-    lines.append(f"from the cache {cached.seconds:.1f} s ({cached.filling:.1f} s of them to fill it)")
-    lines.append(f"teacher in every step {live.seconds:.1f} s: {live.seconds / cached.seconds:.2f} times as long")
+    filling = f", {cached.filling:.1f} s of them to fill it"
+    for name, run, note in (("from the cache", cached, filling), ("teacher in every step", live, "")):
+        lines.append(f"{name}: {run.seconds:.1f} s{note}; processor time {run.processor:.1f} s")
+    time_ratio, processor_ratio = live.seconds / cached.seconds, live.processor / cached.processor
+    lines.append(f"recomputing takes {time_ratio:.2f} times as long, {processor_ratio:.2f} times the processor time")
     return "\n".join(lines)
 
 
