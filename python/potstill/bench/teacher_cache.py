@@ -23,39 +23,49 @@ from potstill.errors import InputError, PotstillError
 
 @dataclass(frozen=True)
 class Run:
-    """Seconds of a run, those of the teacher's passes before training among them, and the mean loss of each epoch."""
+    """One training run.
+
+    Attributes:
+        seconds: of the whole run.
+        processor: seconds of processor time of all threads; on a shared machine the steadier figure.
+        filling: of ``seconds``, those of the teacher's passes before training.
+        losses: mean of each epoch.
+    """
 
     seconds: float
+    processor: float
     filling: float
     losses: list[float]
 
 
-def compare(out: Path, *, epochs: int = 4, rows: int | None = None) -> tuple[Run, Run]:
+def compare(out: Path, *, epochs: int = 4, rows: int | None = None, overrides: Sequence[str] = ()) -> tuple[Run, Run]:
     """Train from the cache and with the teacher in every step.
 
     Args:
         out: output folder of a completed `potstill build`.
         epochs: passes over the rows.
         rows: train on the first so many; None for all, unlabelled ones included.
+        overrides: settings of the recipe to change, such as ``"student.layers=2"``.
 
     Returns:
         The run from the cache, and the one that recomputes.
 
     Raises:
-        InputError: I080 no build lies there.
+        InputError: I085 no build lies there. RecipeError: an override is none, or does not fit.
     """
     from potstill.data.splits import Splits
     from potstill.distil.modeling import load_classifier
     from potstill.distil.students.registry import make_student
     from potstill.distil.tokens import load_tokenizer
-    from potstill.recipe.schema import Recipe
+    from potstill.recipe.load import apply_overrides, parse_recipe
 
     try:
         report = json.loads((out / "report.json").read_text(encoding="utf-8"))
-        recipe = Recipe.model_validate(report["settings"])
+        settings = report["settings"]
         folders = {name: out / "stages" / name / report["keys"][name] for name in ("data", "teacher")}
     except (OSError, ValueError, KeyError) as error:
-        raise InputError("I080", "no completed build lies there", str(out), "run potstill build first") from error
+        raise InputError("I085", "no completed build lies there", str(out), "run potstill build first") from error
+    recipe = parse_recipe(apply_overrides(settings, overrides), str(out))
     splits, teacher = Splits.load(folders["data"]), load_classifier(folders["teacher"])
     tokenizer = load_tokenizer(folders["teacher"])
     ids, labels = _rows(tokenizer, splits, recipe.data.max_tokens, rows)
@@ -103,7 +113,7 @@ def _train(
     settings = recipe.distil
     dataset = TokenDataset(ids, labels)
     with tempfile.TemporaryDirectory() as folder, quiet_loading():
-        start = time.monotonic()
+        start, processor = time.monotonic(), time.process_time()
         if cached:
             weights, progress = weights_hash(teacher_dir), QuietProgress()
             teach(
@@ -141,8 +151,8 @@ def _train(
             data_collator=Collator(pad_id),
         )
         trainer.train()
-        seconds = time.monotonic() - start
-    return Run(seconds, filling, [entry["loss"] for entry in trainer.state.log_history if "loss" in entry])
+        seconds, processor = time.monotonic() - start, time.process_time() - processor
+    return Run(seconds, processor, filling, [entry["loss"] for entry in trainer.state.log_history if "loss" in entry])
 
 
 def table(cached: Run, live: Run) -> str:
@@ -151,8 +161,11 @@ def table(cached: Run, live: Run) -> str:
     lines += [
         f"{n:5}  {a:12.4f}  {b:16.4f}" for n, (a, b) in enumerate(zip(cached.losses, live.losses, strict=True), 1)
     ]
-    lines.append(f"from the cache {cached.seconds:.1f} s ({cached.filling:.1f} s of them to fill it)")
-    lines.append(f"teacher in every step {live.seconds:.1f} s: {live.seconds / cached.seconds:.2f} times as long")
+    filling = f", {cached.filling:.1f} s of them to fill it"
+    for name, run, note in (("from the cache", cached, filling), ("teacher in every step", live, "")):
+        lines.append(f"{name}: {run.seconds:.1f} s{note}; processor time {run.processor:.1f} s")
+    time_ratio, processor_ratio = live.seconds / cached.seconds, live.processor / cached.processor
+    lines.append(f"recomputing takes {time_ratio:.2f} times as long, {processor_ratio:.2f} times the processor time")
     return "\n".join(lines)
 
 
@@ -162,9 +175,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("out", type=Path, metavar="RECIPE_OUT", help="output folder of a completed build")
     parser.add_argument("--epochs", type=int, default=4, help="passes over the rows (default 4)")
     parser.add_argument("--rows", type=int, help="train on the first so many rows (default: all)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipe; repeatable")
     args = parser.parse_args(argv)
     try:
-        print(table(*compare(args.out, epochs=args.epochs, rows=args.rows)))
+        print(table(*compare(args.out, epochs=args.epochs, rows=args.rows, overrides=args.set)))
     except PotstillError as error:
         print(error, file=sys.stderr)
         return error.exit_code

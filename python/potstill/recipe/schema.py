@@ -53,7 +53,7 @@ class Teacher(Section):
     learning_rate: LearningRate = Field(
         default=5e-5, description="Peak learning rate of fine-tuning (AdamW, linear decay)."
     )
-    batch_size: int = Field(default=32, ge=1, le=4096, description="Rows in a training step.")
+    batch_size: int = Field(default=32, ge=1, le=4096, description="Rows in a training step, over all processes.")
     pooling: Pooling = Field(
         default="mean",
         description="How token vectors become one vector when the teacher has no classification head of its own: "
@@ -299,7 +299,7 @@ class Distil(Section):
         default=5, ge=1, le=1000, description="Passes over the training data, unlabelled texts included."
     )
     learning_rate: LearningRate = Field(default=3e-4, description="Peak learning rate (AdamW, linear decay).")
-    batch_size: int = Field(default=32, ge=1, le=4096, description="Rows in a training step.")
+    batch_size: int = Field(default=32, ge=1, le=4096, description="Rows in a training step, over all processes.")
     warmup: Share = Field(default=0.1, description="Share of the steps in which the learning rate rises to its peak.")
     precision: Precision = Field(default="auto", description="Arithmetic of training, as `teacher.precision`.")
     save_steps: int = Field(
