@@ -44,6 +44,10 @@ def _run(args: argparse.Namespace) -> int:
 
     model = potstill.load(args.model, threads=args.threads, backend=args.backend)
     for text in _texts(args.texts):
+        if args.embed:
+            vector = memoryview(model.embed([text], truncate=args.truncate)).tolist()[0]
+            print(json.dumps({"text": text, "embedding": vector}, ensure_ascii=False), flush=True)
+            continue
         prediction = model.classify([text], truncate=args.truncate)[0]
         if args.json:
             row = {"text": text, "label": prediction.label, "score": prediction.score, "scores": prediction.scores}
@@ -266,7 +270,7 @@ def _parser() -> argparse.ArgumentParser:
         "potstill build sentiment",
         "potstill build my.toml --out build/mine --set student.layers=2 --set distil.epochs=3",
     )
-    build.add_argument("recipe", help="a bundled recipe (sentiment, sentiment-quick, topics) or a TOML file")
+    build.add_argument("recipe", help="a bundled recipe (sentiment, topics, embeddings, ...) or a TOML file")
     build.add_argument("--out", help="where results go (default: build/<recipe name>)")
     build.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key; repeatable")
     build.add_argument("--quiet", action="store_true", help="no progress")
@@ -292,7 +296,7 @@ def _parser() -> argparse.ArgumentParser:
     run = command(
         "run",
         _run,
-        "Label texts with a compiled model: label, score and text, one line each.",
+        "Label texts with a compiled model: label, score and text, one line each; or give their vectors.",
         "potstill run model.still 'turn the light on' 'stop'",
         "cat lines.txt | potstill run model.still - --json",
     )
@@ -300,6 +304,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("texts", nargs="+", metavar="TEXT", help="texts, or - to read one a line from standard input")
     run.add_argument("--json", action="store_true", help="one JSON object a line, with the score of every label")
     run.add_argument("--logits", action="store_true", help="with --json: add the raw f32 logits as hex")
+    run.add_argument("--embed", action="store_true", help="the pooled vector instead of a label, as JSON")
     run.add_argument("--truncate", action="store_true", help="cut texts over the length limit instead of refusing them")
     run.add_argument("--threads", type=int, help="threads (default: POTSTILL_NUM_THREADS, else the cores allowed)")
     run.add_argument("--backend", default="native", help="native (default), onnxruntime or litert")

@@ -156,6 +156,7 @@ def make_splits(
     limit: int | None,
     where: str,
     note: Callable[[str], None],
+    classes: bool = True,
 ) -> Splits:
     """Splits from the rows that were given; the ones not given are dealt out of `train`.
 
@@ -167,6 +168,7 @@ def make_splits(
         limit: at most so many training rows (each class in proportion).
         where: names the data in errors.
         note: told in a line what was dropped or dealt.
+        classes: at least two classes are needed.
     Raises:
         DataError: D006 a split without a row, D007 fewer than two classes in `train`.
     """
@@ -190,14 +192,15 @@ def make_splits(
     if limit is not None and limit < len(parts["train"]):
         share = limit / len(parts["train"])
         parts["train"] = deal(parts["train"], [share, 1.0 - share], seed)[0]
-    _check(parts, labels, where)
+    _check(parts, labels, where, classes)
     texts = None if unlabelled is None else drop_duplicates(Rows(unlabelled, [0] * len(unlabelled)), seen).texts
     counts = ", ".join(f"{len(parts[name]):,} {name}" for name in ("train", "validation", "test"))
-    note(f"data: {counts}{f', {len(texts):,} unlabelled' if texts else ''}; {len(labels)} classes")
+    kinds = f"; {len(labels)} classes" if classes else ""
+    note(f"data: {counts}{f', {len(texts):,} unlabelled' if texts else ''}{kinds}")
     return _build(parts, texts or None, list(labels))
 
 
-def _check(parts: dict[str, Rows], labels: Sequence[str], where: str) -> None:
+def _check(parts: dict[str, Rows], labels: Sequence[str], where: str, classes: bool) -> None:
     for name in ("train", "validation", "test"):
         if not len(parts[name]):
             raise DataError(
@@ -206,8 +209,8 @@ def _check(parts: dict[str, Rows], labels: Sequence[str], where: str) -> None:
                 where,
                 "give more data, or other shares in data.split, or a file or split name for it",
             )
-    used = set(parts["train"].labels)
-    if len(used) < 2:
+    used = set(parts["train"].labels) if classes else set()
+    if classes and len(used) < 2:
         only = labels[next(iter(used))]
         raise DataError(
             "D007",
@@ -242,4 +245,4 @@ def _digest(digest: Any, name: str, texts: Sequence[str], labels: Sequence[int])
         coded = text.encode()
         digest.update(len(coded).to_bytes(8, "little") + coded)
     for label in labels:
-        digest.update(label.to_bytes(4, "little"))
+        digest.update(label.to_bytes(4, "little", signed=label < 0))

@@ -68,7 +68,25 @@ def pooled_cosine(outputs: Outputs) -> torch.Tensor:
     return 1.0 - F.cosine_similarity(student, _need(outputs.teacher_pooled, "teacher_pooled"), dim=-1)
 
 
-LOSSES: dict[str, Loss] = {"hard": hard, "soft": soft, "pooled_cosine": pooled_cosine}
+def pooled_mse(outputs: Outputs) -> torch.Tensor:
+    """``|student pooled - teacher pooled|^2 / mean |teacher pooled|^2``, ``[batch]``: the share of the teacher missed.
+
+    Reimers and Gurevych, 2020, distil sentence vectors by their squared error; relative, its size does not depend on
+    the width nor on the teacher's scale.
+    """
+    student, teacher = _need(outputs.student_pooled, "student_pooled"), _need(outputs.teacher_pooled, "teacher_pooled")
+    size = teacher.square().sum(-1).mean().clamp(min=1e-12)
+    return (student - teacher).square().sum(-1) / size
+
+
+LOSSES: dict[str, Loss] = {
+    "hard": hard,
+    "soft": soft,
+    "pooled_cosine": pooled_cosine,
+    "pooled_mse": pooled_mse,
+}
+# Those that read pooled vectors.
+POOLED = frozenset({"pooled_cosine", "pooled_mse"})
 
 
 def total(outputs: Outputs, weights: Mapping[str, float]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:

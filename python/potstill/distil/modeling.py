@@ -31,7 +31,7 @@ class ClassifierOutput(ModelOutput):
 
     Attributes:
         loss: scalar f32 mean cross-entropy, only with labels.
-        logits: ``[batch, labels]`` f32.
+        logits: ``[batch, labels]`` f32; ``[batch, 0]`` for a sentence encoder, which has no labels.
         pooled: ``[batch, hidden]`` f32, the vector the head reads.
         hidden_states: tuple of ``[batch, length, hidden]``, embeddings first, only on request.
     """
@@ -116,7 +116,8 @@ class EncoderClassifier(PreTrainedModel):
             del arguments["add_pooling_layer"]
         self.backbone = AutoModel.from_config(backbone, **arguments)
         self.dropout = nn.Dropout(0.1)
-        self.classifier = nn.Linear(backbone.hidden_size, config.num_labels)
+        # Without labels it is a sentence encoder: the pooled vector is the answer.
+        self.classifier = nn.Linear(backbone.hidden_size, config.num_labels) if config.num_labels else None
         self._takes_types = getattr(backbone, "type_vocab_size", 0) > 0 and backbone.model_type != "distilbert"
         self.post_init()
 
@@ -144,7 +145,10 @@ class EncoderClassifier(PreTrainedModel):
             inputs["token_type_ids"] = token_type_ids
         output = self.backbone(**inputs, output_hidden_states=output_hidden_states, return_dict=True)
         pooled = pool(output.last_hidden_state, attention_mask, self.config.pooling)
-        logits = self.classifier(self.dropout(pooled))
+        if self.classifier is not None:
+            logits = self.classifier(self.dropout(pooled))
+        else:
+            logits = pooled.new_zeros((len(pooled), 0))
         loss = None
         if labels is not None:
             loss = nn.functional.cross_entropy(logits.float(), labels)
@@ -254,7 +258,7 @@ def load_encoder(
 
     Args:
         model: hub id or folder of an encoder (a head it may have is dropped).
-        labels: label names, index = class id.
+        labels: label names, index = class id; none gives a sentence encoder without head.
         pooling: ``"mean"`` or ``"cls"``.
         attention: implementation of attention.
         seed: seed of the head's weights.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,16 @@ from torch import nn
 from potstill.distil.arguments import pipeline_arguments
 from potstill.distil.averaging import WeightAverage
 from potstill.distil.checkpoints import KeepBest, latest_checkpoint, prepare_work
-from potstill.distil.evaluate import outputs, share_right
+from potstill.distil.evaluate import Outputs, outputs, share_right
 from potstill.distil.forward import ForwardProgress
 from potstill.distil.hub import keep_random_state, quiet_loading
+from potstill.distil.losses import POOLED
 from potstill.distil.modeling import EncoderClassifier, load_classifier
 from potstill.distil.precision import training_attention
+from potstill.distil.students.basis import principal_basis
 from potstill.distil.students.registry import make_student
+from potstill.distil.tasks import Task, Truth, task_of
+from potstill.distil.tasks.embedding import PROJECTION, project
 from potstill.distil.teacher_cache import TeacherOutputs, teacher_outputs, weights_hash
 from potstill.distil.tokens import NO_LABEL, Collator, TokenDataset, encode, load_tokenizer
 from potstill.distil.trainer import DistillationTrainer
@@ -32,9 +35,11 @@ from potstill.pipeline.store import atomic_folder
 FAR_BEHIND = 0.03
 # Rows given to the initialisation; it takes what it needs of them.
 _SAMPLE_ROWS = 1024
+# Rows of teacher vectors that decide the projection where the initialisation chose none.
+_PROJECTION_ROWS = 2048
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Rows:
     """Token rows of everything training looks at."""
 
@@ -42,6 +47,14 @@ class _Rows:
     validation: TokenDataset
     test: TokenDataset
     pad_id: int
+    # Set for a task that learns vectors: the teacher's of the split, and the way into the student's space.
+    teacher: dict[str, Outputs] = field(default_factory=dict)
+    projection: np.ndarray | None = None
+
+    def truth(self, split: str) -> Truth:
+        """What outputs for a split are measured against."""
+        vectors = self.teacher[split].pooled if split in self.teacher else None
+        return Truth(getattr(self, split).labels, vectors, self.projection)
 
 
 @keep_random_state()
@@ -54,7 +67,7 @@ def distil(
     in ``work``; the student of the best epoch on the validation set is kept.
 
     Args:
-        recipe: needs ``student``, ``distil``, ``data.max_tokens`` and ``seed``.
+        recipe: needs ``task``, ``student``, ``distil``, ``data.max_tokens`` and ``seed``.
         splits: needs ``train``, ``validation``, ``test`` (columns text, label), ``unlabelled`` (text, or None),
             ``labels`` and ``fingerprint``.
         teacher_dir: the teacher's folder.
@@ -64,19 +77,21 @@ def distil(
         progress: told about steps and epochs.
 
     Returns:
-        ``validation_accuracy``, ``test_accuracy``, ``teacher_test_accuracy``, ``retained`` (test, student / teacher),
-        ``agreement`` (share of test rows with the teacher's label), ``epochs``, ``best_epoch``, ``parameters``,
-        ``parameters_without_embeddings``, ``seconds`` (by phase), ``warnings``.
+        ``metric`` (what the task calls accuracy), ``validation_accuracy``, ``test_accuracy``,
+        ``teacher_test_accuracy``, ``retained`` (test, student / teacher), ``agreement`` (share of test rows with the
+        teacher's answer), ``metrics`` (all figures of the task on the test set), ``epochs``, ``best_epoch``,
+        ``parameters``, ``parameters_without_embeddings``, ``seconds`` (by phase), ``warnings``.
 
     Raises:
         TrainError: T0.. as the parts.
     """
     clock = _Clock()
-    labels, settings = list(splits.labels), recipe.distil
+    labels, settings, task = list(splits.labels), recipe.distil, task_of(recipe)
+    losses = task.loss_weights(settings)
     weights = weights_hash(teacher_dir)
     tokenizer = load_tokenizer(teacher_dir)
     teacher = load_classifier(teacher_dir)
-    rows = _encode(tokenizer, splits, recipe.data.max_tokens)
+    rows = _encode(tokenizer, splits, recipe.data.max_tokens, task)
     clock.lap("load")
     taught = teacher_outputs(
         teacher,
@@ -90,9 +105,12 @@ def distil(
         rank=int(os.environ.get("RANK", "0")),
         ranks=int(os.environ.get("WORLD_SIZE", "1")),
     )
-    rows.train.extra["teacher_logits"] = taught.logits
-    if settings.pooled_cosine > 0:
+    if taught.logits.shape[1]:
+        rows.train.extra["teacher_logits"] = taught.logits
+    if any(losses.get(name, 0.0) > 0 for name in POOLED):
         rows.train.extra["teacher_pooled"] = taught.pooled
+    if not task.labelled:
+        rows.teacher = {name: outputs(teacher, getattr(rows, name).ids, pad_id=rows.pad_id) for name in _MEASURED}
     clock.lap("teacher_outputs")
     note = {
         "student": recipe.student.model_dump(),
@@ -101,19 +119,25 @@ def distil(
         "max_tokens": recipe.data.max_tokens,
         "data": splits.fingerprint,
         "teacher": weights,
+        **({"task": task.name} if task.name != "classification" else {}),
     }
     prepare_work(work, note)
     student, projection = _start(recipe, teacher, labels, rows, work, progress)
+    if projection is None and not task.labelled and taught.pooled.shape[1] != student.config.hidden_size:
+        projection = principal_basis(taught.pooled.array()[:_PROJECTION_ROWS], student.config.hidden_size)
+    rows.projection = None if task.labelled else projection
     clock.lap("initialise")
-    history = _train(student, projection, rows, recipe, work, progress)
+    history = _train(student, projection, losses, task, rows, recipe, work, progress)
     clock.lap("train")
     out.mkdir(parents=True, exist_ok=True)
     with quiet_loading():
         student.save_pretrained(str(out))
         tokenizer.save_pretrained(str(out))
-    metrics = _measure(out, teacher, rows, progress)
+    if rows.projection is not None:
+        np.save(out / PROJECTION, rows.projection)
+    metrics = _measure(out, teacher, rows, task, progress)
     clock.lap("evaluate")
-    metrics["warnings"] = sanity(metrics, settings, taught, rows.train.labels)
+    metrics["warnings"] = sanity(metrics, settings, taught, rows.train.labels) if task.labelled else []
     best = max(history, key=lambda entry: entry["accuracy"], default=None)
     return {
         "epochs": history,
@@ -123,6 +147,9 @@ def distil(
         "seconds": clock.laps,
         **metrics,
     }
+
+
+_MEASURED = ("validation", "test")
 
 
 def sanity(metrics: dict[str, Any], settings: Any, taught: TeacherOutputs, labels: np.ndarray) -> list[str]:
@@ -150,15 +177,17 @@ def sanity(metrics: dict[str, Any], settings: Any, taught: TeacherOutputs, label
     return notes
 
 
-def _encode(tokenizer: Any, splits: Any, max_tokens: int) -> _Rows:
+def _encode(tokenizer: Any, splits: Any, max_tokens: int, task: Task) -> _Rows:
     def labelled(name: str) -> TokenDataset:
         dataset = getattr(splits, name)
-        return TokenDataset(encode(tokenizer, list(dataset["text"]), max_tokens), list(dataset["label"]))
+        labels = task.label_array(list(dataset["label"]), len(splits.labels))
+        return TokenDataset(encode(tokenizer, list(dataset["text"]), max_tokens), labels)
 
     train = labelled("train")
     if splits.unlabelled is not None and len(splits.unlabelled):
         more = encode(tokenizer, list(splits.unlabelled["text"]), max_tokens)
-        train = TokenDataset([*train.ids, *more], [*train.labels.tolist(), *[NO_LABEL] * len(more)])
+        none = np.full((len(more), *train.labels.shape[1:]), NO_LABEL, train.labels.dtype)
+        train = TokenDataset([*train.ids, *more], np.concatenate([train.labels, none]))
     return _Rows(train, labelled("validation"), labelled("test"), int(tokenizer.pad_token_id))
 
 
@@ -188,19 +217,23 @@ def _start(
 def _train(
     student: EncoderClassifier,
     projection: np.ndarray | None,
+    losses: dict[str, float],
+    task: Task,
     rows: _Rows,
     recipe: Any,
     work: Path,
     progress: Progress,
 ) -> list[dict[str, float]]:
     settings = recipe.distil
+    truth = rows.truth("validation")
 
     def measure(candidate: nn.Module) -> float:
         found = outputs(candidate, rows.validation.ids, pad_id=rows.pad_id, precision=settings.precision)
-        return share_right(found.logits, rows.validation.labels.tolist())
+        return task.score(found, truth)
 
     def announce(epoch: int, value: float, best: bool) -> None:
-        progress.message(f"  student, epoch {epoch}: validation accuracy {100 * value:.1f} %{', best' if best else ''}")
+        shown = f"validation {task.metric} {100 * value:.1f} %"
+        progress.message(f"  student, epoch {epoch}: {shown}{', best' if best else ''}")
 
     keep = KeepBest(
         measure, work, patience=None, save_steps=settings.save_steps, announce=announce, average=WeightAverage()
@@ -216,41 +249,46 @@ def _train(
     )
     checkpoint = latest_checkpoint(work)
     keep.resume(checkpoint)
-    with quiet_loading(), progress.task("student", unit="steps") as task:
+    with quiet_loading(), progress.task("student", unit="steps") as shown:
         trainer = DistillationTrainer(
             student_model=student,
             temperature=settings.temperature,
             alpha=settings.alpha,
             pooled_cosine=settings.pooled_cosine,
+            loss_weights=losses,
             pooled_projection=projection,
             args=arguments,
             train_dataset=rows.train,
             data_collator=Collator(rows.pad_id),
-            callbacks=[ForwardProgress(task), keep],
+            callbacks=[ForwardProgress(shown), keep],
         )
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     keep.restore_best(student)
     return keep.history
 
 
-def _measure(out: Path, teacher: nn.Module, rows: _Rows, progress: Progress) -> dict[str, Any]:
-    """Accuracies in f32 of the student as saved, beside the teacher's."""
+def _measure(out: Path, teacher: nn.Module, rows: _Rows, task: Task, progress: Progress) -> dict[str, Any]:
+    """Figures in f32 of the student as saved, beside the teacher's."""
     student = load_classifier(out)
-    found: dict[str, Any] = {}
-    logits: dict[str, np.ndarray] = {}
-    truth: Sequence[int] = rows.test.labels.tolist()
+    answers: dict[str, Outputs] = {}
     for name, model in (("student", student), ("teacher", teacher)):
-        logits[name] = outputs(
+        known = rows.teacher.get("test") if name == "teacher" else None
+        answers[name] = known or outputs(
             model, rows.test.ids, pad_id=rows.pad_id, progress=progress, what=f"{name} on the test set"
-        ).logits
-    on_validation = outputs(student, rows.validation.ids, pad_id=rows.pad_id).logits
-    found["validation_accuracy"] = share_right(on_validation, rows.validation.labels.tolist())
-    found["test_accuracy"] = share_right(logits["student"], truth)
-    found["teacher_test_accuracy"] = share_right(logits["teacher"], truth)
-    taught = found["teacher_test_accuracy"]
-    found["retained"] = found["test_accuracy"] / taught if taught else 0.0
-    found["agreement"] = share_right(logits["student"], logits["teacher"].argmax(axis=1).tolist())
-    return found
+        )
+    on_validation = outputs(student, rows.validation.ids, pad_id=rows.pad_id)
+    truth = rows.truth("test")
+    projected = Outputs(answers["teacher"].logits, project(answers["teacher"].pooled, rows.projection))
+    figures, taught = task.metrics(answers["student"], truth), task.score(projected, truth)
+    return {
+        "metric": task.metric,
+        "validation_accuracy": task.score(on_validation, rows.truth("validation")),
+        "test_accuracy": figures[task.metric],
+        "teacher_test_accuracy": taught,
+        "retained": figures[task.metric] / taught if taught else 0.0,
+        "agreement": task.agreement(answers["student"], projected),
+        "metrics": figures,
+    }
 
 
 def _count(module: nn.Module) -> int:

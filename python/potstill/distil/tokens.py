@@ -57,18 +57,18 @@ class TokenDataset(Dataset[dict[str, Any]]):
 
     Args:
         ids: int32 arrays, one a row.
-        labels: class ids; None or -100 for rows without a label.
+        labels: class ids ``[rows]``, or a row of numbers each ``[rows, n]``; None or -100 for rows without a label.
         extra: columns indexed by row, e.g. ``teacher_logits`` ``[rows, labels]``: arrays or `teacher_cache.Column`.
     """
 
     def __init__(
         self,
         ids: Sequence[np.ndarray],
-        labels: Sequence[int] | None = None,
+        labels: Sequence[int] | np.ndarray | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         self.ids = ids
-        self.labels = np.full(len(ids), NO_LABEL) if labels is None else np.asarray(labels, dtype=np.int64)
+        self.labels = np.full(len(ids), NO_LABEL) if labels is None else np.asarray(labels)
         self.extra: dict[str, Any] = dict(extra or {})
         self.lengths = [len(row) for row in ids]
 
@@ -76,7 +76,8 @@ class TokenDataset(Dataset[dict[str, Any]]):
         return len(self.ids)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        row: dict[str, Any] = {"input_ids": self.ids[index], "labels": int(self.labels[index])}
+        label = self.labels[index]
+        row: dict[str, Any] = {"input_ids": self.ids[index], "labels": label if label.ndim else int(label)}
         for name, column in self.extra.items():
             row[name] = column[index]
         return row
@@ -108,8 +109,11 @@ class Collator:
             batch["token_type_ids"] = torch.from_numpy(types)
         label_key = next((key for key in ("labels", "label") if key in rows[0]), None)
         if label_key is not None:
-            values = [NO_LABEL if row[label_key] is None else int(row[label_key]) for row in rows]
-            batch["labels"] = torch.tensor(values, dtype=torch.int64)
+            if np.ndim(rows[0][label_key]):
+                batch["labels"] = torch.from_numpy(np.stack([np.asarray(row[label_key]) for row in rows]))
+            else:
+                values = [NO_LABEL if row[label_key] is None else int(row[label_key]) for row in rows]
+                batch["labels"] = torch.tensor(values, dtype=torch.int64)
         for key in ("teacher_logits", "teacher_pooled"):
             if key in rows[0]:
                 stacked = np.stack([np.asarray(row[key], dtype=np.float32) for row in rows])

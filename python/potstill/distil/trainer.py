@@ -18,7 +18,7 @@ from torch import nn
 from transformers import TrainingArguments
 
 from potstill.distil.arguments import OPTIMIZERS, GroupedTrainer, argument_names
-from potstill.distil.losses import Outputs, total
+from potstill.distil.losses import POOLED, Outputs, total
 from potstill.distil.modeling import head_name, load_classifier
 from potstill.distil.students.basis import principal_basis
 from potstill.distil.tokens import Collator
@@ -44,6 +44,7 @@ class DistillationTrainer(GroupedTrainer):
         temperature: T, above 0; 1 to 4 is usual.
         alpha: weight of the label's loss, 0 to 1.
         pooled_cosine: weight of the cosine loss between pooled vectors.
+        loss_weights: names of `potstill.distil.losses.LOSSES` with weights, instead of ``alpha`` and ``pooled_cosine``.
         pooled_projection: ``[teacher hidden, student hidden]`` f32, maps the teacher's pooled vector to the student's
             width. Default: the identity at equal width, else the principal axes of the teacher's pooled vectors.
         args: TrainingArguments; else give its fields as keywords: ``learning_rate=5e-5, num_train_epochs=3, ...``.
@@ -66,6 +67,7 @@ class DistillationTrainer(GroupedTrainer):
         alpha: float = 0.5,
         *,
         pooled_cosine: float = 0.0,
+        loss_weights: Mapping[str, float] | None = None,
         pooled_projection: np.ndarray | torch.Tensor | None = None,
         args: TrainingArguments | None = None,
         tokenizer: Any = None,
@@ -78,6 +80,8 @@ class DistillationTrainer(GroupedTrainer):
         _check_ranges(temperature, alpha, pooled_cosine)
         self.temperature = float(temperature)
         self.weights = {"hard": float(alpha), "soft": 1.0 - float(alpha), "pooled_cosine": float(pooled_cosine)}
+        if loss_weights is not None:
+            self.weights = dict(loss_weights)
         self._parts: dict[str, torch.Tensor] = {}
         self._parts_steps = 0
         self._projection = None if pooled_projection is None else torch.as_tensor(pooled_projection).float()
@@ -126,8 +130,8 @@ class DistillationTrainer(GroupedTrainer):
         teacher_pooled = inputs.pop("teacher_pooled", None)
         labels = inputs.pop("labels", None)
         weights = dict(self.weights)
-        wants_pooled = weights["pooled_cosine"] > 0
-        if (teacher_logits is None and weights["soft"] > 0) or (teacher_pooled is None and wants_pooled):
+        wants_pooled = any(weights.get(name, 0.0) > 0 for name in POOLED)
+        if (teacher_logits is None and weights.get("soft", 0.0) > 0) or (teacher_pooled is None and wants_pooled):
             if self.teacher_model is not None:
                 teacher_logits, teacher_pooled = self._run_teacher(inputs, wants_pooled)
             elif not model.training:

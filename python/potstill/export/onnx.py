@@ -1,8 +1,8 @@
 """ONNX export: one plain graph, dynamic batch and length, one file; and its int8 version.
 
-Inputs ``input_ids`` and ``attention_mask``, int64 ``[batch, length]``; outputs ``logits`` f32 ``[batch, labels]`` and
-``embedding`` f32 ``[batch, hidden]`` (the vector the head reads). ``metadata_props`` carry ``labels`` (JSON list),
-``max_tokens``, ``pad_id``, ``vocabulary``, ``task`` and ``producer``.
+Inputs ``input_ids`` and ``attention_mask``, int64 ``[batch, length]``; outputs ``logits`` f32 ``[batch, labels]`` (not
+of a sentence encoder) and ``embedding`` f32 ``[batch, hidden]`` (the vector the head reads). ``metadata_props`` carry
+``labels`` (JSON list), ``max_tokens``, ``pad_id``, ``vocabulary``, ``task`` and ``producer``.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def export_onnx(model_dir: Path, out: Path, *, opset: int = 18, max_tokens: int 
         limit = min(max_tokens or facts.max_tokens, facts.max_tokens)
         try:
             model = _traced(plain, limit)
-            passes.rename_outputs(model, ["logits", "embedding"])
+            passes.rename_outputs(model, list(facts.outputs))
             passes.constant_reshapes(model)
             model, agrees = onnxsim.simplify(model, skipped_optimizers=list(_SKIPPED))
             if not agrees:
@@ -90,7 +90,7 @@ def export_onnx(model_dir: Path, out: Path, *, opset: int = 18, max_tokens: int 
                 "use a student of a BERT-like architecture (bert, distilbert, roberta, electra)",
             )
         data = model.SerializeToString()
-        _check_against(plain, data, limit, facts.vocabulary, model_dir)
+        _check_against(plain, data, limit, facts, model_dir)
     with atomic_write(out) as temporary:
         temporary.write_bytes(data)
     return out
@@ -147,7 +147,7 @@ def _finish(model: Any, facts: Any, limit: int) -> None:
             "max_tokens": str(limit),
             "pad_id": str(facts.pad_id),
             "vocabulary": str(facts.vocabulary),
-            "task": "text-classification",
+            "task": "text-classification" if facts.labels else "feature-extraction",
             "producer": producer(),
         },
     )
@@ -171,7 +171,7 @@ def _failed(model_dir: Path, error: BaseException) -> ExportError:
     )
 
 
-def _check_against(plain: Any, data: bytes, limit: int, vocabulary: int, model_dir: Path) -> None:
+def _check_against(plain: Any, data: bytes, limit: int, facts: Any, model_dir: Path) -> None:
     import numpy as np
     import onnxruntime
     import torch
@@ -181,14 +181,14 @@ def _check_against(plain: Any, data: bytes, limit: int, vocabulary: int, model_d
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     generator = np.random.default_rng(0)
     for batch, length in ((1, 1), (3, min(9, limit)), (1, limit)):
-        ids = generator.integers(0, vocabulary, (batch, length))
+        ids = generator.integers(0, facts.vocabulary, (batch, length))
         mask = np.ones_like(ids)
         # The last row of the batch is shorter: padding must not change it.
         if batch > 1:
             mask[-1, (length + 1) // 2 :] = 0
         with torch.inference_mode():
             wanted = plain(torch.from_numpy(ids), torch.from_numpy(mask))
-        found = session.run(["logits", "embedding"], {"input_ids": ids, "attention_mask": mask})
+        found = session.run(list(facts.outputs), {"input_ids": ids, "attention_mask": mask})
         for want, got in zip(wanted, found, strict=True):
             difference = float(np.abs(want.numpy() - got).max())
             if not difference <= _TOLERANCE:

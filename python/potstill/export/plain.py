@@ -30,7 +30,7 @@ class Facts:
     """What a file must carry beside its graph.
 
     Attributes:
-        labels: names, index = class id.
+        labels: names, index = class id; empty for a sentence encoder.
         max_tokens: longest sequence the position table allows, specials included.
         pad_id: token id used to fill a batch.
         vocabulary: rows of the word table.
@@ -40,6 +40,11 @@ class Facts:
     max_tokens: int
     pad_id: int
     vocabulary: int
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the graph's outputs, in order."""
+        return ("logits", "embedding") if self.labels else ("embedding",)
 
 
 class PlainEmbeddings(nn.Module):
@@ -86,7 +91,7 @@ def _additive_mask(*, attention_mask: torch.Tensor, **ignored: Any) -> torch.Ten
 
 
 class PlainClassifier(nn.Module):
-    """The exported function: ids and mask in, logits and pooled vector out.
+    """The exported function: ids and mask in, logits (unless the model has no labels) and pooled vector out.
 
     Args:
         model: what `potstill.distil.modeling.load_classifier` returns; its embeddings are replaced in place.
@@ -105,10 +110,10 @@ class PlainClassifier(nn.Module):
                     self.vocabulary = plain.word_embeddings.num_embeddings
                     setattr(parent, name, plain)
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """``[batch, length]`` integer ids and mask to logits ``[batch, labels]`` and embedding ``[batch, hidden]``."""
         output = self.model(input_ids=input_ids, attention_mask=attention_mask)
-        return output.logits, output.pooled
+        return (output.logits, output.pooled) if self.model.config.num_labels else (output.pooled,)
 
     @contextlib.contextmanager
     def plain_masks(self) -> Iterator[None]:

@@ -39,8 +39,7 @@ def convert(job: dict[str, Any]) -> dict[str, Any]:
             self.plain = plain
 
         def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> dict[str, torch.Tensor]:
-            logits, embedding = self.plain(input_ids, attention_mask)
-            return {"logits": logits, "embedding": embedding}
+            return dict(zip(facts.outputs, self.plain(input_ids, attention_mask), strict=True))
 
     named = Named().eval()
     converter: Any = litert_torch

@@ -50,12 +50,15 @@ def build_stages(recipe: Recipe) -> list[Stage]:
         "unlabelled",
         "limit",
     )
+    # The task is part of a key where it is not the first one there was: stored results of classifiers stay valid.
+    task = () if recipe.task == "classification" else ("task",)
     stages = [
-        Stage("data", run_data, "reading and splitting the data", recipe=("seed", *(f"data.{k}" for k in data_keys)),
-              identity=lambda context: source_identity(context.recipe.data), code=("data",)),
-        Stage("teacher", run_teacher, "making the teacher", recipe=("seed", "teacher", "data.max_tokens"),
+        Stage("data", run_data, "reading and splitting the data",
+              recipe=("seed", *task, *(f"data.{k}" for k in data_keys)), identity=_source_identity, code=("data",)),
+        Stage("teacher", run_teacher, "making the teacher", recipe=("seed", "teacher", "data.max_tokens", *task),
               needs=("data",), keyed_by=(), identity=_teacher_identity),
-        Stage("student", run_student, "distilling the student", recipe=("seed", "student", "distil", "data.max_tokens"),
+        Stage("student", run_student, "distilling the student",
+              recipe=("seed", "student", "distil", "data.max_tokens", *task),
               needs=("data", "teacher"), keyed_by=("teacher",), identity=_data_identity),
         Stage("onnx", run_onnx, "exporting to ONNX, fp32 and int8", recipe=("export.opset", *limits),
               needs=("student",), code=("export/onnx.py", "export/plain.py", "export/graph_passes.py")),
@@ -68,9 +71,10 @@ def build_stages(recipe: Recipe) -> list[Stage]:
     stages += [
         Stage("still", run_still, "compiling to .still", recipe=("name", "teacher.model", "compile", "data.max_tokens"),
               needs=("onnx", "student"), code=("compile", "quantize")),
-        Stage("verify", run_verify, "comparing every export with PyTorch on the test set", recipe=("data.max_tokens",),
+        Stage("verify", run_verify, "comparing every export with PyTorch on the test set",
+              recipe=("data.max_tokens", *task),
               needs=("data", "teacher", *made), keyed_by=("teacher", *made), identity=_data_identity,
-              code=("export/parity*.py", "runtime", "_core*.so")),
+              code=("export/parity*.py", "distil/tasks", "runtime", "_core*.so")),
         Stage("bench", run_bench, "measuring on this host", needs=("data", "teacher", *made), keyed_by=made,
               recipe=limits, identity=_host_identity, code=("bench", "runtime", "_core*.so")),
     ]  # fmt: skip
@@ -80,10 +84,18 @@ def build_stages(recipe: Recipe) -> list[Stage]:
 def run_data(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Read, check and split the data; stored as Parquet."""
     from potstill.data.sources import load_data
+    from potstill.distil.tasks import task_of
 
     del work
-    recipe = context.recipe
-    splits = load_data(recipe.data, seed=recipe.seed, cache=context.cache, progress=context.progress)
+    recipe, task = context.recipe, task_of(context.recipe)
+    splits = load_data(
+        recipe.data,
+        seed=recipe.seed,
+        cache=context.cache,
+        progress=context.progress,
+        read_labels=task.read_labels,
+        labelled=task.labelled,
+    )
     splits.save(out)
     return {
         "fingerprint": splits.fingerprint,
@@ -192,16 +204,23 @@ def export_files(context: Context) -> dict[str, Path]:
 
 def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Differences, label agreement and accuracy of every export against the student in PyTorch."""
+    from potstill.distil.tasks import task_of
+    from potstill.distil.tasks.truth import truth_of
     from potstill.export.parity import ParityLimits, check_parity
 
     del work
+    recipe, task = context.recipe, task_of(context.recipe)
     test = Splits.load(context.folder("data")).test
+    labels = context.facts("data")["labels"]
+    student, teacher = context.folder("student"), context.folder("teacher")
     report = check_parity(
-        context.folder("student"),
+        student,
         export_files(context),
         test,
-        max_tokens=context.recipe.data.max_tokens,
+        max_tokens=recipe.data.max_tokens,
         progress=context.progress,
+        task=task,
+        truth=truth_of(task, test, labels, student, teacher, recipe.data.max_tokens, progress=context.progress),
     )
     # A peer's own int8 rounding is its affair, worth a warning; what we make must be right, or the build fails.
     ours = {name: share for name, share in report.label_agreement.items() if name not in ("onnx_int8", "tflite_int8")}
@@ -213,6 +232,7 @@ def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         "parity": [dict(row) for row in report.rows],
         "label_agreement": dict(report.label_agreement),
         "accuracy": dict(report.accuracy),
+        "metrics": {name: dict(figures) for name, figures in report.metrics.items()},
         "test_difference": dict(report.test_difference),
         "sentences": report.sentences,
         "warnings": report.failures(),
@@ -234,6 +254,10 @@ def _teacher_identity(context: Context) -> dict[str, Any]:
     elif local is not None:
         content = folder_digest(local)
     return {"data": context.facts("data")["labelled_fingerprint"], "model": content}
+
+
+def _source_identity(context: Context) -> dict[str, Any]:
+    return dict(source_identity(context.recipe.data, labelled=context.recipe.task != "embedding"))
 
 
 def _data_identity(context: Context) -> dict[str, Any]:

@@ -14,6 +14,7 @@ LearningRate = Annotated[float, Field(gt=0.0, lt=1.0)]
 Tokens = Annotated[int, Field(ge=4, le=8192)]
 Precision = Literal["auto", "fp32", "bf16"]
 Pooling = Literal["mean", "cls"]
+Task = Literal["classification", "embedding"]
 
 
 class Section(BaseModel):
@@ -221,6 +222,11 @@ class Recipe(Section):
     seed: int = Field(
         default=42, ge=0, lt=2**32, description="Seed of the split, of initial weights and of the order of training."
     )
+    task: Task = Field(
+        default="classification",
+        description="What the model is for: one label a text (`classification`), or a vector a text, such that like "
+        "texts get like vectors (`embedding`: no labels needed, the teacher is a sentence encoder, taken as it is).",
+    )
     teacher: Teacher = Field(description="The model whose behaviour the student learns.")
     data: Data = Field(description="What is trained and tested on.")
     student: Student = Field(default_factory=Student, description="The small model that is made.")
@@ -235,6 +241,8 @@ class Recipe(Section):
                 f"compile.max_tokens = {self.compile.max_tokens} is under data.max_tokens = {self.data.max_tokens}: "
                 "the file would refuse texts that the student was tested on"
             )
+        if self.task == "embedding" and self.teacher.finetune == "always":
+            raise ValueError('teacher.finetune = "always" has no meaning with task = "embedding": nothing is labelled')
         return self
 
     def set_base(self, base: Path | None) -> None:

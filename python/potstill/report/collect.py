@@ -45,6 +45,7 @@ def sections(report: dict[str, Any]) -> list[tuple[str, list[str], list[list[str
     """The report as (title, column names, rows of text): one source for the terminal and the HTML page."""
     found = [
         ("Quality on the test set", *_quality(report)),
+        ("More figures on the test set", *_figures(report)),
         ("Size and parity with PyTorch", *_artefacts(report)),
         ("Time on this host, batch 1", *_bench(report)),
     ]
@@ -68,7 +69,19 @@ def _quality(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         for name, key in (("teacher", "teacher"), ("student (PyTorch fp32)", "student"), ("packed (.still)", "packed"))
     ]
     rows.append(["retained (packed / teacher)", _percent(report.get("retained"))])
-    return ["", "accuracy"], rows
+    return ["", report.get("metric", "accuracy")], rows
+
+
+def _figures(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """What a task measures beside its main figure: student in PyTorch and packed file side by side."""
+    main = report.get("metric", "accuracy")
+    student, packed = report.get("student", {}).get("metrics", {}), report.get("metrics", {}).get("still", {})
+    rows = [
+        [name.replace("_", " "), _percent(student.get(name)), _percent(packed.get(name))]
+        for name in packed
+        if name != main
+    ]
+    return ["", "student (PyTorch fp32)", "packed (.still)"], rows
 
 
 def _artefacts(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -94,7 +107,8 @@ def _artefacts(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
                 _percent(report["teacher"].get("test_accuracy") if key == "teacher" else accuracy.get(key)),
             ]
         )
-    return ["", "size", "of teacher", "same label", "max |diff|", "accuracy"], rows
+    same = "same label" if report.get("task", "classification") == "classification" else "same answer"
+    return ["", "size", "of teacher", same, "max |diff|", report.get("metric", "accuracy")], rows
 
 
 def _bench(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:

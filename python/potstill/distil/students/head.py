@@ -14,8 +14,10 @@ def fit_head(job: Job) -> None:
     """Ridge regression from the student's pooled vectors to the teacher's logits over the sample rows.
 
     With fewer rows than pooled numbers the fit would be arbitrary: the strength of the ridge (1 % of the mean squared
-    input) keeps it tame.
+    input) keeps it tame. A student without head is left as it is.
     """
+    if job.student.classifier is None:
+        return
     taught = outputs(job.teacher, job.ids, pad_id=job.pad_id).logits
     pooled = outputs(job.student, job.ids, pad_id=job.pad_id).pooled
     weight, bias = ridge(pooled, taught, strength=1e-2)

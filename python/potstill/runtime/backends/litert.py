@@ -59,12 +59,13 @@ class LiteRtBackend:
             _refuse_per_channel(self._interpreter, path)
         self._runners: dict[int, Any] = {}
         for name, ends in signatures.items():
-            if set(ends["inputs"]) != {"input_ids", "attention_mask"} or "logits" not in ends["outputs"]:
+            wanted = {"logits", "embedding"} & set(ends["outputs"])
+            if set(ends["inputs"]) != {"input_ids", "attention_mask"} or not wanted:
                 raise InputError(
                     "I053",
                     f"signature {name} has the inputs {', '.join(ends['inputs'])}",
                     str(path),
-                    "give a model with input_ids, attention_mask and the output logits",
+                    "give a model with input_ids, attention_mask and the output logits or embedding",
                 )
             runner = self._interpreter.get_signature_runner(name)
             details = runner.get_input_details()["input_ids"]
@@ -114,18 +115,19 @@ class LiteRtBackend:
         import numpy as np
 
         check_ids(ids, self._facts)
-        logits, embedding = [], []
+        rows: dict[str, list[Any]] = {"logits": [], "embedding": []}
         # The interpreter owns its buffers: one call at a time.
         with self._lock:
             for row in ids:
                 length = self.padded_length(len(row))
                 found = self._runners[length](**self._feed(row, length))
-                logits.append(found["logits"])
-                if "embedding" in found:
-                    embedding.append(found["embedding"])
+                for name, kept in rows.items():
+                    if name in found:
+                        kept.append(found[name])
         if not ids:
             return Output(np.empty((0, len(self._facts.labels)), np.float32), None)
-        return Output(np.concatenate(logits), np.concatenate(embedding) if embedding else None)
+        logits, embedding = (np.concatenate(kept) if kept else None for kept in rows.values())
+        return Output(logits, embedding)
 
     def prepared(self, ids: Sequence[int], length: int) -> Callable[[], Any]:
         """A call that runs one sequence, padded to `length` beforehand, for measuring the engine alone.

@@ -1,4 +1,4 @@
-"""onnxruntime as a backend: any ONNX file with `input_ids` and `attention_mask` in and `logits` out."""
+"""onnxruntime as a backend: any ONNX file with `input_ids` and `attention_mask` in, `logits` or `embedding` out."""
 
 from __future__ import annotations
 
@@ -65,11 +65,14 @@ class OnnxRuntimeBackend:
                 str(path),
                 "give a model with input_ids and attention_mask",
             )
-        if "logits" not in names:
-            raise InputError(
-                "I053", f"the model's outputs are {', '.join(names)}", str(path), "give a model with the output logits"
-            )
         self._outputs = [name for name in ("logits", "embedding") if name in names]
+        if not self._outputs:
+            raise InputError(
+                "I053",
+                f"the model's outputs are {', '.join(names)}",
+                str(path),
+                "give a model with the output logits or embedding",
+            )
         self._facts = _facts(self._session.get_modelmeta().custom_metadata_map)
         self._texts = Texts(path, self._facts)
         self._info = {
@@ -117,12 +120,15 @@ class OnnxRuntimeBackend:
                 found[name][group] = values
         if not ids:
             found = {name: np.empty((0, self._width(name)), np.float32) for name in self._outputs}
-        return Output(found["logits"], found.get("embedding"))
+        return Output(found.get("logits"), found.get("embedding"))
 
     def prepared(self, ids: Sequence[Sequence[int]]) -> Callable[[], Any]:
-        """A call that runs one batch whose arrays exist already and gives ``[logits]``: for measuring the engine."""
+        """A call that runs one batch whose arrays exist already, for measuring the engine.
+
+        It gives a list of the model's answer alone: the logits, of a model without head the vectors.
+        """
         check_ids(ids, self._facts)
-        feed, session, outputs = self._feed(ids), self._session, ["logits"]
+        feed, session, outputs = self._feed(ids), self._session, self._outputs[:1]
         return lambda: session.run(outputs, feed)
 
     def _feed(self, rows: Sequence[Sequence[int]]) -> dict[str, Any]:
