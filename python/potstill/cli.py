@@ -48,14 +48,18 @@ def _run(args: argparse.Namespace) -> int:
             vector = memoryview(model.embed([text], truncate=args.truncate)).tolist()[0]
             print(json.dumps({"text": text, "embedding": vector}, ensure_ascii=False), flush=True)
             continue
-        prediction = model.classify([text], truncate=args.truncate)[0]
+        prediction = model.classify([text], truncate=args.truncate, threshold=args.threshold)[0]
         if args.json:
             row = {"text": text, "label": prediction.label, "score": prediction.score, "scores": prediction.scores}
+            if model.multi_label:
+                row["labels"] = list(prediction.labels)
             if args.logits:
                 row["logits_hex"] = bytes(memoryview(model.logits([text], truncate=args.truncate))).hex()
             print(json.dumps(row, ensure_ascii=False), flush=True)
         else:
-            print(f"{prediction.label}\t{prediction.score:.4f}\t{text}", flush=True)
+            # A text may have several labels; one without any has its line too.
+            given = [(label, prediction.scores[label]) for label in prediction.labels] or [("-", prediction.score)]
+            print("".join(f"{label}\t{score:.4f}\t" for label, score in given) + text, flush=True)
     return 0
 
 
@@ -118,6 +122,7 @@ def _compile(args: argparse.Namespace) -> int:
         name=args.name,
         max_tokens=args.max_tokens,
         license=args.license,
+        multi_label=args.multi_label,
     )
     if args.json:
         print(report.to_json())
@@ -291,6 +296,9 @@ def _parser() -> argparse.ArgumentParser:
     compile_.add_argument("--name", help="name stored in the file (default: the file's stem)")
     compile_.add_argument("--max-tokens", type=int, help="longest accepted sequence, [CLS] and [SEP] included")
     compile_.add_argument("--license", help="licence of the weights, stored in the file")
+    compile_.add_argument(
+        "--multi-label", action="store_true", default=None, help="labels do not exclude each other: scores are sigmoids"
+    )
     compile_.add_argument("--json", action="store_true", help="print what was written as JSON")
 
     run = command(
@@ -304,6 +312,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("texts", nargs="+", metavar="TEXT", help="texts, or - to read one a line from standard input")
     run.add_argument("--json", action="store_true", help="one JSON object a line, with the score of every label")
     run.add_argument("--logits", action="store_true", help="with --json: add the raw f32 logits as hex")
+    run.add_argument(
+        "--threshold", type=float, default=0.5, help="least score of a label where a text may have several (0.5)"
+    )
     run.add_argument("--embed", action="store_true", help="the pooled vector instead of a label, as JSON")
     run.add_argument("--truncate", action="store_true", help="cut texts over the length limit instead of refusing them")
     run.add_argument("--threads", type=int, help="threads (default: POTSTILL_NUM_THREADS, else the cores allowed)")

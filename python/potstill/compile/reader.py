@@ -86,6 +86,7 @@ def _model(data: bytes, header: bytes, where: str) -> PackedModel:
         producer=_text(meta.Producer()),
         license=_text(meta.License()),
         provenance={_text(pair.Key()): _text(pair.Value()) for pair in pairs},
+        multi_label=meta.MultiLabel(),
     )
     return PackedModel(
         metadata, tensors, values, ops, root.EmbeddingValue(), root.LogitsValue(), _tokenizer(root.Tokenizer())

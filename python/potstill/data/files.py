@@ -58,10 +58,14 @@ def read_file(path: Path, text: str, label: str | None, cache: Path) -> Raw:
             raise missing_column(column, columns, str(path), "data.text" if column == text else "data.label")
     table = _load(path, options, cache)
     labels = None if label is None else table[label]
-    names = None
-    if label is not None and hasattr(table.features[label], "names"):
-        names = list(table.features[label].names)
+    names = None if label is None else declared_names(table.features[label])
     return Raw(table[text][:], None if labels is None else labels[:], str(path), label or "", names)
+
+
+def declared_names(feature: Any) -> list[str] | None:
+    """Class names that a column's type declares: a class label, or a list of them."""
+    names = getattr(feature, "names", None) or getattr(getattr(feature, "feature", None), "names", None)
+    return None if names is None else list(names)
 
 
 def missing_column(column: str, columns: Sequence[str], where: str, key: str) -> DataError:

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from potstill.data.files import missing_column
+from potstill.data.files import declared_names, missing_column
 from potstill.data.labels import Raw
 from potstill.errors import DataError
 from potstill.pipeline.progress import Progress
@@ -66,6 +66,6 @@ def pick_splits(
         labels = None if label is None else table[label][:]
         if chosen is None and part != "train" and labels is not None and all(value in (None, -1) for value in labels):
             continue
-        names = getattr(table.features[label], "names", None) if label is not None else None
+        names = declared_names(table.features[label]) if label is not None else None
         rows[part] = Raw(table[text][:], labels, f"{name}, split {split}", label or "", names)
     return rows

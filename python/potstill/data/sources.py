@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +20,13 @@ _HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
 _PARTS = ("train", "validation", "test")
 
 
-# Label names and each split's label column, out of the rows as read and the names in the recipe.
-ReadLabels = Callable[[Mapping[str, Raw], Sequence[str] | None], tuple[list[str], dict[str, list[Any]]]]
+# Label names and each split's label column, out of the rows as read and the recipe's `[data]` section.
+ReadLabels = Callable[[Mapping[str, Raw], "Data"], tuple[list[str], dict[str, list[Any]]]]
 
 
-def read_classes(raws: Mapping[str, Raw], given: Sequence[str] | None) -> tuple[list[str], dict[str, list[Any]]]:
+def read_classes(raws: Mapping[str, Raw], data: Data) -> tuple[list[str], dict[str, list[Any]]]:
     """One class a row: names and ids."""
-    names = class_names(raws["train"], given)
+    names = class_names(raws["train"], data.labels)
     return names, {part: class_ids(raw, names) for part, raw in raws.items()}
 
 
@@ -54,7 +54,7 @@ def load_data(
     with quiet_datasets():
         raws = _read(data, cache, shown, labelled)
         texts = {part: check_texts(raw, data.text) for part, raw in raws.items()}
-        names, ids = read_labels(raws, data.labels)
+        names, ids = read_labels(raws, data)
         given = {part: Rows(texts[part], ids[part]) for part in raws}
         unlabelled: list[str] | None = None
         if data.unlabelled:

@@ -12,8 +12,10 @@ import dataclasses
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,14 @@ _WORD = re.compile(r"\w+")
 
 @dataclass
 class Rows:
-    """Texts with their label ids; the plain form in which rows are checked and dealt."""
+    """Texts with their labels; the plain form in which rows are checked and dealt.
+
+    Attributes:
+        labels: a class id a row, or a list of label ids a row.
+    """
 
     texts: list[str] = field(default_factory=list)
-    labels: list[int] = field(default_factory=list)
+    labels: list[Any] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -43,7 +49,8 @@ class Splits:
     """What `load_data` gives.
 
     Attributes:
-        train, validation, test: `datasets.Dataset` with columns `text` (str) and `label` (int, index into `labels`).
+        train, validation, test: `datasets.Dataset` with columns `text` (str) and `label` (int, index into `labels`;
+            for texts of any number of labels a list of them).
         unlabelled: `datasets.Dataset` with the column `text`, or None.
         labels: names of the classes.
         fingerprint: SHA-256 (hex) of labels and all rows; equal contents give equal fingerprints on any machine.
@@ -131,7 +138,7 @@ def deal(rows: Rows, shares: Sequence[float], seed: int) -> list[Rows]:
     Returns: one `Rows` for each share, in the original order of the rows.
     """
     classes: dict[int, list[int]] = {}
-    for index, label in enumerate(rows.labels):
+    for index, label in enumerate(_strata(rows.labels)):
         classes.setdefault(label, []).append(index)
     dealt: list[list[int]] = [[] for _ in shares]
     salt = seed.to_bytes(8, "little", signed=True)
@@ -144,6 +151,19 @@ def deal(rows: Rows, shares: Sequence[float], seed: int) -> list[Rows]:
             dealt[position].extend(members[start:end])
             start = end
     return [rows.pick(sorted(indices)) for indices in dealt]
+
+
+def _strata(labels: Sequence[Any]) -> list[int]:
+    """What each row counts as when rows are dealt: its class; of several labels the rarest, -1 for none.
+
+    Rare labels are the ones that a split might miss (Sechidis, Tsoumakas, Vlahavas: On the Stratification of
+    Multi-Label Data, 2011, deal them first too).
+    """
+    counts = Counter(label for row in labels if isinstance(row, list) for label in row)
+    return [
+        min(row, key=lambda label: (counts[label], label), default=-1) if isinstance(row, list) else row
+        for row in labels
+    ]
 
 
 def make_splits(
@@ -209,12 +229,12 @@ def _check(parts: dict[str, Rows], labels: Sequence[str], where: str, classes: b
                 where,
                 "give more data, or other shares in data.split, or a file or split name for it",
             )
-    used = set(parts["train"].labels) if classes else set()
+    used = {tuple(row) if isinstance(row, list) else (row,) for row in parts["train"].labels} if classes else set()
     if classes and len(used) < 2:
-        only = labels[next(iter(used))]
+        only = ", ".join(repr(labels[label]) for label in next(iter(used)))
         raise DataError(
             "D007",
-            f"all training rows have the one label {only!r}",
+            f"all training rows have the one label {only or 'none'}",
             where,
             "a classifier needs rows of at least two classes; check the label column",
         )
@@ -225,7 +245,9 @@ def _build(parts: dict[str, Rows], unlabelled: list[str] | None, labels: list[st
 
     digest = hashlib.sha256(json.dumps(labels, ensure_ascii=False).encode())
     made: dict[str, Any] = {}
-    kinds = datasets.Features({"text": datasets.Value("string"), "label": datasets.Value("int64")})
+    several = any(isinstance(row, list) for row in parts["train"].labels)
+    label_kind = datasets.Sequence(datasets.Value("int64")) if several else datasets.Value("int64")
+    kinds = datasets.Features({"text": datasets.Value("string"), "label": label_kind})
     for name in ("train", "validation", "test"):
         rows = parts[name]
         made[name] = datasets.Dataset.from_dict({"text": rows.texts, "label": rows.labels}, features=kinds)
@@ -239,10 +261,10 @@ def _build(parts: dict[str, Rows], unlabelled: list[str] | None, labels: list[st
     return Splits(*parts_made, labels, digest.hexdigest(), labelled)
 
 
-def _digest(digest: Any, name: str, texts: Sequence[str], labels: Sequence[int]) -> None:
+def _digest(digest: Any, name: str, texts: Sequence[str], labels: Sequence[Any]) -> None:
     digest.update(f"\0{name} {len(texts)}\0".encode())
     for text in texts:
         coded = text.encode()
         digest.update(len(coded).to_bytes(8, "little") + coded)
-    for label in labels:
+    for label in chain.from_iterable([len(row), *row] if isinstance(row, list) else [row] for row in labels):
         digest.update(label.to_bytes(4, "little", signed=label < 0))

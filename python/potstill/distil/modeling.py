@@ -135,7 +135,8 @@ class EncoderClassifier(PreTrainedModel):
             input_ids: ``[batch, length]`` int64.
             attention_mask: ``[batch, length]``, 1 for real tokens; all ones when absent.
             token_type_ids: ``[batch, length]`` int64, zeros when absent.
-            labels: ``[batch]`` int64; -100 marks a row without one.
+            labels: ``[batch]`` int64, -100 marks a row without one; with ``problem_type``
+                ``multi_label_classification`` ``[batch, labels]`` f32 of 0 and 1.
             output_hidden_states: also return the states of every layer.
         """
         if attention_mask is None:
@@ -149,9 +150,7 @@ class EncoderClassifier(PreTrainedModel):
             logits = self.classifier(self.dropout(pooled))
         else:
             logits = pooled.new_zeros((len(pooled), 0))
-        loss = None
-        if labels is not None:
-            loss = nn.functional.cross_entropy(logits.float(), labels)
+        loss = _loss(self.config, logits, labels) if labels is not None else None
         states = output.hidden_states if output_hidden_states else None
         return ClassifierOutput(loss=loss, logits=logits.float(), pooled=pooled.float(), hidden_states=states)
 
@@ -190,8 +189,15 @@ class SplitClassifier(nn.Module):
             inputs["token_type_ids"] = token_type_ids
         pooled = self.body(**inputs, return_dict=True).logits
         logits = self.head(pooled)
-        loss = nn.functional.cross_entropy(logits.float(), labels) if labels is not None else None
+        loss = _loss(self.config, logits, labels) if labels is not None else None
         return ClassifierOutput(loss=loss, logits=logits.float(), pooled=pooled.float())
+
+
+def _loss(config: Any, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy; of each label by itself where labels do not exclude each other."""
+    if config.problem_type == "multi_label_classification":
+        return nn.functional.binary_cross_entropy_with_logits(logits.float(), labels.float())
+    return nn.functional.cross_entropy(logits.float(), labels)
 
 
 def head_name(model: nn.Module) -> str:
@@ -252,7 +258,13 @@ def has_head(config: PretrainedConfig) -> bool:
 
 
 def load_encoder(
-    model: Path | str, *, labels: list[str], pooling: str = "mean", attention: Attention = "sdpa", seed: int = 42
+    model: Path | str,
+    *,
+    labels: list[str],
+    pooling: str = "mean",
+    attention: Attention = "sdpa",
+    seed: int = 42,
+    problem: str | None = None,
 ) -> EncoderClassifier:
     """A pretrained encoder under a new, random head for these labels, in f32 and training mode.
 
@@ -262,6 +274,7 @@ def load_encoder(
         pooling: ``"mean"`` or ``"cls"``.
         attention: implementation of attention.
         seed: seed of the head's weights.
+        problem: ``problem_type`` of the configuration, None for one label a text.
 
     Raises:
         TrainError: T001, T002, T003 as `load_classifier`; T010 unknown pooling.
@@ -280,6 +293,7 @@ def load_encoder(
         id2label=dict(enumerate(labels)),
         label2id={label: index for index, label in enumerate(labels)},
         attn_implementation=attention,
+        **({} if problem is None else {"problem_type": problem}),
     )
     classifier = EncoderClassifier(config)
     wanted = classifier.backbone.state_dict()

@@ -15,7 +15,7 @@ from torch import nn
 from potstill.distil.arguments import pipeline_arguments
 from potstill.distil.averaging import WeightAverage
 from potstill.distil.checkpoints import KeepBest, latest_checkpoint, prepare_work
-from potstill.distil.evaluate import Outputs, outputs, share_right
+from potstill.distil.evaluate import Outputs, outputs
 from potstill.distil.forward import ForwardProgress
 from potstill.distil.hub import keep_random_state, quiet_loading
 from potstill.distil.losses import POOLED
@@ -23,7 +23,7 @@ from potstill.distil.modeling import EncoderClassifier, load_classifier
 from potstill.distil.precision import training_attention
 from potstill.distil.students.basis import principal_basis
 from potstill.distil.students.registry import make_student
-from potstill.distil.tasks import Task, Truth, task_of
+from potstill.distil.tasks import Task, Truth, task_named, task_of
 from potstill.distil.tasks.embedding import PROJECTION, project
 from potstill.distil.teacher_cache import TeacherOutputs, teacher_outputs, weights_hash
 from potstill.distil.tokens import NO_LABEL, Collator, TokenDataset, encode, load_tokenizer
@@ -137,7 +137,7 @@ def distil(
         np.save(out / PROJECTION, rows.projection)
     metrics = _measure(out, teacher, rows, task, progress)
     clock.lap("evaluate")
-    metrics["warnings"] = sanity(metrics, settings, taught, rows.train.labels) if task.labelled else []
+    metrics["warnings"] = sanity(metrics, settings, taught, rows.train.labels, task) if task.labelled else []
     best = max(history, key=lambda entry: entry["accuracy"], default=None)
     return {
         "epochs": history,
@@ -152,8 +152,11 @@ def distil(
 _MEASURED = ("validation", "test")
 
 
-def sanity(metrics: dict[str, Any], settings: Any, taught: TeacherOutputs, labels: np.ndarray) -> list[str]:
-    """Sentences on settings and results that usually mean something went wrong."""
+def sanity(
+    metrics: dict[str, Any], settings: Any, taught: TeacherOutputs, labels: np.ndarray, task: Task | None = None
+) -> list[str]:
+    """Sentences on settings and results that usually mean something went wrong; ``task`` None: classification."""
+    task = task or task_named("classification")
     notes = []
     if not 1 <= settings.temperature <= 4:
         notes.append(f"temperature {settings.temperature:g} is outside the usual 1 to 4")
@@ -165,9 +168,10 @@ def sanity(metrics: dict[str, Any], settings: Any, taught: TeacherOutputs, label
             f"the student is {100 * behind:.1f} points under the teacher: check the temperature (1 to 3), "
             "train longer, add unlabelled text, or use a larger student"
         )
-    labelled = labels != NO_LABEL
+    labelled = (labels if labels.ndim == 1 else labels[:, 0]) != NO_LABEL
     if labelled.any():
-        seen = share_right(taught.logits.array()[labelled], labels[labelled].tolist())
+        logits = taught.logits.array()[labelled]
+        seen = task.score(Outputs(logits, logits[:, :0]), Truth(labels[labelled]))
         gap = seen - metrics["teacher_test_accuracy"]
         if gap > 0.15:
             notes.append(

@@ -90,6 +90,8 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     if not task.labelled:
         return {"seconds": round(time.monotonic() - start, 1), **_as_it_is(source, tokenizer, settings, task, out)}
     order = label_order(config, labels)
+    if task.problem is not None and config.problem_type != task.problem:
+        order = None  # a head trained for one label a text says nothing of each by itself
     if settings.finetune == "never" and order is None:
         raise TrainError(
             "T013",
@@ -97,7 +99,7 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
             str(settings.model),
             "set teacher.finetune to auto, or give a model fine-tuned on these labels",
         )
-    model = _start_model(source, labels, order, settings, recipe.seed)
+    model = _start_model(source, labels, order, settings, recipe.seed, task)
     rows = {name: _rows(tokenizer, splits, name, recipe.data.max_tokens, task) for name in _SPLITS}
     history: list[dict[str, float]] = []
     train = order is None or settings.finetune == "always"
@@ -150,11 +152,15 @@ def _as_it_is(source: Path | str, tokenizer: Any, settings: Any, task: Task, out
     }
 
 
-def _start_model(source: Path | str, labels: list[str], order: list[int] | None, settings: Any, seed: int) -> Any:
+def _start_model(
+    source: Path | str, labels: list[str], order: list[int] | None, settings: Any, seed: int, task: Task
+) -> Any:
     """The model before training: with its own head in the order of our labels, or an encoder under a new one."""
     if order is None:
         attention = training_attention()
-        return load_encoder(source, labels=labels, pooling=settings.pooling, attention=attention, seed=seed)
+        return load_encoder(
+            source, labels=labels, pooling=settings.pooling, attention=attention, seed=seed, problem=task.problem
+        )
     with model_errors(source), quiet_loading():
         model = AutoModelForSequenceClassification.from_pretrained(
             str(source), dtype=torch.float32, attn_implementation=training_attention()
@@ -243,7 +249,7 @@ def teacher_warnings(metrics: dict[str, float], validation_labels: np.ndarray) -
             f"the teacher looks overfitted: {100 * gap:.1f} points better on training than on validation rows; "
             "use fewer epochs, a smaller learning rate or more data"
         )
-    if len(validation_labels):
+    if len(validation_labels) and validation_labels.ndim == 1:
         commonest = np.bincount(validation_labels).max() / len(validation_labels)
         if metrics["validation_accuracy"] <= commonest + 0.01:
             notes.append(

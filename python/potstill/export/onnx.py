@@ -2,7 +2,8 @@
 
 Inputs ``input_ids`` and ``attention_mask``, int64 ``[batch, length]``; outputs ``logits`` f32 ``[batch, labels]`` (not
 of a sentence encoder) and ``embedding`` f32 ``[batch, hidden]`` (the vector the head reads). ``metadata_props`` carry
-``labels`` (JSON list), ``max_tokens``, ``pad_id``, ``vocabulary``, ``task`` and ``producer``.
+``labels`` (JSON list), ``max_tokens``, ``pad_id``, ``vocabulary``, ``task``, ``producer``, and ``multi_label`` where
+labels do not exclude each other.
 """
 
 from __future__ import annotations
@@ -149,6 +150,7 @@ def _finish(model: Any, facts: Any, limit: int) -> None:
             "vocabulary": str(facts.vocabulary),
             "task": "text-classification" if facts.labels else "feature-extraction",
             "producer": producer(),
+            **({"multi_label": "true"} if facts.multi_label else {}),
         },
     )
 

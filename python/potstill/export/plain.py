@@ -34,12 +34,14 @@ class Facts:
         max_tokens: longest sequence the position table allows, specials included.
         pad_id: token id used to fill a batch.
         vocabulary: rows of the word table.
+        multi_label: labels do not exclude each other: scores are sigmoids, not a softmax.
     """
 
     labels: list[str]
     max_tokens: int
     pad_id: int
     vocabulary: int
+    multi_label: bool = False
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -150,6 +152,7 @@ def load_plain(model_dir: Path) -> tuple[PlainClassifier, Facts]:
         max_tokens=min(rows, _tokenizer_limit(model_dir) or rows),
         pad_id=int(pad) if pad is not None else 0,
         vocabulary=plain.vocabulary or int(backbone.vocab_size),
+        multi_label=config.problem_type == "multi_label_classification",
     )
     return plain, facts
 

@@ -52,9 +52,11 @@ def build_stages(recipe: Recipe) -> list[Stage]:
     )
     # The task is part of a key where it is not the first one there was: stored results of classifiers stay valid.
     task = () if recipe.task == "classification" else ("task",)
+    separator = ("data.label_separator",) if recipe.task == "multi-label" else ()
     stages = [
         Stage("data", run_data, "reading and splitting the data",
-              recipe=("seed", *task, *(f"data.{k}" for k in data_keys)), identity=_source_identity, code=("data",)),
+              recipe=("seed", *task, *separator, *(f"data.{k}" for k in data_keys)), identity=_source_identity,
+              code=("data",)),
         Stage("teacher", run_teacher, "making the teacher", recipe=("seed", "teacher", "data.max_tokens", *task),
               needs=("data",), keyed_by=(), identity=_teacher_identity),
         Stage("student", run_student, "distilling the student",

@@ -14,7 +14,7 @@ LearningRate = Annotated[float, Field(gt=0.0, lt=1.0)]
 Tokens = Annotated[int, Field(ge=4, le=8192)]
 Precision = Literal["auto", "fp32", "bf16"]
 Pooling = Literal["mean", "cls"]
-Task = Literal["classification", "embedding"]
+Task = Literal["classification", "multi-label", "embedding"]
 
 
 class Section(BaseModel):
@@ -85,7 +85,14 @@ class Data(Section):
         description="Split name or file with the test rows; without it they are taken out of the training rows.",
     )
     text: Name = Field(default="text", description="Name of the column with the text.")
-    label: Name = Field(default="label", description="Name of the column with the label: names or whole numbers.")
+    label: Name = Field(
+        default="label",
+        description="Name of the column with the label: names or whole numbers; for `multi-label` a list of them, or "
+        "a text with `label_separator` between them.",
+    )
+    label_separator: Name = Field(
+        default=";", description="What stands between the labels of a row where `multi-label` reads them from a text."
+    )
     labels: list[Name] | None = Field(
         default=None,
         min_length=2,
@@ -224,8 +231,9 @@ class Recipe(Section):
     )
     task: Task = Field(
         default="classification",
-        description="What the model is for: one label a text (`classification`), or a vector a text, such that like "
-        "texts get like vectors (`embedding`: no labels needed, the teacher is a sentence encoder, taken as it is).",
+        description="What the model is for: one label a text (`classification`), any number of labels a text "
+        "(`multi-label`), or a vector a text, such that like texts get like vectors (`embedding`: no labels needed, "
+        "the teacher is a sentence encoder, taken as it is).",
     )
     teacher: Teacher = Field(description="The model whose behaviour the student learns.")
     data: Data = Field(description="What is trained and tested on.")

@@ -17,26 +17,31 @@ if TYPE_CHECKING:
 
 
 class Prediction:
-    """The answer for one text; read-only, equal when all three parts are.
+    """The answer for one text; read-only, equal when all parts are.
 
     Written out, because the module `dataclasses` would take 1 MB of memory on the board.
 
     Attributes:
         label: the class with the largest logit (the first one of equals).
-        score: its probability, softmax over all classes, in [0, 1].
+        score: its probability in [0, 1]: softmax over all classes, or its sigmoid where a text may have several labels.
         scores: the probability of every class, in label order.
+        labels: what the text is given: `label`; where it may have several, those over the threshold, in label order.
     """
 
-    __slots__ = ("label", "score", "scores")
+    __slots__ = ("label", "labels", "score", "scores")
     __match_args__ = ("label", "score", "scores")
     label: str
     score: float
     scores: Mapping[str, float]
+    labels: tuple[str, ...]
 
-    def __init__(self, label: str, score: float, scores: Mapping[str, float]) -> None:
+    def __init__(
+        self, label: str, score: float, scores: Mapping[str, float], labels: tuple[str, ...] | None = None
+    ) -> None:
         object.__setattr__(self, "label", label)
         object.__setattr__(self, "score", score)
         object.__setattr__(self, "scores", scores)
+        object.__setattr__(self, "labels", (label,) if labels is None else labels)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"cannot assign to {name}: a Prediction is read-only")
@@ -44,18 +49,20 @@ class Prediction:
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"cannot delete {name}: a Prediction is read-only")
 
-    def __reduce__(self) -> tuple[type[Prediction], tuple[str, float, Mapping[str, float]]]:
-        return Prediction, (self.label, self.score, self.scores)
+    def __reduce__(self) -> tuple[type[Prediction], tuple[str, float, Mapping[str, float], tuple[str, ...]]]:
+        return Prediction, (self.label, self.score, self.scores, self.labels)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Prediction):
             return NotImplemented
-        return (self.label, self.score, self.scores) == (other.label, other.score, other.scores)
+        mine = (self.label, self.score, self.scores, self.labels)
+        return mine == (other.label, other.score, other.scores, other.labels)
 
     __hash__ = None  # type: ignore[assignment]  # `scores` is a dict
 
     def __repr__(self) -> str:
-        return f"Prediction(label={self.label!r}, score={self.score!r}, scores={self.scores!r})"
+        several = "" if self.labels == (self.label,) else f", labels={self.labels!r}"
+        return f"Prediction(label={self.label!r}, score={self.score!r}, scores={self.scores!r}{several})"
 
 
 class Model:
@@ -76,12 +83,17 @@ class Model:
         return self._backend.max_tokens
 
     @property
+    def multi_label(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return bool(self._backend.info.get("multi_label", False))
+
+    @property
     def info(self) -> dict[str, Any]:
         """Facts about the model and how it runs here.
 
-        For the native backend: name, task, scheme, labels, max_tokens, vocabulary, hidden, parameters, bytes (of the
-        file), arena_bytes (working memory of one call at most), has_tokenizer, isa, threads, producer, license,
-        provenance.
+        For the native backend: name, task, scheme, labels, multi_label, max_tokens, vocabulary, hidden, parameters,
+        bytes (of the file), arena_bytes (working memory of one call at most), has_tokenizer, isa, threads, producer,
+        license, provenance.
         """
         return dict(self._backend.info)
 
@@ -125,11 +137,25 @@ class Model:
             )
         return embedding
 
-    def classify(self, texts: Sequence[str], truncate: bool = False) -> list[Prediction]:
-        """The label and probabilities of each text. Raises as `logits`."""
+    def classify(self, texts: Sequence[str], truncate: bool = False, threshold: float = 0.5) -> list[Prediction]:
+        """The label and probabilities of each text.
+
+        Args:
+            texts: as for `tokenize`.
+            truncate: as for `tokenize`.
+            threshold: a label is given from this probability on, where a text may have several labels; of no effect
+                elsewhere.
+
+        Raises:
+            InputError: as `logits`; I013 the threshold is not in [0, 1].
+        """
+        if not 0.0 <= threshold <= 1.0:
+            raise InputError("I013", f"{threshold} is no probability", "threshold", "give a number from 0 to 1")
         view: Any = memoryview(self.logits(texts, truncate))
         rows: list[list[float]] = view.tolist()
         labels = self.labels or tuple(str(i) for i in range(len(rows[0]) if rows else 0))
+        if self.multi_label:
+            return [_predict_each(labels, row, threshold) for row in rows]
         return [_predict(labels, row) for row in rows]
 
 
@@ -171,3 +197,18 @@ def _predict(labels: Sequence[str], logits: Sequence[float]) -> Prediction:
     total = math.fsum(weights)
     scores = {label: weight / total for label, weight in zip(labels, weights, strict=True)}
     return Prediction(labels[top], weights[top] / total, scores)
+
+
+def _predict_each(labels: Sequence[str], logits: Sequence[float], threshold: float) -> Prediction:
+    """Sigmoid of each logit in Python floats (binary64), by the form whose exp cannot overflow."""
+    top = max(range(len(logits)), key=logits.__getitem__)
+    scores = {label: _sigmoid(value) for label, value in zip(labels, logits, strict=True)}
+    given = tuple(label for label, score in scores.items() if score >= threshold)
+    return Prediction(labels[top], scores[labels[top]], scores, given)
+
+
+def _sigmoid(value: float) -> float:
+    if value >= 0:
+        return 1.0 / (1.0 + math.exp(-value))
+    small = math.exp(value)
+    return small / (1.0 + small)

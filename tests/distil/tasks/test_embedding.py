@@ -23,9 +23,10 @@ from potstill.distil.tasks.truth import truth_of
 from potstill.distil.teacher import finetune
 from potstill.errors import TrainError
 from potstill.pipeline.progress import QuietProgress
-from potstill.recipe.schema import Recipe
+from potstill.recipe.schema import Data, Recipe
 
 TASK = task_named("embedding")
+DATA = Data(source="x.csv")
 
 
 def test_registry() -> None:
@@ -37,10 +38,10 @@ def test_registry() -> None:
 
 def test_labels_are_used_where_they_are_and_not_missed_elsewhere() -> None:
     labelled = {"train": Raw(["a", "b"], ["x", "y"], "t"), "test": Raw(["c"], ["y"], "t")}
-    assert TASK.read_labels(labelled, None) == ([], {"train": [0, 1], "test": [1]})
+    assert TASK.read_labels(labelled, DATA) == ([], {"train": [0, 1], "test": [1]})
     for missing in (None, ["z"], [None]):
         raws = {**labelled, "test": Raw(["c"], missing, "t")}
-        assert TASK.read_labels(raws, None) == ([], {"train": [-1, -1], "test": [-1]})
+        assert TASK.read_labels(raws, DATA) == ([], {"train": [-1, -1], "test": [-1]})
 
 
 def test_an_encoder_without_labels_has_no_head(tiny_encoder: Path, tmp_path: Path) -> None:

@@ -85,6 +85,8 @@ def make_student(
     depth = int(teacher_config.num_hidden_layers)
     torch.manual_seed(seed)
     student = importlib.import_module(ARCHITECTURES[settings.architecture]).build(settings, teacher_config, labels)
+    if getattr(teacher.config, "problem_type", None) == "multi_label_classification":
+        student.config.problem_type = teacher.config.problem_type
     layers = _chosen_layers(settings, depth)
     job = Job(student=student, teacher=teacher, layers=layers, ids=ids, pad_id=pad_id)
     student.eval()

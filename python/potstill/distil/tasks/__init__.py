@@ -14,6 +14,7 @@ from potstill.errors import TrainError
 # Modules with a class of this name.
 TASKS = {
     "classification": ("potstill.distil.tasks.classification", "Classification"),
+    "multi-label": ("potstill.distil.tasks.multi_label", "MultiLabel"),
     "embedding": ("potstill.distil.tasks.embedding", "Embedding"),
 }
 

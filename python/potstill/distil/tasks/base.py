@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from potstill.data.labels import Raw
     from potstill.distil.evaluate import Outputs
+    from potstill.recipe.schema import Data
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,12 @@ class Task(ABC):
     problem: ClassVar[str | None] = None
 
     @abstractmethod
-    def read_labels(self, raws: Mapping[str, Raw], given: Sequence[str] | None) -> tuple[list[str], dict[str, Any]]:
+    def read_labels(self, raws: Mapping[str, Raw], data: Data) -> tuple[list[str], dict[str, list[Any]]]:
         """Names of the labels, and each split's label column with one entry a row.
 
         Args:
             raws: rows of each split as read; ``train`` is there.
-            given: names in a recipe, or None.
+            data: the recipe's ``data`` section.
 
         Raises:
             DataError: what is wrong in which row.

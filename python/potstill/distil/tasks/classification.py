@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from potstill.data.labels import Raw
 from potstill.data.sources import read_classes
 from potstill.distil.tasks.base import Task, Truth
 
 if TYPE_CHECKING:
+    from potstill.data.labels import Raw
     from potstill.distil.evaluate import Outputs
+    from potstill.recipe.schema import Data
 
 
 class Classification(Task):
@@ -21,9 +22,9 @@ class Classification(Task):
     name: ClassVar[str] = "classification"
     metric: ClassVar[str] = "accuracy"
 
-    def read_labels(self, raws: Mapping[str, Raw], given: Sequence[str] | None) -> tuple[list[str], dict[str, Any]]:
+    def read_labels(self, raws: Mapping[str, Raw], data: Data) -> tuple[list[str], dict[str, list[Any]]]:
         """Class names and class ids; see `potstill.data.labels`."""
-        return read_classes(raws, given)
+        return read_classes(raws, data)
 
     def label_array(self, column: Sequence[Any], labels: int) -> np.ndarray:
         """``[rows]`` int64 class ids."""

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from potstill.data.labels import Raw
 from potstill.data.sources import read_classes
 from potstill.distil.tasks.base import Task, Truth
 from potstill.distil.tasks.retrieval import cosine, neighbour_agreement, same_class_at_1
 from potstill.errors import DataError
 
 if TYPE_CHECKING:
+    from potstill.data.labels import Raw
     from potstill.distil.evaluate import Outputs
+    from potstill.recipe.schema import Data
 
 # File in a student's folder: [teacher hidden, student hidden] f32, from the teacher's space into the student's.
 PROJECTION = "teacher_projection.npy"
@@ -38,7 +39,7 @@ class Embedding(Task):
     labelled: ClassVar[bool] = False
     outputs: ClassVar[tuple[str, ...]] = ("embedding",)
 
-    def read_labels(self, raws: Mapping[str, Raw], given: Sequence[str] | None) -> tuple[list[str], dict[str, Any]]:
+    def read_labels(self, raws: Mapping[str, Raw], data: Data) -> tuple[list[str], dict[str, list[Any]]]:
         """No label names: the model has no head. Classes of the texts, where there are any, serve the retrieval check.
 
         Class ids are -1 when a split has no usable label column.
@@ -46,7 +47,7 @@ class Embedding(Task):
         try:
             if any(raw.labels is None for raw in raws.values()):
                 raise LookupError
-            return [], read_classes(raws, given)[1]
+            return [], read_classes(raws, data)[1]
         except (DataError, LookupError):
             return [], {part: [-1] * len(raw.texts) for part, raw in raws.items()}
 

@@ -75,7 +75,12 @@ class LiteRtBackend:
         self._lock = threading.Lock()
         facts = _facts(path)
         self._facts = Facts(
-            facts.labels, min(facts.max_tokens, max(self._runners)), facts.pad_id, facts.vocabulary, facts.producer
+            facts.labels,
+            min(facts.max_tokens, max(self._runners)),
+            facts.pad_id,
+            facts.vocabulary,
+            facts.producer,
+            facts.multi_label,
         )
         self._texts = Texts(path, self._facts)
         self._info = {
@@ -83,6 +88,7 @@ class LiteRtBackend:
             "backend": "litert",
             "engine": f"{package} {version(package)}",
             "labels": list(self._facts.labels),
+            "multi_label": self._facts.multi_label,
             "max_tokens": self._facts.max_tokens,
             "lengths": sorted(self._runners),
             "vocabulary": self._facts.vocabulary,

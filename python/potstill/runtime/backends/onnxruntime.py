@@ -80,6 +80,7 @@ class OnnxRuntimeBackend:
             "backend": "onnxruntime",
             "engine": f"onnxruntime {onnxruntime.__version__}",
             "labels": list(self._facts.labels),
+            "multi_label": self._facts.multi_label,
             "max_tokens": self._facts.max_tokens,
             "vocabulary": self._facts.vocabulary,
             "bytes": path.stat().st_size,
@@ -153,7 +154,7 @@ class OnnxRuntimeBackend:
 def _facts(metadata: Mapping[str, str]) -> Facts:
     """The facts in `metadata_props`; values of other programs that do not parse are left out."""
     values: dict[str, Any] = {}
-    for key in ("labels", "max_tokens", "pad_id", "vocabulary"):
+    for key in ("labels", "max_tokens", "pad_id", "vocabulary", "multi_label"):
         try:
             values[key] = json.loads(metadata[key])
         except (KeyError, ValueError):

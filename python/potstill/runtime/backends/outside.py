@@ -28,6 +28,7 @@ class Facts:
         pad_id: id that fills a batch.
         vocabulary: number of token ids, 0 when unknown.
         producer: program that wrote the file, empty when unknown.
+        multi_label: labels do not exclude each other.
     """
 
     labels: tuple[str, ...] = ()
@@ -35,6 +36,7 @@ class Facts:
     pad_id: int = 0
     vocabulary: int = 0
     producer: str = ""
+    multi_label: bool = False
 
 
 def facts_from(values: Mapping[str, Any]) -> Facts:
@@ -45,6 +47,7 @@ def facts_from(values: Mapping[str, Any]) -> Facts:
         pad_id=int(values.get("pad_id", 0)),
         vocabulary=int(values.get("vocabulary", 0)),
         producer=str(values.get("producer", "")),
+        multi_label=bool(values.get("multi_label", False)),
     )
 
 
