@@ -39,27 +39,36 @@ def _texts(words: Sequence[str]) -> Iterable[str]:
         yield from words
 
 
+def _pair(text: str) -> tuple[str, str]:
+    """Two texts of one command-line argument or line, a tab between them."""
+    first, tab, second = text.partition("\t")
+    if not tab:
+        raise InputError("I015", "a single text for a model of pairs", repr(text[:40]), "give both, a tab between them")
+    return first, second
+
+
 def _run(args: argparse.Namespace) -> int:
     import potstill
 
     model = potstill.load(args.model, threads=args.threads, backend=args.backend)
     for text in _texts(args.texts):
+        given = _pair(text) if model.pairs else text
         if args.embed:
-            vector = memoryview(model.embed([text], truncate=args.truncate)).tolist()[0]
+            vector = memoryview(model.embed([given], truncate=args.truncate)).tolist()[0]
             print(json.dumps({"text": text, "embedding": vector}, ensure_ascii=False), flush=True)
             continue
-        prediction = model.classify([text], truncate=args.truncate, threshold=args.threshold)[0]
+        prediction = model.classify([given], truncate=args.truncate, threshold=args.threshold)[0]
         if args.json:
             row = {"text": text, "label": prediction.label, "score": prediction.score, "scores": prediction.scores}
             if model.multi_label:
                 row["labels"] = list(prediction.labels)
             if args.logits:
-                row["logits_hex"] = bytes(memoryview(model.logits([text], truncate=args.truncate))).hex()
+                row["logits_hex"] = bytes(memoryview(model.logits([given], truncate=args.truncate))).hex()
             print(json.dumps(row, ensure_ascii=False), flush=True)
         else:
             # A text may have several labels; one without any has its line too.
-            given = [(label, prediction.scores[label]) for label in prediction.labels] or [("-", prediction.score)]
-            print("".join(f"{label}\t{score:.4f}\t" for label, score in given) + text, flush=True)
+            found = [(label, prediction.scores[label]) for label in prediction.labels] or [("-", prediction.score)]
+            print("".join(f"{label}\t{score:.4f}\t" for label, score in found) + text, flush=True)
     return 0
 
 
@@ -123,6 +132,7 @@ def _compile(args: argparse.Namespace) -> int:
         max_tokens=args.max_tokens,
         license=args.license,
         multi_label=args.multi_label,
+        pairs=args.pairs,
     )
     if args.json:
         print(report.to_json())
@@ -299,6 +309,9 @@ def _parser() -> argparse.ArgumentParser:
     compile_.add_argument(
         "--multi-label", action="store_true", default=None, help="labels do not exclude each other: scores are sigmoids"
     )
+    compile_.add_argument(
+        "--pairs", action="store_true", default=None, help="it reads pairs of texts: tell token types apart"
+    )
     compile_.add_argument("--json", action="store_true", help="print what was written as JSON")
 
     run = command(
@@ -309,7 +322,9 @@ def _parser() -> argparse.ArgumentParser:
         "cat lines.txt | potstill run model.still - --json",
     )
     run.add_argument("model", help="a .still file")
-    run.add_argument("texts", nargs="+", metavar="TEXT", help="texts, or - to read one a line from standard input")
+    run.add_argument(
+        "texts", nargs="+", metavar="TEXT", help="texts (pairs: a tab between them), or - for one a line of stdin"
+    )
     run.add_argument("--json", action="store_true", help="one JSON object a line, with the score of every label")
     run.add_argument("--logits", action="store_true", help="with --json: add the raw f32 logits as hex")
     run.add_argument(

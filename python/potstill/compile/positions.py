@@ -23,16 +23,24 @@ LONGEST = 4096
 NO_POSITIONS = 512
 
 
-def resolve_embedding(found: EmbeddingSum, graph: Specialised, limit: int | None) -> Embedding:
+# Rows of a table of token types; BERT's family has two.
+TYPES = 2
+# Greatest difference of a type's row between positions, relative to its greatest value: it comes out of f32 sums.
+_TYPE_TOLERANCE = 1e-4
+
+
+def resolve_embedding(found: EmbeddingSum, graph: Specialised, limit: int | None, *, pairs: bool = False) -> Embedding:
     """Word table and position table of at most `limit` rows.
 
     Args:
         found: the recognised sum.
         graph: the specialised graph it was found in.
         limit: rows wanted at most; None for as many as the model has.
+        pairs: with the table of token types.
 
     Raises:
-        CompileError: C015 the positions are not absolute (row p differs with the length).
+        CompileError: C015 the positions are not absolute (row p differs with the length), C061 pairs are asked for and
+            the model has no token types, or none that are simply added.
     """
     matrices = [a for a in found.addends if a.const.is_matrix]
     names = [a.const.name for a in matrices]
@@ -59,7 +67,33 @@ def resolve_embedding(found: EmbeddingSum, graph: Specialised, limit: int | None
                     "only absolute position embeddings are supported",
                 )  # fmt: skip
         table += (value[:rows] if value.ndim == 2 else value) * addend.factor
-    return Embedding(found.name, found.word(), table.astype(np.float32))
+    types = _types(found, graph) if pairs else None
+    return Embedding(found.name, found.word(), table.astype(np.float32), types)
+
+
+def _types(found: EmbeddingSum, graph: Specialised) -> Array:
+    """[TYPES, width] f32: what each token type adds to a row more than type 0 does."""
+    names = [a.const.name for a in found.addends if a.const.is_matrix]
+    rows = np.zeros((TYPES, found.width), np.float64)
+    before = _at_length(graph, names, graph.length, found.width) if names else None
+    for kind in range(1, TYPES):
+        after = _at_length(graph, names, graph.length, found.width, kind) if names else None
+        if graph.inputs.token_types is None or before is None or after is None:
+            raise CompileError(
+                "C061", "the model does not tell token types apart", found.name, "compile it for single texts"
+            )
+        change = np.zeros((graph.length, found.width), np.float64)
+        for addend in found.addends:
+            if addend.const.is_matrix:
+                name = addend.const.name
+                change += (after[name].astype(np.float64) - before[name].astype(np.float64)) * addend.factor
+        size = np.abs(change).max()
+        if not np.abs(change - change[0]).max() <= _TYPE_TOLERANCE * size:
+            raise CompileError(
+                "C061", "the token types do more than add a row each", found.name, "compile it for single texts"
+            )
+        rows[kind] = change.mean(axis=0)
+    return rows.astype(np.float32)
 
 
 def _rows(graph: Specialised, names: list[str], width: int, limit: int | None) -> int:
@@ -83,11 +117,11 @@ def _rows(graph: Specialised, names: list[str], width: int, limit: int | None) -
     return low
 
 
-def _at_length(graph: Specialised, names: list[str], length: int, width: int) -> dict[str, Array] | None:
-    """The named values [length, width] for a text of `length` tokens, or None when the model has no such length."""
+def _at_length(graph: Specialised, names: list[str], length: int, width: int, kind: int = 0) -> dict[str, Array] | None:
+    """The named values [length, width] for a text of `length` tokens of type `kind`; None: there is no such length."""
     ids = [int(graph.sample_id)] * length
     try:
-        values = run_onnx(graph.source, graph.inputs.feed(ids), names)
+        values = run_onnx(graph.source, graph.inputs.feed(ids, types=[kind] * length), names)
     except CompileError:
         return None
     result = {}

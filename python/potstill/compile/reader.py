@@ -21,7 +21,7 @@ _LAYOUTS = {code: name for name, code in writer.LAYOUT_CODES.items()}
 _ROWS = {code: name for name, code in writer.ROWS_CODES.items()}
 _KINDS = {code: name for name, code in writer.BODY_CODES.items()}
 _FIELDS: dict[str, tuple[str, ...]] = {
-    "Embedding": ("word_t", "word_scale_t", "position_t"),
+    "Embedding": ("word_t", "word_scale_t", "position_t", "type_t"),
     "LayerNorm": ("gamma_t", "beta_t", "eps"),
     "Linear": ("weight_t", "scale_t", "colsum_t", "bias_t", "activation", "input_quant"),
     "Attention": ("heads",),

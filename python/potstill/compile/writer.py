@@ -138,8 +138,8 @@ def _header(model: PackedModel, offsets: Sequence[int], hashes: Sequence[int]) -
 
 
 def _schema_version(model: PackedModel) -> int:
-    """The oldest readers that read the file rightly: one of version 1 would take several labels for one."""
-    return 2 if model.metadata.multi_label else 1
+    """The oldest readers that read the file rightly: those of version 1 know neither several labels nor token types."""
+    return 2 if model.metadata.multi_label or any("type_t" in op.tensors for op in model.ops) else 1
 
 
 def _table_vector(b: Any, offsets: list[int]) -> int:

@@ -21,6 +21,7 @@ class Raw:
         where: names the source in errors.
         column: name of the label column, for errors.
         first: number of the first row as the reader of the file counts, for errors.
+        pairs: second texts, None if the source is read for single texts.
     """
 
     texts: list[Any]
@@ -29,15 +30,17 @@ class Raw:
     column: str = "label"
     names: list[str] | None = None
     first: int = field(default=1)
+    pairs: list[Any] | None = None
 
 
-def check_texts(raw: Raw, column: str) -> list[str]:
-    """The texts of `raw`, all of them non-empty strings.
+def check_texts(raw: Raw, column: str, *, second: bool = False) -> list[str]:
+    """The texts of `raw`, or its second texts, all of them non-empty strings.
 
     Raises:
         DataError: D005 a row without text, D019 a text column that holds something else than text.
     """
-    for index, text in enumerate(raw.texts):
+    texts = (raw.pairs or []) if second else raw.texts
+    for index, text in enumerate(texts):
         row = f"{raw.where}, row {raw.first + index}, column {column!r}"
         if text is None or (isinstance(text, str) and not text.strip()):
             raise DataError("D005", "the text is empty", row, "fill the text in or delete the row")
@@ -46,9 +49,9 @@ def check_texts(raw: Raw, column: str) -> list[str]:
                 "D019",
                 f"a value of type {type(text).__name__} stands where a text should",
                 row,
-                "set data.text to the column that holds the texts",
+                f"set data.{'text_pair' if second else 'text'} to the column that holds the texts",
             )
-    return raw.texts
+    return texts
 
 
 def class_names(train: Raw, given: Sequence[str] | None) -> list[str]:

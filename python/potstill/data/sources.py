@@ -55,7 +55,11 @@ def load_data(
         raws = _read(data, cache, shown, labelled)
         texts = {part: check_texts(raw, data.text) for part, raw in raws.items()}
         names, ids = read_labels(raws, data)
-        given = {part: Rows(texts[part], ids[part]) for part in raws}
+        pairs = {
+            part: check_texts(raw, data.text_pair, second=True) if data.text_pair is not None else None
+            for part, raw in raws.items()
+        }
+        given = {part: Rows(texts[part], ids[part], pairs[part]) for part in raws}
         unlabelled: list[str] | None = None
         if data.unlabelled:
             unlabelled = []
@@ -157,6 +161,8 @@ def _read(data: Data, cache: Path, progress: Progress, labelled: bool) -> dict[s
 def _read_column(data: Data, label: str | None, cache: Path, progress: Progress) -> dict[str, Raw]:
     source = data.source
     if source.startswith("demo:"):
+        if data.text_pair is not None:
+            raise DataError("D031", "a demo corpus has no pairs of texts", "data.text_pair", "remove the key")
         for part in _PARTS:
             if getattr(data, part) is not None:
                 raise DataError(
@@ -168,9 +174,9 @@ def _read_column(data: Data, label: str | None, cache: Path, progress: Progress)
         return {"train": corpora.read_demo(source, cache, labelled=label is not None, progress=progress)}
     if _is_local(source, data):
         paths = _local_files(source, data, labelled=True)
-        return {part: files.read_file(path, data.text, label, cache) for part, path in paths.items()}
+        return {part: files.read_file(path, data.text, label, cache, data.text_pair) for part, path in paths.items()}
     wanted = {part: getattr(data, part) for part in _PARTS}
-    return hub.read_hub(source, data.config, wanted, data.text, label, progress)
+    return hub.read_hub(source, data.config, wanted, data.text, label, progress, data.text_pair)
 
 
 def _read_texts(source: str, data: Data, cache: Path, progress: Progress) -> Raw:

@@ -30,10 +30,12 @@ class Rows:
 
     Attributes:
         labels: a class id a row, or a list of label ids a row.
+        pairs: second texts, or None.
     """
 
     texts: list[str] = field(default_factory=list)
     labels: list[Any] = field(default_factory=list)
+    pairs: list[str] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -41,7 +43,12 @@ class Rows:
     def pick(self, indices: Iterable[int]) -> Rows:
         """The rows at `indices`, in that order."""
         chosen = list(indices)
-        return Rows([self.texts[i] for i in chosen], [self.labels[i] for i in chosen])
+        pairs = None if self.pairs is None else [self.pairs[i] for i in chosen]
+        return Rows([self.texts[i] for i in chosen], [self.labels[i] for i in chosen], pairs)
+
+    def whole(self, index: int) -> str:
+        """The text of a row, or both of its texts with a line break between."""
+        return self.texts[index] if self.pairs is None else f"{self.texts[index]}\n{self.pairs[index]}"
 
 
 @dataclass
@@ -50,7 +57,7 @@ class Splits:
 
     Attributes:
         train, validation, test: `datasets.Dataset` with columns `text` (str) and `label` (int, index into `labels`;
-            for texts of any number of labels a list of them).
+            for texts of any number of labels a list of them), for pairs also `text_pair` (str).
         unlabelled: `datasets.Dataset` with the column `text`, or None.
         labels: names of the classes.
         fingerprint: SHA-256 (hex) of labels and all rows; equal contents give equal fingerprints on any machine.
@@ -121,7 +128,7 @@ def drop_duplicates(rows: Rows, seen: set[str]) -> Rows:
     """The rows whose text is not in `seen` yet, first come first kept; `seen` grows by their keys."""
     kept = []
     for index, text in enumerate(rows.texts):
-        key = text_key(text)
+        key = text_key(text) if rows.pairs is None else f"{text_key(text)}\n{text_key(rows.pairs[index])}"
         if key not in seen:
             seen.add(key)
             kept.append(index)
@@ -143,7 +150,7 @@ def deal(rows: Rows, shares: Sequence[float], seed: int) -> list[Rows]:
     dealt: list[list[int]] = [[] for _ in shares]
     salt = seed.to_bytes(8, "little", signed=True)
     for members in classes.values():
-        members.sort(key=lambda index: hashlib.blake2b(rows.texts[index].encode(), key=salt, digest_size=16).digest())
+        members.sort(key=lambda index: hashlib.blake2b(rows.whole(index).encode(), key=salt, digest_size=16).digest())
         start, reached = 0, 0.0
         for position, share in enumerate(shares):
             reached += share
@@ -250,8 +257,11 @@ def _build(parts: dict[str, Rows], unlabelled: list[str] | None, labels: list[st
     kinds = datasets.Features({"text": datasets.Value("string"), "label": label_kind})
     for name in ("train", "validation", "test"):
         rows = parts[name]
-        made[name] = datasets.Dataset.from_dict({"text": rows.texts, "label": rows.labels}, features=kinds)
-        _digest(digest, name, rows.texts, rows.labels)
+        columns = {"text": rows.texts, "label": rows.labels}
+        if rows.pairs is not None:
+            columns["text_pair"], kinds["text_pair"] = rows.pairs, datasets.Value("string")
+        made[name] = datasets.Dataset.from_dict(columns, features=kinds)
+        _digest(digest, name, [rows.whole(index) for index in range(len(rows))], rows.labels)
     labelled = digest.hexdigest()
     if unlabelled is not None:
         kinds = datasets.Features({"text": datasets.Value("string")})

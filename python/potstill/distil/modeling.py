@@ -149,7 +149,8 @@ class EncoderClassifier(PreTrainedModel):
         if self.classifier is not None:
             logits = self.classifier(self.dropout(pooled))
         else:
-            logits = pooled.new_zeros((len(pooled), 0))
+            # Not by len(): that would fix the batch of an export.
+            logits = pooled[:, :0]
         loss = _loss(self.config, logits, labels) if labels is not None else None
         states = output.hidden_states if output_hidden_states else None
         return ClassifierOutput(loss=loss, logits=logits.float(), pooled=pooled.float(), hidden_states=states)

@@ -26,7 +26,7 @@ from potstill.distil.students.registry import make_student
 from potstill.distil.tasks import Task, Truth, task_named, task_of
 from potstill.distil.tasks.embedding import PROJECTION, project
 from potstill.distil.teacher_cache import TeacherOutputs, teacher_outputs, weights_hash
-from potstill.distil.tokens import NO_LABEL, Collator, TokenDataset, encode, load_tokenizer
+from potstill.distil.tokens import NO_LABEL, Collator, TokenDataset, encode, encode_rows, load_tokenizer
 from potstill.distil.trainer import DistillationTrainer
 from potstill.pipeline.progress import Progress
 from potstill.pipeline.store import atomic_folder
@@ -104,6 +104,7 @@ def distil(
         progress=progress,
         rank=int(os.environ.get("RANK", "0")),
         ranks=int(os.environ.get("WORLD_SIZE", "1")),
+        types=rows.train.types,
     )
     if taught.logits.shape[1]:
         rows.train.extra["teacher_logits"] = taught.logits
@@ -185,7 +186,8 @@ def _encode(tokenizer: Any, splits: Any, max_tokens: int, task: Task) -> _Rows:
     def labelled(name: str) -> TokenDataset:
         dataset = getattr(splits, name)
         labels = task.label_array(list(dataset["label"]), len(splits.labels))
-        return TokenDataset(encode(tokenizer, list(dataset["text"]), max_tokens), labels)
+        ids, types = encode_rows(tokenizer, dataset, max_tokens)
+        return TokenDataset(ids, labels, types=types)
 
     train = labelled("train")
     if splits.unlabelled is not None and len(splits.unlabelled):
@@ -205,7 +207,10 @@ def _start(
         # An even sample: rows of unlabelled text, at the end, count too.
         step = max(1, len(rows.train) // _SAMPLE_ROWS)
         sample = rows.train.ids[::step][:_SAMPLE_ROWS]
-        job = make_student(recipe.student, teacher, labels, sample, pad_id=rows.pad_id, seed=recipe.seed)
+        types = None if rows.train.types is None else rows.train.types[::step][:_SAMPLE_ROWS]
+        job = make_student(recipe.student, teacher, labels, sample, pad_id=rows.pad_id, seed=recipe.seed, types=types)
+        if types is not None:
+            job.student.config.text_pair = True
         with atomic_folder(folder) as temporary, quiet_loading():
             job.student.save_pretrained(str(temporary))
             if job.projection is not None:
@@ -232,7 +237,13 @@ def _train(
     truth = rows.truth("validation")
 
     def measure(candidate: nn.Module) -> float:
-        found = outputs(candidate, rows.validation.ids, pad_id=rows.pad_id, precision=settings.precision)
+        found = outputs(
+            candidate,
+            rows.validation.ids,
+            pad_id=rows.pad_id,
+            precision=settings.precision,
+            types=rows.validation.types,
+        )
         return task.score(found, truth)
 
     def announce(epoch: int, value: float, best: bool) -> None:
@@ -278,9 +289,14 @@ def _measure(out: Path, teacher: nn.Module, rows: _Rows, task: Task, progress: P
     for name, model in (("student", student), ("teacher", teacher)):
         known = rows.teacher.get("test") if name == "teacher" else None
         answers[name] = known or outputs(
-            model, rows.test.ids, pad_id=rows.pad_id, progress=progress, what=f"{name} on the test set"
+            model,
+            rows.test.ids,
+            pad_id=rows.pad_id,
+            progress=progress,
+            what=f"{name} on the test set",
+            types=rows.test.types,
         )
-    on_validation = outputs(student, rows.validation.ids, pad_id=rows.pad_id)
+    on_validation = outputs(student, rows.validation.ids, pad_id=rows.pad_id, types=rows.validation.types)
     truth = rows.truth("test")
     projected = Outputs(answers["teacher"].logits, project(answers["teacher"].pooled, rows.projection))
     figures, taught = task.metrics(answers["student"], truth), task.score(projected, truth)

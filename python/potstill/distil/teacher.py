@@ -21,7 +21,7 @@ from potstill.distil.hub import keep_random_state, model_errors, quiet_loading
 from potstill.distil.modeling import has_head, head_name, load_classifier, load_encoder
 from potstill.distil.precision import training_attention
 from potstill.distil.tasks import Task, Truth, task_of
-from potstill.distil.tokens import Collator, TokenDataset, encode, load_tokenizer
+from potstill.distil.tokens import Collator, TokenDataset, encode_rows, load_tokenizer
 from potstill.errors import TrainError
 from potstill.pipeline.progress import Progress
 
@@ -130,7 +130,8 @@ _SPLITS = ("train", "validation", "test")
 def _rows(tokenizer: Any, splits: Any, name: str, max_tokens: int, task: Task) -> TokenDataset:
     dataset = getattr(splits, name)
     labels = task.label_array(list(dataset["label"]), len(splits.labels))
-    return TokenDataset(encode(tokenizer, list(dataset["text"]), max_tokens), labels)
+    ids, types = encode_rows(tokenizer, dataset, max_tokens)
+    return TokenDataset(ids, labels, types=types)
 
 
 def _as_it_is(source: Path | str, tokenizer: Any, settings: Any, task: Task, out: Path) -> dict[str, Any]:
@@ -182,7 +183,7 @@ def _train(
     pad_id, validation = tokenizer.pad_token_id, rows["validation"]
 
     def measure(candidate: nn.Module) -> float:
-        found = outputs(candidate, validation.ids, pad_id=pad_id, precision=settings.precision)
+        found = outputs(candidate, validation.ids, pad_id=pad_id, precision=settings.precision, types=validation.types)
         return task.score(found, Truth(validation.labels))
 
     def announce(epoch: int, value: float, best: bool) -> None:
@@ -230,7 +231,12 @@ def _measure(
     for name, dataset in rows.items():
         count = min(len(dataset), _TRAIN_SAMPLE) if name == "train" else len(dataset)
         result = outputs(
-            model, dataset.ids[:count], pad_id=tokenizer.pad_token_id, progress=progress, what=f"teacher on {name}"
+            model,
+            dataset.ids[:count],
+            pad_id=tokenizer.pad_token_id,
+            progress=progress,
+            what=f"teacher on {name}",
+            types=None if dataset.types is None else dataset.types[:count],
         )
         figures = task.metrics(result, Truth(dataset.labels[:count]))
         found[f"{name}_accuracy"] = figures[task.metric]

@@ -81,12 +81,14 @@ def weights_hash(model_dir: Path) -> str:
     return total.hexdigest()
 
 
-def outputs_key(weights: str, ids: Sequence[np.ndarray], max_tokens: int, bf16: bool) -> str:
+def outputs_key(
+    weights: str, ids: Sequence[np.ndarray], max_tokens: int, bf16: bool, types: Sequence[np.ndarray] | None = None
+) -> str:
     """Key of a teacher's outputs: 32 hexadecimal digits over everything that decides them."""
     total = hashlib.sha256(_VERSION)
     total.update(f"{weights} {max_tokens} {'bf16' if bf16 else 'fp32'} {len(ids)}".encode())
     total.update(np.asarray([len(row) for row in ids], dtype=np.int64).tobytes())
-    for row in ids:
+    for row in [*ids, *(types or [])]:
         total.update(np.asarray(row, dtype=np.int32).tobytes())
     return total.hexdigest()[:32]
 
@@ -104,6 +106,7 @@ def teacher_outputs(
     rank: int = 0,
     ranks: int = 1,
     shard_rows: int = SHARD_ROWS,
+    types: Sequence[np.ndarray] | None = None,
 ) -> TeacherOutputs:
     """The teacher's outputs for token rows, from the cache where they are there.
 
@@ -119,8 +122,9 @@ def teacher_outputs(
         rank: this process of ``ranks``; each computes its shards and waits for the others'.
         ranks: number of processes.
         shard_rows: rows of a shard.
+        types: token types of each row, None for single texts.
     """
-    key = outputs_key(weights, ids, max_tokens, use_bf16(precision))
+    key = outputs_key(weights, ids, max_tokens, use_bf16(precision), types)
     folder = cache / "teacher-outputs" / key
     with os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -131,7 +135,8 @@ def teacher_outputs(
             rows = ids[start : start + shard_rows]
             path = _shard_path(folder, number, shard_rows)
             if number % ranks == rank and _open_shard(path, len(rows)) is None:
-                result = outputs(teacher, rows, pad_id=pad_id, precision=precision)
+                some = None if types is None else types[start : start + shard_rows]
+                result = outputs(teacher, rows, pad_id=pad_id, precision=precision, types=some)
                 with atomic_write(path) as temporary, temporary.open("wb") as handle:
                     np.save(handle, np.concatenate([result.logits, result.pooled], axis=1))
             task.update(start + len(rows))

@@ -40,7 +40,41 @@ def encode(tokenizer: Any, texts: Sequence[str], max_tokens: int) -> list[np.nda
     Raises:
         TrainError: T007 when max_tokens is over what the tokenizer's model can take.
     """
-    limit = int(getattr(tokenizer, "model_max_length", 0) or 0)
+    _check_limit(int(getattr(tokenizer, "model_max_length", 0) or 0), max_tokens)
+    rows = tokenizer(list(texts), truncation=True, max_length=max_tokens, padding=False, return_attention_mask=False)
+    return [np.asarray(ids, dtype=np.int32) for ids in rows["input_ids"]]
+
+
+def encode_pairs(
+    tokenizer: Any, texts: Sequence[str], pairs: Sequence[str], max_tokens: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Token ids and token types (0 first text, 1 second) of pairs, the longer text cut first: lists of int32 arrays.
+
+    Raises:
+        TrainError: T007 as `encode`.
+    """
+    _check_limit(int(getattr(tokenizer, "model_max_length", 0) or 0), max_tokens)
+    rows = tokenizer(
+        list(texts),
+        list(pairs),
+        truncation="longest_first",
+        max_length=max_tokens,
+        padding=False,
+        return_attention_mask=False,
+        return_token_type_ids=True,
+    )
+    ids, types = rows["input_ids"], rows["token_type_ids"]
+    return [np.asarray(row, dtype=np.int32) for row in ids], [np.asarray(row, dtype=np.int32) for row in types]
+
+
+def encode_rows(tokenizer: Any, dataset: Any, max_tokens: int) -> tuple[list[np.ndarray], list[np.ndarray] | None]:
+    """Token ids of a data set with the column ``text``, and token types when it has ``text_pair`` too, else None."""
+    if "text_pair" in getattr(dataset, "column_names", dataset):
+        return encode_pairs(tokenizer, list(dataset["text"]), list(dataset["text_pair"]), max_tokens)
+    return encode(tokenizer, list(dataset["text"]), max_tokens), None
+
+
+def _check_limit(limit: int, max_tokens: int) -> None:
     if 0 < limit < max_tokens:
         raise TrainError(
             "T007",
@@ -48,8 +82,6 @@ def encode(tokenizer: Any, texts: Sequence[str], max_tokens: int) -> list[np.nda
             "data.max_tokens",
             f"set data.max_tokens to {limit} or less",
         )
-    rows = tokenizer(list(texts), truncation=True, max_length=max_tokens, padding=False, return_attention_mask=False)
-    return [np.asarray(ids, dtype=np.int32) for ids in rows["input_ids"]]
 
 
 class TokenDataset(Dataset[dict[str, Any]]):
@@ -58,6 +90,7 @@ class TokenDataset(Dataset[dict[str, Any]]):
     Args:
         ids: int32 arrays, one a row.
         labels: class ids ``[rows]``, or a row of numbers each ``[rows, n]``; None or -100 for rows without a label.
+        types: token types of each row, or None for single texts.
         extra: columns indexed by row, e.g. ``teacher_logits`` ``[rows, labels]``: arrays or `teacher_cache.Column`.
     """
 
@@ -66,8 +99,10 @@ class TokenDataset(Dataset[dict[str, Any]]):
         ids: Sequence[np.ndarray],
         labels: Sequence[int] | np.ndarray | None = None,
         extra: Mapping[str, Any] | None = None,
+        types: Sequence[np.ndarray] | None = None,
     ) -> None:
         self.ids = ids
+        self.types = types
         self.labels = np.full(len(ids), NO_LABEL) if labels is None else np.asarray(labels)
         self.extra: dict[str, Any] = dict(extra or {})
         self.lengths = [len(row) for row in ids]
@@ -78,6 +113,8 @@ class TokenDataset(Dataset[dict[str, Any]]):
     def __getitem__(self, index: int) -> dict[str, Any]:
         label = self.labels[index]
         row: dict[str, Any] = {"input_ids": self.ids[index], "labels": label if label.ndim else int(label)}
+        if self.types is not None:
+            row["token_type_ids"] = self.types[index]
         for name, column in self.extra.items():
             row[name] = column[index]
         return row

@@ -136,7 +136,7 @@ def check_parity(
     Args:
         model_dir: classifier folder with its tokenizer.
         exports: file of each export; keys from `BACKENDS`.
-        dataset: rows with ``text`` and ``label`` (as the task reads it; a class index).
+        dataset: rows with ``text``, perhaps ``text_pair``, and ``label`` (as the task reads it; a class index).
         max_tokens: longest sequence, specials included; longer texts are cut, keeping the last special.
         progress: a `potstill.pipeline.progress.Progress`, or None.
         lengths: lengths of the grid; those over `max_tokens` are left out and `max_tokens` itself is added.
@@ -171,18 +171,19 @@ def check_parity(
 
         progress = QuietProgress()
     with quiet():
-        ids = _token_ids(model_dir, texts, max_tokens)
+        second = [str(text) for text in dataset["text_pair"]] if _has_pairs(dataset) else None
+        ids, types = _token_ids(model_dir, texts, second, max_tokens)
     grid = _grid(ids, model, sorted({*(n for n in lengths if n < max_tokens), max_tokens}), batches)
     task = task or task_named("classification")
     if truth is None:
         truth = Truth(task.label_array(list(dataset["label"]), model.config.num_labels))
     report = ParityReport(sentences=len(texts), metric=task.metric)
     with progress.task("parity", total=len(texts) * (len(exports) + 1), unit="sentences") as shown:
-        wanted = _reference(model, ids, shown)
-        wanted_grid = [_reference(model, batch) for batch in grid]
+        wanted = _reference(model, ids, types, shown)
+        wanted_grid = [_reference(model, batch, _halves(batch, types)) for batch in grid]
         report.reference_accuracy = task.score(wanted, truth)
         for export, path in exports.items():
-            test = _Test(task, texts, ids, truth, max_tokens)
+            test = _Test(task, texts, second, ids, types, truth, max_tokens)
             _compare(report, export, path, test, wanted, (grid, wanted_grid), shown)
     return report
 
@@ -191,7 +192,9 @@ def check_parity(
 class _Test:
     task: Any
     texts: list[str]
+    second: list[str] | None
     ids: list[list[int]]
+    types: list[list[int]] | None
     truth: Any
     max_tokens: int
 
@@ -213,7 +216,7 @@ def _compare(
     backend = open_backend(BACKENDS[export], path, None)
     worst: dict[tuple[int, int], float] = {}
     for batch, (logits, pooled) in zip(*points, strict=True):
-        found = backend.run(batch)
+        found = backend.run(batch, _halves(batch, test.types))
         pairs = [(found.logits, logits), (found.embedding, pooled)]
         difference = float(np.max([_difference(got, want) for got, want in pairs if got is not None]))
         key = (max(map(len, batch)), len(batch))
@@ -224,7 +227,8 @@ def _compare(
     ]
     got = Outputs(np.empty_like(wanted.logits), np.empty_like(wanted.pooled))
     for group in _by_length(test.ids):
-        found = backend.run([test.ids[index] for index in group])
+        some = None if test.types is None else [test.types[index] for index in group]
+        found = backend.run([test.ids[index] for index in group], some)
         for values, into in ((found.logits, got.logits), (found.embedding, got.pooled)):
             if values is not None:
                 into[group] = np.asarray(values)
@@ -235,7 +239,10 @@ def _compare(
     main = 0 if wanted.logits.shape[1] else 1
     report.test_difference[export] = _difference(got[main], wanted[main])
     if BACKENDS[export] == "native":
-        own = backend.tokenize(test.texts, True)
+        if test.second is None:
+            own = backend.tokenize(test.texts, True)
+        else:
+            own = backend.tokenize_pairs(test.texts, test.second, True)[0]
         both = zip(own, test.ids, strict=True)
         report.tokenizer_differences[export] = sum(list(a) != b[: test.max_tokens] for a, b in both)
 
@@ -246,12 +253,28 @@ def _difference(found: Any, wanted: Any) -> float:
     return float(np.abs(np.asarray(found, np.float64) - wanted).max())
 
 
-def _token_ids(model_dir: Path, texts: Sequence[str], max_tokens: int) -> list[list[int]]:
+def _has_pairs(dataset: Any) -> bool:
+    return "text_pair" in getattr(dataset, "column_names", dataset)
+
+
+def _token_ids(
+    model_dir: Path, texts: list[str], second: list[str] | None, max_tokens: int
+) -> tuple[list[list[int]], list[list[int]] | None]:
+    """Token ids, and of pairs token types, by the Hugging Face tokenizer."""
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(str(model_dir))
-    encoded = tokenizer(list(texts), truncation=True, max_length=max_tokens, return_attention_mask=False)
-    return [list(row) for row in encoded["input_ids"]]
+    more = () if second is None else (second,)
+    encoded = tokenizer(texts, *more, truncation=True, max_length=max_tokens, return_attention_mask=False)
+    types = None if second is None else [list(row) for row in encoded["token_type_ids"]]
+    return [list(row) for row in encoded["input_ids"]], types
+
+
+def _halves(batch: Sequence[Sequence[int]], types: Any) -> list[list[int]] | None:
+    """Token types of made-up rows: the second half is the second text; None where `types`, the real ones, are."""
+    if types is None:
+        return None
+    return [[int(place >= len(row) // 2) for place in range(len(row))] for row in batch]
 
 
 def _grid(
@@ -292,7 +315,7 @@ def _by_length(ids: Sequence[Sequence[int]]) -> list[list[int]]:
     return [order[start : start + _ROWS] for start in range(0, len(order), _ROWS)]
 
 
-def _reference(model: Any, ids: Sequence[Sequence[int]], task: Any = None) -> Any:
+def _reference(model: Any, ids: Sequence[Sequence[int]], types: Any = None, task: Any = None) -> Any:
     """PyTorch's `Outputs`, in the order of `ids`."""
     import numpy as np
     import torch
@@ -309,8 +332,13 @@ def _reference(model: Any, ids: Sequence[Sequence[int]], task: Any = None) -> An
         for row, index in enumerate(group):
             padded[row, : len(ids[index])] = torch.tensor(list(ids[index]))
             mask[row, : len(ids[index])] = 1
+        more = {}
+        if types is not None:
+            more["token_type_ids"] = torch.zeros_like(padded)
+            for row, index in enumerate(group):
+                more["token_type_ids"][row, : len(types[index])] = torch.tensor(list(types[index]))
         with torch.inference_mode():
-            output = model(input_ids=padded, attention_mask=mask)
+            output = model(input_ids=padded, attention_mask=mask, **more)
         for row, index in enumerate(group):
             logits[index], pooled[index] = output.logits[row].numpy(), output.pooled[row].numpy()
         if task is not None:

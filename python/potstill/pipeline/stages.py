@@ -52,10 +52,11 @@ def build_stages(recipe: Recipe) -> list[Stage]:
     )
     # The task is part of a key where it is not the first one there was: stored results of classifiers stay valid.
     task = () if recipe.task == "classification" else ("task",)
-    separator = ("data.label_separator",) if recipe.task == "multi-label" else ()
+    more: tuple[str, ...] = ("data.label_separator",) if recipe.task == "multi-label" else ()
+    more += ("data.text_pair",) if recipe.data.text_pair is not None else ()
     stages = [
         Stage("data", run_data, "reading and splitting the data",
-              recipe=("seed", *task, *separator, *(f"data.{k}" for k in data_keys)), identity=_source_identity,
+              recipe=("seed", *task, *more, *(f"data.{k}" for k in data_keys)), identity=_source_identity,
               code=("data",)),
         Stage("teacher", run_teacher, "making the teacher", recipe=("seed", "teacher", "data.max_tokens", *task),
               needs=("data",), keyed_by=(), identity=_teacher_identity),

@@ -85,6 +85,11 @@ class Data(Section):
         description="Split name or file with the test rows; without it they are taken out of the training rows.",
     )
     text: Name = Field(default="text", description="Name of the column with the text.")
+    text_pair: Name | None = Field(
+        default=None,
+        description="Name of a column with a second text, for tasks on pairs (does one text answer, follow from or "
+        "mean the same as the other).",
+    )
     label: Name = Field(
         default="label",
         description="Name of the column with the label: names or whole numbers; for `multi-label` a list of them, or "
@@ -249,6 +254,10 @@ class Recipe(Section):
                 f"compile.max_tokens = {self.compile.max_tokens} is under data.max_tokens = {self.data.max_tokens}: "
                 "the file would refuse texts that the student was tested on"
             )
+        if self.data.text_pair is not None and self.task not in ("classification", "multi-label"):
+            raise ValueError(f'data.text_pair does not go with task = "{self.task}"; it reads single texts')
+        if self.data.text_pair is not None and self.data.unlabelled:
+            raise ValueError("data.unlabelled holds single texts, data.text_pair asks for pairs; leave one of them out")
         if self.task == "embedding" and self.teacher.finetune == "always":
             raise ValueError('teacher.finetune = "always" has no meaning with task = "embedding": nothing is labelled')
         return self

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from potstill.runtime.backends import Backend
 
+    # One text, or two.
+    Text = str | tuple[str, str]
+
 
 class Prediction:
     """The answer for one text; read-only, equal when all parts are.
@@ -97,48 +100,66 @@ class Model:
         """
         return dict(self._backend.info)
 
-    def tokenize(self, texts: Sequence[str], truncate: bool = False) -> list[list[int]]:
+    @property
+    def pairs(self) -> bool:
+        """Whether the model was trained on pairs of texts."""
+        return bool(self._backend.info.get("pairs", False))
+
+    def tokenize(self, texts: Sequence[Text], truncate: bool = False) -> list[list[int]]:
         """Token ids of each text, with [CLS] and [SEP].
 
         Args:
-            texts: the texts; a single str is an error, because it is a sequence of letters.
-            truncate: cut a long text to `max_tokens`, keeping [SEP]; otherwise it is an error.
+            texts: the texts, or pairs of texts; a single str is an error, because it is a sequence of letters.
+            truncate: cut a long text to `max_tokens`, keeping [SEP], of a pair the longer text first; otherwise it is
+                an error.
 
         Raises:
             InputError: I001 a text without any token; I002 a text over `max_tokens`; I005 no tokenizer in the file;
-                I007 `texts` is a single string or holds something else than str.
+                I007 `texts` is a single string or holds something else than str, or than pairs of str; I014 pairs, but
+                the model reads single texts.
         """
-        return self._backend.tokenize(_texts(texts), truncate)
+        return self._encode(texts, truncate)[0]
 
-    def logits(self, texts: Sequence[str], truncate: bool = False) -> Any:
-        """Logits of each text: float32 [texts, labels] with the buffer protocol. Raises as `tokenize` and I008."""
-        return self.logits_from_ids(self.tokenize(texts, truncate))
+    def logits(self, texts: Sequence[Text], truncate: bool = False) -> Any:
+        """Logits of each text or pair: float32 [texts, labels], buffer protocol. Raises as `tokenize` and I008."""
+        return self.logits_from_ids(*self._encode(texts, truncate))
 
-    def logits_from_ids(self, ids: Sequence[Sequence[int]]) -> Any:
+    def logits_from_ids(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Any:
         """Logits of token id sequences of any lengths, specials included: float32 [sequences, labels].
+
+        Args:
+            ids: the sequences.
+            types: of pairs, the token types of each sequence: 0 up to the first [SEP], then 1.
 
         Raises:
             InputError: I001 an empty sequence; I002 longer than `max_tokens`; I003 an id outside the vocabulary;
-                I008 the model has no classification head.
+                I008 the model has no classification head; I010 not one type an id; I014 a type that the model has not.
         """
-        logits = self._backend.run(ids).logits
+        logits = self._backend.run(ids, types).logits
         if logits is None:
             raise InputError(
                 "I008", "the model has no classification head", "logits", "use embed(), or compile a classifier"
             )
         return logits
 
-    def embed(self, texts: Sequence[str], truncate: bool = False) -> Any:
+    def _encode(self, texts: Sequence[Text], truncate: bool) -> tuple[list[list[int]], list[list[int]] | None]:
+        """Token ids, and for pairs token types."""
+        if not isinstance(texts, (str, bytes)) and texts and all(_is_pair(text) for text in texts):
+            first, second = ([text[place] for text in texts] for place in (0, 1))
+            return self._backend.tokenize_pairs(first, second, truncate)
+        return self._backend.tokenize(_texts(texts), truncate), None
+
+    def embed(self, texts: Sequence[Text], truncate: bool = False) -> Any:
         """Pooled vectors: float32 [texts, hidden] with the buffer protocol. Raises as `tokenize` and I009."""
-        embedding = self._backend.run(self.tokenize(texts, truncate)).embedding
+        embedding = self._backend.run(*self._encode(texts, truncate)).embedding
         if embedding is None:
             raise InputError(
                 "I009", "the model gives no pooled vector", "embed", "use logits(), or compile with an embedding"
             )
         return embedding
 
-    def classify(self, texts: Sequence[str], truncate: bool = False, threshold: float = 0.5) -> list[Prediction]:
-        """The label and probabilities of each text.
+    def classify(self, texts: Sequence[Text], truncate: bool = False, threshold: float = 0.5) -> list[Prediction]:
+        """The label and probabilities of each text, or of each pair: `classify([("a", "b")])`.
 
         Args:
             texts: as for `tokenize`.
@@ -179,13 +200,20 @@ def load(path: str | os.PathLike[str], threads: int | None = None, backend: str 
     return Model(open_backend(backend, os.fspath(path), threads))
 
 
-def _texts(texts: Sequence[str]) -> Sequence[str]:
+def _is_pair(text: Text) -> bool:
+    return isinstance(text, (tuple, list)) and len(text) == 2 and all(isinstance(part, str) for part in text)
+
+
+def _texts(texts: Sequence[Any]) -> Sequence[str]:
     if isinstance(texts, (str, bytes)):
         raise InputError("I007", "a single string was given", "texts", 'give a list: ["..."]')
     for index, text in enumerate(texts):
         if not isinstance(text, str):
             raise InputError(
-                "I007", f"a {type(text).__name__} where a str is needed", f"text {index}", "give a list of str"
+                "I007",
+                f"a {type(text).__name__} where a str is needed",
+                f"text {index}",
+                "give a list of str, or of pairs of str",
             )
     return texts
 

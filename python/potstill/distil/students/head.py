@@ -18,8 +18,8 @@ def fit_head(job: Job) -> None:
     """
     if job.student.classifier is None:
         return
-    taught = outputs(job.teacher, job.ids, pad_id=job.pad_id).logits
-    pooled = outputs(job.student, job.ids, pad_id=job.pad_id).pooled
+    taught = outputs(job.teacher, job.ids, pad_id=job.pad_id, types=job.types).logits
+    pooled = outputs(job.student, job.ids, pad_id=job.pad_id, types=job.types).pooled
     weight, bias = ridge(pooled, taught, strength=1e-2)
     with torch.no_grad():
         job.student.classifier.weight.copy_(torch.from_numpy(np.asarray(weight, dtype=np.float32)))

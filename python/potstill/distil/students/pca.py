@@ -40,7 +40,8 @@ def initialise(job: Job) -> None:
             f"use {teacher.hidden} or less, or init = 'random'",
         )
     sample = _sample(job)
-    theirs, ours = (Taps(encoder.module, sample, job.pad_id) for encoder in (teacher, student))
+    types = None if job.types is None else job.types[: len(sample)]
+    theirs, ours = (Taps(encoder.module, sample, job.pad_id, types) for encoder in (teacher, student))
     norms = {"embeddings": teacher.embeddings.LayerNorm}
     norms |= {str(index): layer.norm for index, layer in enumerate(teacher.layers)}
     states = theirs.collect({}, norms)

@@ -35,6 +35,7 @@ class Job:
         ids: sample rows of token ids (training text).
         pad_id: id of the padding token.
         projection: ``[teacher hidden, student hidden]`` f32: set by an initialisation that chose axes.
+        types: token types of the sample rows, None for single texts.
     """
 
     student: EncoderClassifier
@@ -43,6 +44,7 @@ class Job:
     ids: Sequence[np.ndarray]
     pad_id: int = 0
     projection: np.ndarray | None = field(default=None)
+    types: Sequence[np.ndarray] | None = None
 
 
 def spread_layers(count: int, of: int) -> list[int]:
@@ -58,6 +60,7 @@ def make_student(
     *,
     pad_id: int = 0,
     seed: int = 42,
+    types: Sequence[np.ndarray] | None = None,
 ) -> Job:
     """Build and initialise the student of a recipe.
 
@@ -68,12 +71,13 @@ def make_student(
         ids: sample rows of training text, for initialisations that look at data; a few hundred suffice.
         pad_id: id of the padding token.
         seed: seed of what stays random.
+        types: token types of the sample rows, None for single texts.
 
     Returns:
         The job with its finished student.
 
     Raises:
-        TrainError: T010, T040-T046 for sizes that do not go together.
+        TrainError: T010, T040-T046 for sizes that do not go together; T071 pairs, and a teacher with one token type.
     """
     for table, key in ((ARCHITECTURES, "architecture"), (INITS, "init")):
         if getattr(settings, key) not in table:
@@ -83,12 +87,19 @@ def make_student(
     body = getattr(teacher, "backbone", None)
     teacher_config = body.config if body is not None else teacher.body.base_model.config
     depth = int(teacher_config.num_hidden_layers)
+    if types is not None and getattr(teacher_config, "type_vocab_size", None) in (0, 1):
+        raise TrainError(
+            "T071",
+            "the teacher does not tell the second text of a pair from the first",
+            f"teacher of type {teacher_config.model_type}",
+            "use a BERT teacher, or leave data.text_pair out",
+        )
     torch.manual_seed(seed)
     student = importlib.import_module(ARCHITECTURES[settings.architecture]).build(settings, teacher_config, labels)
     if getattr(teacher.config, "problem_type", None) == "multi_label_classification":
         student.config.problem_type = teacher.config.problem_type
     layers = _chosen_layers(settings, depth)
-    job = Job(student=student, teacher=teacher, layers=layers, ids=ids, pad_id=pad_id)
+    job = Job(student=student, teacher=teacher, layers=layers, ids=ids, pad_id=pad_id, types=types)
     student.eval()
     importlib.import_module(INITS[settings.init]).initialise(job)
     student.train()

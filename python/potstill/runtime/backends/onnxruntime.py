@@ -15,6 +15,7 @@ from potstill.runtime.backends.outside import (
     Texts,
     batches,
     check_ids,
+    check_types,
     existing,
     facts_from,
     thread_count,
@@ -81,6 +82,7 @@ class OnnxRuntimeBackend:
             "engine": f"onnxruntime {onnxruntime.__version__}",
             "labels": list(self._facts.labels),
             "multi_label": self._facts.multi_label,
+            "pairs": self._facts.pairs,
             "max_tokens": self._facts.max_tokens,
             "vocabulary": self._facts.vocabulary,
             "bytes": path.stat().st_size,
@@ -107,14 +109,21 @@ class OnnxRuntimeBackend:
         """Token ids with specials; see `outside.Texts`. Raises InputError I001, I002, I050."""
         return self._texts.tokenize(texts, truncate)
 
-    def run(self, ids: Sequence[Sequence[int]]) -> Output:
-        """Run one ragged batch. Raises InputError I001, I002, I003."""
+    def tokenize_pairs(
+        self, first: Sequence[str], second: Sequence[str], truncate: bool
+    ) -> tuple[list[list[int]], list[list[int]]]:
+        """Token ids and token types; see `outside.Texts`. Raises InputError I001, I002, I014, I050."""
+        return self._texts.tokenize_pairs(first, second, truncate)
+
+    def run(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Output:
+        """Run one ragged batch. Raises InputError I001, I002, I003, I014."""
         import numpy as np
 
         check_ids(ids, self._facts)
+        check_types(ids, types, self._facts)
         found: dict[str, Any] = {}
         for group in batches(ids):
-            feed = self._feed([ids[index] for index in group])
+            feed = self._feed([ids[i] for i in group], None if types is None else [types[i] for i in group])
             for name, values in zip(self._outputs, self._session.run(self._outputs, feed), strict=True):
                 if name not in found:
                     found[name] = np.empty((len(ids), values.shape[1]), np.float32)
@@ -132,7 +141,7 @@ class OnnxRuntimeBackend:
         feed, session, outputs = self._feed(ids), self._session, self._outputs[:1]
         return lambda: session.run(outputs, feed)
 
-    def _feed(self, rows: Sequence[Sequence[int]]) -> dict[str, Any]:
+    def _feed(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> dict[str, Any]:
         """Rows padded to the longest, int64, with their mask."""
         import numpy as np
 
@@ -144,6 +153,8 @@ class OnnxRuntimeBackend:
         feed = {"input_ids": padded, "attention_mask": mask}
         if "token_type_ids" in self._inputs:
             feed["token_type_ids"] = np.zeros_like(mask)
+            for index, kinds in enumerate(types or ()):
+                feed["token_type_ids"][index, : len(kinds)] = kinds
         return feed
 
     def _width(self, name: str) -> int:
@@ -154,7 +165,7 @@ class OnnxRuntimeBackend:
 def _facts(metadata: Mapping[str, str]) -> Facts:
     """The facts in `metadata_props`; values of other programs that do not parse are left out."""
     values: dict[str, Any] = {}
-    for key in ("labels", "max_tokens", "pad_id", "vocabulary", "multi_label"):
+    for key in ("labels", "max_tokens", "pad_id", "vocabulary", "multi_label", "pairs"):
         try:
             values[key] = json.loads(metadata[key])
         except (KeyError, ValueError):
