@@ -27,6 +27,7 @@ NO_POSITIONS = 512
 TYPES = 2
 # Greatest difference of a type's row between positions, relative to its greatest value: it comes out of f32 sums.
 _TYPE_TOLERANCE = 1e-4
+_SINGLE = "compile it for single texts"
 
 
 def resolve_embedding(found: EmbeddingSum, graph: Specialised, limit: int | None, *, pairs: bool = False) -> Embedding:
@@ -73,27 +74,31 @@ def resolve_embedding(found: EmbeddingSum, graph: Specialised, limit: int | None
 
 def _types(found: EmbeddingSum, graph: Specialised) -> Array:
     """[TYPES, width] f32: what each token type adds to a row more than type 0 does."""
-    names = [a.const.name for a in found.addends if a.const.is_matrix]
+    if graph.inputs.token_types is None:
+        raise CompileError("C061", "the model does not tell token types apart", found.name, _SINGLE)
+    # Rows of one type are all the same and may stand among the addends as one vector: computed values, all the same.
+    computed = [a for a in found.addends if a.const.name and a.const.name not in graph.source.constants]
     rows = np.zeros((TYPES, found.width), np.float64)
-    before = _at_length(graph, names, graph.length, found.width) if names else None
     for kind in range(1, TYPES):
-        after = _at_length(graph, names, graph.length, found.width, kind) if names else None
-        if graph.inputs.token_types is None or before is None or after is None:
-            raise CompileError(
-                "C061", "the model does not tell token types apart", found.name, "compile it for single texts"
-            )
         change = np.zeros((graph.length, found.width), np.float64)
-        for addend in found.addends:
-            if addend.const.is_matrix:
-                name = addend.const.name
-                change += (after[name].astype(np.float64) - before[name].astype(np.float64)) * addend.factor
+        before, after = (_of_type(graph, [a.const.name for a in computed], k) for k in (0, kind))
+        for addend in computed:
+            name = addend.const.name
+            change += (after[name].astype(np.float64) - before[name].astype(np.float64)) * addend.factor
         size = np.abs(change).max()
+        if size == 0:  # also where type 0 adds nothing: an addend of zeros is no longer in the graph
+            raise CompileError("C061", f"token type {kind} changes nothing", found.name, _SINGLE)
         if not np.abs(change - change[0]).max() <= _TYPE_TOLERANCE * size:
-            raise CompileError(
-                "C061", "the token types do more than add a row each", found.name, "compile it for single texts"
-            )
+            raise CompileError("C061", "the token types do more than add a row each", found.name, _SINGLE)
         rows[kind] = change.mean(axis=0)
     return rows.astype(np.float32)
+
+
+def _of_type(graph: Specialised, names: list[str], kind: int) -> dict[str, Array]:
+    """The named values as rows [length or 1, width or 1] for a text whose tokens are all of this type."""
+    ids = [int(graph.sample_id)] * graph.length
+    values = run_onnx(graph.source, graph.inputs.feed(ids, types=[kind] * graph.length), names) if names else {}
+    return {name: np.atleast_2d(np.squeeze(value)) for name, value in values.items()}
 
 
 def _rows(graph: Specialised, names: list[str], width: int, limit: int | None) -> int:
@@ -121,7 +126,7 @@ def _at_length(graph: Specialised, names: list[str], length: int, width: int, ki
     """The named values [length, width] for a text of `length` tokens of type `kind`; None: there is no such length."""
     ids = [int(graph.sample_id)] * length
     try:
-        values = run_onnx(graph.source, graph.inputs.feed(ids, types=[kind] * length), names)
+        values = run_onnx(graph.source, graph.inputs.feed(ids), names)
     except CompileError:
         return None
     result = {}

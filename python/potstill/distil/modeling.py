@@ -146,11 +146,8 @@ class EncoderClassifier(PreTrainedModel):
             inputs["token_type_ids"] = token_type_ids
         output = self.backbone(**inputs, output_hidden_states=output_hidden_states, return_dict=True)
         pooled = pool(output.last_hidden_state, attention_mask, self.config.pooling)
-        if self.classifier is not None:
-            logits = self.classifier(self.dropout(pooled))
-        else:
-            # Not by len(): that would fix the batch of an export.
-            logits = pooled[:, :0]
+        # No head, no column; cut rather than made anew, since len() would fix the batch of an export.
+        logits = pooled[:, :0] if self.classifier is None else self.classifier(self.dropout(pooled))
         loss = _loss(self.config, logits, labels) if labels is not None else None
         states = output.hidden_states if output_hidden_states else None
         return ClassifierOutput(loss=loss, logits=logits.float(), pooled=pooled.float(), hidden_states=states)

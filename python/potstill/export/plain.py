@@ -59,8 +59,7 @@ class Facts:
 class PlainEmbeddings(nn.Module):
     """BERT-like embeddings with fixed positions: word row + position row (token type row 0 folded in), LayerNorm.
 
-    For pairs of texts, the difference of a token's type row to row 0 is added: ``types[token type]``, a table
-    ``[types, width]`` with a row 0 of zeros.
+    For pairs of texts the token type rows, ``[types, width]``, stay a table of their own.
 
     Args:
         original: an embeddings module with ``word_embeddings``, ``position_embeddings`` and ``LayerNorm``.
@@ -73,10 +72,9 @@ class PlainEmbeddings(nn.Module):
         self.LayerNorm = original.LayerNorm
         table = original.position_embeddings.weight.detach()[first_position(original) :]
         types = getattr(original, "token_type_embeddings", None)
-        if types is not None:
+        self.types = nn.Buffer(types.weight.detach().clone()) if pairs and types is not None else None
+        if types is not None and not pairs:
             table = table + types.weight.detach()[0]
-        rows = types.weight.detach() - types.weight.detach()[0] if pairs and types is not None else None
-        self.types = None if rows is None else nn.Buffer(rows.clone())
         self.positions = nn.Buffer(table.clone().unsqueeze(0))
 
     def forward(self, input_ids: torch.Tensor, *others: Any, **named: Any) -> torch.Tensor:
