@@ -73,15 +73,17 @@ def _quality(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def _figures(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """What a task measures beside its main figure: student in PyTorch and packed file side by side."""
+    """What a task measures beside its main figure, for teacher, student and packed file side by side."""
     main = report.get("metric", "accuracy")
-    student, packed = report.get("student", {}).get("metrics", {}), report.get("metrics", {}).get("still", {})
+    teacher, student = (report.get(name, {}).get("metrics", {}) for name in ("teacher", "student"))
+    packed = report.get("metrics", {}).get("still", {})
     rows = [
-        [name.replace("_", " "), _percent(student.get(name)), _percent(packed.get(name))]
+        [name.replace("_", " "), _percent(teacher.get(name, packed.get(f"teacher_{name}"))),
+         _percent(student.get(name)), _percent(packed.get(name))]
         for name in packed
-        if name != main
-    ]
-    return ["", "student (PyTorch fp32)", "packed (.still)"], rows
+        if name != main and not name.startswith("teacher_")
+    ]  # fmt: skip
+    return ["", "teacher", "student (PyTorch fp32)", "packed (.still)"], rows
 
 
 def _artefacts(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
