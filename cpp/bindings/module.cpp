@@ -187,6 +187,7 @@ PYBIND11_MODULE(_core, module) {
             {
               const py::gil_scoped_release released;
               std::vector<std::pair<std::string_view, std::string_view>> pairs;
+              pairs.reserve(one.size());
               for (std::size_t i = 0; i < one.size(); ++i) pairs.emplace_back(one[i], two[i]);
               found = model.tokenize_pairs(pairs, truncate);
             }

@@ -208,6 +208,7 @@ void answer(const potstill::Model& model, const Options& options, const std::vec
     }
   } else if (model.info().pairs) {
     std::vector<std::pair<std::string_view, std::string_view>> pairs;
+    pairs.reserve(texts.size());
     for (const std::string& text : texts) pairs.push_back(split_pair(text));
     for (potstill::Tokens& tokens : model.tokenize_pairs(pairs, options.truncate)) {
       ids.push_back(std::move(tokens.ids));
@@ -234,6 +235,7 @@ void answer(const potstill::Model& model, const Options& options, const std::vec
     return;
   }
   std::vector<potstill::Tokens> sequences;
+  sequences.reserve(ids.size());
   for (std::size_t i = 0; i < ids.size(); ++i) {
     sequences.push_back({ids[i], model.info().pairs ? types[i] : std::vector<int32_t>(ids[i].size(), 0)});
   }
