@@ -16,7 +16,7 @@ import torch
 
 from potstill.distil.augment import with_augmented
 from potstill.distil.checkpoints import prepare_work
-from potstill.distil.evaluate import outputs, share_right
+from potstill.distil.evaluate import outputs
 from potstill.distil.fused_layers import student_layout
 from potstill.distil.hub import keep_random_state, quiet_loading
 from potstill.distil.losses import TOKEN_LOSSES
@@ -24,6 +24,7 @@ from potstill.distil.modeling import EncoderClassifier, load_classifier
 from potstill.distil.precision import training_attention
 from potstill.distil.rounded_student import RoundedStudent
 from potstill.distil.run import Clock, Rows, encode_rows, train_student
+from potstill.distil.tasks import Task, task_of
 from potstill.distil.teacher_cache import weights_hash
 from potstill.distil.teaching import teach
 from potstill.distil.tokens import load_tokenizer
@@ -52,7 +53,8 @@ def quantize_aware(
     counts as epoch 0: if training makes validation accuracy no better, the start is written.
 
     Args:
-        recipe: needs ``quantize``, ``distil``, ``export.opset``, ``data.max_tokens`` and ``seed``.
+        recipe: needs ``task`` (one with labels), ``quantize``, ``distil``, ``export.opset``, ``data.max_tokens`` and
+            ``seed``.
         splits: as `run.distil`.
         teacher_dir: the teacher's folder.
         student_dir: the fp32 student's folder.
@@ -64,15 +66,15 @@ def quantize_aware(
         progress: told about steps and epochs.
 
     Returns:
-        ``scheme``, ``validation_accuracy`` and ``test_accuracy`` of the rounded student, ``start`` with the same two
-        before training (rounding alone), ``agreement`` (share of test rows with the teacher's label), ``epochs``,
-        ``best_epoch``, ``seconds`` (by phase), ``warnings``.
+        ``scheme``, ``metric`` (what the task calls accuracy), ``validation_accuracy`` and ``test_accuracy`` of the
+        rounded student, ``start`` with the same two before training (rounding alone), ``agreement`` (share of test rows
+        with the teacher's answer), ``epochs``, ``best_epoch``, ``seconds`` (by phase), ``warnings``.
 
     Raises:
         TrainError: T095 a layer of the compiled graph that the student lacks; else as `run.distil`.
     """
     clock = Clock()
-    everyone = current()
+    everyone, task = current(), task_of(recipe)
     weights = weights_hash(teacher_dir)
     teacher, teacher_tokenizer = load_classifier(teacher_dir), load_tokenizer(teacher_dir)
     splits = with_augmented(
@@ -80,8 +82,8 @@ def quantize_aware(
     )
     # The student may have a smaller vocabulary than its teacher; each reads its own ids.
     tokenizer = load_tokenizer(student_dir)
-    rows = encode_rows(tokenizer, splits, recipe.data.max_tokens)
-    for_teacher = encode_rows(teacher_tokenizer, splits, recipe.data.max_tokens)
+    rows = encode_rows(tokenizer, splits, recipe.data.max_tokens, task)
+    for_teacher = encode_rows(teacher_tokenizer, splits, recipe.data.max_tokens, task)
     clock.lap("load")
     logits_only = dict.fromkeys(("pooled_cosine", *TOKEN_LOSSES), 0.0)
     # The teacher's outputs are taken in the precision of distillation, in which they are in the cache already.
@@ -107,8 +109,8 @@ def quantize_aware(
             str(student_dir), dtype=torch.float32, attn_implementation=training_attention()
         )
     teach(
-        rows.train, student, teacher, weights, quiet, ids=for_teacher.train.ids, pad_id=for_teacher.pad_id,
-        cache=cache, progress=progress,
+        rows.train, student, teacher, weights, quiet, ids=for_teacher.train.ids, types=for_teacher.train.types,
+        pad_id=for_teacher.pad_id, cache=cache, progress=progress,
     )  # fmt: skip
     clock.lap("teacher_outputs")
     # Each process reads the student's graph for itself, in a folder of its own.
@@ -118,7 +120,7 @@ def quantize_aware(
     rounded = RoundedStudent(student, layout)
     rounded.set_scheme(scheme)
     student.to("cuda" if torch.cuda.is_available() else "cpu")
-    measure = _measurer(student, rows)
+    measure = _measurer(student, rows, task)
     start = measure()
     clock.lap("start")
     history = train_student(
@@ -129,8 +131,10 @@ def quantize_aware(
         return {}
     rounded.snap()
     found = measure()
-    taught_labels = outputs(teacher, for_teacher.test.ids, pad_id=for_teacher.pad_id).logits.argmax(axis=1)
-    own = outputs(student, rows.test.ids, pad_id=rows.pad_id).logits
+    own, taught = (
+        outputs(model, given.test.ids, pad_id=given.pad_id, types=given.test.types)
+        for model, given in ((student, rows), (teacher, for_teacher))
+    )
     out.mkdir(parents=True, exist_ok=True)
     with quiet_loading():
         rounded.unwrap().save_pretrained(str(out))
@@ -139,9 +143,10 @@ def quantize_aware(
     best = max(history, key=lambda entry: entry["accuracy"], default=None)
     return {
         "scheme": scheme.name,
+        "metric": task.metric,
         **found,
         "start": start,
-        "agreement": share_right(own, taught_labels.tolist()),
+        "agreement": task.agreement(own, taught),
         "epochs": history,
         "best_epoch": int(best["epoch"]) if best else 0,
         "seconds": clock.laps,
@@ -149,12 +154,12 @@ def quantize_aware(
     }
 
 
-def _measurer(student: EncoderClassifier, rows: Rows) -> Callable[[], dict[str, float]]:
+def _measurer(student: EncoderClassifier, rows: Rows, task: Task) -> Callable[[], dict[str, float]]:
     def measure() -> dict[str, float]:
         found = {}
         for name, part in (("validation", rows.validation), ("test", rows.test)):
-            logits = outputs(student, part.ids, pad_id=rows.pad_id).logits
-            found[f"{name}_accuracy"] = share_right(logits, part.labels.tolist())
+            answers = outputs(student, part.ids, pad_id=rows.pad_id, types=part.types)
+            found[f"{name}_accuracy"] = task.score(answers, rows.truth(name))
         return found
 
     return measure
