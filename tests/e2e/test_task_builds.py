@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import potstill
+from conftest import BAD, GOOD, sentence, write_teacher
 from potstill.bench import measure
 from potstill.errors import InputError
 from potstill.pipeline.run import run_build
@@ -53,7 +54,6 @@ Build = Callable[..., tuple[Path, dict[str, Any]]]
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     """Run a recipe of `SETTINGS` over given rows (text lines or dictionaries) and a random teacher."""
-    from conftest import write_teacher
 
     def call(task: str, rows: list[Any], *, data: str = "", epochs: int = 6, tflite: bool = False) -> Any:
         folder = tmp_path_factory.mktemp(task)
@@ -75,8 +75,6 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
 
 @pytest.fixture(scope="module")
 def sentences() -> list[str]:
-    from conftest import sentence
-
     rng = random.Random(3)
     return [f"{sentence(rng, row % 2)} {row}" for row in range(300)]
 
@@ -110,8 +108,6 @@ def test_embedding(build: Build, sentences: list[str]) -> None:
 
 
 def test_multi_label(build: Build, sentences: list[str]) -> None:
-    from conftest import BAD, GOOD
-
     strong = {*GOOD[:3], *BAD[:3]}
 
     def labels(text: str) -> list[str]:
@@ -137,8 +133,6 @@ def test_multi_label(build: Build, sentences: list[str]) -> None:
 
 def test_pairs(build: Build, sentences: list[str]) -> None:
     """Does the second text say what the first does: both good or both bad, two words each."""
-    from conftest import BAD, GOOD
-
     rng = random.Random(4)
     rows = []
     for number in range(400):

@@ -48,3 +48,19 @@ def test_the_table_puts_the_worst_first() -> None:
     assert "int4 saves more" in head and first.startswith("bad") and second.startswith("mild")
     assert "20.000" in first and "-2.0" in first and "3.00 MB" in first and "0.50 MB" in first
     assert together.startswith("all at once") and "9 validation texts" in note
+
+
+def test_labels_that_do_not_exclude_each_other() -> None:
+    """Two labels: the divergences of their sigmoids add up, answers are sets, and the figure is F1."""
+    from potstill.distil.tasks import task_named
+
+    before = np.array([[0.0, 0.0], [2.0, -1.0]], np.float32)
+    after = np.array([[np.log(3.0), np.log(3.0)], [2.0, -1.0]], np.float32)
+    task = task_named("multi-label")
+    found = compare(before, after, np.array([[1, 1], [1, 0]], np.float32), task)
+    # Each label of the first row goes from 1/2 to 3/4, as in `test_damage_by_hand`; the second row stays.
+    one = 0.5 * np.log(0.5 / 0.75) + 0.5 * np.log(2.0)
+    assert found["kl"] == pytest.approx(2 * one / 2, rel=1e-6)
+    assert found["flips"] == 0.5
+    # F1 before: one of three labels found, none wrong, 2 / (1 + 3); after: all three.
+    assert found["accuracy_change"] == pytest.approx(0.5)

@@ -48,10 +48,18 @@ def run_search(
         What `search.json` holds: `teacher` (accuracies, bytes), `board`, `points` (rows as `Attempt`, with `pareto`).
 
     Raises:
-        InputError: I080 no student is within the limits, or `points` under 1. PotstillError: as the stages.
+        InputError: I016 a task without labels, I080 no student is within the limits, or `points` under 1.
+        PotstillError: as the stages.
     """
     if points < 1:
         raise InputError("I080", f"{points} points", "--points", "give 1 or more")
+    if recipe.task == "embedding":
+        raise InputError(
+            "I016",
+            "students are compared by the scores of labels, which this recipe's have not",
+            f"recipe {recipe.name}, task {recipe.task}",
+            "set student.layers and student.hidden, and build",
+        )
     check_packages(recipe)
     folder = out / FOLDER
     with os_errors(folder):

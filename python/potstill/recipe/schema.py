@@ -500,6 +500,10 @@ class Recipe(Section):
         """What needs labels, or their scores."""
         if self.teacher.finetune == "always":
             raise ValueError('teacher.finetune = "always" has no meaning with task = "embedding": nothing is labelled')
+        if self.student.init == "prune":
+            raise ValueError(
+                'student.init = "prune" looks at the scores of labels, which task = "embedding" has not; use "pca"'
+            )
         if self.student.head_hidden:
             raise ValueError(
                 'student.head_hidden is part of a classification head, which task = "embedding" has not; set it to 0'

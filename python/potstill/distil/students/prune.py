@@ -5,7 +5,8 @@ factor 1 on its activation; the derivative of the output by that factor is the s
 times gradient, and the unit's score its mean absolute value over texts. This is the head importance of Michel et al.
 (2019) and the Taylor criterion of Molchanov et al. (2017), here for heads, feed-forward neurons and hidden channels
 alike. The output looked at is the margin between the teacher's two largest logits: the gradient of a fine-tuned
-teacher's own loss vanishes on every text it is sure of, and such texts would count for nothing.
+teacher's own loss vanishes on every text it is sure of, and such texts would count for nothing. Where labels do not
+exclude each other, it is the sum of the logits' distances from 0, where a label is given or not.
 
 What stays is cut out of the weights; dropped neurons still give their mean, and output maps and layer norms are
 corrected as in `projection`. Heads keep their length where ``hidden / heads`` is the teacher's, else they are shortened
@@ -47,9 +48,9 @@ def importance(
     states are larger and would decide alone.
 
     Args:
-        classifier: gives ``logits`` (two or more); its mode and gradients are put back.
+        classifier: gives ``logits``, two or more where one excludes the others; its mode and gradients are put back.
         encoder: the classifier's encoder by role.
-        batches: ``input_ids`` and ``attention_mask``.
+        batches: ``input_ids`` and ``attention_mask``, for pairs ``token_type_ids``.
     """
     norms = [encoder.embeddings.LayerNorm]
     for layer in encoder.layers:
@@ -104,9 +105,12 @@ def _activations(
     classifier.eval().requires_grad_(False)
     try:
         with torch.enable_grad():
-            logits = classifier(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
-            best = logits.topk(2, dim=1).values
-            (best[:, 0] - best[:, 1]).sum().backward()
+            logits = classifier(**batch).logits
+            if getattr(classifier.config, "problem_type", None) == "multi_label_classification":
+                logits.abs().sum().backward()
+            else:
+                best = logits.topk(2, dim=1).values
+                (best[:, 0] - best[:, 1]).sum().backward()
     finally:
         for handle in handles:
             handle.remove()
