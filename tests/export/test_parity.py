@@ -95,10 +95,10 @@ def test_failures_name_what_is_wrong() -> None:
 def test_another_tokenizer_is_counted(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     true_ids = parity._token_ids
 
-    def swapped(folder: Path, texts: list[str], limit: int) -> list[list[int]]:
-        ids = true_ids(folder, texts, limit)
+    def swapped(*arguments: Any) -> tuple[list[list[int]], list[list[int]] | None]:
+        ids, types = true_ids(*arguments)
         ids[3] = [2, 9, 3]
-        return ids
+        return ids, types
 
     monkeypatch.setattr(parity, "_token_ids", swapped)
     found = check_parity(

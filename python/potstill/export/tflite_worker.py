@@ -52,7 +52,9 @@ def convert(job: dict[str, Any]) -> dict[str, Any]:
             sample = dict(zip(facts.inputs, given, strict=False))
             converter = converter.signature(f"tokens_{length}", named, sample_kwargs=sample)
         converter.convert().export(job["out"])
-    return {**asdict(facts), "max_tokens": lengths[0], "lengths": lengths}
+    # A flag that is off is left out: files of single-label models are what they were.
+    noted = {key: value for key, value in asdict(facts).items() if value is not False}
+    return {**noted, "max_tokens": lengths[0], "lengths": lengths}
 
 
 def quantize(job: dict[str, Any]) -> dict[str, Any]:

@@ -12,17 +12,15 @@ import pytest
 import torch
 
 from potstill.data.labels import Raw
-from potstill.distil.evaluate import Outputs, outputs, predictions
+from potstill.distil.evaluate import Outputs, predictions
 from potstill.distil.losses import Outputs as LossOutputs
 from potstill.distil.losses import total
 from potstill.distil.modeling import load_classifier, load_encoder
 from potstill.distil.run import distil
-from potstill.distil.students.registry import make_student
 from potstill.distil.tasks import TASKS, Truth, task_named, task_of
 from potstill.distil.tasks.embedding import PROJECTION, project, teacher_projection
 from potstill.distil.tasks.truth import truth_of
 from potstill.distil.teacher import finetune
-from potstill.distil.tokens import encode, load_tokenizer
 from potstill.errors import TrainError
 from potstill.pipeline.progress import QuietProgress
 from potstill.recipe.schema import Data, Recipe
@@ -123,17 +121,3 @@ def test_the_student_learns_the_teachers_vectors(
     figures = TASK.metrics(predictions(tmp_path / "student", splits.test, 16), truth)
     assert figures["cosine"] == pytest.approx(facts["test_accuracy"], abs=1e-5)
     assert figures == pytest.approx(facts["metrics"], abs=1e-5)
-
-
-def test_axes_of_a_sentence_encoder_keep_more_of_the_pooled_vectors(
-    tiny_encoder: Path, make_recipe: Callable[..., Any], splits: Any
-) -> None:
-    tokenizer = load_tokenizer(tiny_encoder)
-    ids = encode(tokenizer, list(splits.train["text"]), 16)
-    kept = {}
-    for labels in ([], ["a", "b"]):
-        teacher = load_encoder(tiny_encoder, labels=labels).eval()
-        job = make_student(make_recipe().student, teacher, labels, ids)
-        vectors = outputs(teacher, ids).pooled
-        kept[len(labels)] = np.square(vectors @ job.projection).sum() / np.square(vectors).sum()
-    assert kept[2] < kept[0] <= 1.0 + 1e-5
