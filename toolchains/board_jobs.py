@@ -153,7 +153,9 @@ def emulate(session: Any, options: Mapping[str, str], pytest_arguments: Sequence
     own = Path(options["model"]).resolve() if "model" in options else MODEL
     if "model" in options and not own.is_file():
         raise build_error("B017", "no such model", str(own), "run nox -s pipeline first, or leave --model out")
-    tools.bootstrap(sorted({tool for name in names for tool in _tools(name)}), session.log)
+    # All at the start: a package missed later would fail after minutes of work.
+    tests = tools.CPP_TESTS if "ctest" in parts else ()
+    tools.bootstrap(sorted({*tests, *(tool for name in names for tool in _tools(name))}), session.log)
     session.log(NOTE)
     emulators, absent = _available(session, names, asked=asked)
     names = [emulator.board.name for emulator in emulators]

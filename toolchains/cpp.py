@@ -59,7 +59,8 @@ def test_boards(session: Any, chosen: Sequence[Board], arguments: Sequence[str] 
         machine = (board.target.name, board.qemu_cpu, board.page_size)
         if machine in done:
             continue
-        tools.bootstrap(tools.AARCH64 if board.target.name == "aarch64" else tools.ARMV7L, session.log)
+        compilers = tools.AARCH64 if board.target.name == "aarch64" else tools.ARMV7L
+        tools.bootstrap((*compilers, *tools.CPP_TESTS), session.log)
         emulator = Emulator(board, sysroot.root_of(board, session.log))
         folder = WORK / board.target.name
         variables = {

@@ -101,9 +101,13 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _build(args: argparse.Namespace) -> int:
     from potstill.pipeline.api import build, out_folder
+    from potstill.pipeline.processes import current
     from potstill.recipe import load_recipe
 
     report = build(args.recipe, args.out, overrides=args.set, quiet=args.quiet)
+    current().stop()
+    if not current().main:
+        return 0
     if args.json:
         _print_json(report)
     elif not args.no_table:
@@ -111,6 +115,47 @@ def _build(args: argparse.Namespace) -> int:
 
         out = out_folder(load_recipe(args.recipe, args.set).name, args.out)
         print(f"{render(out)}\n\nreport: {out / 'report.html'}")
+    return 0
+
+
+def _search(args: argparse.Namespace) -> int:
+    from potstill.budget.search import FOLDER, run_search
+    from potstill.budget.show import render, write_png
+    from potstill.pipeline.api import out_folder
+    from potstill.pipeline.progress import make_progress
+    from potstill.recipe import load_recipe
+    from potstill.recipe.schema import BudgetTime
+
+    recipe = load_recipe(args.recipe, args.set)
+    out = out_folder(recipe.name, args.out)
+    stated = recipe.budget.ms
+    time = BudgetTime(
+        board=args.board or (stated.board if stated else "pi4"),
+        tokens=args.tokens or (stated.tokens if stated else min(32, recipe.data.max_tokens)),
+        threads=args.threads or (stated.threads if stated else 1),
+        value=stated.value if stated else 1.0,
+    )
+    result = run_search(recipe, out, time, points=args.points, progress=make_progress(quiet=args.quiet))
+    picture = write_png(result, out / FOLDER / "pareto.png")
+    if args.json:
+        _print_json(result)
+    else:
+        recipes = out / FOLDER / "recipes"
+        print(f"{render(result)}\n\npicture: {picture}\nrecipes: {recipes}, e.g. potstill build {recipes}/NAME.toml")
+    return 0
+
+
+def _seeds(args: argparse.Namespace) -> int:
+    from potstill.pipeline.progress import make_progress
+    from potstill.pipeline.seeds import RESULT, run_seeds
+    from potstill.report.seeds import render
+
+    progress = make_progress(quiet=args.quiet)
+    result = run_seeds(args.recipe, args.seeds, Path(args.out), overrides=args.set, progress=progress)
+    if args.json:
+        _print_json(result)
+    else:
+        print(f"{render(result)}\n\nfigures of every build: {Path(args.out) / RESULT}")
     return 0
 
 
@@ -197,19 +242,12 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _bytes(text: str) -> int:
-    number = text.strip()
-    factor = 1
-    for unit, value in (("KB", 10**3), ("MB", 10**6), ("GB", 10**9), ("B", 1)):
-        if number.upper().endswith(unit):
-            number, factor = number[: -len(unit)], value
-            break
+    from potstill.units import parse_bytes
+
     try:
-        size = int(float(number) * factor)
-    except (ValueError, OverflowError):
-        size = 0
-    if size < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 4MB or 500000")
-    return size
+        return parse_bytes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -316,6 +354,37 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--quiet", action="store_true", help="no progress")
     build.add_argument("--no-table", action="store_true", help="do not print the closing table")
     build.add_argument("--json", action="store_true", help="print report.json instead of the table")
+
+    search = command(
+        "search",
+        _search,
+        "Build students from the smallest to the most able; draw accuracy against predicted time and size. Resumable.",
+        "potstill search sentiment --board pi4 --tokens 32 --points 6",
+        "potstill search my.toml --set budget.bytes=4MB --json",
+    )
+    search.add_argument("recipe", help="a bundled recipe or a TOML file; its [budget] bounds the search")
+    search.add_argument("--out", help="the build's folder, whose teacher is used (default: build/<recipe name>)")
+    search.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key; repeatable")
+    search.add_argument("--board", help="board of the predicted times (default: the budget's, else pi4)")
+    search.add_argument("--tokens", type=int, metavar="N", help="tokens of a text (default: the budget's, else 32)")
+    search.add_argument("--threads", type=int, metavar="N", help="threads of the prediction (default 1)")
+    search.add_argument("--points", type=int, default=8, metavar="N", help="students to build at most (default 8)")
+    search.add_argument("--quiet", action="store_true", help="no progress")
+    search.add_argument("--json", action="store_true", help="print the result as JSON instead of the table")
+
+    seeds = command(
+        "seeds",
+        _seeds,
+        "Build recipes under several seeds (another split, teacher and student each): mean and spread. Resumable.",
+        "potstill seeds sentiment sentiment-4mb sentiment-1mb --seeds 7,8,9",
+        "potstill seeds my.toml --seeds 1,2,3 --set student.layers=2 --json",
+    )
+    seeds.add_argument("recipe", nargs="+", help="bundled recipes or TOML files; those of equal teacher share it")
+    seeds.add_argument("--seeds", type=_numbers, default=(7, 8, 9), metavar="N,...", help="seeds (default 7,8,9)")
+    seeds.add_argument("--out", default="build/seeds", help="where results go (default build/seeds)")
+    seeds.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key; repeatable")
+    seeds.add_argument("--quiet", action="store_true", help="no progress")
+    seeds.add_argument("--json", action="store_true", help="print every figure as JSON instead of the table")
 
     compile_ = command(
         "compile",

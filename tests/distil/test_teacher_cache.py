@@ -118,3 +118,104 @@ def test_weights_hash(tiny_teacher: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainError) as error:
         weights_hash(tmp_path)
     assert error.value.code == "T002"
+
+
+def true_states(teacher: Any) -> list[list[np.ndarray]]:
+    """For each row its states at every place, without padding."""
+    import torch
+
+    found = []
+    for row in ROWS:
+        with torch.no_grad():
+            result = teacher(torch.tensor(row[None].astype(np.int64)), output_hidden_states=True)
+        found.append([states[0].numpy() for states in result.hidden_states])
+    return found
+
+
+@pytest.mark.parametrize(("half", "tolerance"), [(True, 2e-3), (False, 1e-5)])
+def test_states_are_the_teachers_row_by_row(tiny_teacher: Path, tmp_path: Path, half: bool, tolerance: float) -> None:
+    teacher = load_classifier(tiny_teacher)
+    found = run(teacher, tmp_path, places=[0, 3], half=half)
+    assert sorted(found.states) == [0, 3] and len(found.states[0]) == 45
+    for row, expected in enumerate(true_states(teacher)):
+        for place in (0, 3):
+            states = found.states[place][row]
+            assert states.dtype == (np.float16 if half else np.float32)
+            np.testing.assert_allclose(states.astype(np.float32), expected[place], rtol=tolerance, atol=tolerance)
+    with pytest.raises(IndexError):
+        found.states[0][45]
+    size = sum(path.stat().st_size - 128 for path in tmp_path.rglob("state-*/*.npy"))
+    assert size == teacher_cache.states_bytes(ROWS, 24, [0, 3], half)
+
+
+def test_one_pass_gives_everything_and_places_are_shared_between_runs(
+    tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = load_classifier(tiny_teacher)
+    seen: list[int] = []
+    teacher.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    run(teacher, tmp_path, places=[1, 2])
+    assert sum(seen) == 45, "each row went through the teacher once"
+    run(teacher, tmp_path, places=[2])
+    run(teacher, tmp_path)
+    assert sum(seen) == 45
+    first = run(teacher, tmp_path).logits.array().copy()
+    run(teacher, tmp_path, places=[0, 2])
+    assert sum(seen) == 90, "place 0 was missing"
+    np.testing.assert_array_equal(run(teacher, tmp_path, places=[0, 1, 2]).logits.array(), first)
+    assert sum(seen) == 90
+
+
+def test_a_kill_between_shards_costs_only_the_missing_ones(
+    tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = load_classifier(tiny_teacher)
+    written: list[str] = []
+    real = teacher_cache._write_shard
+
+    def dying(path: Path, values: np.ndarray) -> None:
+        if len(written) == 4:
+            raise KeyboardInterrupt
+        written.append(f"{path.parent.name}/{path.name[:6]}")
+        real(path, values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(teacher_cache, "_write_shard", dying)
+        with pytest.raises(KeyboardInterrupt):
+            run(teacher, tmp_path, places=[1, 3])
+    # A shard of states comes before the outputs of its rows: two whole steps would be six files.
+    assert [name for name in written if name.startswith("state")] == [
+        "state-1-f16/000000", "state-3-f16/000000", "state-1-f16/000001",
+    ]  # fmt: skip
+    written.clear()
+    seen: list[int] = []
+    teacher.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    found = run(teacher, tmp_path, places=[1, 3])
+    assert sum(seen) == 25, "the first 20 rows were kept whole"
+    for row, expected in enumerate(true_states(teacher)):
+        np.testing.assert_allclose(found.states[3][row], expected[3], rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("damage", [b"", b"rubbish" * 40, None])
+def test_a_damaged_shard_of_states_is_made_again(tiny_teacher: Path, tmp_path: Path, damage: bytes | None) -> None:
+    teacher = load_classifier(tiny_teacher)
+    first = run(teacher, tmp_path, places=[2])
+    expected = [first.states[2][row].copy() for row in range(45)]
+    path = first.folder / "state-2-f16" / "000001-of-20.npy"
+    if damage is None:
+        np.save(path, np.zeros((3, 24), np.float16))
+    else:
+        path.write_bytes(damage)
+    again = run(teacher, tmp_path, places=[2])
+    for row in range(45):
+        np.testing.assert_array_equal(again.states[2][row], expected[row])
+
+
+def test_states_too_large_for_f16_are_cut_to_its_range(tiny_teacher: Path, tmp_path: Path) -> None:
+    import torch
+
+    teacher: Any = load_classifier(tiny_teacher)
+    with torch.no_grad():
+        teacher.backbone.encoder.layer[1].output.LayerNorm.bias[0] = 1e6
+    states = run(teacher, tmp_path, places=[2]).states[2][0]
+    assert np.isfinite(states).all() and states[0, 0] == np.finfo(np.float16).max

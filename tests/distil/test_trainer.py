@@ -242,6 +242,7 @@ def test_a_resumed_run_ends_in_the_same_bits(tmp_path: Path) -> None:
         ({"temperature": 0.0}, "T024", "above 0"),
         ({"alpha": 1.5}, "T025", "0 to 1"),
         ({"pooled_cosine": -1.0}, "T025", "0 or more"),
+        ({"relations": float("nan")}, "T025", "distil.relations"),
         ({"learning_rat": 1e-3}, "T023", "learning_rate"),
         ({"teacher_model": bert(labels=3)}, "T026", "num_labels"),
         ({"teacher_model": bert(vocabulary=30)}, "T027", "tokenizer"),
@@ -276,6 +277,180 @@ def test_unusual_temperature_warns(tmp_path: Path) -> None:
         DistillationTrainer(bert(), bert(seed=1), temperature=9.0, **quiet(tmp_path))
 
 
+TOKENS = {"embedding": 0.5, "hidden": 1.0, "attention": 0.5, "relations": 1.0}
+
+
+def token_rows(teacher: Any, folder: Path, half: bool) -> TokenDataset:
+    """Rows with every state and output of the teacher, from the cache."""
+    from potstill.distil.teacher_cache import teacher_outputs
+
+    ids = [np.array(row["input_ids"], dtype=np.int32) for row in rows()]
+    taught = teacher_outputs(
+        teacher, "w", ids, max_tokens=16, cache=folder, precision="fp32", places=range(4), half=half, shard_rows=10
+    )
+    states = {f"teacher_state_{place}": column for place, column in taught.states.items()}
+    return TokenDataset(ids, [0, 1] * 12, {"teacher_logits": taught.logits, "teacher_pooled": taught.pooled, **states})
+
+
+def token_curve(folder: Path, dataset: Any, teacher: Any, **changes: Any) -> list[dict[str, float]]:
+    trainer = DistillationTrainer(
+        bert(hidden=12, layers=2, seed=4),
+        teacher,
+        pooled_cosine=0.5,
+        **TOKENS,
+        train_dataset=dataset,
+        **quiet(folder, num_train_epochs=4, learning_rate=2e-3, logging_steps=1, **changes),
+    )
+    trainer.train()
+    return [entry for entry in trainer.state.log_history if "loss_hidden" in entry]
+
+
+@pytest.mark.parametrize(("half", "tolerance"), [(False, 1e-4), (True, 5e-3)])
+def test_the_cache_gives_the_loss_curve_of_the_live_teacher(
+    tmp_path: Path, tiny_teacher: Path, half: bool, tolerance: float
+) -> None:
+    teacher = load_classifier(tiny_teacher)
+    seen: list[int] = []
+    teacher.register_forward_pre_hook(lambda _, given, named: seen.append(1), with_kwargs=True)
+    cached = token_rows(teacher, tmp_path, half)
+    passes = len(seen)
+    from_cache = token_curve(tmp_path / "cached", cached, teacher)
+    assert len(seen) == passes, "no forward pass of the teacher while training"
+    live = token_curve(tmp_path / "live", TokenDataset(cached.ids, [0, 1] * 12), teacher)
+    assert len(seen) > passes + 12
+    names = {"loss", "loss_hard", "loss_soft", "loss_pooled_cosine", *(f"loss_{name}" for name in TOKENS)}
+    assert names <= set(live[0]) and len(live) == 12
+    for name in names:
+        ours, theirs = ([entry[name] for entry in curve] for curve in (from_cache, live))
+        # Logged figures are rounded to four places.
+        np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=2e-4)
+    assert live[-1]["loss_hidden"] < live[0]["loss_hidden"]
+
+
+def test_learned_maps_move_and_stay_out_of_the_student(tmp_path: Path, tiny_teacher: Path) -> None:
+    student = bert(hidden=12, layers=2, seed=4)
+    trainer = DistillationTrainer(
+        student,
+        str(tiny_teacher),
+        hidden=1.0,
+        embedding=1.0,
+        train_dataset=rows(),
+        **quiet(tmp_path, num_train_epochs=1, learning_rate=1e-2, save_strategy="epoch"),
+    )
+    assert trainer.tokens is not None
+    before = {name: weight.detach().clone() for name, weight in trainer.tokens.named_parameters()}
+    trainer.train()
+    after = dict(trainer.tokens.named_parameters())
+    assert len(before) == 2 and not any(after[name].equal(before[name]) for name in before)
+    assert not any("map" in name for name in student.state_dict())
+    trainer.save_model(str(tmp_path / "saved"))
+    assert [path.name for path in tmp_path.rglob("distil_maps.safetensors")] == ["distil_maps.safetensors"]
+    assert (tmp_path / "checkpoint-3" / "distil_maps.safetensors").is_file()
+    assert not (tmp_path / "saved" / "distil_maps.safetensors").exists()
+    load_classifier(tmp_path / "saved")
+
+
+def test_learned_maps_survive_a_resume_bit_for_bit(tmp_path: Path, tiny_teacher: Path) -> None:
+    found = []
+    for stop in (None, 5):
+        folder = tmp_path / str(stop)
+        for attempt in range(1 if stop is None else 2):
+            trainer = DistillationTrainer(
+                bert(hidden=12, layers=2, seed=4),
+                str(tiny_teacher),
+                **TOKENS,
+                train_dataset=rows(),
+                **quiet(folder, num_train_epochs=3, learning_rate=1e-3, save_strategy="steps", save_steps=4),
+            )
+            if stop is not None and attempt == 0:
+                stop_at(trainer, stop)
+                with pytest.raises(KeyboardInterrupt):
+                    trainer.train()
+            else:
+                trainer.train(resume_from_checkpoint=attempt == 1)
+        assert trainer.tokens is not None
+        found.append({**trainer.model.state_dict(), **trainer.tokens.state_dict()})
+    assert any("maps" in name for name in found[0])
+    assert all(found[0][name].equal(found[1][name]) for name in found[0])
+
+
+def stop_at(trainer: DistillationTrainer, step: int) -> None:
+    from transformers import TrainerCallback
+
+    class Stop(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if state.global_step == step:
+                raise KeyboardInterrupt
+
+    trainer.add_callback(Stop())
+
+
+def test_accumulated_steps_train_the_maps_as_one_larger_batch(tmp_path: Path, tiny_teacher: Path) -> None:
+    weights = []
+    for batch, steps in ((8, 1), (2, 4)):
+        trainer = DistillationTrainer(
+            bert(hidden=12, layers=2, seed=4),
+            str(tiny_teacher),
+            alpha=0.0,
+            hidden=1.0,
+            train_dataset=rows(16),
+            group_lengths=False,
+            **quiet(
+                tmp_path,
+                optim="sgd",
+                learning_rate=0.1,
+                num_train_epochs=1,
+                per_device_train_batch_size=batch,
+                gradient_accumulation_steps=steps,
+                train_sampling_strategy="sequential",
+            ),
+        )
+        trainer.model.config.hidden_dropout_prob = 0.0
+        for module in trainer.model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        trainer.train()
+        assert trainer.tokens is not None
+        weights.append(trainer.tokens.maps["hidden"].weight.detach().clone())
+    torch.testing.assert_close(weights[0], weights[1], rtol=1e-4, atol=1e-6)
+
+
+def test_token_losses_need_a_teacher_and_a_shape(tmp_path: Path, tiny_teacher: Path) -> None:
+    with pytest.raises(TrainError) as error:
+        DistillationTrainer(bert(), hidden=1.0, **quiet(tmp_path))
+    assert error.value.code == "T094"
+    from transformers import DistilBertConfig, DistilBertForSequenceClassification
+
+    other = DistilBertForSequenceClassification(
+        DistilBertConfig(vocab_size=VOCABULARY, dim=16, n_layers=1, n_heads=2, hidden_dim=16)
+    )
+    with pytest.raises(TrainError) as error:
+        DistillationTrainer(other, str(tiny_teacher), relations=1.0, **quiet(tmp_path))
+    assert error.value.code == "T090"
+
+
+def test_a_teacher_may_be_shown_other_ids(tmp_path: Path, tiny_teacher: Path) -> None:
+    """A student of another vocabulary: logits work with rows of any length, tokens need equal ones."""
+    teacher, student = load_classifier(tiny_teacher), bert(vocabulary=30).eval()
+    theirs = rows(8)
+    same = [{**row, "teacher_input_ids": row["input_ids"], "input_ids": [29] * len(row["input_ids"])} for row in theirs]
+    longer = [{**row, "input_ids": [28, 29] * 9, "attention_mask": [1] * 18} for row in same]
+    for given in (same, longer):
+        trainer = DistillationTrainer(student, teacher, alpha=0.0, train_dataset=given, **quiet(tmp_path))
+        batch = Collator()(given)
+        plain = Collator()(theirs)
+        taught = teacher(plain["input_ids"], plain["attention_mask"]).logits
+        ours = student(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+        soft = F.kl_div(F.log_softmax(ours / 2, -1), F.softmax(taught / 2, -1), reduction="batchmean")
+        torch.testing.assert_close(trainer.compute_loss(student, batch), 4 * soft)
+    trainer = DistillationTrainer(student, teacher, hidden=1.0, train_dataset=longer, **quiet(tmp_path))
+    with pytest.raises(TrainError) as error:
+        trainer.compute_loss(student, Collator()(longer))
+    assert error.value.code == "T091"
+    trainer = DistillationTrainer(student, teacher, hidden=1.0, train_dataset=same, **quiet(tmp_path))
+    assert torch.isfinite(trainer.compute_loss(student, Collator()(same)))
+
+
 def test_two_processes(tmp_path: Path) -> None:
     """Two gloo processes under torchrun end with the same student, which has moved."""
     script = tmp_path / "job.py"
@@ -291,11 +466,12 @@ def test_two_processes(tmp_path: Path) -> None:
             out = Path(sys.argv[2])
             student = bert()
             trainer = DistillationTrainer(
-                student, bert(hidden=24, seed=1), train_dataset=rows(), pooled_cosine=1.0,
+                student, bert(hidden=24, seed=1), train_dataset=rows(), pooled_cosine=1.0, hidden=1.0, relations=1.0,
                 **quiet(out, num_train_epochs=1, learning_rate=1e-2, ddp_backend="gloo", per_device_train_batch_size=4),
             )
             steps = trainer.train().global_step
             weights = {name: tensor.detach() for name, tensor in trainer.model.state_dict().items()}
+            weights |= {name: tensor.detach() for name, tensor in trainer.tokens.state_dict().items()}
             torch.save((steps, weights), out / f"rank{os.environ['RANK']}.pt")
             """
         ),
@@ -315,3 +491,4 @@ def test_two_processes(tmp_path: Path) -> None:
     assert steps == 3
     assert all(first[name].equal(second[name]) for name in first)
     assert not first["classifier.weight"].equal(bert().classifier.weight)
+    assert torch.isfinite(first["maps.hidden.weight"]).all()

@@ -124,6 +124,42 @@ def test_recipe_with_a_teacher_on_this_machine(
     assert ("5,000" in vocabulary) == ("vocab.txt" in files)
 
 
+def _recipe(folder: Path, student: str) -> str:
+    path = folder / "mine.toml"
+    text = 'name = "mine"\n[teacher]\nmodel = "demo:all-minilm-l6-v2"\n[data]\nsource = "demo:movie-reviews"\n'
+    path.write_text(f"{text}[student]\n{student}", encoding="utf-8")
+    return str(path)
+
+
+def _megabytes(findings: Findings) -> float:
+    (seen,) = [check.seen for check in findings.checks if check.name == "file"]
+    return float(seen.split()[1])
+
+
+def test_recipes_of_other_students(tmp_path: Path) -> None:
+    """A static student has no predicted time; a factorized table is smaller; a pruned vocabulary is bounded."""
+    plain = check_model(_recipe(tmp_path, 'preset = "2l-256"\n'), board("pi4"), Limits())
+    static = check_model(_recipe(tmp_path, 'preset = "static-256"\n'), board("pi4"), Limits())
+    assert _status(static, "time") is Status.NOT_CHECKED and _status(static, "operators") is Status.OK
+    assert _status(static, "memory") is Status.OK
+    narrow = 'preset = "2l-256"\narchitecture = "factorized"\nembedding_size = 64\n'
+    factorized = check_model(_recipe(tmp_path, narrow), board("pi4"), Limits())
+    assert _status(factorized, "time") is Status.OK
+    # 30,522 rows of 64 instead of 256 bytes: 5.86 MB less.
+    assert _megabytes(plain) - _megabytes(factorized) == pytest.approx(5.86, abs=0.15)
+    assert _megabytes(plain) > _megabytes(static) > _megabytes(factorized)
+    seen = check_model(_recipe(tmp_path, 'preset = "2l-256"\nvocabulary = "seen"\n'), board("pi4"), Limits())
+    assert _megabytes(seen) == _megabytes(plain)
+    (bound,) = [check for check in seen.checks if check.name == "vocabulary kept"]
+    assert bound.status is Status.NOT_CHECKED and "30,522" in bound.seen
+    small = 'preset = "2l-256"\nvocabulary = "seen"\nvocabulary_size = 8000\n'
+    limited = check_model(_recipe(tmp_path, small), board("pi4"), Limits())
+    assert any("8,000" in check.seen for check in limited.checks if check.name == "vocabulary kept")
+    assert _megabytes(limited) < _megabytes(plain) - 5
+    unknown = check_model(_recipe(tmp_path, 'architecture = "lstm"\n'), board("pi4"), Limits())
+    assert _status(unknown, "student") is Status.FAILURE
+
+
 def test_every_unknown_operator_is_listed(tmp_path: Path) -> None:
     """Not only the first that the compiler meets; arithmetic on constants is none of them."""
     onnx = pytest.importorskip("onnx")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import random
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,3 +131,54 @@ def tiny_task(tmp_path_factory: pytest.TempPathFactory) -> TinyTask:
     """The tiny task in a fresh folder."""
     folder = tmp_path_factory.mktemp("tiny")
     return TinyTask(folder, write_task(folder))
+
+
+# A build by the library, with a short benchmark: two rounds at one length, no measurement of memory.
+COMMAND = """
+import functools, json, sys, time
+from pathlib import Path
+start = time.monotonic()
+from potstill.pipeline.progress import make_progress
+from potstill.pipeline.run import run_build
+from potstill.recipe import load_recipe
+from potstill.bench import measure
+measure.bench_host = functools.partial(measure.bench_host, rounds=2, lengths=(16,), memory=False)
+recipe, out, cache = map(Path, sys.argv[1:4])
+last = sys.argv[4] or None
+recipe = load_recipe(recipe, sys.argv[5:])
+found = run_build(recipe, out, progress=make_progress(), cache=cache, stop_after=last)
+modules = sorted({name.split(".")[0] for name in sys.modules})
+print(json.dumps({"seconds": time.monotonic() - start, "modules": modules, "found": found}))
+"""
+
+
+class Build:
+    """Builds of the tiny task; each is a process of its own."""
+
+    def __init__(self, task: TinyTask, name: str) -> None:
+        self.task = task
+        self.out = task.folder / name
+        self.cache = task.folder / f"{name}-cache"
+
+    def start(self, *settings: str, stop_after: str = "") -> subprocess.Popen[str]:
+        paths = [str(path) for path in (self.task.recipe, self.out, self.cache)]
+        command = [sys.executable, "-c", COMMAND, *paths, stop_after, *settings]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def run(self, *settings: str, stop_after: str = "") -> tuple[dict[str, Any], str]:
+        """What the process printed as JSON, and its progress."""
+        process = self.start(*settings, stop_after=stop_after)
+        output, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+        return json.loads(output.splitlines()[-1]), errors
+
+    def report(self) -> dict[str, Any]:
+        """The content of report.json."""
+        found: dict[str, Any] = json.loads((self.out / "report.json").read_text(encoding="utf-8"))
+        return found
+
+
+@pytest.fixture(scope="module")
+def make_build(tiny_task: TinyTask) -> Callable[[str], Build]:
+    """Make builds of the tiny task, each with an output folder and a cache of that name."""
+    return lambda name: Build(tiny_task, name)

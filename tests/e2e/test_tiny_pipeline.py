@@ -4,62 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-# A build by the library, with a short benchmark: two rounds at one length, no measurement of memory.
-COMMAND = """
-import functools, json, sys, time
-from pathlib import Path
-start = time.monotonic()
-from potstill.pipeline.progress import make_progress
-from potstill.pipeline.run import run_build
-from potstill.recipe import load_recipe
-from potstill.bench import measure
-measure.bench_host = functools.partial(measure.bench_host, rounds=2, lengths=(16,), memory=False)
-recipe, out, cache = map(Path, sys.argv[1:4])
-last = sys.argv[4] or None
-recipe = load_recipe(recipe, sys.argv[5:])
-found = run_build(recipe, out, progress=make_progress(), cache=cache, stop_after=last)
-modules = sorted({name.split(".")[0] for name in sys.modules})
-print(json.dumps({"seconds": time.monotonic() - start, "modules": modules, "found": found}))
-"""
-
-
-class Build:
-    """Builds of the tiny task; each is a process of its own."""
-
-    def __init__(self, task: Any) -> None:
-        self.task = task
-        self.out: Path = task.folder / "out"
-
-    def start(self, *settings: str, stop_after: str = "") -> subprocess.Popen[str]:
-        paths = [str(path) for path in (self.task.recipe, self.out, self.task.folder / "cache")]
-        command = [sys.executable, "-c", COMMAND, *paths, stop_after, *settings]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def run(self, *settings: str, stop_after: str = "") -> tuple[dict[str, Any], str]:
-        """What the process printed as JSON, and its progress."""
-        process = self.start(*settings, stop_after=stop_after)
-        output, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
-        return json.loads(output.splitlines()[-1]), errors
-
-    def report(self) -> dict[str, Any]:
-        """The content of report.json."""
-        found: dict[str, Any] = json.loads((self.out / "report.json").read_text(encoding="utf-8"))
-        return found
-
 
 @pytest.fixture(scope="module")
-def built(tiny_task: Any) -> Build:
+def built(make_build: Callable[[str], Any]) -> Any:
     """The task, built once; its training was killed in the middle and resumed."""
-    build = Build(tiny_task)
+    build = make_build("out")
     process = build.start()
     students = build.out / "stages" / "student"
     end = time.monotonic() + 120
@@ -76,7 +31,7 @@ def built(tiny_task: Any) -> Build:
     return build
 
 
-def test_every_artefact_is_there(built: Build) -> None:
+def test_every_artefact_is_there(built: Any) -> None:
     names = {path.name for path in built.out.iterdir() if not path.name.startswith(".")}
     assert names >= {
         "model.still", "model.onnx", "model.int8.onnx", "model.tflite", "model.int8.tflite", "tokenizer", "report.json",
@@ -84,7 +39,7 @@ def test_every_artefact_is_there(built: Build) -> None:
     assert not [path for path in built.out.rglob("*") if path.name.startswith(".tmp-") or path.suffix == ".work"]
 
 
-def test_the_student_learnt_the_task_and_every_export_agrees(built: Build) -> None:
+def test_the_student_learnt_the_task_and_every_export_agrees(built: Any) -> None:
     report = built.report()
     assert report["teacher"]["test_accuracy"] >= 0.9
     assert report["student"]["test_accuracy"] >= 0.9
@@ -98,7 +53,7 @@ def test_the_student_learnt_the_task_and_every_export_agrees(built: Build) -> No
     assert {row["engine"] for row in report["bench"]} >= {"Potstill", "PyTorch"}
 
 
-def test_second_build_is_quick_and_imports_no_heavy_library(built: Build) -> None:
+def test_second_build_is_quick_and_imports_no_heavy_library(built: Any) -> None:
     before = (built.out / "report.json").read_bytes()
     result, progress = built.run()
     assert progress.count("done earlier") == 8
@@ -107,7 +62,7 @@ def test_second_build_is_quick_and_imports_no_heavy_library(built: Build) -> Non
     assert (built.out / "report.json").read_bytes() == before
 
 
-def test_the_model_answers(built: Build) -> None:
+def test_the_model_answers(built: Any) -> None:
     import potstill
 
     model = potstill.load(built.out / "model.still", threads=1)
@@ -125,7 +80,7 @@ def test_the_model_answers(built: Build) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "least"), [("fp32", 1.0), ("int4", 0.8)])
-def test_without_tflite_in_another_scheme(built: Build, scheme: str, least: float) -> None:
+def test_without_tflite_in_another_scheme(built: Any, scheme: str, least: float) -> None:
     """The benchmark is left out here: it takes half of a tiny build's time and has run already."""
     result, progress = built.run("export.tflite=false", f"compile.scheme={scheme}", stop_after="verify")
     assert "TFLite is left out: export.tflite = false" in progress

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from potstill.recipe import load_recipe
 from potstill.recipe.docs import bundled_text, schema_json, schema_markdown, template
-from potstill.recipe.hash import content_hash, section_hash
+from potstill.recipe.hash import ADDED, content_hash, section_hash
 from potstill.recipe.schema import SECTIONS, Recipe
 
 
@@ -22,7 +22,7 @@ def test_every_key_has_a_description_and_stands_in_the_docs() -> None:
 def test_docs_tell_type_range_and_default() -> None:
     text = schema_markdown()
     assert "| `layers` | whole number >= 1, <= 48 | `4` |" in text
-    assert '| `init` | `pca`, `copy`, `random` | `"pca"` |' in text
+    assert '| `init` | `pca`, `copy`, `prune`, `random` | `"pca"` |' in text
     assert "| `model` | text | required |" in text
 
 
@@ -59,3 +59,21 @@ def test_hash_is_stable_across_versions_and_machines() -> None:
     assert content_hash({"b": [1, 2.5, "é", None, True], "a": {}}) == (
         "fdbfed7a9051d21169845094460fcfb9e7955626cda21d9c7198ad1a11b66012"
     )
+
+
+def test_keys_that_came_later_change_no_key_at_their_default() -> None:
+    # The hash of these sections as they were before the losses of tokens: stored students stay valid.
+    sections = ["seed", "student", "distil", "data.max_tokens"]
+    base = load_recipe("sentiment")
+    assert section_hash(base, sections) == "ec42162d3eff63344f6760886f6ef9c490df0da697455b327fff07af6cec4e61"
+    written = load_recipe("sentiment", ["distil.hidden=0.0", "distil.augment=0"])
+    assert section_hash(written, sections) == section_hash(base, sections)
+    for setting in ("hidden=0.5", "relations=1.0", "augment=1", "relation_heads=4", "teacher_layers=[0,1,2,3]"):
+        other = load_recipe("sentiment", [f"distil.{setting}"])
+        assert section_hash(other, sections) != section_hash(base, sections), setting
+
+
+def test_every_later_key_exists_and_has_a_default() -> None:
+    for key in ADDED:
+        section, _, name = key.partition(".")
+        assert not SECTIONS[section].model_fields[name].is_required(), key

@@ -56,7 +56,7 @@ def test_bundled_recipes_are_these() -> None:
         ("[student]\nlayer = 2", "R003", "unknown key student.layer", "did you mean student.layers?"),
         ("[studnet]\nlayers = 2", "R003", "unknown key studnet", "did you mean student?"),
         ("[student]\ntemperature = 2.0", "R003", "student.temperature", "that key belongs to [distil]"),
-        ("[student]\nxyzzy = 2", "R003", "student.xyzzy", "known keys: architecture, layers"),
+        ("[student]\nxyzzy = 2", "R003", "student.xyzzy", "known keys: preset, architecture"),
         ('[student]\nlayers = "two"', "R005", "'two' is of the wrong type", "Transformer layers"),
         ("[student]\nlayers = 2.5", "R005", "2.5 is of the wrong type", "Transformer layers"),
         ("[distil]\ntemperature = true", "R005", "True is of the wrong type", "Softens"),

@@ -89,7 +89,8 @@ def test_cpp_tests_run_once_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     runs: list[tuple[str, str]] = []
     monkeypatch.setattr(cpp, "Emulator", lambda board, root: SimpleNamespace(root="/root-of-" + board.name))
     monkeypatch.setattr(cpp.sysroot, "root_of", lambda board, say: None)
-    monkeypatch.setattr(cpp.tools, "bootstrap", lambda tools, say: None)
+    asked: set[str] = set()
+    monkeypatch.setattr(cpp.tools, "bootstrap", lambda tools, say: asked.update(tools))
     monkeypatch.setattr(cpp, "_configure", lambda *_: None)
     monkeypatch.setattr(cpp, "_publish_tool", lambda session, board, folder: runs.append(("tool", board.target.name)))
     monkeypatch.setattr(
@@ -104,3 +105,4 @@ def test_cpp_tests_run_once_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(cpus) == len(set(cpus))
     wanted = {("aarch64", f"cortex-a{n}") for n in (53, 72, 76)} | {("armv7l", f"cortex-a{n}") for n in (7, 15)}
     assert set(cpus) == wanted
+    assert asked >= set(cpp.tools.CPP_TESTS), "a bare machine has no GoogleTest"

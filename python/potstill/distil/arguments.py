@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from potstill.distil.precision import use_bf16
 from potstill.distil.tokens import Collator, LengthGroupedSampler
+from potstill.errors import TrainError
+from potstill.pipeline.processes import current
 
 # Names people write for the optimizer, and what the Trainer calls it.
 OPTIMIZERS = {"adamw": "adamw_torch_fused", "adam": "adamw_torch_fused", "adamw_hf": "adamw_torch_fused"}
@@ -30,6 +34,7 @@ def pipeline_arguments(
     seed: int,
     precision: str,
     weight_decay: float = 0.01,
+    key: str = "batch_size",
 ) -> TrainingArguments:
     """Arguments of a run of the pipeline: silent, checkpoints decided by `KeepBest`, the last two kept.
 
@@ -37,19 +42,24 @@ def pipeline_arguments(
         work: folder of the checkpoints.
         epochs: passes over the data; a part of one ends inside it.
         learning_rate: peak of a linear rise and fall.
-        batch_size: rows of a step and process.
+        batch_size: rows of a step, over all processes.
         warmup: share of the steps that rise (0-1).
         seed: seed of weights, dropout and order.
         precision: auto, fp32 or bf16.
         weight_decay: AdamW's decay of the weight matrices.
+        key: recipe key of the batch size, for the error.
+
+    Raises:
+        RecipeError: R020 the processes do not divide the batch.
     """
     import torch
 
+    everyone = current().start()
     return TrainingArguments(
         output_dir=str(work),
         num_train_epochs=epochs,
         learning_rate=learning_rate,
-        per_device_train_batch_size=batch_size,
+        per_device_train_batch_size=everyone.share(batch_size, key),
         warmup_steps=warmup,
         weight_decay=weight_decay,
         optim="adamw_torch_fused",
@@ -57,7 +67,10 @@ def pipeline_arguments(
         data_seed=seed,
         bf16=use_bf16(precision),
         use_cpu=not torch.cuda.is_available(),
+        ddp_backend="gloo" if everyone.count > 1 and not torch.cuda.is_available() else None,
         logging_steps=20,
+        # A loss that is no number is what `diagnosis` has to see.
+        logging_nan_inf_filter=False,
         save_strategy="no",
         save_total_limit=2,
         eval_strategy="no",
@@ -68,6 +81,42 @@ def pipeline_arguments(
         log_level="error",
         log_level_replica="error",
     )
+
+
+def split_keywords(
+    args: TrainingArguments | None, keywords: dict[str, Any]
+) -> tuple[TrainingArguments, dict[str, Any]]:
+    """Tell TrainingArguments' fields from the Trainer's own keywords, and make the arguments.
+
+    Raises:
+        TrainError: T022 both args and fields given, T023 unknown keyword.
+    """
+    fields = argument_names()
+    own = frozenset(inspect.signature(Trainer.__init__).parameters) - {"self", "model", "args"}
+    given = {name: keywords.pop(name) for name in list(keywords) if name in fields}
+    for name in keywords:
+        if name not in own:
+            near = difflib.get_close_matches(name, sorted(fields | own), 1)
+            raise TrainError(
+                "T023",
+                f"unknown argument {name!r}",
+                "DistillationTrainer",
+                f"did you mean {near[0]}?" if near else "see transformers.TrainingArguments",
+            )
+    if args is not None:
+        if given:
+            raise TrainError(
+                "T022",
+                f"both args and {', '.join(sorted(given))} given",
+                "DistillationTrainer",
+                "set these in args, or leave args out",
+            )
+        return args, keywords
+    given.setdefault("output_dir", "potstill-distil")
+    given.setdefault("report_to", "none")
+    if isinstance(given.get("optim"), str):
+        given["optim"] = OPTIMIZERS.get(given["optim"].lower(), given["optim"])
+    return TrainingArguments(**given), keywords
 
 
 class _FollowEpoch(TrainerCallback):
@@ -102,6 +151,7 @@ class GroupedTrainer(Trainer):
         if lengths is None:
             lengths = [len(row["input_ids"]) for row in dataset]
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
-        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        # Accelerate deals consecutive batches of a process to the processes in turn: together they are one of a step.
+        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
         self.sampler = LengthGroupedSampler(lengths, batch, seed)
         return self.sampler

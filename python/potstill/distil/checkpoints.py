@@ -21,6 +21,7 @@ from transformers import TrainerCallback
 
 from potstill.distil.averaging import WeightAverage
 from potstill.errors import os_errors
+from potstill.pipeline.processes import current
 from potstill.pipeline.store import atomic_write
 
 MARKER = "complete.json"
@@ -96,10 +97,10 @@ class KeepBest(TrainerCallback):
         self.announce = announce
         self.average = average
         self._checkpoint: Path | None = None
-        self.history: list[dict[str, float]] = []
+        self.history: list[dict[str, Any]] = []
 
     @property
-    def best(self) -> dict[str, float] | None:
+    def best(self) -> dict[str, Any] | None:
         """The first of the best evaluations: ``{"epoch", "step", "accuracy", "loss"}``."""
         return max(self.history, key=lambda entry: entry["accuracy"], default=None)
 
@@ -120,9 +121,10 @@ class KeepBest(TrainerCallback):
             self._evaluate_weights(state, model, epoch)
 
     def _evaluate_weights(self, state: Any, model: nn.Module, epoch: int) -> None:
-        value = self.measure(model)
+        # One process decides, the others hear it: all keep the same best and stop at the same epoch.
+        value = current().broadcast(lambda: self.measure(model))
         before = self.best
-        loss = next((entry["loss"] for entry in reversed(state.log_history) if "loss" in entry), math.nan)
+        loss = next((entry["loss"] for entry in reversed(state.log_history) if "loss" in entry), None)
         self.history.append({"epoch": epoch, "step": state.global_step, "accuracy": value, "loss": loss})
         is_best = before is None or value > before["accuracy"]
         if is_best and state.is_world_process_zero:
@@ -173,6 +175,8 @@ class KeepBest(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Mark the checkpoint just written as complete."""
+        # Each process has written its random state into it.
+        current().barrier()
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             if self.average is not None:
@@ -181,6 +185,7 @@ class KeepBest(TrainerCallback):
 
     def restore_best(self, model: nn.Module) -> None:
         """Put the best weights into the model, if any were kept."""
+        current().barrier()
         path = self.work / _BEST
         if path.is_file() and self.history:
             model.load_state_dict(load_file(path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +44,7 @@ def outputs(
     precision: str = "fp32",
     progress: Progress | None = None,
     what: str = "evaluate",
+    each: Callable[[list[int], torch.Tensor], None] | None = None,
 ) -> Outputs:
     """Logits and pooled vectors of token rows, in eval mode without gradients; the model's mode is put back.
 
@@ -54,6 +55,7 @@ def outputs(
         precision: ``"fp32"``, ``"bf16"`` or ``"auto"``.
         progress: told the rows done.
         what: label of the progress task.
+        each: called after each batch with its row numbers and its mask ``[batch, length]``.
     """
     collate = Collator(pad_id)
     device = next(model.parameters()).device
@@ -78,6 +80,8 @@ def outputs(
                     logits = np.empty((len(ids), some.shape[1]), np.float32)
                     pooled = np.empty((len(ids), vectors.shape[1]), np.float32)
                 logits[rows], pooled[rows] = some, vectors
+                if each is not None:
+                    each(rows, batch["attention_mask"])
                 task.advance(len(rows))
     finally:
         model.train(was_training)

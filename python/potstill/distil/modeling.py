@@ -17,12 +17,15 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 from transformers.configuration_utils import PretrainedConfig
 from transformers.utils import ModelOutput
 
+from potstill.distil import backbones as _registered  # noqa: F401  # its encoders join the Auto classes
 from potstill.distil.hub import model_errors, quiet_loading
 from potstill.errors import TrainError
 
 Pooling = Literal["mean", "cls"]
 Attention = Literal["eager", "sdpa"]
 POOLINGS: tuple[str, ...] = ("mean", "cls")
+# Encoders whose constructor can leave the pooler out.
+_WITH_POOLER = ("bert", "roberta", "xlm-roberta", "camembert", "mobilebert", "potstill_factorized_bert")
 
 
 @dataclass
@@ -48,13 +51,18 @@ class EncoderClassifierConfig(PretrainedConfig):
     Args:
         backbone: configuration of the encoder, or its dictionary (with ``model_type``).
         pooling: ``"mean"`` over the attended tokens, or ``"cls"`` for the first token.
+        head_hidden: width of a hidden layer (ReLU) between the pooled vector and the logits; 0 has none.
     """
 
     model_type = "potstill_encoder_classifier"
     keys_to_ignore_at_inference: ClassVar[list[str]] = ["pooled", "hidden_states"]
 
     def __init__(
-        self, backbone: PretrainedConfig | dict[str, Any] | None = None, pooling: str = "mean", **kwargs: Any
+        self,
+        backbone: PretrainedConfig | dict[str, Any] | None = None,
+        pooling: str = "mean",
+        head_hidden: int = 0,
+        **kwargs: Any,
     ) -> None:
         if isinstance(backbone, PretrainedConfig):
             backbone = backbone.to_dict()
@@ -67,6 +75,7 @@ class EncoderClassifierConfig(PretrainedConfig):
                 "T010", f"unknown pooling {pooling!r}", "the classifier's configuration", "use pooling mean or cls"
             )
         self.pooling = pooling
+        self.head_hidden = head_hidden
         super().__init__(**kwargs)
 
     def backbone_config(self) -> PretrainedConfig:
@@ -94,7 +103,10 @@ def pool(hidden: torch.Tensor, attention_mask: torch.Tensor, pooling: str) -> to
 
 
 class EncoderClassifier(PreTrainedModel):
-    """Encoder, pooling, dropout (0.1 in training) and a linear head; saved and loaded as any Hugging Face model."""
+    """Encoder, pooling, dropout (0.1 in training) and a head of one or two linear layers.
+
+    It is saved and loaded as any Hugging Face model.
+    """
 
     config_class = EncoderClassifierConfig
     base_model_prefix = "backbone"
@@ -110,13 +122,13 @@ class EncoderClassifier(PreTrainedModel):
         attention = getattr(config, "_attn_implementation", None) or "sdpa"
         # The pooler of BERT-like encoders is not used: leaving it out keeps its weights out of every file.
         arguments: dict[str, Any] = {"attn_implementation": attention}
-        if backbone.model_type in ("bert", "roberta", "xlm-roberta", "camembert", "electra", "mobilebert"):
+        if backbone.model_type in _WITH_POOLER:
             arguments["add_pooling_layer"] = False
-        if backbone.model_type == "electra":
-            del arguments["add_pooling_layer"]
         self.backbone = AutoModel.from_config(backbone, **arguments)
         self.dropout = nn.Dropout(0.1)
-        self.classifier = nn.Linear(backbone.hidden_size, config.num_labels)
+        hidden = int(getattr(config, "head_hidden", 0))
+        self.head = nn.Linear(backbone.hidden_size, hidden) if hidden else None
+        self.classifier = nn.Linear(hidden or backbone.hidden_size, config.num_labels)
         self._takes_types = getattr(backbone, "type_vocab_size", 0) > 0 and backbone.model_type != "distilbert"
         self.post_init()
 
@@ -144,7 +156,8 @@ class EncoderClassifier(PreTrainedModel):
             inputs["token_type_ids"] = token_type_ids
         output = self.backbone(**inputs, output_hidden_states=output_hidden_states, return_dict=True)
         pooled = pool(output.last_hidden_state, attention_mask, self.config.pooling)
-        logits = self.classifier(self.dropout(pooled))
+        read = pooled if self.head is None else torch.relu(self.head(pooled))
+        logits = self.classifier(self.dropout(read))
         loss = None
         if labels is not None:
             loss = nn.functional.cross_entropy(logits.float(), labels)

@@ -10,7 +10,6 @@ millinats without dropout and to 71 with it (76 for the student in f32, which ha
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,20 @@ from typing import Any
 import torch
 from torch import nn
 
+from potstill.distil.augment import with_augmented
 from potstill.distil.checkpoints import prepare_work
 from potstill.distil.evaluate import outputs, share_right
 from potstill.distil.fused_layers import student_layout
 from potstill.distil.hub import keep_random_state, quiet_loading
+from potstill.distil.losses import TOKEN_LOSSES
 from potstill.distil.modeling import EncoderClassifier, load_classifier
 from potstill.distil.precision import training_attention
 from potstill.distil.rounded_student import RoundedStudent
 from potstill.distil.run import Clock, Rows, encode_rows, train_student
-from potstill.distil.teacher_cache import teacher_outputs, weights_hash
+from potstill.distil.teacher_cache import weights_hash
+from potstill.distil.teaching import teach
 from potstill.distil.tokens import load_tokenizer
+from potstill.pipeline.processes import current
 from potstill.pipeline.progress import Progress
 from potstill.quantize.schemes import Scheme
 
@@ -69,40 +72,31 @@ def quantize_aware(
         ``best_epoch``, ``seconds`` (by phase), ``warnings``.
 
     Raises:
-        TrainError: T060 a layer of the compiled graph that the student lacks; else as `run.distil`.
+        TrainError: T095 a layer of the compiled graph that the student lacks; else as `run.distil`.
     """
     clock = Clock()
+    everyone = current()
     weights = weights_hash(teacher_dir)
+    teacher, teacher_tokenizer = load_classifier(teacher_dir), load_tokenizer(teacher_dir)
+    splits = with_augmented(
+        splits, teacher_tokenizer, teacher, copies=recipe.distil.augment, seed=recipe.seed, progress=progress
+    )
     # The student may have a smaller vocabulary than its teacher; each reads its own ids.
     tokenizer = load_tokenizer(student_dir)
     rows = encode_rows(tokenizer, splits, recipe.data.max_tokens)
-    teacher_tokenizer = load_tokenizer(teacher_dir)
     for_teacher = encode_rows(teacher_tokenizer, splits, recipe.data.max_tokens)
-    teacher = load_classifier(teacher_dir)
     clock.lap("load")
-    taught = teacher_outputs(
-        teacher,
-        weights,
-        for_teacher.train.ids,
-        max_tokens=recipe.data.max_tokens,
-        cache=cache,
-        pad_id=for_teacher.pad_id,
-        precision=recipe.distil.precision,
-        progress=progress,
-        rank=int(os.environ.get("RANK", "0")),
-        ranks=int(os.environ.get("WORLD_SIZE", "1")),
-    )
-    rows.train.extra["teacher_logits"] = taught.logits
-    clock.lap("teacher_outputs")
+    logits_only = dict.fromkeys(("pooled_cosine", *TOKEN_LOSSES), 0.0)
+    # The teacher's outputs are taken in the precision of distillation, in which they are in the cache already.
+    quiet = recipe.model_copy(update={"distil": recipe.distil.model_copy(update=logits_only)})
     changes = {
         "epochs": recipe.quantize.qat_epochs,
         "learning_rate": recipe.quantize.qat_learning_rate,
-        "pooled_cosine": 0.0,
         "precision": "fp32",
     }
-    settings = recipe.model_copy(update={"distil": recipe.distil.model_copy(update=changes)})
+    settings = quiet.model_copy(update={"distil": quiet.distil.model_copy(update=changes)})
     note = {
-        "distil": {**recipe.distil.model_dump(), **changes},
+        "distil": {**quiet.distil.model_dump(), **changes},
         "scheme": {"linear": scheme.linear, "embedding": scheme.embedding, "layers": dict(scheme.layers)},
         "seed": recipe.seed,
         "max_tokens": recipe.data.max_tokens,
@@ -110,12 +104,20 @@ def quantize_aware(
         "teacher": weights,
         "student": weights_hash(student_dir),
     }
-    prepare_work(work, note)
+    everyone.broadcast(lambda: prepare_work(work, note))
     with quiet_loading():
         student = EncoderClassifier.from_pretrained(
             str(student_dir), dtype=torch.float32, attn_implementation=training_attention()
         )
-    layout = student_layout(student, student_dir, work, opset=recipe.export.opset, max_tokens=max_tokens)
+    teach(
+        rows.train, student, teacher, weights, quiet, ids=for_teacher.train.ids, pad_id=for_teacher.pad_id,
+        cache=cache, progress=progress,
+    )  # fmt: skip
+    clock.lap("teacher_outputs")
+    # Each process reads the student's graph for itself, in a folder of its own.
+    layout_work = work if everyone.main else work / f"rank-{everyone.rank}"
+    layout_work.mkdir(parents=True, exist_ok=True)
+    layout = student_layout(student, student_dir, layout_work, opset=recipe.export.opset, max_tokens=max_tokens)
     rounded = RoundedStudent(student, layout)
     rounded.set_scheme(scheme)
     student.to("cuda" if torch.cuda.is_available() else "cpu")
@@ -127,10 +129,12 @@ def quantize_aware(
     start = measure()
     clock.lap("start")
     history = train_student(
-        student.train(), None, rows, settings, work, progress, what=f"student for {scheme.name}", start=True
+        student.train(), teacher, None, rows, settings, work, progress, what=f"student for {scheme.name}", start=True
     )
-    rounded.snap()
     clock.lap("train")
+    if not everyone.main:
+        return {}
+    rounded.snap()
     found = measure()
     out.mkdir(parents=True, exist_ok=True)
     with quiet_loading():

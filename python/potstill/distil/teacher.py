@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification
@@ -15,6 +14,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 from potstill.distil.arguments import GroupedTrainer, pipeline_arguments
 from potstill.distil.averaging import WeightAverage
 from potstill.distil.checkpoints import KeepBest, latest_checkpoint, prepare_work
+from potstill.distil.diagnosis import diagnose_teacher
 from potstill.distil.evaluate import outputs, share_right
 from potstill.distil.forward import ForwardProgress
 from potstill.distil.hub import keep_random_state, model_errors, quiet_loading
@@ -22,12 +22,11 @@ from potstill.distil.modeling import has_head, head_name, load_classifier, load_
 from potstill.distil.precision import training_attention
 from potstill.distil.tokens import Collator, TokenDataset, encode, load_tokenizer
 from potstill.errors import TrainError
+from potstill.pipeline.processes import current
 from potstill.pipeline.progress import Progress
 
 # Steps between two checkpoints inside an epoch: about half a minute of the demo teacher on 2 cores.
 SAVE_STEPS = 100
-# Points by which training accuracy may exceed validation accuracy before we call the teacher overfitted.
-OVERFITTED = 0.15
 _TRAIN_SAMPLE = 1000
 
 
@@ -72,7 +71,8 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
 
     Returns:
         ``fine_tuned``, ``validation_accuracy``, ``test_accuracy``, ``train_accuracy`` (first 1,000 rows),
-        ``epochs`` (a record for each), ``best_epoch``, ``parameters``, ``seconds``, ``warnings`` (list of sentences).
+        ``epochs`` (a record for each), ``best_epoch``, ``parameters``, ``seconds``, ``warnings`` (list of sentences);
+        nothing in a process that is not the main one.
 
     Raises:
         TrainError: T001-T007 the model or tokenizer cannot be loaded, T013 it has no fitting head and finetune is
@@ -81,7 +81,8 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     start = time.monotonic()
     settings = recipe.teacher
     labels = list(splits.labels)
-    source = source_of(settings.model, cache, progress)
+    everyone = current()
+    source = everyone.broadcast(lambda: source_of(settings.model, cache, progress))
     tokenizer = load_tokenizer(source)
     with model_errors(source), quiet_loading():
         config = AutoConfig.from_pretrained(str(source))
@@ -95,18 +96,21 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
         )
     model = _start_model(source, labels, order, settings, recipe.seed)
     rows = {name: _rows(tokenizer, getattr(splits, name), recipe.data.max_tokens) for name in _SPLITS}
-    history: list[dict[str, float]] = []
+    history: list[dict[str, Any]] = []
     train = order is None or settings.finetune == "always"
     if train:
         note = {"recipe": settings.model_dump(), "seed": recipe.seed, "data": splits.fingerprint, "source": str(source)}
         note["max_tokens"] = recipe.data.max_tokens
-        prepare_work(work, note)
+        everyone.broadcast(lambda: prepare_work(work, note))
         history = _train(model, rows, tokenizer, recipe, work, progress)
+    if not everyone.main:
+        return {}
     out.mkdir(parents=True, exist_ok=True)
     with quiet_loading():
         model.save_pretrained(str(out))
         tokenizer.save_pretrained(str(out))
     metrics = _measure(out, rows, tokenizer, progress)
+    metrics["warnings"] = diagnose_teacher({**metrics, "epochs": history}, rows["validation"].labels, settings)
     best = max(history, key=lambda entry: entry["accuracy"], default=None)
     return {
         "fine_tuned": train,
@@ -146,7 +150,7 @@ def _start_model(source: Path | str, labels: list[str], order: list[int] | None,
 
 def _train(
     model: Any, rows: dict[str, TokenDataset], tokenizer: Any, recipe: Any, work: Path, progress: Progress
-) -> list[dict[str, float]]:
+) -> list[dict[str, Any]]:
     settings = recipe.teacher
     pad_id, validation = tokenizer.pad_token_id, rows["validation"]
 
@@ -173,8 +177,9 @@ def _train(
         warmup=0.1,
         seed=recipe.seed,
         precision=settings.precision,
+        key="teacher.batch_size",
     )
-    checkpoint = latest_checkpoint(work)
+    checkpoint = current().broadcast(lambda: latest_checkpoint(work))
     keep.resume(checkpoint)
     with quiet_loading(), progress.task("teacher", unit="steps") as task:
         trainer = GroupedTrainer(
@@ -190,7 +195,7 @@ def _train(
 
 
 def _measure(out: Path, rows: dict[str, TokenDataset], tokenizer: Any, progress: Progress) -> dict[str, Any]:
-    """Accuracy in f32 of the model as saved, and what looks wrong about it."""
+    """Accuracy in f32 of the model as saved, on each split."""
     model = load_classifier(out)
     found: dict[str, Any] = {}
     for name, dataset in rows.items():
@@ -199,24 +204,4 @@ def _measure(out: Path, rows: dict[str, TokenDataset], tokenizer: Any, progress:
             model, dataset.ids[:count], pad_id=tokenizer.pad_token_id, progress=progress, what=f"teacher on {name}"
         )
         found[f"{name}_accuracy"] = share_right(result.logits, dataset.labels[:count].tolist())
-    found["warnings"] = teacher_warnings(found, rows["validation"].labels)
     return found
-
-
-def teacher_warnings(metrics: dict[str, float], validation_labels: np.ndarray) -> list[str]:
-    """Sentences on an overfitted teacher, or one no better than guessing the commonest label."""
-    notes = []
-    gap = metrics["train_accuracy"] - metrics["validation_accuracy"]
-    if gap > OVERFITTED:
-        notes.append(
-            f"the teacher looks overfitted: {100 * gap:.1f} points better on training than on validation rows; "
-            "use fewer epochs, a smaller learning rate or more data"
-        )
-    if len(validation_labels):
-        commonest = np.bincount(validation_labels).max() / len(validation_labels)
-        if metrics["validation_accuracy"] <= commonest + 0.01:
-            notes.append(
-                "the teacher is no better than always giving the commonest label: check the labels, the learning rate "
-                "and the number of epochs"
-            )
-    return notes

@@ -4,22 +4,29 @@ A teacher does not change while it teaches: running it again for every epoch and
 more than the student itself. Outputs are keyed by what decides them (weights, token ids, arithmetic) and written in
 shards, each under its final name only when whole, so a kill costs one shard. Ranks of a distributed run share the work
 by shard number.
+
+States of tokens, for the losses that compare them, lie beside, a folder for each place in the stack (`token_states`):
+runs that map other layers share what they have in common. Attention scores and relations are made anew from states,
+which take `hidden` numbers a token and layer where scores would take `heads * length`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from potstill.distil.evaluate import outputs
 from potstill.distil.precision import use_bf16
+from potstill.distil.token_states import TokenView, tap, token_view
 from potstill.errors import TrainError, os_errors
 from potstill.pipeline.progress import Progress, QuietProgress
 from potstill.pipeline.store import atomic_write
@@ -53,13 +60,33 @@ class Column:
         return np.concatenate(self._shards) if self._shards else np.zeros(self.shape, np.float32)
 
 
+class TokenColumn:
+    """States of the tokens of all rows at one place, over memory-mapped shards of ``[tokens, hidden]``."""
+
+    def __init__(self, shards: Sequence[np.ndarray], lengths: Sequence[int], shard_rows: int) -> None:
+        self._shards, self._lengths, self._shard_rows = shards, lengths, shard_rows
+        ends = [np.cumsum(lengths[start : start + shard_rows]) for start in range(0, len(lengths), shard_rows)]
+        self._ends = np.concatenate(ends) if ends else np.zeros(0, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        """The states of the row, ``[length, hidden]`` f16 or f32."""
+        if not 0 <= row < len(self):
+            raise IndexError(row)
+        end = int(self._ends[row])
+        return self._shards[row // self._shard_rows][end - self._lengths[row] : end]
+
+
 @dataclass(frozen=True)
 class TeacherOutputs:
-    """Logits ``[rows, labels]`` and pooled vectors ``[rows, hidden]`` of the teacher, and where they are."""
+    """Logits ``[rows, labels]``, pooled vectors ``[rows, hidden]`` and states by place; and where they are."""
 
     logits: Column
     pooled: Column
     folder: Path
+    states: Mapping[int, TokenColumn] = field(default_factory=dict)
 
 
 def weights_hash(model_dir: Path) -> str:
@@ -104,8 +131,10 @@ def teacher_outputs(
     rank: int = 0,
     ranks: int = 1,
     shard_rows: int = SHARD_ROWS,
+    places: Sequence[int] = (),
+    half: bool = True,
 ) -> TeacherOutputs:
-    """The teacher's outputs for token rows, from the cache where they are there.
+    """The teacher's outputs for token rows, from the cache where they are there; one forward pass gives all of a shard.
 
     Args:
         teacher: as for `potstill.distil.evaluate.outputs`.
@@ -119,28 +148,93 @@ def teacher_outputs(
         rank: this process of ``ranks``; each computes its shards and waits for the others'.
         ranks: number of processes.
         shard_rows: rows of a shard.
+        places: keep the states of tokens at these places too; see `states_bytes` for the size.
+        half: keep states as f16, else as f32.
+
+    Raises:
+        TrainError: T030 another process did not write its shards, T090 states of a teacher that is not BERT-shaped.
     """
     key = outputs_key(weights, ids, max_tokens, use_bf16(precision))
     folder = cache / "teacher-outputs" / key
     with os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     starts = range(0, len(ids), shard_rows)
+    lengths = [len(row) for row in ids]
     labels = int(_config(teacher).num_labels)
+    view = token_view(teacher, "teacher") if places else None
+    state_folders = {place: folder / f"state-{place}-{'f16' if half else 'f32'}" for place in places}
+    state_dtype = np.dtype(np.float16 if half else np.float32)
     with (progress or QuietProgress()).task("teacher outputs", len(ids), "texts") as task:
         for number, start in enumerate(starts):
             rows = ids[start : start + shard_rows]
             path = _shard_path(folder, number, shard_rows)
-            if number % ranks == rank and _open_shard(path, len(rows)) is None:
-                result = outputs(teacher, rows, pad_id=pad_id, precision=precision)
-                with atomic_write(path) as temporary, temporary.open("wb") as handle:
-                    np.save(handle, np.concatenate([result.logits, result.pooled], axis=1))
+            missing = []
+            if number % ranks == rank:
+                tokens = sum(lengths[start : start + shard_rows])
+                paths = {place: _shard_path(state_folders[place], number, shard_rows) for place in places}
+                missing = [place for place in places if _open_shard(paths[place], tokens, state_dtype) is None]
+                lacking = _open_shard(path, len(rows)) is None
+                if missing or lacking:
+                    with _keep_states(view, missing, rows, state_dtype) as (each, states):
+                        result = outputs(teacher, rows, pad_id=pad_id, precision=precision, **each)
+                    for place in missing:
+                        _write_shard(paths[place], states[place])
+                    if lacking:
+                        _write_shard(path, np.concatenate([result.logits, result.pooled], axis=1))
             task.update(start + len(rows))
     shards = [
         _wait_shard(_shard_path(folder, number, shard_rows), min(shard_rows, len(ids) - start))
         for number, start in enumerate(starts)
     ]
+    columns = {}
+    for place in places:
+        found = [
+            _wait_shard(
+                _shard_path(state_folders[place], number, shard_rows),
+                sum(lengths[start : start + shard_rows]),
+                state_dtype,
+            )
+            for number, start in enumerate(starts)
+        ]
+        columns[place] = TokenColumn(found, lengths, shard_rows)
     width = shards[0].shape[1] if shards else labels
-    return TeacherOutputs(Column(shards, 0, labels, shard_rows), Column(shards, labels, width, shard_rows), folder)
+    return TeacherOutputs(
+        Column(shards, 0, labels, shard_rows), Column(shards, labels, width, shard_rows), folder, columns
+    )
+
+
+def states_bytes(ids: Sequence[np.ndarray], width: int, places: Sequence[int], half: bool = True) -> int:
+    """Bytes on the disk of the states at ``places`` of a teacher of that width."""
+    return sum(len(row) for row in ids) * width * len(places) * (2 if half else 4)
+
+
+@contextmanager
+def _keep_states(
+    view: TokenView | None, places: Sequence[int], rows: Sequence[np.ndarray], dtype: np.dtype[Any]
+) -> Iterator[tuple[dict[str, Any], dict[int, np.ndarray]]]:
+    """Arguments for `outputs` with which the states at ``places`` land in arrays ``[tokens, hidden]``, row by row."""
+    if view is None or not places:
+        yield {}, {}
+        return
+    ends = np.cumsum([len(row) for row in rows])
+    kept = {place: np.empty((int(ends[-1]), view.width), dtype) for place in places}
+    limit = float(np.finfo(dtype).max)
+
+    with tap(view, places) as seen:
+
+        def each(numbers: list[int], mask: torch.Tensor) -> None:
+            for place in places:
+                states = seen[place].float().clamp(-limit, limit).cpu().numpy()
+                for index, row in enumerate(numbers):
+                    length = len(rows[row])
+                    kept[place][ends[row] - length : ends[row]] = states[index, :length]
+
+        yield {"each": each}, kept
+
+
+def _write_shard(path: Path, values: np.ndarray) -> None:
+    with atomic_write(path) as temporary, temporary.open("wb") as handle:
+        np.save(handle, values)
 
 
 def _config(model: nn.Module) -> Any:
@@ -151,19 +245,19 @@ def _shard_path(folder: Path, number: int, shard_rows: int) -> Path:
     return folder / f"{number:06d}-of-{shard_rows}.npy"
 
 
-def _open_shard(path: Path, rows: int) -> np.ndarray | None:
+def _open_shard(path: Path, rows: int, dtype: Any = np.float32) -> np.ndarray | None:
     """The memory-mapped shard, or None when it is absent or not what it should be."""
     try:
         shard: np.ndarray = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError):
         return None
-    return shard if shard.ndim == 2 and len(shard) == rows and shard.dtype == np.float32 else None
+    return shard if shard.ndim == 2 and len(shard) == rows and shard.dtype == dtype else None
 
 
-def _wait_shard(path: Path, rows: int) -> np.ndarray:
+def _wait_shard(path: Path, rows: int, dtype: Any = np.float32) -> np.ndarray:
     """A shard that another rank may still be computing."""
     end = time.monotonic() + _WAIT_SECONDS
-    while (shard := _open_shard(path, rows)) is None:
+    while (shard := _open_shard(path, rows, dtype)) is None:
         if time.monotonic() > end:
             raise TrainError(
                 "T030", "another process did not write its teacher outputs", path.name, "see that process's error"

@@ -83,7 +83,9 @@ class TokenDataset(Dataset[dict[str, Any]]):
 
 
 class Collator:
-    """Pad rows to the longest of the batch; other array columns are stacked as f32.
+    """Pad rows to the longest of the batch; the teacher's outputs are stacked as f32, its states of tokens padded.
+
+    ``teacher_input_ids`` come with their own ``teacher_attention_mask``.
 
     Accepts rows of lists, arrays or tensors; a missing attention mask means every token is real.
     """
@@ -114,7 +116,21 @@ class Collator:
             if key in rows[0]:
                 stacked = np.stack([np.asarray(row[key], dtype=np.float32) for row in rows])
                 batch[key] = torch.from_numpy(stacked)
+        for key in rows[0]:
+            if key.startswith("teacher_state_"):
+                batch[key] = _pad_states([np.asarray(row[key]) for row in rows])
+        if rows[0].get("teacher_input_ids") is not None:
+            theirs = self([{"input_ids": row["teacher_input_ids"]} for row in rows])
+            batch["teacher_input_ids"], batch["teacher_attention_mask"] = theirs["input_ids"], theirs["attention_mask"]
         return batch
+
+
+def _pad_states(rows: Sequence[np.ndarray]) -> torch.Tensor:
+    """States ``[length, width]`` of rows as one ``[batch, longest, width]`` f32, zeros where a row has ended."""
+    padded = np.zeros((len(rows), max(len(row) for row in rows), rows[0].shape[1]), np.float32)
+    for index, row in enumerate(rows):
+        padded[index, : len(row)] = row
+    return torch.from_numpy(padded)
 
 
 class LengthGroupedSampler(Sampler[int]):

@@ -6,10 +6,10 @@ Everything of the Trainer holds: checkpoints and resuming, Accelerate and torchr
 from __future__ import annotations
 
 import contextlib
-import difflib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,18 @@ import torch
 from torch import nn
 from transformers import TrainingArguments
 
-from potstill.distil.arguments import OPTIMIZERS, GroupedTrainer, argument_names
+from potstill.distil.arguments import GroupedTrainer, split_keywords
+from potstill.distil.live_teacher import Taught, mask_of, pooled_of, run_teacher
 from potstill.distil.losses import Outputs, total
-from potstill.distil.modeling import head_name, load_classifier
+from potstill.distil.modeling import load_classifier
 from potstill.distil.students.basis import principal_basis
+from potstill.distil.token_losses import STATE_COLUMN, TokenLosses, check_batch
+from potstill.distil.token_maps import StepMaps, add_to_optimizer, load_maps, save_maps
+from potstill.distil.token_states import tap
 from potstill.distil.tokens import Collator
 from potstill.errors import TrainError
 
-TEACHER_COLUMNS = ("teacher_logits", "teacher_pooled")
+TEACHER_COLUMNS = ("teacher_logits", "teacher_pooled", "teacher_input_ids")
 # Rows whose pooled vectors decide the projection between widths.
 _PROJECTION_ROWS = 2048
 
@@ -34,7 +38,13 @@ class DistillationTrainer(GroupedTrainer):
 
     ``loss = alpha * CE(student, label) + (1 - alpha) * T^2 * KL(teacher || student)
     + pooled_cosine * (1 - cos(student pooled, teacher pooled))``, with the teacher's and the student's softmax at
-    temperature T. A row whose label is -100 (or that has none) counts in the teacher's terms only.
+    temperature T. A row whose label is -100 (or that has none) counts in the teacher's terms only. Losses of every
+    token and layer are added with the weights ``embedding``, ``hidden``, ``attention`` (TinyBERT) and ``relations``
+    (MiniLMv2): see `potstill.distil.losses`.
+
+    Rows may carry the teacher's outputs: ``teacher_logits``, ``teacher_pooled``, and states of tokens in
+    ``teacher_state_<place>`` (`token_states` counts places); what is there is not computed again. A row with
+    ``teacher_input_ids`` shows these to the teacher: a student with a vocabulary of its own.
 
     Args:
         student_model: a classifier: `EncoderClassifier` or any `*ForSequenceClassification`.
@@ -46,6 +56,13 @@ class DistillationTrainer(GroupedTrainer):
         pooled_cosine: weight of the cosine loss between pooled vectors.
         pooled_projection: ``[teacher hidden, student hidden]`` f32, maps the teacher's pooled vector to the student's
             width. Default: the identity at equal width, else the principal axes of the teacher's pooled vectors.
+        embedding: weight of the loss between embedding outputs.
+        hidden: weight of the loss between the outputs of mapped layers.
+        attention: weight of the loss between attention scores of mapped layers.
+        relations: weight of the loss between self-attention relations.
+        teacher_layers: teacher layer (from 0) for each student layer; default evenly, the last of each group.
+        relation_layer: teacher layer of the relations, default the last.
+        relation_heads: relation heads; default the teacher's heads, or the next number below that divides both widths.
         args: TrainingArguments; else give its fields as keywords: ``learning_rate=5e-5, num_train_epochs=3, ...``.
             ``optim="adamw"`` is understood, ``output_dir`` may be left out (``potstill-distil``).
         tokenizer: sets the padding id; the same as the Trainer's ``processing_class``.
@@ -55,7 +72,8 @@ class DistillationTrainer(GroupedTrainer):
     Raises:
         TrainError: T022 both args and fields given, T023 unknown keyword, T024 temperature, T025 alpha or
             pooled_cosine out of range, T026 teacher and student differ in their labels, T027 in their vocabulary,
-            T028 no student.
+            T028 no student, T090-T093 token-level losses that cannot be had, T094 they lack a teacher model, T096
+            they would run on several GPUs in one process.
     """
 
     def __init__(
@@ -67,6 +85,13 @@ class DistillationTrainer(GroupedTrainer):
         *,
         pooled_cosine: float = 0.0,
         pooled_projection: np.ndarray | torch.Tensor | None = None,
+        embedding: float = 0.0,
+        hidden: float = 0.0,
+        attention: float = 0.0,
+        relations: float = 0.0,
+        teacher_layers: Sequence[int] | None = None,
+        relation_layer: int | None = None,
+        relation_heads: int | None = None,
         args: TrainingArguments | None = None,
         tokenizer: Any = None,
         group_lengths: bool = True,
@@ -75,13 +100,15 @@ class DistillationTrainer(GroupedTrainer):
         student = keywords.pop("model", None) if student_model is None else student_model
         if student is None:
             raise TrainError("T028", "no student given", "DistillationTrainer", "give student_model=")
-        _check_ranges(temperature, alpha, pooled_cosine)
+        by_token = {"embedding": embedding, "hidden": hidden, "attention": attention, "relations": relations}
+        _check_ranges(temperature, alpha, {"pooled_cosine": pooled_cosine, **by_token})
         self.temperature = float(temperature)
         self.weights = {"hard": float(alpha), "soft": 1.0 - float(alpha), "pooled_cosine": float(pooled_cosine)}
+        self.weights |= {name: float(weight) for name, weight in by_token.items()}
         self._parts: dict[str, torch.Tensor] = {}
         self._parts_steps = 0
         self._projection = None if pooled_projection is None else torch.as_tensor(pooled_projection).float()
-        args, keywords = _split_keywords(args, keywords)
+        args, keywords = split_keywords(args, keywords)
         if tokenizer is not None:
             keywords.setdefault("processing_class", tokenizer)
         pad_id = getattr(keywords.get("processing_class"), "pad_token_id", None)
@@ -90,6 +117,30 @@ class DistillationTrainer(GroupedTrainer):
         # Our loss is a mean over the batch: the Trainer has to divide it by the accumulation steps.
         self.model_accepts_loss_kwargs = False
         self.teacher_model = self._take_teacher(teacher_model, student)
+        self.tokens: TokenLosses | None = None
+        if any(by_token.values()):
+            layers = {"teacher_layers": teacher_layers, "relation_layer": relation_layer}
+            wanted = SimpleNamespace(**by_token, **layers, relation_heads=relation_heads)
+            self._compare_tokens(wanted, student)
+
+    def _compare_tokens(self, settings: Any, student: nn.Module) -> None:
+        if self.teacher_model is None:
+            raise TrainError(
+                "T094",
+                "losses of tokens need the teacher's layers, even where its states are cached",
+                "DistillationTrainer",
+                "give teacher_model=, or set embedding, hidden, attention and relations to 0",
+            )
+        if self.args.n_gpu > 1:
+            raise TrainError(
+                "T096",
+                f"one process drives {self.args.n_gpu} GPUs, whose copies of the student hide their tokens",
+                "DistillationTrainer",
+                f"start one process a GPU: torchrun --nproc-per-node {self.args.n_gpu} ...",
+            )
+        made = TokenLosses(settings, student, self.teacher_model, self._projection, self.args.seed)
+        self.tokens = made.to(self.args.device)
+        self.add_callback(StepMaps(made.maps))
 
     def _take_teacher(self, given: nn.Module | str | Path | None, student: nn.Module) -> nn.Module | None:
         if given is None:
@@ -104,7 +155,9 @@ class DistillationTrainer(GroupedTrainer):
                 "build the student with the teacher's num_labels",
             )
         sizes = [_vocabulary(config) for config in (theirs, ours)]
-        if None not in sizes and sizes[0] != sizes[1]:
+        if _first_row(self.train_dataset).get("teacher_input_ids") is not None:
+            sizes = []
+        if len(sizes) == 2 and None not in sizes and sizes[0] != sizes[1]:
             raise TrainError(
                 "T027",
                 f"the teacher has {sizes[0]} tokens, the student {sizes[1]}",
@@ -115,41 +168,61 @@ class DistillationTrainer(GroupedTrainer):
 
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
-        self._signature_columns += [name for name in TEACHER_COLUMNS if name not in self._signature_columns]
+        columns = list(TEACHER_COLUMNS)
+        if self.tokens is not None:
+            columns += [f"{STATE_COLUMN}{place}" for place in self.tokens.plan.places(1)]
+        self._signature_columns += [name for name in columns if name not in self._signature_columns]
+
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
+        """The Trainer's, with the learned maps of the token-level losses added."""
+        fresh = self.optimizer is None
+        super().create_optimizer(*args, **kwargs)
+        if fresh and self.tokens is not None:
+            add_to_optimizer(self.optimizer, self.tokens.maps)
+        return self.optimizer
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        super()._save_optimizer_and_scheduler(output_dir)
+        if self.tokens is not None and self.args.should_save:
+            save_maps(self.tokens.maps, Path(output_dir))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if self.tokens is not None and checkpoint is not None:
+            load_maps(self.tokens.maps, Path(checkpoint))
 
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """The distillation loss of one batch (a scalar), and the student's outputs on request."""
         inputs = dict(inputs)
-        teacher_logits = inputs.pop("teacher_logits", None)
-        teacher_pooled = inputs.pop("teacher_pooled", None)
+        cached = {name: inputs.pop(name) for name in list(inputs) if name.startswith("teacher_")}
         labels = inputs.pop("labels", None)
-        weights = dict(self.weights)
-        wants_pooled = weights["pooled_cosine"] > 0
-        if (teacher_logits is None and weights["soft"] > 0) or (teacher_pooled is None and wants_pooled):
-            if self.teacher_model is not None:
-                teacher_logits, teacher_pooled = self._run_teacher(inputs, wants_pooled)
-            elif not model.training:
-                # A validation set without teacher columns is still worth its label loss.
-                weights = {"hard": 1.0}
-                wants_pooled = False
-        with _pooled_of(self.accelerator.unwrap_model(model), wants_pooled) as pooled:
+        weights, tokens = dict(self.weights), self.tokens
+        taught = self._taught(inputs, cached)
+        if taught is None and not model.training:
+            # A validation set without teacher columns is still worth its label loss.
+            weights, tokens = {"hard": 1.0}, None
+        taught = taught or Taught()
+        wants_pooled = weights.get("pooled_cosine", 0.0) > 0
+        seen: Any = tap(tokens.student, tokens.plan.places(0)) if tokens is not None else contextlib.nullcontext({})
+        with pooled_of(self.accelerator.unwrap_model(model), wants_pooled) as pooled, seen as states:
             outputs = model(**inputs)
         logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs[0]
-        student_pooled = None
+        student_pooled = teacher_pooled = None
         if wants_pooled:
             student_pooled = pooled[0] if pooled else outputs["pooled"]
-            if teacher_pooled is not None:
-                teacher_pooled = self._to_student_width(teacher_pooled.float(), student_pooled.shape[-1])
+            if taught.pooled is not None:
+                teacher_pooled = self._to_student_width(taught.pooled.float(), student_pooled.shape[-1])
         value, parts = total(
             Outputs(
                 student_logits=logits.float(),
-                teacher_logits=None if teacher_logits is None else teacher_logits.float(),
+                teacher_logits=None if taught.logits is None else taught.logits.float(),
                 student_pooled=None if student_pooled is None else student_pooled.float(),
                 teacher_pooled=teacher_pooled,
                 labels=labels,
                 temperature=self.temperature,
+                tokens=None if tokens is None else tokens(states, taught.states, mask_of(inputs)),
             ),
             weights,
         )
@@ -167,17 +240,38 @@ class DistillationTrainer(GroupedTrainer):
             self._parts, self._parts_steps = {}, 0
         super().log(logs, *args, **kwargs)
 
-    def _run_teacher(self, inputs: Mapping[str, Any], wants_pooled: bool) -> tuple[torch.Tensor, torch.Tensor | None]:
-        teacher = self.teacher_model
-        assert teacher is not None
-        keys = ("input_ids", "attention_mask", "token_type_ids")
-        given = {key: inputs[key] for key in keys if inputs.get(key) is not None}
-        context = torch.autocast(self.args.device.type, torch.bfloat16) if self.args.bf16 else contextlib.nullcontext()
-        with torch.no_grad(), context, _pooled_of(teacher, wants_pooled) as pooled:
-            result = teacher(**given)
-        if not wants_pooled:
-            return result["logits"], None
-        return result["logits"], pooled[0] if pooled else result["pooled"]
+    def _taught(self, inputs: Mapping[str, Any], cached: Mapping[str, Any]) -> Taught | None:
+        """What the losses need of the teacher: from the batch where it is there, else from a run of the teacher.
+
+        None when something is lacking and there is no teacher to run.
+        """
+        places = self.tokens.plan.places(1) if self.tokens is not None else []
+        wants_pooled = self.weights["pooled_cosine"] > 0
+        states = {place: cached[f"{STATE_COLUMN}{place}"] for place in places if f"{STATE_COLUMN}{place}" in cached}
+        found = Taught(cached.get("teacher_logits"), cached.get("teacher_pooled"), states)
+        if places and "teacher_attention_mask" in cached:
+            check_batch(mask_of(inputs), cached["teacher_attention_mask"])
+        lacks_logits = found.logits is None and self.weights["soft"] > 0
+        lacks_pooled = found.pooled is None and wants_pooled
+        if not lacks_logits and not lacks_pooled and len(states) == len(places):
+            return found
+        if self.teacher_model is None:
+            return None
+        if "teacher_input_ids" in cached:
+            inputs = {"input_ids": cached["teacher_input_ids"], "attention_mask": cached["teacher_attention_mask"]}
+        live = self._run_teacher(inputs, lacks_pooled, [place for place in places if place not in states])
+        return Taught(
+            live.logits if found.logits is None else found.logits,
+            live.pooled if found.pooled is None else found.pooled,
+            {**live.states, **states},
+        )
+
+    def _run_teacher(self, inputs: Mapping[str, Any], wants_pooled: bool, places: Sequence[int] = ()) -> Taught:
+        assert self.teacher_model is not None
+        view = self.tokens.teacher if self.tokens is not None else None
+        return run_teacher(
+            self.teacher_model, inputs, wants_pooled, view, places, bf16=self.args.bf16, device=self.args.device.type
+        )
 
     def _to_student_width(self, teacher_pooled: torch.Tensor, width: int) -> torch.Tensor:
         if self._projection is None:
@@ -189,80 +283,33 @@ class DistillationTrainer(GroupedTrainer):
 
     def _sample_pooled(self) -> np.ndarray:
         """Teacher's pooled vectors of the first training rows: a resumed run gets the same ones."""
-        rows = [self.train_dataset[row] for row in range(min(len(self.train_dataset), _PROJECTION_ROWS))]
+        rows = [dict(self.train_dataset[row]) for row in range(min(len(self.train_dataset), _PROJECTION_ROWS))]
         if "teacher_pooled" in rows[0]:
             return np.stack([np.asarray(row["teacher_pooled"], dtype=np.float32) for row in rows])
         collate = Collator(_pad_id(self.accelerator.unwrap_model(self.model)))
         found = []
         for start in range(0, len(rows), 32):
             batch = {key: value.to(self.args.device) for key, value in collate(rows[start : start + 32]).items()}
-            found.append(self._run_teacher(batch, True)[1])
+            if "teacher_input_ids" in batch:
+                batch |= {"input_ids": batch["teacher_input_ids"], "attention_mask": batch["teacher_attention_mask"]}
+            found.append(self._run_teacher(batch, True).pooled)
         return torch.cat([vectors for vectors in found if vectors is not None]).float().cpu().numpy()
 
 
-@contextlib.contextmanager
-def _pooled_of(model: nn.Module, wanted: bool) -> Iterator[list[torch.Tensor]]:
-    """Collect what the head reads while a model without a ``pooled`` output runs; empty for models that have one."""
-    found: list[torch.Tensor] = []
-    if not wanted or hasattr(model, "gives_pooled"):
-        yield found
-        return
-    head = model.get_submodule(head_name(model))
-    handle = head.register_forward_pre_hook(lambda _, given: found.append(given[0]))
-    try:
-        yield found
-    finally:
-        handle.remove()
-
-
-def _check_ranges(temperature: float, alpha: float, pooled_cosine: float) -> None:
+def _check_ranges(temperature: float, alpha: float, weights: Mapping[str, float]) -> None:
     if not temperature > 0:
         raise TrainError("T024", f"temperature is {temperature}", "distil.temperature", "use a number above 0, e.g. 2")
-    if not 0 <= alpha <= 1 or pooled_cosine < 0:
+    bad = [name for name, weight in weights.items() if not 0 <= weight < float("inf")]
+    if not 0 <= alpha <= 1 or bad:
+        given = ", ".join(f"{name} is {weight}" for name, weight in {"alpha": alpha, **weights}.items())
         raise TrainError(
             "T025",
-            f"alpha is {alpha}, pooled_cosine is {pooled_cosine}",
-            "distil.alpha, distil.pooled_cosine",
-            "use 0 to 1 for alpha and 0 or more for pooled_cosine",
+            given,
+            ", ".join(f"distil.{name}" for name in bad or ["alpha"]),
+            "use 0 to 1 for alpha and 0 or more for the other weights",
         )
     if not 1 <= temperature <= 4:
         warnings.warn(f"temperature {temperature} is outside the usual 1 to 4", UserWarning, stacklevel=3)
-
-
-def _split_keywords(
-    args: TrainingArguments | None, keywords: dict[str, Any]
-) -> tuple[TrainingArguments, dict[str, Any]]:
-    """Tell TrainingArguments' fields from the Trainer's own keywords, and make the arguments."""
-    import inspect
-
-    from transformers import Trainer
-
-    fields = argument_names()
-    own = frozenset(inspect.signature(Trainer.__init__).parameters) - {"self", "model", "args"}
-    given = {name: keywords.pop(name) for name in list(keywords) if name in fields}
-    for name in keywords:
-        if name not in own:
-            near = difflib.get_close_matches(name, sorted(fields | own), 1)
-            raise TrainError(
-                "T023",
-                f"unknown argument {name!r}",
-                "DistillationTrainer",
-                f"did you mean {near[0]}?" if near else "see transformers.TrainingArguments",
-            )
-    if args is not None:
-        if given:
-            raise TrainError(
-                "T022",
-                f"both args and {', '.join(sorted(given))} given",
-                "DistillationTrainer",
-                "set these in args, or leave args out",
-            )
-        return args, keywords
-    given.setdefault("output_dir", "potstill-distil")
-    given.setdefault("report_to", "none")
-    if isinstance(given.get("optim"), str):
-        given["optim"] = OPTIMIZERS.get(given["optim"].lower(), given["optim"])
-    return TrainingArguments(**given), keywords
 
 
 def _pad_id(model: nn.Module) -> int:
@@ -275,3 +322,7 @@ def _pad_id(model: nn.Module) -> int:
 def _vocabulary(config: Any) -> int | None:
     backbone = getattr(config, "backbone", None)
     return backbone.get("vocab_size") if isinstance(backbone, Mapping) else getattr(config, "vocab_size", None)
+
+
+def _first_row(dataset: Any) -> Mapping[str, Any]:
+    return dataset[0] if hasattr(dataset, "__getitem__") and len(dataset) else {}

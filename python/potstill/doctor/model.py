@@ -61,7 +61,7 @@ def _still(findings: Findings, path: Path) -> ModelShape | None:
     from potstill.bench.predict import shape_of
 
     try:
-        shape = shape_of(path)
+        shape = shape_of(path, static=True)
     except PotstillError as error:
         findings.failure("file", f"{error.what} ({error.code})", error.next_step)
         return None
@@ -77,7 +77,7 @@ def _onnx(findings: Findings, path: Path) -> ModelShape | None:
         findings.unknown("operators", f"{error}: pip install 'potstill[build]'")
         return None
     try:
-        shape = shape_of_onnx(path)
+        shape = shape_of_onnx(path, static=True)
     except PotstillError as error:
         findings.failure("operators", f"{error.what} ({error.where}, {error.code})", error.next_step)
         if len(others := unknown_operators(path)) > 1:  # the first alone is what the line above says
@@ -123,6 +123,9 @@ def _ms(value: float) -> str:
 def _judge_time(findings: Findings, shape: ModelShape, board: Board, limits: Limits, length: int, threads: int) -> None:
     from potstill.bench.predict import predict
 
+    if not shape.layers:
+        findings.unknown("time", "the cost model knows attention layers only: measure it with potstill bench")
+        return
     answer: Prediction = predict(shape, board, tokens=length, threads=threads)
     seen = (
         f"{_ms(answer.ms)} ms predicted ({_ms(answer.low_ms)} to {_ms(answer.high_ms)}) for {length} tokens, "

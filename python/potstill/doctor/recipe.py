@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # BERT's vocabulary and the demo teacher's: what a student gets unless the teacher's files say otherwise.
 BERT_VOCABULARY = 30522
 _DEMO = "demo:all-minilm-l6-v2"
-_ARCHITECTURES = ("bert",)
+_ARCHITECTURES = ("bert", "factorized", "static")
 # Names in transformers of activations that the compiler understands in its exports. A student takes its teacher's.
 _ACTIVATIONS = ("gelu", "gelu_new", "gelu_fast", "gelu_python", "gelu_pytorch_tanh", "relu", "tanh")
 # Files of tokenizers that are not WordPiece, the only kind in the core.
@@ -34,6 +34,7 @@ def shape_of_recipe(findings: Findings, subject: str) -> ModelShape | None:
         return None
     from potstill.bench.predict import ModelShape
     from potstill.bench.predict.shape import linear_part
+    from potstill.recipe.presets import FACTORIZED_SIZE
 
     recipe = load_recipe(subject)
     student = recipe.student
@@ -42,12 +43,17 @@ def shape_of_recipe(findings: Findings, subject: str) -> ModelShape | None:
         findings.failure("student", f"{student.architecture!r} is no student", f"use one of {known}")
         return None
     longest = recipe.compile.max_tokens or recipe.data.max_tokens
-    sizes = f"{student.layers} layers, hidden {student.hidden}, {student.heads} heads, FFN {student.intermediate}"
-    findings.ok("student", f"{sizes}, {recipe.compile.scheme}, {longest} tokens")
+    static = student.architecture == "static"
+    embedding = 0
+    if student.architecture == "factorized":
+        embedding = student.embedding_size or min(FACTORIZED_SIZE, student.hidden)
+    findings.ok("student", f"{_sizes(student, embedding)}, {recipe.compile.scheme}, {longest} tokens")
     folder = teacher_folder(recipe)
     config = _json(folder / "config.json") if folder else {}
     activation = str(config.get("hidden_act") or config.get("activation") or "gelu")
-    if activation in _ACTIVATIONS:
+    if static:
+        findings.ok("operators", "the core runs every operator of a static student")
+    elif activation in _ACTIVATIONS:
         findings.ok("operators", f"the core runs every operator of a {student.architecture} student ({activation})")
     else:
         seen = f"the core has no activation {activation!r}, which the student takes from its teacher"
@@ -55,11 +61,34 @@ def shape_of_recipe(findings: Findings, subject: str) -> ModelShape | None:
     if folder:
         _tokenizer(findings, folder)
     vocabulary = _vocabulary(findings, recipe.teacher.model, config)
+    if student.vocabulary == "seen":
+        vocabulary = _pruned(findings, student.vocabulary_size, vocabulary)
+    layers, ffn, heads = (
+        (0, student.head_hidden, 1) if static else (student.layers, student.intermediate, student.heads)
+    )
     return ModelShape(
-        student.layers, student.hidden, student.intermediate, student.heads, vocabulary, longest,
-        len(recipe.data.labels or ()) or 2, linear_part(recipe.compile.scheme),
-        "" if recipe.compile.embedding == "auto" else recipe.compile.embedding,
+        layers, student.hidden, ffn, heads, vocabulary, longest, len(recipe.data.labels or ()) or 2,
+        linear_part(recipe.compile.scheme), embedding=embedding if embedding != student.hidden else 0,
+        table_scheme="" if recipe.compile.embedding == "auto" else recipe.compile.embedding,
     )  # fmt: skip
+
+
+def _sizes(student: Any, embedding: int) -> str:
+    if student.architecture == "static":
+        head = f", a head of {student.head_hidden}" if student.head_hidden else ""
+        return f"static: no attention, vectors of {student.hidden}{head}"
+    table = f", a token table of {embedding}" if embedding else ""
+    return f"{student.layers} layers, hidden {student.hidden}, {student.heads} heads, FFN {student.intermediate}{table}"
+
+
+def _pruned(findings: Findings, most: int | None, full: int) -> int:
+    """An upper bound: what the texts use is known once they are read."""
+    bound = full if most is None else min(most, full)
+    seen = (
+        f"at most {bound:,} of them are kept: which occur is known once the data is read; sizes below are upper bounds"
+    )
+    findings.unknown("vocabulary kept", seen)
+    return bound
 
 
 def teacher_folder(recipe: Any) -> Path | None:

@@ -45,6 +45,8 @@ class Facts:
 class PlainEmbeddings(nn.Module):
     """BERT-like embeddings with fixed positions: word row + position row (token type row 0 folded in), LayerNorm.
 
+    A ``projection`` between the sum and the LayerNorm (factorized tables) stays there.
+
     Args:
         original: an embeddings module with ``word_embeddings``, ``position_embeddings`` and ``LayerNorm``.
     """
@@ -52,6 +54,7 @@ class PlainEmbeddings(nn.Module):
     def __init__(self, original: nn.Module) -> None:
         super().__init__()
         self.word_embeddings = original.word_embeddings
+        self.projection = getattr(original, "projection", None)
         self.LayerNorm = original.LayerNorm
         table = original.position_embeddings.weight.detach()[first_position(original) :]
         types = getattr(original, "token_type_embeddings", None)
@@ -62,7 +65,8 @@ class PlainEmbeddings(nn.Module):
     def forward(self, input_ids: torch.Tensor, *others: Any, **named: Any) -> torch.Tensor:
         """``[batch, length]`` ids to ``[batch, length, width]``; positions and token types given are not used."""
         del others, named
-        return self.LayerNorm(self.word_embeddings(input_ids) + self.positions[:, : input_ids.shape[1]])
+        rows = self.word_embeddings(input_ids) + self.positions[:, : input_ids.shape[1]]
+        return self.LayerNorm(rows if self.projection is None else self.projection(rows))
 
 
 def first_position(embeddings: nn.Module) -> int:

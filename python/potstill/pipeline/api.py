@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from potstill.pipeline.processes import current
 from potstill.pipeline.progress import make_progress
 from potstill.pipeline.run import run_build
 from potstill.recipe import load_recipe
@@ -34,7 +35,8 @@ def build(
     loaded = load_recipe(recipe, overrides)
     folder = out_folder(loaded.name, out)
     report = run_build(loaded, folder, progress=make_progress(quiet=quiet))
-    write_html(folder)
+    if current().main:
+        write_html(folder)
     return report
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from potstill.errors import PotstillError, SystemFailure, os_errors
+from potstill.pipeline import processes
 from potstill.pipeline.progress import duration
 from potstill.pipeline.stage import Context, Stage
-from potstill.pipeline.store import Store
+from potstill.pipeline.store import Record, Store
+from potstill.pipeline.versions import versions
 
 # Results of a stage that are kept, newest first: going back to earlier settings is then free.
 KEPT_RESULTS = 3
@@ -20,42 +24,70 @@ KEPT_RESULTS = 3
 _FULL_DISK_BYTES = 1 << 20
 
 
-def run_stages(stages: Sequence[Stage], context: Context, store: Store, *, stop_after: str | None = None) -> list[str]:
+def run_stages(
+    stages: Sequence[Stage], context: Context, store: Store, *, stop_after: str | None = None, prefix: str = ""
+) -> list[str]:
     """Complete all stages; `context.records` and `context.keys` hold the results then.
 
     Args:
         stages: in an order in which each comes after those it needs.
         stop_after: name of the last stage to complete; None for all.
+        prefix: before each message, for stages inside a stage; what was done earlier is then not told.
     Returns: names of the stages that did run now.
     Raises:
         PotstillError: what a stage raises; SystemFailure S001 or S002 when the disk is the reason.
     """
+    everyone = processes.current()
     ran = []
     for number, stage in enumerate(stages, 1):
-        label = f"[{number}/{len(stages)}] {stage.name}"
-        key = stage.key(context)
-        record = store.find(stage.name, key)
+        label = f"{prefix}[{number}/{len(stages)}] {stage.name}"
+        key, record = everyone.broadcast(functools.partial(_look_up, stage, context, store))
         if record is not None:
-            context.progress.message(f"{label}: done earlier")
+            if not prefix:
+                context.progress.message(f"{label}: done earlier")
         else:
-            resumed = store.has_work(stage.name, key)
-            context.progress.message(f"{label}: {stage.about or 'running'}{', resuming' if resumed else ''}")
-            spent = store.spent(stage.name, key)
-            out, work = store.begin(stage.name, key), store.work(stage.name, key)
-            start = time.monotonic()
-            with disk_failures(store.root):
-                facts = dict(stage.run(context, out, work))
-                seconds = time.monotonic() - start
-                took = {"seconds": round(spent + seconds, 3), "resumed": resumed}
-                record = store.commit(stage.name, key, {**facts, **took})
-            context.progress.message(f"{label}: done in {duration(seconds)}")
+            record = _complete(stage, label, key, context, store, everyone)
             ran.append(stage.name)
-            for warning in facts.get("warnings", ()):
+            for warning in record.facts.get("warnings", ()):
                 context.progress.message(f"warning: {warning}")
         context.records[stage.name], context.keys[stage.name] = record, key
         if stage.name == stop_after:
             break
     return ran
+
+
+def _look_up(stage: Stage, context: Context, store: Store) -> tuple[str, Record | None]:
+    key = stage.key(context)
+    return key, store.find(stage.name, key)
+
+
+def _complete(
+    stage: Stage, label: str, key: str, context: Context, store: Store, everyone: processes.Processes
+) -> Record:
+    """Run a stage, in every process if it is parallel, and store its result, in the main one."""
+
+    def begin() -> tuple[bool, float, Path, Path]:
+        resumed = store.has_work(stage.name, key)
+        context.progress.message(f"{label}: {stage.about or 'running'}{', resuming' if resumed else ''}")
+        spent = store.spent(stage.name, key)
+        return resumed, spent, store.begin(stage.name, key), store.work(stage.name, key)
+
+    resumed, spent, out, work = everyone.broadcast(begin)
+    start = time.monotonic()
+
+    def commit(facts: Mapping[str, Any]) -> Record:
+        took = {"seconds": round(spent + time.monotonic() - start, 3), "resumed": resumed}
+        # Versions of the run that made it: packages may be newer when the result is used.
+        return store.commit(stage.name, key, {**facts, **took, "versions": versions()})
+
+    with disk_failures(store.root):
+        if stage.parallel:
+            facts = stage.run(context, out, work)
+            record = everyone.broadcast(lambda: commit(facts))
+        else:
+            record = everyone.broadcast(lambda: commit(stage.run(context, out, work)))
+    context.progress.message(f"{label}: done in {duration(time.monotonic() - start)}")
+    return record
 
 
 @contextlib.contextmanager

@@ -11,7 +11,8 @@ from typing import Any
 from potstill.pipeline.rounding import final_student
 from potstill.pipeline.stage import Context
 from potstill.pipeline.stages import export_files, weight_bytes
-from potstill.pipeline.store import atomic_folder, publish_file, write_json
+from potstill.pipeline.store import atomic_folder, atomic_write, publish_file, write_json
+from potstill.recipe.docs import recipe_text
 
 # Final name of each artefact, by its name in the report.
 ARTEFACTS = {
@@ -41,6 +42,8 @@ def publish(context: Context, out: Path) -> None:
             (out / final).unlink(missing_ok=True)
     for name, source in (("tokenizer", context.folder("still") / "tokenizer"), ("student", final_student(context))):
         _publish_tree(source, out / name)
+    with atomic_write(out / "recipe.toml") as temporary:
+        temporary.write_text(recipe_text(context.recipe), encoding="utf-8")
 
 
 def _publish_tree(source: Path, final: Path) -> None:
@@ -61,8 +64,8 @@ def _publish_tree(source: Path, final: Path) -> None:
                 shutil.copyfile(source / name, folder / name)
 
 
-def make_report(context: Context) -> dict[str, Any]:
-    """The figures of a completed build."""
+def make_report(context: Context, budget: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The figures of a completed build; `budget` is how its student was chosen (`potstill.budget.meet`)."""
     teacher, student, verify = context.facts("teacher"), context.facts("student"), context.facts("verify")
     files = export_files(context)
     accuracy: Mapping[str, float] = verify["accuracy"]
@@ -93,6 +96,10 @@ def make_report(context: Context) -> dict[str, Any]:
         "memory": context.facts("bench").get("memory", []),
         "warnings": [text for record in context.records.values() for text in record.facts.get("warnings", ())],
         "keys": dict(context.keys),
+        "seed": context.recipe.seed,
+        "provenance": context.facts("still").get("provenance", {}),
+        "versions": {name: record.facts.get("versions", {}) for name, record in context.records.items()},
+        **({"budget": dict(budget)} if budget is not None else {}),
         "settings": context.recipe.content(),
     }
 
@@ -119,4 +126,8 @@ def write_report(report: Mapping[str, Any], out: Path) -> None:
 
 
 def _without_seconds(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in facts.items() if name not in ("seconds", "resumed", "warnings")}
+    return {name: value for name, value in facts.items() if name not in _ELSEWHERE}
+
+
+# Facts of a stage that stand in a place of their own.
+_ELSEWHERE = ("seconds", "resumed", "warnings", "versions", "provenance")

@@ -53,7 +53,7 @@ def rounding_stages(recipe: Recipe) -> list[Stage]:
             Stage("qat", run_qat, "training the student with rounded weights",
                   recipe=("seed", "distil", "quantize", *_SCHEME_KEYS, *_EXPORT_KEYS),
                   needs=("data", "teacher", "student", *measured), keyed_by=("teacher", "student", *measured),
-                  identity=data_identity)
+                  identity=data_identity, parallel=True)
         )  # fmt: skip
     return stages
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from potstill.data.cache import cache_dir
 from potstill.errors import missing_package, os_errors
+from potstill.pipeline import processes
 from potstill.pipeline.engine import disk_failures, prune, run_stages
 from potstill.pipeline.lock import out_lock
 from potstill.pipeline.progress import Progress, QuietProgress, duration
@@ -34,8 +36,11 @@ def run_build(
     progress: Progress | None = None,
     cache: Path | None = None,
     stop_after: str | None = None,
+    stages: Path | None = None,
 ) -> dict[str, Any]:
     """Run a recipe: everything done earlier with the same inputs is kept, what a kill left is resumed.
+
+    Under torchrun every process calls it with the same arguments: see `potstill.pipeline.processes`.
 
     Args:
         recipe: see `potstill.recipe.load_recipe`.
@@ -43,31 +48,52 @@ def run_build(
         progress: where to tell; None is quiet.
         cache: shared downloads and teacher outputs; None is `potstill.data.cache_dir()`.
         stop_after: name of the last stage to run (`data`, `teacher`, `student`, ...); nothing is published then.
+        stages: a folder of stage results that several recipes share, in which nothing is removed; one build at a time.
     Returns: what `report.json` holds; with `stop_after`, the facts of each stage.
     Raises:
-        PotstillError: see the stages. SystemFailure S010 a package is missing, S020 another build uses `out`.
+        PotstillError: see the stages. SystemFailure S010 a package is missing, S020 another build uses `out`, S080
+            another process of this build failed. RecipeError R020 the processes do not divide a batch.
     """
-    shown = progress if progress is not None else QuietProgress()
+    everyone = processes.current()
+    shown = progress if progress is not None and everyone.main else QuietProgress()
     check_packages(recipe)
     context = Context(recipe, cache if cache is not None else cache_dir(), shown)
-    with os_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-    with out_lock(out):
+    with contextlib.ExitStack() as held, everyone.failures():
         start = time.monotonic()
-        sweep_temporaries(out)
-        store = Store(out / STAGES_FOLDER)
-        store.sweep()
-        shown.message(f"recipe {recipe.name}: building in {out}")
-        if not recipe.export.tflite:
-            shown.message("TFLite is left out: export.tflite = false")
+        store = Store(stages if stages is not None else out / STAGES_FOLDER)
+
+        def begin() -> None:
+            with os_errors(out):
+                out.mkdir(parents=True, exist_ok=True)
+            held.enter_context(out_lock(out))
+            sweep_temporaries(out)
+            store.sweep()
+            among = f", {everyone.count} processes" if everyone.count > 1 else ""
+            shown.message(f"recipe {recipe.name}: building in {out}{among}")
+            if not recipe.export.tflite:
+                shown.message("TFLite is left out: export.tflite = false")
+
+        def finish() -> dict[str, Any]:
+            with disk_failures(out):
+                report = make_report(context, budget)
+                publish(context, out)
+                write_report(report, out)
+                if stages is None:
+                    prune(store, context)
+            return report
+
+        everyone.broadcast(begin)
+        budget = None
+        if recipe.budget.stated and stop_after not in ("data", "teacher"):
+            from potstill.budget.meet import meet_budget
+
+            recipe, budget = meet_budget(recipe, context, store)
+            shown.message(f"budget: {budget['chosen']} is built")
+            context = Context(recipe, context.cache, shown)
         run_stages(build_stages(recipe), context, store, stop_after=stop_after)
         if stop_after is not None:
             return {name: record.facts for name, record in context.records.items()}
-        with disk_failures(out):
-            report = make_report(context)
-            publish(context, out)
-            write_report(report, out)
-            prune(store, context)
+        report = everyone.broadcast(finish)
         shown.message(f"recipe {recipe.name}: done in {duration(time.monotonic() - start)}")
     return report
 

@@ -58,6 +58,8 @@ class Stage:
         identity: other things its result depends on, by their content.
         code: files and folders of this package whose source counts for the key. For cheap stages, so that a change of
             the code shows at once; training is guarded by `version`, since a changed comment must not retrain.
+        parallel: every process of a build with several runs it, and the main one alone fills `out` and gives the facts;
+            else the main one runs it while the others wait.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Stage:
     keyed_by: tuple[str, ...] | None = None
     identity: Callable[[Context], Mapping[str, Any]] | None = None
     code: tuple[str, ...] = ()
+    parallel: bool = False
 
     def key(self, context: Context) -> str:
         """The key of this stage's result; equal inputs give equal keys on any machine."""

@@ -53,9 +53,9 @@ def build_stages(recipe: Recipe) -> list[Stage]:
         Stage("data", run_data, "reading and splitting the data", recipe=("seed", *(f"data.{k}" for k in data_keys)),
               identity=lambda context: source_identity(context.recipe.data), code=("data",)),
         Stage("teacher", run_teacher, "making the teacher", recipe=("seed", "teacher", "data.max_tokens"),
-              needs=("data",), keyed_by=(), identity=_teacher_identity),
+              needs=("data",), keyed_by=(), identity=_teacher_identity, parallel=True),
         Stage("student", run_student, "distilling the student", recipe=("seed", "student", "distil", "data.max_tokens"),
-              needs=("data", "teacher"), keyed_by=("teacher",), identity=data_identity),
+              needs=("data", "teacher"), keyed_by=("teacher",), identity=data_identity, parallel=True),
         *rounding_stages(recipe),
         Stage("onnx", run_onnx, "exporting to ONNX, fp32 and int8", recipe=("export.opset", *limits),
               needs=(final,), code=("export/onnx.py", "export/plain.py", "export/graph_passes.py")),
@@ -162,7 +162,9 @@ def run_tflite(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
 def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """`model.still` by the recipe's scheme, `model.fp32.still` to tell compiler errors from rounding, `tokenizer/`."""
     from potstill.compile import compile_onnx
+    from potstill.distil.teacher_cache import weights_hash
     from potstill.pipeline.rounding import chosen_scheme
+    from potstill.pipeline.versions import code_hash
     from potstill.quantize.schemes import SCHEMES
 
     del work
@@ -173,11 +175,15 @@ def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         if (student / name).is_file():
             shutil.copyfile(student / name, tokenizer / name)
     # Neither times nor paths: the same inputs give the same file on any machine.
+    trained = context.facts("student").get("versions", {})
     provenance = {
         "recipe": recipe.name,
+        "seed": str(recipe.seed),
+        "teacher_weights": weights_hash(context.folder("teacher")),
+        "student_weights": weights_hash(student),
+        "code": code_hash(),
+        "versions": ", ".join(f"{name} {version}" for name, version in trained.items()),
         "teacher": recipe.teacher.model if _local_teacher(recipe) is None else "local folder",
-        "teacher_key": context.keys["teacher"],
-        "student_key": context.keys[final_stage(recipe)],
         "data": context.facts("data")["fingerprint"],
     }
     facts: dict[str, Any] = {}
@@ -199,6 +205,7 @@ def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
                 "scheme": scheme.name, "parameters": report.parameters, "ops": dict(report.ops), "notes": report.notes,
                 "embedding": scheme.embedding, "layers": dict(scheme.layers),
             }  # fmt: skip
+            facts["provenance"] = provenance
     return facts
 
 
@@ -309,6 +316,7 @@ def _license(recipe: Recipe) -> str | None:
 
 def run_bench(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Milliseconds of PyTorch, onnxruntime, LiteRT and Potstill on this host."""
+    from potstill.bench.hints import slow_inference
     from potstill.bench.measure import bench_host
 
     del work
@@ -320,4 +328,4 @@ def run_bench(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         progress=context.progress,
     )
     (out / "bench.json").write_text(json.dumps(found, indent=2), encoding="utf-8")
-    return dict(found)
+    return {**found, "warnings": slow_inference(found["bench"])}

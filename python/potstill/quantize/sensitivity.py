@@ -127,7 +127,7 @@ def measure_folder(
         rows, progress: as `measure`.
 
     Raises:
-        TrainError: T060 a layer of the compiled graph that the student lacks; errors of loading and exporting.
+        TrainError: T095 a layer of the compiled graph that the student lacks; errors of loading and exporting.
     """
     from potstill.distil.fused_layers import student_layout
     from potstill.distil.modeling import load_classifier

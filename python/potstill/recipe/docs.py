@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import textwrap
+from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from potstill.recipe.load import DEFAULT, find_recipe, load_recipe
-from potstill.recipe.schema import SECTIONS, Recipe, Section
+from potstill.recipe.schema import SECTIONS, SUBSECTIONS, Recipe, Section
 
 
 def schema_json() -> dict[str, Any]:
@@ -21,17 +22,39 @@ def schema_json() -> dict[str, Any]:
 def schema_markdown() -> str:
     """A table for each section: key, type and range, default, meaning."""
     parts = ["# Recipe keys\n", _table("Top level", Recipe)]
-    parts += [_table(f"[{name}]", model) for name, model in SECTIONS.items()]
+    parts += [_table(f"[{name}]", model) for name, model in {**SECTIONS, **SUBSECTIONS}.items()]
     return "\n".join(parts)
 
 
 def template(name: str, like: str = DEFAULT) -> str:
     """The text of a new recipe called `name`: every key with its meaning and the values of the recipe `like`."""
-    values = load_recipe(like).content()
+    return _text(load_recipe(like).content() | {"name": name})
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """A recipe as TOML, every key with its meaning; local paths are made absolute, so that it can be moved."""
+    values = recipe.content()
+    base = recipe.base or Path.cwd()
+
+    def absolute(value: Any) -> Any:
+        if isinstance(value, list):
+            return [absolute(item) for item in value]
+        found = base / value if isinstance(value, str) else None
+        return str(found.absolute()) if found is not None and found.exists() else value
+
+    for section, keys in _PATHS.items():
+        values[section] |= {key: absolute(values[section][key]) for key in keys}
+    return _text(values)
+
+
+_PATHS = {"teacher": ("model",), "data": ("source", "unlabelled")}  # split files lie beside data.source
+
+
+def _text(values: dict[str, Any]) -> str:
     lines = ["# A Potstill recipe. Keys that you remove fall back to their defaults."]
     for key, field in Recipe.model_fields.items():
         if key not in SECTIONS:
-            lines += _entry(key, field, name if key == "name" else values[key])
+            lines += _entry(key, field, values[key])
     for section, model in SECTIONS.items():
         lines += ["", f"# {(model.__doc__ or '').strip()}", f"[{section}]"]
         for key, field in model.model_fields.items():
@@ -53,6 +76,8 @@ def _entry(key: str, field: FieldInfo, value: Any) -> list[str]:
 def _toml(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items() if item is not None) + " }"
     # JSON's texts, numbers and truth values are TOML's; only a float's exponent without point needs no change either.
     return json.dumps(value, ensure_ascii=False)
 
@@ -85,6 +110,8 @@ def _kind(schema: dict[str, Any]) -> str:
     """Type and range of a key in words."""
     if "anyOf" in schema:
         return " or ".join(_kind(one) for one in schema["anyOf"] if one.get("type") != "null")
+    if "$ref" in schema:
+        return "table"
     if "enum" in schema:
         return ", ".join(f"`{choice}`" for choice in schema["enum"])
     if schema.get("type") == "array":

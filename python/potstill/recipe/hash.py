@@ -7,7 +7,30 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from potstill.recipe.schema import Recipe
+from potstill.recipe.schema import SECTIONS, Recipe
+
+# Keys that came after recipes were in use. At its default such a key changes nothing, so it is not hashed then: results
+# that were stored before it existed stay valid.
+ADDED = frozenset(
+    {
+        "distil.embedding",
+        "distil.hidden",
+        "distil.attention",
+        "distil.relations",
+        "distil.teacher_layers",
+        "distil.relation_layer",
+        "distil.relation_heads",
+        "distil.augment",
+        "distil.cache_limit",
+        "student.preset",
+        "student.embedding_size",
+        "student.head_hidden",
+        "student.vocabulary",
+        "student.vocabulary_min_count",
+        "student.vocabulary_size",
+        "student.vocabulary_unlabelled_weight",
+    }
+)
 
 
 def content_hash(value: Mapping[str, Any] | Sequence[Any]) -> str:
@@ -24,5 +47,14 @@ def section_hash(recipe: Recipe, keys: Sequence[str]) -> str:
         value: Any = content
         for name in key.split("."):
             value = value[name]
-        parts[key] = value
+        parts[key] = _without_added(key, value) if key in SECTIONS else value
     return content_hash(parts)
+
+
+def _without_added(section: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    fields = SECTIONS[section].model_fields
+    return {
+        name: value
+        for name, value in content.items()
+        if f"{section}.{name}" not in ADDED or value != fields[name].default
+    }

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from potstill.errors import RecipeError, os_errors
-from potstill.recipe.schema import SECTIONS, Recipe, Section
+from potstill.recipe.schema import SECTIONS, SUBSECTIONS, Recipe, Section
 
 BUNDLED_DIR = Path(__file__).parent / "bundled"
 DEFAULT = "sentiment"
@@ -169,7 +169,7 @@ def _shown(value: Any) -> str:
 
 def _unknown_key(path: Sequence[Any], key: str, where: str) -> RecipeError:
     name = str(path[-1])
-    section = SECTIONS.get(str(path[0])) if len(path) > 1 else Recipe
+    section = _section(path[:-1]) if len(path) > 1 else Recipe
     known = list((section or Recipe).model_fields)
     # A key in the wrong section is as common a slip as a misspelt one, and surer when the name fits exactly.
     homes = [other for other, model in SECTIONS.items() if name in model.model_fields]
@@ -183,14 +183,19 @@ def _unknown_key(path: Sequence[Any], key: str, where: str) -> RecipeError:
     return RecipeError("R003", f"unknown key {key}", f"{where}, {key}", hint)
 
 
+def _section(path: Sequence[Any]) -> type[Section] | None:
+    """The section of that name, or the table inside one."""
+    return {**SECTIONS, **SUBSECTIONS}.get(".".join(map(str, path)))
+
+
 def _about(path: Sequence[Any]) -> str:
     """What the key means, for a next step."""
     names = [part for part in path if isinstance(part, str)]
     model: type[Section] | None = Recipe
     field = None
-    for name in names:
+    for place, name in enumerate(names, 1):
         field = model.model_fields.get(name) if model is not None else None
-        model = SECTIONS.get(name)
+        model = _section(names[:place])
     if field is None or not field.description:
         return "see: potstill recipe schema"
     return f"{names[-1]}: {field.description}"

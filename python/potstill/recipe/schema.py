@@ -7,11 +7,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
+from potstill.recipe.presets import with_preset
+from potstill.units import parse_bytes
+
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Name = Annotated[str, Field(min_length=1)]
 LearningRate = Annotated[float, Field(gt=0.0, lt=1.0)]
 # Longest position table among the encoders we know of is 8,192; a typing error is far more likely above it.
 Tokens = Annotated[int, Field(ge=4, le=8192)]
+Weight = Annotated[float, Field(ge=0.0, le=100.0)]
 Precision = Literal["auto", "fp32", "bf16"]
 Pooling = Literal["mean", "cls"]
 # Values of compile.embedding with which scheme = "fp32" rounds nothing at all.
@@ -127,15 +131,39 @@ class Data(Section):
 class Student(Section):
     """The small model that is made."""
 
-    architecture: Name = Field(default="bert", description="Kind of student, a name of the student registry.")
+    preset: Literal["tinybert-4l-312", "minilm-3l-384", "2l-256", "2l-128", "static-256"] | None = Field(
+        default=None,
+        description="Named sizes: layers, hidden size (`tinybert-4l-312`: 4 and 312) and what goes with them. Keys "
+        "that the recipe gives win over the preset's.",
+    )
+    architecture: Name = Field(
+        default="bert",
+        description="Kind of student: `bert`, `factorized` (its token table in two factors), or `static` (the mean of "
+        "one vector a token: no attention, `layers`, `heads` and `intermediate` mean nothing).",
+    )
     layers: int = Field(default=4, ge=1, le=48, description="Transformer layers.")
     hidden: int = Field(default=312, ge=8, le=8192, description="Width of the token vectors; a multiple of `heads`.")
     heads: int = Field(default=12, ge=1, le=128, description="Attention heads in a layer.")
     intermediate: int = Field(default=1200, ge=8, le=65536, description="Width of the feed-forward part.")
-    init: Literal["pca", "copy", "random"] = Field(
+    embedding_size: int | None = Field(
+        default=None,
+        ge=1,
+        le=8192,
+        description="Width of the token table of a `factorized` student; without it 128, or `hidden` where that is "
+        "less.",
+    )
+    head_hidden: int = Field(
+        default=0,
+        ge=0,
+        le=8192,
+        description="Width of a hidden layer between the pooled vector and the labels of a `static` student; 0 has "
+        "none.",
+    )
+    init: Literal["pca", "copy", "prune", "random"] = Field(
         default="pca",
         description="Where the weights start: the teacher's, projected onto the main directions of its states (`pca`), "
-        "its layers as they are (`copy`, needs the teacher's widths), or at random.",
+        "its layers as they are (`copy`, needs the teacher's widths), its most important channels, heads and neurons "
+        "(`prune`), or at random.",
     )
     init_layers: list[Annotated[int, Field(ge=0)]] | None = Field(
         default=None,
@@ -144,9 +172,36 @@ class Student(Section):
     pooling: Pooling = Field(
         default="mean", description="How token vectors become one vector: their mean, or the first token's."
     )
+    vocabulary: Literal["full", "seen"] = Field(
+        default="full",
+        description="Token table: all of the teacher's tokens, or those `seen` in the training and unlabelled texts, "
+        "with all single characters, of which other words are spelt. Needs a WordPiece teacher.",
+    )
+    vocabulary_min_count: int = Field(
+        default=1, ge=1, description="Occurrences that keep a token in a vocabulary of tokens seen."
+    )
+    vocabulary_size: int | None = Field(
+        default=None,
+        ge=1,
+        description="Most tokens in a vocabulary of tokens seen, the most frequent; special tokens and single "
+        "characters count and always stay.",
+    )
+    vocabulary_unlabelled_weight: Share = Field(
+        default=1.0,
+        description="What an occurrence in unlabelled text counts against one in training text, when tokens are "
+        "counted; 0 looks at training text alone.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_preset(cls, keys: Any) -> Any:
+        return with_preset(keys)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Student:
+        self._check_kind()
+        if self.architecture == "static":
+            return self
         if self.hidden % self.heads:
             near = [h for h in range(1, self.hidden + 1) if self.hidden % h == 0]
             best = min(near, key=lambda h: abs(h - self.heads))
@@ -156,6 +211,25 @@ class Student(Section):
         if self.init_layers is not None and self.init == "random":
             raise ValueError('init_layers has no meaning with init = "random"')
         return self
+
+    def _check_kind(self) -> None:
+        """Keys that mean something for one kind of student only."""
+        static = self.architecture == "static"
+        if static and self.init not in ("pca", "random"):
+            raise ValueError(f'init = "{self.init}" has no meaning for a static student; use "pca" or "random"')
+        if static and self.init_layers is not None:
+            raise ValueError("init_layers has no meaning for a static student; leave it out")
+        if static and self.pooling != "mean":
+            raise ValueError(f'pooling = "{self.pooling}" of a static student is one vector for all texts; use "mean"')
+        if self.head_hidden and not static:
+            raise ValueError(f'head_hidden has no meaning for a {self.architecture} student; use "static", or 0')
+        if self.embedding_size is not None and self.architecture != "factorized":
+            raise ValueError(f"embedding_size has no meaning for a {self.architecture} student; leave it out")
+        if self.embedding_size is not None and self.embedding_size > self.hidden:
+            raise ValueError(f"embedding_size = {self.embedding_size} is over hidden = {self.hidden}")
+        counted = self.vocabulary_min_count > 1 or self.vocabulary_size is not None
+        if self.vocabulary == "full" and (counted or self.vocabulary_unlabelled_weight != 1.0):
+            raise ValueError('vocabulary_* keys count tokens seen; set vocabulary = "seen", or leave them out')
 
 
 class Distil(Section):
@@ -173,6 +247,53 @@ class Distil(Section):
         ge=0.0,
         le=100.0,
         description="Weight of the cosine loss between pooled vectors of student and teacher; 0 is off.",
+    )
+    embedding: Weight = Field(
+        default=0.0,
+        description="Weight of TinyBERT's loss between embedding outputs: mean squared difference, the student's "
+        "mapped to the teacher's width by a learned map. This and the next three compare token by token: both models "
+        "must be shaped like BERT and cut texts into the same tokens.",
+    )
+    hidden: Weight = Field(
+        default=0.0,
+        description="Weight of TinyBERT's loss between the outputs of mapped layers, as `embedding`.",
+    )
+    attention: Weight = Field(
+        default=0.0,
+        description="Weight of TinyBERT's loss between the attention scores of mapped layers; their means over the "
+        "heads where the numbers of heads differ.",
+    )
+    relations: Weight = Field(
+        default=0.0,
+        description="Weight of MiniLMv2's loss: divergence of query-query, key-key and value-value relations of the "
+        "student's last layer from one of the teacher's.",
+    )
+    teacher_layers: list[Annotated[int, Field(ge=0)]] | None = Field(
+        default=None,
+        description="Teacher layer (from 0) for each student layer in `hidden` and `attention`; without it, the last "
+        "of evenly cut groups: 1, 2, 4, 5 for 4 layers of 6.",
+    )
+    relation_layer: int | None = Field(
+        default=None, ge=0, description="Teacher layer (from 0) of `relations`; without it, the last."
+    )
+    relation_heads: int | None = Field(
+        default=None,
+        ge=1,
+        description="Heads that relations are cut into, which must divide both widths; without it, the teacher's heads "
+        "or the next number below that does.",
+    )
+    augment: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="New texts made of each training text, with words replaced by near ones or dropped; labelled by "
+        "the teacher alone.",
+    )
+    cache_limit: int = Field(
+        default=4 * 2**30,
+        ge=0,
+        description="Most bytes of token states of the teacher kept on the disk for the losses that compare tokens; "
+        "above it the teacher runs in every training step instead. Its logits and pooled vectors are always kept.",
     )
     epochs: int = Field(
         default=5, ge=1, le=1000, description="Passes over the training data, unlabelled texts included."
@@ -263,6 +384,43 @@ class Quantize(Section):
     )
 
 
+class BudgetTime(Section):
+    """Milliseconds that one text may take."""
+
+    board: Name = Field(description="A board of `boards.toml`, or of your own board file.", examples=["pi4"])
+    tokens: Annotated[int, Field(ge=1, le=8192)] = Field(description="Length of the text, in tokens.")
+    value: float = Field(gt=0.0, description="Milliseconds, predicted for that board (point estimate).")
+    threads: int = Field(default=1, ge=1, le=256, description="Threads the prediction is made for.")
+
+
+class Budget(Section):
+    """What the result may cost. With any of these, the student's size, vocabulary and precision are chosen for you."""
+
+    accuracy_drop: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=100.0,
+        description="Points of accuracy that the packed student may lose against its teacher on the validation set. "
+        "The cheapest student that holds it is taken; without it, the largest one that the other limits allow.",
+    )
+    bytes: int | None = Field(
+        default=None, gt=0, description='Size of the `.still` file: bytes, or a text such as `"4MB"` (1 MB = 10^6).'
+    )
+    ms: BudgetTime | None = Field(
+        default=None, description='Predicted time of a text: `{ board = "pi4", tokens = 32, value = 5 }`.'
+    )
+
+    @field_validator("bytes", mode="before")
+    @classmethod
+    def _size(cls, value: Any) -> Any:
+        return parse_bytes(value) if isinstance(value, str) else value
+
+    @property
+    def stated(self) -> bool:
+        """Whether there is any limit."""
+        return any(limit is not None for limit in (self.accuracy_drop, self.bytes, self.ms))
+
+
 class Recipe(Section):
     """A whole recipe."""
 
@@ -283,6 +441,11 @@ class Recipe(Section):
     compile: Compile = Field(default_factory=Compile, description="How the `.still` file is made.")
     quantize: Quantize = Field(
         default_factory=Quantize, description="How weights are rounded, and whether the student is trained for it."
+    )
+    budget: Budget = Field(
+        default_factory=Budget,
+        description="What the result may cost. With any of these, the student's size, vocabulary and precision are "
+        "chosen for you.",
     )
 
     @model_validator(mode="after")
@@ -306,6 +469,9 @@ class Recipe(Section):
         return self.model_dump(mode="json")
 
 
+# Tables inside sections, by their dotted name.
+SUBSECTIONS: dict[str, type[Section]] = {"budget.ms": BudgetTime}
+
 SECTIONS: dict[str, type[Section]] = {
     "teacher": Teacher,
     "data": Data,
@@ -314,4 +480,5 @@ SECTIONS: dict[str, type[Section]] = {
     "export": Export,
     "compile": Compile,
     "quantize": Quantize,
+    "budget": Budget,
 }

@@ -46,6 +46,7 @@ def sections(report: dict[str, Any]) -> list[tuple[str, list[str], list[list[str
     """The report as (title, column names, rows of text): one source for the terminal and the HTML page."""
     found = [
         ("Quality on the test set", *_quality(report)),
+        ("Budget: students that were built", *_budget(report)),
         ("Size and parity with PyTorch", *_artefacts(report)),
         ("Time on this host, batch 1", *_bench(report)),
     ]
@@ -76,6 +77,22 @@ def _quality(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         rows.append(["rounded without training for it", _percent(cost["qat"]["start"]["test_accuracy"])])
         rows.append(["trained while rounded", _percent(cost["qat"]["test_accuracy"])])
     return ["", "accuracy"], rows
+
+
+def _budget(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    budget = report.get("budget", {})
+    rows = [
+        [
+            row["name"],
+            _megabytes(row["bytes"]),
+            "-" if row["ms"] is None else f"{row['ms']:.2f}",
+            _percent(row["validation_accuracy"]),
+            f"{row['drop']:.1f}",
+            "taken" if row["name"] == budget["chosen"] else row["verdict"],
+        ]
+        for row in budget.get("tried", [])
+    ]
+    return ["", "size", "predicted ms", "validation", "points under teacher", ""], rows
 
 
 def _artefacts(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from potstill.report.collect import collect, sections
 
 
-def _section(title: str, header: list[str], rows: list[list[str]]) -> list[str]:
+def section(title: str, header: list[str], rows: list[list[str]]) -> list[str]:
+    """Lines of a titled table: first column to the left, the others to the right."""
     lines = [header, *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
 
@@ -30,5 +31,5 @@ def render(out: Path) -> str:
     report = collect(out)
     lines = [f"Potstill · recipe {report['recipe']} · built in {report['seconds_total']:.0f} s"]
     for title, header, rows in sections(report):
-        lines += _section(title, header, rows)
+        lines += section(title, header, rows)
     return "\n".join(lines)

@@ -10,8 +10,8 @@ from potstill.compile.ir import Attention, Embedding, Linear
 from potstill.errors import CompileError
 
 
-def shape_of_onnx(onnx: Path, scheme: str = "int8") -> ModelShape:
-    """Read an ONNX file as ``potstill compile`` would, without writing anything.
+def shape_of_onnx(onnx: Path, scheme: str = "int8", *, static: bool = False) -> ModelShape:
+    """Read an ONNX file as ``potstill compile`` would, without writing anything; ``static`` as for `shape_of`.
 
     Raises:
         CompileError: C..., naming operator and node, where the core cannot run it.
@@ -19,11 +19,13 @@ def shape_of_onnx(onnx: Path, scheme: str = "int8") -> ModelShape:
     graph = import_onnx(onnx).graph
     operators = graph.ordered()
     attention = [op for op in operators if isinstance(op, Attention)]
-    if not attention:
+    if not attention and not static:
         raise CompileError("C060", "no attention layer was found", str(onnx), "give an encoder of the BERT family")
     table = next(op for op in operators if isinstance(op, Embedding))
-    widest = max(int(op.weight.shape[1]) for op in operators if isinstance(op, Linear))
+    widest = max((int(op.weight.shape[1]) for op in operators if isinstance(op, Linear)), default=0)
+    hidden, heads = (attention[0].width, attention[0].heads) if attention else (table.width, 1)
     return ModelShape(
-        len(attention), table.width, widest, attention[0].heads, int(table.word.shape[0]), int(table.position.shape[0]),
+        len(attention), hidden, widest, heads, int(table.word.shape[0]), int(table.position.shape[0]),
         graph.logits.width if graph.logits is not None else 0, scheme,
+        embedding=table.width if table.width != hidden else 0,
     )  # fmt: skip

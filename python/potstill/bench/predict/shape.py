@@ -31,12 +31,14 @@ class ModelShape:
     """An encoder of the BERT family.
 
     Attributes:
-        layers, hidden, ffn, heads: of the encoder.
+        layers, hidden, ffn, heads: of the encoder; 0 layers: a static student, whose time is not modelled.
         vocabulary: rows of the token table.
         max_tokens: longest text, and rows of the position table.
         labels: classes; 0 for none.
         scheme: ``fp32``, ``int8`` or ``int4``: of the matrix products.
-        embedding: the same of the token table; empty: as `scheme`.
+        embedding: width of a factorized token table; 0: as wide as hidden. The time of its linear map is not modelled:
+            under a tenth of a layer's multiply-adds at BERT's proportions.
+        table_scheme: numbers of the token table; empty: as ``scheme``.
     """
 
     layers: int
@@ -47,7 +49,13 @@ class ModelShape:
     max_tokens: int
     labels: int
     scheme: str
-    embedding: str = ""
+    embedding: int = 0
+    table_scheme: str = ""
+
+    @property
+    def token_width(self) -> int:
+        """Numbers in a row of the token table."""
+        return self.embedding or self.hidden
 
     @property
     def products(self) -> tuple[tuple[int, int], ...]:
@@ -64,20 +72,23 @@ class ModelShape:
     def parameters(self) -> int:
         """All weights."""
         vectors = self.layers * (sum(n for n, _ in self.products) + 4 * self.hidden) + 2 * self.hidden
-        tables = (self.vocabulary + self.max_tokens) * self.hidden
+        if self.embedding:
+            vectors += self.hidden
+        tables = (self.vocabulary + self.max_tokens) * self.token_width + self.embedding * self.hidden
         return self.layer_weights + vectors + tables + self.labels * (self.hidden + 1)
 
     def file_bytes(self) -> int:
         """Size of the `.still` with a tokenizer, its tables estimated from the vocabulary (seen: up to 3 % off)."""
-        positions = self.max_tokens * self.hidden * 4
-        rest = (self.parameters - self.layer_weights - (self.vocabulary + self.max_tokens) * self.hidden) * 4
+        positions = self.max_tokens * self.token_width * 4
+        tables = (self.vocabulary + self.max_tokens) * self.token_width + self.embedding * self.hidden
+        rest = (self.parameters - self.layer_weights - tables) * 4
         return self.weight_bytes() + self._table_bytes() + positions + rest + self._tokenizer_bytes()
 
     def _table_bytes(self) -> int:
         """The token table: rows as wide as the weights' numbers, and for integers an f32 scale a row."""
-        scheme = self.embedding or self.scheme
+        scheme = self.table_scheme or self.scheme
         scales = 0 if scheme == "fp32" else 4 * self.vocabulary
-        return self.vocabulary * self.hidden * _BITS[scheme] // 8 + scales
+        return self.vocabulary * self.token_width * _BITS[scheme] // 8 + scales
 
     def _tokenizer_bytes(self) -> int:
         return self.vocabulary * _TABLE_BYTES_A_TOKEN
@@ -85,8 +96,13 @@ class ModelShape:
     def weight_bytes(self) -> int:
         """Bytes of the matrix products' weights, padded as they are packed: what a forward streams from memory."""
         step = {"fp32": 1, "int8": 16, "int4": 32}[self.scheme]
-        padded = sum(-(-n // 4) * 4 * -(-k // step) * step for n, k in self.products)
-        return self.layers * padded * _BITS[self.scheme] // 8
+
+        def padded(n: int, k: int) -> int:
+            return -(-n // 4) * 4 * -(-k // step) * step
+
+        layer = sum(padded(n, k) for n, k in self.products)
+        widen = padded(self.hidden, self.embedding) if self.embedding else 0
+        return (self.layers * layer + widen) * _BITS[self.scheme] // 8
 
     def arena_bytes(self, tokens: int) -> int:
         """Activations of one text, an estimate of the planned arena."""
@@ -100,12 +116,16 @@ class ModelShape:
         not seen, so theirs are counted. Measured on x86-64 at 64 tokens with 4 x 312 students: fp32 31.4, int8 17.2,
         int4 19.7 MB, where this says 31.8, 18.3 and 20.8.
         """
-        table = 0 if (self.embedding or self.scheme) == "int4" else self._table_bytes()
+        table = 0 if (self.table_scheme or self.scheme) == "int4" else self._table_bytes()
         return _PROCESS_BYTES + self.file_bytes() - table + self.arena_bytes(tokens)
 
 
-def shape_of(still: Path) -> ModelShape:
+def shape_of(still: Path, *, static: bool = False) -> ModelShape:
     """The shape of a compiled model, from the file itself.
+
+    Args:
+        still: the file. A factorized token table in it is taken for one as wide as the model.
+        static: accept a model without attention layers.
 
     Raises:
         FormatError: not a whole `.still` file.
@@ -114,9 +134,9 @@ def shape_of(still: Path) -> ModelShape:
     import potstill
 
     info = potstill.load(still, threads=1).info
-    if not info["layers"]:
+    if not info["layers"] and not static:
         raise InputError("I071", "the model has no attention layers", str(still), "measure it: potstill bench")
     return ModelShape(
         info["layers"], info["hidden"], info["intermediate"], info["heads"], info["vocabulary"], info["max_tokens"],
-        len(info["labels"]), linear_part(info["scheme"]), embedding_part(info["scheme"]),
+        len(info["labels"]), linear_part(info["scheme"]), table_scheme=embedding_part(info["scheme"]),
     )  # fmt: skip

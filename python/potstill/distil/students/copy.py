@@ -34,7 +34,10 @@ def initialise(job: Job) -> None:
                 f"set student.{name} to {getattr(theirs, key)}, or use init = 'pca'",
             )
     with torch.no_grad():
-        student.module.embeddings.load_state_dict(teacher.module.embeddings.state_dict())
+        tables = teacher.module.embeddings.state_dict()
+        if job.kept is not None:
+            tables["word_embeddings.weight"] = tables["word_embeddings.weight"][torch.from_numpy(job.kept).long()]
+        student.module.embeddings.load_state_dict(tables)
         for own, index in zip(student.module.encoder.layer, job.layers, strict=True):
             own.load_state_dict(teacher.module.encoder.layer[index].state_dict())
         same_pooling = getattr(job.teacher.config, "pooling", None) == job.student.config.pooling

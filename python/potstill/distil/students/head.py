@@ -11,14 +11,31 @@ from potstill.distil.students.registry import Job
 
 
 def fit_head(job: Job) -> None:
-    """Ridge regression from the student's pooled vectors to the teacher's logits over the sample rows.
+    """Ridge regression from what the student's last layer reads to the teacher's logits over the sample rows.
 
-    With fewer rows than pooled numbers the fit would be arbitrary: the strength of the ridge (1 % of the mean squared
-    input) keeps it tame.
+    With fewer rows than numbers read the fit would be arbitrary: the strength of the ridge (1 % of the mean squared
+    input) keeps it tame. A hidden layer of the head gets random directions of unit variance first.
     """
-    taught = outputs(job.teacher, job.ids, pad_id=job.pad_id).logits
-    pooled = outputs(job.student, job.ids, pad_id=job.pad_id).pooled
-    weight, bias = ridge(pooled, taught, strength=1e-2)
+    taught = outputs(job.teacher, job.teacher_ids, pad_id=job.teacher_pad_id).logits
+    read = outputs(job.student, job.ids, pad_id=job.pad_id).pooled
+    if job.student.head is not None:
+        read = _random_features(job, read)
+    weight, bias = ridge(read, taught, strength=1e-2)
     with torch.no_grad():
         job.student.classifier.weight.copy_(torch.from_numpy(np.asarray(weight, dtype=np.float32)))
         job.student.classifier.bias.copy_(torch.from_numpy(np.asarray(bias, dtype=np.float32)))
+
+
+def _random_features(job: Job, pooled: np.ndarray) -> np.ndarray:
+    """Set the hidden layer so that its sums have mean 0 and variance 1 over the rows; give what it passes on."""
+    layer = job.student.head
+    assert layer is not None
+    random = np.random.default_rng(0)
+    mean, deviation = pooled.mean(axis=0), pooled.std(axis=0)
+    directions = random.standard_normal((layer.out_features, layer.in_features)) / np.sqrt(layer.in_features)
+    weight = np.asarray(directions / np.maximum(deviation, 1e-3 * max(float(deviation.max()), 1e-30)), dtype=np.float32)
+    bias = np.asarray(-weight @ mean, dtype=np.float32)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weight))
+        layer.bias.copy_(torch.from_numpy(bias))
+    return np.asarray(np.maximum(pooled @ weight.T + bias, 0.0), dtype=np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,14 +13,21 @@ import torch
 from torch import nn
 
 from potstill.distil.modeling import EncoderClassifier
+from potstill.distil.vocabulary import aligned_ids
 from potstill.errors import TrainError
 
-# Modules with build(settings, teacher_config, labels) -> EncoderClassifier.
-ARCHITECTURES = {"bert": "potstill.distil.students.bert"}
+# Modules with build(settings, teacher_config, labels) -> EncoderClassifier. One may have INITS, its own table of
+# initialisations, and finish(job, settings) -> None, which is called after the initialisation.
+ARCHITECTURES = {
+    "bert": "potstill.distil.students.bert",
+    "factorized": "potstill.distil.students.factorized",
+    "static": "potstill.distil.students.static",
+}
 # Modules with initialise(job) -> None.
 INITS = {
     "pca": "potstill.distil.students.pca",
     "copy": "potstill.distil.students.copy",
+    "prune": "potstill.distil.students.prune",
     "random": "potstill.distil.students.random",
 }
 
@@ -32,8 +40,9 @@ class Job:
         student: the student, weights to be set in place.
         teacher: the teacher's classifier in eval mode.
         layers: the teacher's layer for each student layer.
-        ids: sample rows of token ids (training text).
-        pad_id: id of the padding token.
+        ids: sample rows of token ids (training text), the student's ids.
+        pad_id: the student's id of the padding token.
+        kept: the teacher's id of each of the student's (`potstill.distil.vocabulary`); None when they are the same.
         projection: ``[teacher hidden, student hidden]`` f32: set by an initialisation that chose axes.
     """
 
@@ -43,6 +52,17 @@ class Job:
     ids: Sequence[np.ndarray]
     pad_id: int = 0
     projection: np.ndarray | None = field(default=None)
+    kept: np.ndarray | None = field(default=None)
+
+    @property
+    def teacher_ids(self) -> list[np.ndarray]:
+        """The sample rows in the teacher's ids, token by token the same pieces."""
+        return aligned_ids(self.ids, self.kept)
+
+    @property
+    def teacher_pad_id(self) -> int:
+        """The teacher's id of the padding token."""
+        return self.pad_id if self.kept is None else int(self.kept[self.pad_id])
 
 
 def spread_layers(count: int, of: int) -> list[int]:
@@ -58,39 +78,52 @@ def make_student(
     *,
     pad_id: int = 0,
     seed: int = 42,
+    kept: np.ndarray | None = None,
 ) -> Job:
     """Build and initialise the student of a recipe.
 
     Args:
-        settings: ``architecture, layers, hidden, heads, intermediate, init, init_layers, pooling``.
+        settings: ``architecture, layers, hidden, heads, intermediate, init, init_layers, pooling``, and where the
+            architecture has them ``embedding_size, head_hidden``.
         teacher: classifier in eval mode.
         labels: label names.
-        ids: sample rows of training text, for initialisations that look at data; a few hundred suffice.
-        pad_id: id of the padding token.
+        ids: sample rows of training text as the student reads it, for initialisations that look at data; a few
+            hundred suffice.
+        pad_id: the student's id of the padding token.
         seed: seed of what stays random.
+        kept: the teacher's id of each of the student's, for a pruned vocabulary.
 
     Returns:
         The job with its finished student.
 
     Raises:
-        TrainError: T010, T040-T046 for sizes that do not go together.
+        TrainError: T010, T040-T048, T063-T065 for sizes that do not go together.
     """
-    for table, key in ((ARCHITECTURES, "architecture"), (INITS, "init")):
-        if getattr(settings, key) not in table:
-            raise TrainError(
-                "T044", f"unknown {key} {getattr(settings, key)!r}", f"student.{key}", f"use {' or '.join(table)}"
-            )
+    _check_name(settings.architecture, ARCHITECTURES, "architecture")
+    architecture = importlib.import_module(ARCHITECTURES[settings.architecture])
+    inits: dict[str, str] = getattr(architecture, "INITS", INITS)
+    _check_name(settings.init, inits, "init")
     body = getattr(teacher, "backbone", None)
     teacher_config = body.config if body is not None else teacher.body.base_model.config
     depth = int(teacher_config.num_hidden_layers)
+    if kept is not None:
+        teacher_config = copy.deepcopy(teacher_config)
+        teacher_config.vocab_size, teacher_config.pad_token_id = len(kept), pad_id
     torch.manual_seed(seed)
-    student = importlib.import_module(ARCHITECTURES[settings.architecture]).build(settings, teacher_config, labels)
-    layers = _chosen_layers(settings, depth)
-    job = Job(student=student, teacher=teacher, layers=layers, ids=ids, pad_id=pad_id)
+    student = architecture.build(settings, teacher_config, labels)
+    layers = _chosen_layers(settings, depth) if student.config.num_hidden_layers else []
+    job = Job(student=student, teacher=teacher, layers=layers, ids=ids, pad_id=pad_id, kept=kept)
     student.eval()
-    importlib.import_module(INITS[settings.init]).initialise(job)
-    student.train()
+    importlib.import_module(inits[settings.init]).initialise(job)
+    if hasattr(architecture, "finish"):
+        architecture.finish(job, settings)
+    job.student.train()
     return job
+
+
+def _check_name(name: str, table: dict[str, str], key: str) -> None:
+    if name not in table:
+        raise TrainError("T044", f"unknown {key} {name!r}", f"student.{key}", f"use {' or '.join(table)}")
 
 
 def _chosen_layers(settings: Any, depth: int) -> list[int]:

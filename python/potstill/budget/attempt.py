@@ -1,0 +1,143 @@
+"""Building one choice as far as it takes to judge it: the student, its `.still` file, and that file's accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from potstill.budget.ladder import Choice, Teacher, predicted_ms
+from potstill.data.splits import Splits
+from potstill.errors import TrainError
+from potstill.pipeline.engine import run_stages
+from potstill.pipeline.stage import Context, Stage
+from potstill.pipeline.stages import build_stages
+from potstill.pipeline.store import Store
+from potstill.recipe.load import parse_recipe
+from potstill.recipe.schema import BudgetTime, Recipe
+
+# Stages that an attempt needs none of: exchange formats, parity and timing are for the student that is taken.
+_NOT_TRIED = ("tflite", "verify", "bench")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A choice that was built.
+
+    Attributes:
+        name: of the choice.
+        bytes, ms: of the file itself; ms is predicted for the board, None without one.
+        validation_accuracy, test_accuracy: of the packed student (0-1). The test set is shown, never judged by.
+        drop: points under the teacher on the validation set.
+        key: of the `.still` file's stage; equal keys are equal files.
+    """
+
+    name: str
+    bytes: int
+    ms: float | None
+    validation_accuracy: float
+    test_accuracy: float
+    drop: float
+    key: str
+
+    def as_data(self) -> dict[str, Any]:
+        """Plain JSON content."""
+        return asdict(self)
+
+
+def with_choice(recipe: Recipe, choice: Choice) -> Recipe:
+    """The recipe with the keys of a choice, and without its budget: it builds just that student."""
+    content = recipe.content()
+    for section, keys in choice.settings().items():
+        content[section] = content[section] | keys
+    if content["student"]["init"] == "copy":  # of the teacher's own widths only
+        content["student"]["init"] = "pca"
+    del content["budget"]
+    chosen = parse_recipe(content, f"recipe {recipe.name} with {choice.name}")
+    chosen.set_base(recipe.base)
+    return chosen
+
+
+def attempt(recipe: Recipe, choice: Choice, time: BudgetTime | None, context: Context, store: Store) -> Attempt:
+    """Train, compile and measure a choice; what was done earlier is kept, what a kill left is resumed."""
+    chosen = with_choice(recipe, choice)
+    inner = Context(chosen, context.cache, context.progress)
+    stages = [stage for stage in build_stages(chosen) if stage.name not in _NOT_TRIED]
+    run_stages([*stages, _SCORE], inner, store, prefix=f"{choice.name}, ")
+    still, facts = inner.folder("still") / "model.still", inner.facts("score")
+    return Attempt(
+        choice.name,
+        still.stat().st_size,
+        None if time is None else predicted_ms(still, time),
+        facts["validation_accuracy"],
+        facts["test_accuracy"],
+        100 * (inner.facts("teacher")["validation_accuracy"] - facts["validation_accuracy"]),
+        inner.keys["still"],
+    )
+
+
+def run_score(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
+    """Accuracy of `model.still` in the core, on the validation and the test set."""
+    import potstill
+
+    del out, work
+    model = potstill.load(context.folder("still") / "model.still")
+    splits = Splits.load(context.folder("data"))
+    found = {}
+    for name in ("validation", "test"):
+        rows = getattr(splits, name)
+        texts = [str(text) for text in rows["text"]]
+        labels = [splits.labels[label] for label in rows["label"]]
+        with context.progress.task(f"packed student on {name}", len(texts), "texts") as task:
+            right = 0
+            for start in range(0, len(texts), _BATCH):
+                answers = model.classify(texts[start : start + _BATCH], truncate=True)
+                right += sum(a.label == b for a, b in zip(answers, labels[start : start + _BATCH], strict=True))
+                task.update(min(start + _BATCH, len(texts)))
+        found[f"{name}_accuracy"] = right / len(texts)
+    return found
+
+
+# Texts of one call: enough for the progress display to move, and for the core to share them among threads.
+_BATCH = 256
+_SCORE = Stage(
+    "score", run_score, "measuring the packed student", needs=("data", "still"), keyed_by=("still",),
+    identity=lambda context: {"data": context.facts("data")["fingerprint"]}, code=("runtime", "_core*.so"),
+)  # fmt: skip
+
+
+def teacher_of(context: Context) -> Teacher:
+    """What the ladder has to know, from the finished stages `data` and `teacher`."""
+    from transformers import AutoConfig
+
+    from potstill.distil.modeling import EncoderClassifierConfig
+    from potstill.distil.tokens import load_tokenizer
+
+    folder = context.folder("teacher")
+    config = AutoConfig.from_pretrained(str(folder))
+    encoder = config.backbone_config() if isinstance(config, EncoderClassifierConfig) else config
+    splits = Splits.load(context.folder("data"))
+    seen = _tokens_seen(load_tokenizer(folder), splits, context.recipe)
+    return Teacher(
+        int(encoder.num_hidden_layers), int(encoder.hidden_size), int(encoder.vocab_size), seen, len(splits.labels)
+    )
+
+
+def _tokens_seen(tokenizer: Any, splits: Splits, recipe: Recipe) -> int:
+    """Tokens that a student with ``vocabulary = "seen"`` keeps; all of them where the tokenizer cannot be pruned."""
+    from potstill.distil.pruned_tokenizer import description, fallback_ids
+    from potstill.distil.tokens import encode
+    from potstill.distil.vocabulary import kept_pieces, piece_counts
+
+    try:
+        always = fallback_ids(description(tokenizer, "the teacher's tokenizer"))
+    except TrainError:
+        return len(tokenizer)
+    rows = [
+        encode(tokenizer, list(texts["text"]), recipe.data.max_tokens) if texts is not None and len(texts) else []
+        for texts in (splits.train, splits.unlabelled)
+    ]
+    settings = recipe.student
+    counts = piece_counts(rows[0], rows[1], len(tokenizer), settings.vocabulary_unlabelled_weight)
+    return len(kept_pieces(counts, always, settings.vocabulary_min_count))

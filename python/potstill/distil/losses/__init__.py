@@ -1,0 +1,29 @@
+"""Distillation losses, a file a family: `logits`, `pooled`, `tinybert`, `minilm`; `registry` names and sums them.
+
+Every loss returns one value a row, so that rows without a label, or of several processes, weigh alike.
+"""
+
+from __future__ import annotations
+
+from potstill.distil.losses.logits import hard, soft
+from potstill.distil.losses.minilm import relations
+from potstill.distil.losses.outputs import Loss, Outputs, TokenPairs
+from potstill.distil.losses.pooled import pooled_cosine
+from potstill.distil.losses.registry import LOSSES, TOKEN_LOSSES, total
+from potstill.distil.losses.tinybert import attention, embedding, hidden
+
+__all__ = [
+    "LOSSES",
+    "TOKEN_LOSSES",
+    "Loss",
+    "Outputs",
+    "TokenPairs",
+    "attention",
+    "embedding",
+    "hard",
+    "hidden",
+    "pooled_cosine",
+    "relations",
+    "soft",
+    "total",
+]

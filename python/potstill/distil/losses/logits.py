@@ -1,0 +1,29 @@
+"""Losses on the logits: against the label, and against the teacher's softened distribution."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from potstill.distil.losses.outputs import Outputs, need
+from potstill.distil.tokens import NO_LABEL
+
+
+def hard(outputs: Outputs) -> torch.Tensor:
+    """Cross-entropy against the label, ``[batch]``; 0 for rows without one."""
+    if outputs.labels is None:
+        return outputs.student_logits.new_zeros(len(outputs.student_logits))
+    return F.cross_entropy(outputs.student_logits, outputs.labels, ignore_index=NO_LABEL, reduction="none")
+
+
+def soft(outputs: Outputs) -> torch.Tensor:
+    """``T^2 * KL(softmax(teacher / T) || softmax(student / T))``, ``[batch]``.
+
+    T^2 keeps the gradient's size independent of T. Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural
+    Network, 2015.
+    """
+    teacher_logits = need(outputs.teacher_logits, "teacher_logits")
+    t = outputs.temperature
+    student = F.log_softmax(outputs.student_logits / t, dim=-1)
+    teacher = F.log_softmax(teacher_logits / t, dim=-1)
+    return t * t * F.kl_div(student, teacher, log_target=True, reduction="none").sum(-1)

@@ -1,0 +1,241 @@
+"""The way from a teacher to a smaller student by projection, shared by the inits that only choose what to keep.
+
+All weights are projected on given axes of the hidden states; heads are chosen and shortened, feed-forward neurons
+dropped; then, layer by layer and on the student's own states, the output maps are corrected by least squares and every
+layer norm's gain and bias are fitted to the teacher's projected states. At the teacher's own sizes the result is the
+teacher itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from potstill.distil.students.basis import gain_and_bias, ridge, shrink_bilinear, shrink_product
+from potstill.distil.students.head import fit_head
+from potstill.distil.students.registry import Job
+from potstill.distil.students.teacher_view import Encoder, Layer, Taps, encoder_of
+from potstill.distil.vocabulary import aligned_ids
+from potstill.errors import TrainError
+
+# Rows of text the fits look at, and their tokens: 7,000 of the demo reviews, five for each feed-forward neuron.
+SAMPLE_ROWS = 256
+SAMPLE_TOKENS = 16384
+# Ridge of the corrections, relative to the mean squared activation; they shrink to the projected weights, not to 0.
+_RIDGE = 1e-2
+
+
+@dataclass(frozen=True)
+class LayerScores:
+    """How much each head ``[heads]`` and each neuron ``[intermediate]`` of a teacher layer matters; larger stays."""
+
+    heads: np.ndarray
+    neurons: np.ndarray
+
+
+class Projection:
+    """Teacher and student side by side over the same rows, token by token.
+
+    Args:
+        job: the initialisation's job.
+        init: its name, for errors.
+
+    Raises:
+        TrainError: T042 teacher not of the BERT kind, T047 student wider than the teacher, T048 no sample text.
+    """
+
+    def __init__(self, job: Job, init: str) -> None:
+        self.job = job
+        self.teacher, self.student = encoder_of(job.teacher, init), encoder_of(job.student, init)
+        if self.student.hidden > self.teacher.hidden:
+            raise TrainError(
+                "T047",
+                f"init {init} makes a student narrower, but its hidden {self.student.hidden} is over the teacher's "
+                f"{self.teacher.hidden}",
+                "student.hidden",
+                f"use {self.teacher.hidden} or less, or init = 'random'",
+            )
+        rows = sample_rows(job.ids, init)
+        # The student's cut of the text for both: with a pruned vocabulary the teacher's own could be shorter.
+        self.theirs = Taps(self.teacher.module, aligned_ids(rows, job.kept), job.teacher_pad_id)
+        self.ours = Taps(self.student.module, rows, job.pad_id)
+
+    def states(self) -> dict[str, np.ndarray]:
+        """The teacher's hidden states ``[tokens, hidden]``: ``embeddings`` and each layer's number."""
+        norms = {"embeddings": self.teacher.embeddings.LayerNorm}
+        norms |= {str(index): layer.norm for index, layer in enumerate(self.teacher.layers)}
+        return self.theirs.collect({}, norms)
+
+    def apply(self, axes: np.ndarray, embedded: np.ndarray, scores: Sequence[LayerScores] | None = None) -> None:
+        """Set all of the student's weights.
+
+        Args:
+            axes: ``[teacher hidden, student hidden]``, orthonormal columns.
+            embedded: the teacher's ``embeddings`` of `states`.
+            scores: what heads and neurons to keep, for each teacher layer; by default those whose output is largest.
+        """
+        self.job.projection = axes
+        _project_embeddings(self.teacher, self.student, axes, self.job.kept)
+        _fit_norm(self.ours, self.student.embeddings.LayerNorm, embedded @ axes)
+        layers, chosen = self.teacher.layers, self.job.layers
+        ends = [*chosen[:-1], len(layers) - 1]
+        for own, index, end in zip(self.student.layers, chosen, ends, strict=True):
+            given = None if scores is None else scores[index]
+            _set_layer(own, layers[index], layers[end], axes, self.theirs, self.ours, given)
+        fit_head(self.job)
+
+
+def sample_rows(ids: Sequence[np.ndarray], init: str) -> list[np.ndarray]:
+    """The first rows, up to `SAMPLE_ROWS` and `SAMPLE_TOKENS`.
+
+    Raises:
+        TrainError: T048 there is none.
+    """
+    rows: list[np.ndarray] = []
+    tokens = 0
+    for row in ids:
+        if len(rows) >= SAMPLE_ROWS or (rows and tokens + len(row) > SAMPLE_TOKENS):
+            break
+        rows.append(row)
+        tokens += len(row)
+    if not rows:
+        raise TrainError("T048", f"init {init} needs training text", "data.train", "give a training set with rows")
+    return rows
+
+
+def _project_embeddings(teacher: Encoder, student: Encoder, axes: np.ndarray, kept: np.ndarray | None) -> None:
+    for name in ("word_embeddings", "position_embeddings", "token_type_embeddings"):
+        table = _array(getattr(teacher.embeddings, name).weight)
+        if name == "word_embeddings" and kept is not None:
+            table = table[kept]
+        _set(getattr(student.embeddings, name).weight, table @ axes)
+
+
+def _set_layer(
+    own: Layer, source: Layer, end: Layer, axes: np.ndarray, theirs: Taps, ours: Taps, scores: LayerScores | None
+) -> None:
+    """One student layer from one teacher layer; everything before it is already set.
+
+    ``end`` is the teacher's layer whose output this layer should give: its own, and for the student's last layer the
+    teacher's last, so that teacher layers left out after it are made up for.
+    """
+    taught = theirs.collect(
+        {"down": source.down, "before_attended": source.attention_norm, "before_out": end.norm},
+        {
+            "query": source.query,
+            "key": source.key,
+            "value": source.value,
+            "attended": source.attention_norm,
+            "out": end.norm,
+        },
+    )
+    _set_heads(own, source, axes, taught, scores)
+    _fit_block(ours, own.attention_out, own.attention_norm, taught["before_attended"] @ axes, taught["attended"] @ axes)
+    _set_neurons(own, source, axes, taught["down"], scores)
+    _fit_block(ours, own.down, own.norm, taught["before_out"] @ axes, taught["out"] @ axes)
+
+
+def _set_heads(
+    own: Layer, source: Layer, axes: np.ndarray, taught: dict[str, np.ndarray], scores: LayerScores | None
+) -> None:
+    """Queries, keys, values and their output map, head by head.
+
+    With fewer heads than the teacher, those of the highest scores are kept, or those whose output is largest. A longer
+    head keeps its random rows behind the teacher's, a shorter one is shrunk with the least loss (`shrink_bilinear`,
+    `shrink_product`).
+    """
+    wide, narrow = source.query.out_features // source.heads, own.query.out_features // own.heads
+    out = axes.T @ _array(source.attention_out.weight)
+    blocks = [slice(head * wide, (head + 1) * wide) for head in range(source.heads)]
+    moments = {name: [_moment(taught[name][:, block]) for block in blocks] for name in ("query", "key", "value")}
+    if scores is None:
+        sizes = [float(np.trace(out[:, b] @ moments["value"][h] @ out[:, b].T)) for h, b in enumerate(blocks)]
+    else:
+        sizes = [float(score) for score in scores.heads]
+    kept = sorted(sorted(range(source.heads), key=lambda head: -sizes[head])[: own.heads])
+    rank = min(wide, narrow)
+    # Scores are divided by sqrt(length): a longer or shorter head must undo the difference.
+    scale = np.sqrt(np.sqrt(narrow / wide))
+    for place, head in enumerate(kept):
+        block, target = blocks[head], slice(place * narrow, place * narrow + rank)
+        identity = np.eye(wide)
+        query, key, value, back = identity, identity, identity, out[:, block]
+        if rank < wide:
+            query, key = shrink_bilinear(moments["query"][head], moments["key"][head], rank)
+            value, back = shrink_product(moments["value"][head], out[:, block], rank)
+        for own_map, map_, short, factor in (
+            (own.query, source.query, query, scale),
+            (own.key, source.key, key, scale),
+            (own.value, source.value, value, 1.0),
+        ):
+            _set(own_map.weight[target], factor * (short @ _array(map_.weight)[block] @ axes))
+            _set(own_map.bias[target], factor * (short @ _array(map_.bias)[block]))
+        _set(own.attention_out.weight[:, target], back)
+    _set(own.attention_out.bias, axes.T @ _array(source.attention_out.bias))
+
+
+def _set_neurons(
+    own: Layer, source: Layer, axes: np.ndarray, activations: np.ndarray, scores: LayerScores | None
+) -> None:
+    """The feed-forward neurons of the highest scores, or that move the output most (variance times output's length)."""
+    up, down = _array(source.up.weight) @ axes, axes.T @ _array(source.down.weight)
+    sizes = activations.var(axis=0) * (down**2).sum(axis=0) if scores is None else scores.neurons
+    count = min(own.up.out_features, len(sizes))
+    kept = np.sort(np.argsort(-sizes, kind="stable")[:count])
+    rest = np.setdiff1d(np.arange(len(sizes)), kept)
+    _set(own.up.weight[:count], up[kept])
+    _set(own.up.bias[:count], _array(source.up.bias)[kept])
+    _set(own.down.weight[:, :count], down[:, kept])
+    # Dropped neurons still give their mean.
+    _set(own.down.bias, axes.T @ _array(source.down.bias) + down[:, rest] @ activations[:, rest].mean(axis=0))
+
+
+def _fit_block(
+    ours: Taps, linear: nn.Linear, norm: nn.LayerNorm, before_targets: np.ndarray, targets: np.ndarray
+) -> None:
+    """Correct an output map so that, on what the student reads, the sum before the norm is the teacher's; fit the norm.
+
+    Args:
+        ours: taps on the student.
+        linear: the map whose output joins the residual.
+        norm: the layer norm after it.
+        before_targets: what the norm should read, ``[tokens, hidden]``.
+        targets: what it should give.
+    """
+    seen = ours.collect({"in": linear, "sum": norm}, {})
+    missing = before_targets - seen["sum"]
+    if np.abs(missing).max() > 1e-4 * np.abs(before_targets).max():
+        weight, bias = ridge(seen["in"], missing, _RIDGE)
+        _set(linear.weight, _array(linear.weight) + weight)
+        _set(linear.bias, _array(linear.bias) + bias)
+        seen["sum"] = seen["sum"] + seen["in"] @ weight.T + bias
+    _set_norm(norm, seen["sum"], targets)
+
+
+def _fit_norm(ours: Taps, norm: nn.LayerNorm, targets: np.ndarray) -> None:
+    _set_norm(norm, ours.collect({"in": norm}, {})["in"], targets)
+
+
+def _set_norm(norm: nn.LayerNorm, rows: np.ndarray, targets: np.ndarray) -> None:
+    normed = (rows - rows.mean(1, keepdims=True)) / np.sqrt(rows.var(1, keepdims=True) + norm.eps)
+    gain, bias = gain_and_bias(normed, targets)
+    _set(norm.weight, gain)
+    _set(norm.bias, bias)
+
+
+def _moment(rows: np.ndarray) -> np.ndarray:
+    wide = rows.astype(np.float64)
+    return wide.T @ wide / len(wide)
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().float().cpu().numpy().astype(np.float64)
+
+
+def _set(tensor: torch.Tensor, values: np.ndarray) -> None:
+    with torch.no_grad():
+        tensor.copy_(torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)))

@@ -1,0 +1,104 @@
+"""The static student: the mean of one vector a token, then a linear head or a small network. No attention, no layers.
+
+A text costs one row of the table a token, whatever the teacher; word order is lost. The table starts from the teacher:
+each token is run through it alone, between the special tokens, and its pooled vector taken; the vectors are centred,
+reduced to their main axes, and made shorter the more frequent the token is, by ``a / (a + p)`` as in smooth inverse
+frequency weighting (Arora et al., 2017), so that the mean of a text is not that of its function words. Frequencies are
+those of the sample text. Special tokens stand in every text and start at 0. The head is fitted to the teacher's logits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from potstill.distil.backbones import StaticConfig
+from potstill.distil.evaluate import outputs
+from potstill.distil.modeling import EncoderClassifier, EncoderClassifierConfig
+from potstill.distil.students.basis import principal_axes
+from potstill.distil.students.head import fit_head
+from potstill.distil.students.registry import Job
+from potstill.errors import TrainError
+
+# The initialisations that mean something here; "pca" is the one told above.
+INITS = {"pca": "potstill.distil.students.static", "random": "potstill.distil.students.random"}
+# The a of Arora et al., who find 1e-4 to 1e-3 best.
+SMOOTHING = 1e-3
+
+
+def build(settings: Any, teacher_config: Any, labels: list[str]) -> EncoderClassifier:
+    """A static classifier with the recipe's width and the teacher's vocabulary.
+
+    Args:
+        settings: ``hidden, pooling, head_hidden``.
+        teacher_config: configuration of the teacher's encoder.
+        labels: label names.
+
+    Raises:
+        TrainError: T041 hidden below 1 or head_hidden below 0, T064 a pooling other than the mean.
+    """
+    head = int(getattr(settings, "head_hidden", 0) or 0)
+    if settings.hidden < 1 or head < 0:
+        name = "hidden" if settings.hidden < 1 else "head_hidden"
+        raise TrainError("T041", f"{name} is {getattr(settings, name)}", f"student.{name}", "use 1 or more")
+    if settings.pooling != "mean":
+        raise TrainError(
+            "T064",
+            f"pooling {settings.pooling!r} of a static student is the same vector for every text",
+            "student.pooling",
+            "use mean",
+        )
+    config = EncoderClassifierConfig(
+        backbone=StaticConfig(
+            vocab_size=teacher_config.vocab_size,
+            hidden_size=settings.hidden,
+            max_position_embeddings=getattr(teacher_config, "max_position_embeddings", 512),
+            pad_token_id=getattr(teacher_config, "pad_token_id", 0) or 0,
+        ),
+        head_hidden=head,
+        id2label=dict(enumerate(labels)),
+        label2id={label: index for index, label in enumerate(labels)},
+    )
+    return EncoderClassifier(config)
+
+
+def initialise(job: Job) -> None:
+    """Set the table and the head; ``job.projection`` becomes the axes of the teacher's pooled vectors.
+
+    Raises:
+        TrainError: T048 no sample text, T065 the student is wider than the teacher's pooled vector.
+    """
+    if not len(job.ids):
+        raise TrainError("T048", "init pca needs training text", "data.train", "give a training set with rows")
+    table = job.student.backbone.embeddings.word_embeddings
+    first, last = int(job.ids[0][0]), int(job.ids[0][-1])
+    alone = [np.array([first, token, last], dtype=np.int32) for token in range(table.num_embeddings)]
+    if job.kept is not None:
+        alone = [job.kept[row] for row in alone]
+    vectors = outputs(job.teacher, alone, pad_id=job.teacher_pad_id).pooled.astype(np.float64)
+    if vectors.shape[1] < table.embedding_dim:
+        raise TrainError(
+            "T065",
+            f"a static student of width {table.embedding_dim} cannot start from pooled vectors of {vectors.shape[1]}",
+            "student.hidden",
+            f"use {vectors.shape[1]} or less, or init = 'random'",
+        )
+    special = sorted({first, last, job.pad_id})
+    counts = np.zeros(len(vectors))
+    for row in job.ids:
+        np.add.at(counts, row, 1.0)
+    counts[special] = 0.0
+    # Add-one: of a token that the sample lacks nothing is known, but it does occur.
+    share = (counts + 1.0) / (counts + 1.0).sum()
+    centred = vectors - share @ vectors
+    axes = principal_axes((centred * share[:, None]).T @ centred, table.embedding_dim)
+    rows = centred @ axes * (SMOOTHING / (SMOOTHING + share))[:, None]
+    rows[special] = 0.0
+    # Mean squared length 1 over the text: the optimizer's steps have a size.
+    rows /= max(float(np.sqrt(share @ (rows**2).mean(axis=1))), 1e-12)
+    with torch.no_grad():
+        table.weight.copy_(torch.from_numpy(np.asarray(rows, dtype=np.float32)))
+    job.projection = axes
+    fit_head(job)

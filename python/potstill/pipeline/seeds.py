@@ -1,0 +1,89 @@
+"""Recipes under several seeds: one split, teacher and student say little where the test set has a thousand rows."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from potstill.errors import InputError
+from potstill.pipeline.progress import Progress
+from potstill.pipeline.run import STAGES_FOLDER, run_build
+from potstill.pipeline.store import write_json
+from potstill.recipe import load_recipe
+
+RESULT = "seeds.json"
+
+
+def run_seeds(
+    recipes: Sequence[str], seeds: Sequence[int], out: Path, *, overrides: Sequence[str] = (), progress: Progress
+) -> dict[str, Any]:
+    """Build every recipe under every seed, and take mean and spread of the figures.
+
+    Builds lie in `out/seed-N/<recipe>`; those of one seed share their stages, so recipes of equal data and teacher
+    train it once. What was done earlier is kept.
+
+    Args:
+        recipes: names or paths.
+        seeds: each replaces the recipe's own.
+        out: folder; `seeds.json` is written to it after every build.
+        overrides: as for `load_recipe`.
+        progress: where to tell.
+
+    Returns:
+        `seeds`, and `recipes`: by name `builds` (figures by seed, see `figures`), `mean` and `spread` (sample standard
+        deviation; 0 with one seed) of each figure.
+
+    Raises:
+        InputError: I081 a seed twice, or two recipes of one name. PotstillError: as `run_build`.
+    """
+    loaded = [(recipe, load_recipe(recipe, overrides).name) for recipe in recipes]
+    names = [name for _, name in loaded]
+    for what, values in (("seed", list(map(str, seeds))), ("recipe", names)):
+        if twice := {value for value in values if values.count(value) > 1}:
+            raise InputError("I081", f"the {what} {twice.pop()} is given twice", "potstill seeds", "give it once")
+    result: dict[str, Any] = {"seeds": [], "recipes": {name: {"builds": {}} for name in names}}
+    for seed in seeds:
+        for recipe, name in loaded:
+            progress.message(f"seed {seed}, recipe {name}")
+            folder = out / f"seed-{seed}"
+            made = load_recipe(recipe, [*overrides, f"seed={seed}"])
+            report = run_build(made, folder / name, progress=progress, stages=folder / STAGES_FOLDER)
+            result["recipes"][name]["builds"][str(seed)] = figures(report)
+            result["recipes"][name] |= summary(list(result["recipes"][name]["builds"].values()))
+            write_json(out / RESULT, result)
+        result["seeds"].append(seed)
+        write_json(out / RESULT, result)
+    return result
+
+
+def figures(report: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of a build that seeds move, from its report: shares 0-1, bytes, points."""
+    accuracy, agreement, sizes = report["accuracy"], report["label_agreement"], report["bytes"]
+    teacher = report["teacher"]["test_accuracy"]
+    student = accuracy.get("student_fp32", report["student"]["test_accuracy"])
+    found = {
+        "teacher": teacher,
+        "student_fp32": student,
+        "packed": accuracy["still"],
+        "retained": accuracy["still"] / teacher if teacher else 0.0,
+        "packed_cost_points": 100 * (student - accuracy["still"]),
+        "packed_agreement": agreement["still"],
+        "bytes": sizes["still"],
+        "bytes_of_teacher": sizes["still"] / sizes["teacher"],
+    }
+    for name in ("onnx_int8", "tflite_int8"):
+        if name in accuracy:
+            found |= {name: accuracy[name], f"{name}_agreement": agreement[name], f"{name}_bytes": sizes[name]}
+    return {name: float(value) for name, value in found.items()}
+
+
+def summary(builds: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Mean and sample standard deviation of each figure that every build has."""
+    common = [name for name in builds[0] if all(name in build for build in builds)]
+    values = {name: [build[name] for build in builds] for name in common}
+    return {
+        "mean": {name: statistics.fmean(found) for name, found in values.items()},
+        "spread": {name: statistics.stdev(found) if len(found) > 1 else 0.0 for name, found in values.items()},
+    }
