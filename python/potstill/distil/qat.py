@@ -5,7 +5,8 @@ The teacher and its outputs are those of distillation, but for the pooled vector
 fitted are gone by now, and logits alone are enough to stay where it is. Training runs in f32: bf16 keeps 8 bits, no
 more than an int8 step, and the rounding trained would not be the core's. Dropout is off: rounding is noise enough. On a
 2-layer student of 3,000 rows, one epoch of int4 took the divergence from the teacher on validation texts from 83 to 62
-millinats without dropout and to 71 with it (76 for the student in f32, which had less training).
+millinats without dropout and to 71 with it (76 for the student in f32, which had less training). On another such
+student two epochs of int4 at 2e-4 took the test accuracy from 72.8 to 75.3 % (73.8 in f32), in one run.
 """
 
 from __future__ import annotations
