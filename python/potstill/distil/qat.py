@@ -3,7 +3,10 @@ will (fake_quant.py), so that its weights find places that rounding harms little
 
 The teacher and its outputs are those of distillation, but for the pooled vector: the axes on which the student's was
 fitted are gone by now, and logits alone are enough to stay where it is. Training runs in f32: bf16 keeps 8 bits, no
-more than an int8 step, and the rounding trained would not be the core's.
+more than an int8 step, and the rounding trained would not be the core's. Dropout is off: rounding is noise enough. On a
+2-layer student of 3,000 rows, one epoch of int4 took the divergence from the teacher on validation texts from 83 to 62
+millinats without dropout and to 71 with it (76 for the student in f32, which had less training). On another such
+student two epochs of int4 at 2e-4 took the test accuracy from 72.8 to 75.3 % (73.8 in f32), in one run.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from potstill.distil.augment import with_augmented
 from potstill.distil.checkpoints import prepare_work
@@ -64,8 +68,8 @@ def quantize_aware(
         progress: told about steps and epochs.
 
     Returns:
-        ``scheme``, ``validation_accuracy`` and ``test_accuracy`` of the rounded student, ``start`` with the same two
-        before training (rounding alone), ``agreement`` (share of test rows with the teacher's label), ``epochs``,
+        ``scheme``; ``validation_accuracy``, ``test_accuracy`` and ``agreement`` (share of test rows with the teacher's
+        label) of the rounded student; ``start`` with the same three before training (rounding alone); ``epochs``,
         ``best_epoch``, ``seconds`` (by phase), ``warnings``.
 
     Raises:
@@ -118,7 +122,11 @@ def quantize_aware(
     rounded = RoundedStudent(student, layout)
     rounded.set_scheme(scheme)
     student.to("cuda" if torch.cuda.is_available() else "cpu")
-    measure = _measurer(student, rows)
+    for module in student.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    taught_labels = outputs(teacher, for_teacher.test.ids, pad_id=for_teacher.pad_id).logits.argmax(axis=1)
+    measure = _measurer(student, rows, taught_labels.tolist())
     start = measure()
     clock.lap("start")
     history = train_student(
@@ -129,8 +137,6 @@ def quantize_aware(
         return {}
     rounded.snap()
     found = measure()
-    taught_labels = outputs(teacher, for_teacher.test.ids, pad_id=for_teacher.pad_id).logits.argmax(axis=1)
-    own = outputs(student, rows.test.ids, pad_id=rows.pad_id).logits
     out.mkdir(parents=True, exist_ok=True)
     with quiet_loading():
         rounded.unwrap().save_pretrained(str(out))
@@ -141,7 +147,6 @@ def quantize_aware(
         "scheme": scheme.name,
         **found,
         "start": start,
-        "agreement": share_right(own, taught_labels.tolist()),
         "epochs": history,
         "best_epoch": int(best["epoch"]) if best else 0,
         "seconds": clock.laps,
@@ -149,12 +154,16 @@ def quantize_aware(
     }
 
 
-def _measurer(student: EncoderClassifier, rows: Rows) -> Callable[[], dict[str, float]]:
+def _measurer(student: EncoderClassifier, rows: Rows, taught: list[int]) -> Callable[[], dict[str, float]]:
     def measure() -> dict[str, float]:
-        found = {}
-        for name, part in (("validation", rows.validation), ("test", rows.test)):
-            logits = outputs(student, part.ids, pad_id=rows.pad_id).logits
-            found[f"{name}_accuracy"] = share_right(logits, part.labels.tolist())
-        return found
+        logits = {
+            name: outputs(student, part.ids, pad_id=rows.pad_id).logits
+            for name, part in (("validation", rows.validation), ("test", rows.test))
+        }
+        return {
+            "validation_accuracy": share_right(logits["validation"], rows.validation.labels.tolist()),
+            "test_accuracy": share_right(logits["test"], rows.test.labels.tolist()),
+            "agreement": share_right(logits["test"], taught),
+        }
 
     return measure

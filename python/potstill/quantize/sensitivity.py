@@ -70,7 +70,7 @@ def measure(
     """
     from potstill.distil.evaluate import outputs
 
-    count = min(rows, len(ids))
+    count = max(1, min(rows, len(ids)))
     chosen = [index * len(ids) // count for index in range(count)]
     some, truth = [ids[index] for index in chosen], [labels[index] for index in chosen]
     layout = rounded.layout
