@@ -6,6 +6,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "kernels/select.h"
@@ -66,6 +67,8 @@ py::dict describe(const potstill::Info& info) {
   out["task"] = info.task;
   out["scheme"] = info.scheme;
   out["labels"] = info.labels;
+  out["multi_label"] = info.multi_label;
+  out["pairs"] = info.pairs;
   out["max_tokens"] = info.max_tokens;
   out["vocabulary"] = info.vocabulary;
   out["hidden"] = info.hidden;
@@ -176,17 +179,42 @@ PYBIND11_MODULE(_core, module) {
           },
           py::arg("texts"), py::arg("truncate") = false)
       .def(
+          "tokenize_pairs",
+          [](const potstill::Model& model, const py::iterable& first, const py::iterable& second, bool truncate) {
+            const std::vector<std::string> one = read_texts(first), two = read_texts(second);
+            if (one.size() != two.size()) throw py::value_error("not as many second texts as first ones");
+            std::vector<potstill::Tokens> found;
+            {
+              const py::gil_scoped_release released;
+              std::vector<std::pair<std::string_view, std::string_view>> pairs;
+              pairs.reserve(one.size());
+              for (std::size_t i = 0; i < one.size(); ++i) pairs.emplace_back(one[i], two[i]);
+              found = model.tokenize_pairs(pairs, truncate);
+            }
+            py::list ids, types;
+            for (const potstill::Tokens& tokens : found) {
+              ids.append(py::cast(tokens.ids));
+              types.append(py::cast(tokens.types));
+            }
+            return py::make_tuple(ids, types);
+          },
+          py::arg("first"), py::arg("second"), py::arg("truncate") = false)
+      .def(
           "run",
-          [](const potstill::Model& model, const py::iterable& sequences) {
+          [](const potstill::Model& model, const py::iterable& sequences, const py::object& types) {
             const Batch batch = read_batch(sequences);
+            const Batch given = types.is_none() ? Batch{} : read_batch(py::iterable(types));
+            if (!types.is_none() && given.offsets != batch.offsets) {
+              throw potstill::Error("I010", "token types and ids differ in number", "types", "give one an id");
+            }
             potstill::Output out;
             {
               const py::gil_scoped_release released;
-              out = model.run(batch.ids, batch.offsets);
+              out = model.run(batch.ids, batch.offsets, given.ids);
             }
             return py::make_tuple(matrix_or_none(std::move(out.logits)), matrix_or_none(std::move(out.embedding)));
           },
-          py::arg("sequences"))
+          py::arg("sequences"), py::arg("types") = py::none())
       .def(
           "profile",
           [](const potstill::Model& model, const std::vector<std::vector<int32_t>>& sequences, int runs) {

@@ -46,4 +46,14 @@ std::vector<double> softmax(std::span<const float> logits) {
   return out;
 }
 
+std::vector<double> sigmoid(std::span<const float> logits) {
+  std::vector<double> out(logits.begin(), logits.end());
+  for (double& value : out) {
+    // The form whose exp cannot overflow.
+    const double small = std::exp(value >= 0 ? -value : value);
+    value = (value >= 0 ? 1 : small) / (1 + small);
+  }
+  return out;
+}
+
 }  // namespace potstill::tools

@@ -1,4 +1,4 @@
-// JSON strings and the softmax that potstill-run prints.
+// JSON strings and the scores that potstill-run prints.
 #pragma once
 
 #include <span>
@@ -16,5 +16,8 @@ std::string number(double value);
 
 // Probabilities, computed in binary64 as the Python runtime does.
 std::vector<double> softmax(std::span<const float> logits);
+
+// Of each logit by itself, where labels do not exclude each other.
+std::vector<double> sigmoid(std::span<const float> logits);
 
 }  // namespace potstill::tools

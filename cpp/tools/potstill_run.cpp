@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "potstill/model.hpp"
@@ -25,11 +26,15 @@ constexpr const char* kHelp = R"(usage: potstill-run MODEL.still [options] TEXT.
        potstill-run --system [--json] | --version | --help
 
 Classifies each TEXT (or each line of standard input for "-") and prints "label <tab> score", one line a text.
+Of a model that gives a text any number of labels, the line has all with a score of at least 0.5, "-" for none.
+
+A model of pairs of texts takes both in one TEXT or line, a tab between them.
 
 options:
-  --json         one JSON object a line: text, label, score, scores
+  --json         one JSON object a line: text, label, score, scores (and labels, where a text may have several)
   --truncate     cut texts that are too long instead of reporting an error
-  --ids          each TEXT is a list of token ids, specials included: "101 2023 102"
+  --ids          each TEXT is a list of token ids, specials included: "101 2023 102"; of a pair, a tab stands before the
+                 ids of the second text
   --tokens       print the token ids of each text instead of classifying it
   --logits-hex   print the logits as the hexadecimal bits of float32, to compare machines bit by bit
   --embed-hex    print the pooled vector in the same way
@@ -118,6 +123,16 @@ Options parse(int count, char** arguments) {
   return options;
 }
 
+// Two texts in one: what stands before the first tab, and after it.
+std::pair<std::string_view, std::string_view> split_pair(std::string_view text) {
+  const std::size_t tab = text.find('\t');
+  if (tab == std::string_view::npos) {
+    throw potstill::Error("I015", "a single text for a model of pairs", "'" + std::string(text.substr(0, 40)) + "'",
+                          "give both texts with a tab between them");
+  }
+  return {text.substr(0, tab), text.substr(tab + 1)};
+}
+
 std::vector<int32_t> parse_ids(std::string_view text) {
   std::vector<int32_t> ids;
   while (true) {
@@ -148,11 +163,19 @@ std::string label(const potstill::Info& info, std::size_t index) {
 
 void print_prediction(const potstill::Info& info, const potstill::Matrix& logits, std::size_t row,
                       const std::string& text, bool json) {
+  const auto values = std::span(logits.data).subspan(row * logits.columns, logits.columns);
   const std::vector<double> scores =
-      potstill::tools::softmax(std::span(logits.data).subspan(row * logits.columns, logits.columns));
+      info.multi_label ? potstill::tools::sigmoid(values) : potstill::tools::softmax(values);
   const auto top = static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
+  std::vector<std::size_t> given;  // labels of the text: one, or any number
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    if (info.multi_label ? scores[i] >= 0.5 : i == top) given.push_back(i);
+  }
   if (!json) {
-    std::printf("%s\t%.4f\n", label(info, top).c_str(), scores[top]);
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      std::printf("%s%s\t%.4f", i > 0 ? "\t" : "", label(info, given[i]).c_str(), scores[given[i]]);
+    }
+    std::printf(given.empty() ? "-\t%.4f\n" : "\n", scores[top]);
     return;
   }
   std::string line = "{\"text\": " + potstill::tools::quoted(text) +
@@ -161,13 +184,36 @@ void print_prediction(const potstill::Info& info, const potstill::Matrix& logits
   for (std::size_t i = 0; i < scores.size(); ++i) {
     line += (i > 0 ? ", " : "") + potstill::tools::quoted(label(info, i)) + ": " + potstill::tools::number(scores[i]);
   }
-  std::printf("%s}}\n", line.c_str());
+  line += "}";
+  if (info.multi_label) {
+    line += ", \"labels\": [";
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      line += (i > 0 ? ", " : "") + potstill::tools::quoted(label(info, given[i]));
+    }
+    line += "]";
+  }
+  std::printf("%s}\n", line.c_str());
 }
 
 void answer(const potstill::Model& model, const Options& options, const std::vector<std::string>& texts) {
-  std::vector<std::vector<int32_t>> ids;
+  std::vector<std::vector<int32_t>> ids, types;
   if (options.ids) {
-    for (const std::string& text : texts) ids.push_back(parse_ids(text));
+    for (const std::string& text : texts) {
+      const std::size_t tab = model.info().pairs ? std::min(text.find('\t'), text.size()) : text.size();
+      ids.push_back(parse_ids(std::string_view(text).substr(0, tab)));
+      types.emplace_back(ids.back().size(), 0);
+      const std::vector<int32_t> second = parse_ids(std::string_view(text).substr(tab));
+      ids.back().insert(ids.back().end(), second.begin(), second.end());
+      types.back().resize(ids.back().size(), 1);
+    }
+  } else if (model.info().pairs) {
+    std::vector<std::pair<std::string_view, std::string_view>> pairs;
+    pairs.reserve(texts.size());
+    for (const std::string& text : texts) pairs.push_back(split_pair(text));
+    for (potstill::Tokens& tokens : model.tokenize_pairs(pairs, options.truncate)) {
+      ids.push_back(std::move(tokens.ids));
+      types.push_back(std::move(tokens.types));
+    }
   } else {
     const std::vector<std::string_view> views(texts.begin(), texts.end());
     ids = model.tokenize(views, options.truncate);
@@ -188,7 +234,12 @@ void answer(const potstill::Model& model, const Options& options, const std::vec
     }
     return;
   }
-  const potstill::Output out = model.run(ids);
+  std::vector<potstill::Tokens> sequences;
+  sequences.reserve(ids.size());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    sequences.push_back({ids[i], model.info().pairs ? types[i] : std::vector<int32_t>(ids[i].size(), 0)});
+  }
+  const potstill::Output out = model.run(sequences);
   const bool embed = options.print == Print::EmbedHex;
   if ((embed ? out.embedding : out.logits).columns == 0) {
     throw potstill::Error(embed ? "I009" : "I008",
@@ -228,14 +279,15 @@ void print_info(const potstill::Info& info) {
     provenance += (provenance.empty() ? "" : ", ") + quoted(key) + ": " + quoted(value);
   }
   std::printf(
-      "{\"name\": %s, \"task\": %s, \"scheme\": %s, \"labels\": [%s], \"max_tokens\": %u, \"vocabulary\": %u, "
+      "{\"name\": %s, \"task\": %s, \"scheme\": %s, \"labels\": [%s], \"multi_label\": %s, \"pairs\": %s, "
+      "\"max_tokens\": %u, \"vocabulary\": %u, "
       "\"hidden\": %u, \"parameters\": %llu, \"bytes\": %llu, \"arena_bytes\": %llu, \"isa\": %s, \"threads\": %d, "
       "\"producer\": %s, \"license\": %s, \"provenance\": {%s}}\n",
       quoted(info.name).c_str(), quoted(info.task).c_str(), quoted(info.scheme).c_str(), labels.c_str(),
-      info.max_tokens, info.vocabulary, info.hidden, static_cast<unsigned long long>(info.parameters),
-      static_cast<unsigned long long>(info.bytes), static_cast<unsigned long long>(info.arena_bytes),
-      quoted(info.isa).c_str(), info.threads, quoted(info.producer).c_str(), quoted(info.license).c_str(),
-      provenance.c_str());
+      info.multi_label ? "true" : "false", info.pairs ? "true" : "false", info.max_tokens, info.vocabulary, info.hidden,
+      static_cast<unsigned long long>(info.parameters), static_cast<unsigned long long>(info.bytes),
+      static_cast<unsigned long long>(info.arena_bytes), quoted(info.isa).c_str(), info.threads,
+      quoted(info.producer).c_str(), quoted(info.license).c_str(), provenance.c_str());
 }
 
 int run(int count, char** arguments) {

@@ -39,19 +39,36 @@ def _texts(words: Sequence[str]) -> Iterable[str]:
         yield from words
 
 
+def _pair(text: str) -> tuple[str, str]:
+    """Two texts of one command-line argument or line, a tab between them."""
+    first, tab, second = text.partition("\t")
+    if not tab:
+        raise InputError("I015", "a single text for a model of pairs", repr(text[:40]), "give both, a tab between them")
+    return first, second
+
+
 def _run(args: argparse.Namespace) -> int:
     import potstill
 
     model = potstill.load(args.model, threads=args.threads, backend=args.backend)
     for text in _texts(args.texts):
-        prediction = model.classify([text], truncate=args.truncate)[0]
+        given = _pair(text) if model.pairs else text
+        if args.embed:
+            vector = memoryview(model.embed([given], truncate=args.truncate)).tolist()[0]
+            print(json.dumps({"text": text, "embedding": vector}, ensure_ascii=False), flush=True)
+            continue
+        prediction = model.classify([given], truncate=args.truncate, threshold=args.threshold)[0]
         if args.json:
             row = {"text": text, "label": prediction.label, "score": prediction.score, "scores": prediction.scores}
+            if model.multi_label:
+                row["labels"] = list(prediction.labels)
             if args.logits:
-                row["logits_hex"] = bytes(memoryview(model.logits([text], truncate=args.truncate))).hex()
+                row["logits_hex"] = bytes(memoryview(model.logits([given], truncate=args.truncate))).hex()
             print(json.dumps(row, ensure_ascii=False), flush=True)
         else:
-            print(f"{prediction.label}\t{prediction.score:.4f}\t{text}", flush=True)
+            # A text may have several labels; one without any has its line too.
+            found = [(label, prediction.scores[label]) for label in prediction.labels] or [("-", prediction.score)]
+            print("".join(f"{label}\t{score:.4f}\t" for label, score in found) + text, flush=True)
     return 0
 
 
@@ -203,6 +220,8 @@ def _compile(args: argparse.Namespace) -> int:
         name=args.name,
         max_tokens=args.max_tokens,
         license=args.license,
+        multi_label=args.multi_label,
+        pairs=args.pairs,
     )
     if args.json:
         print(report.to_json())
@@ -348,7 +367,7 @@ def _parser() -> argparse.ArgumentParser:
         "potstill build sentiment",
         "potstill build my.toml --out build/mine --set student.layers=2 --set distil.epochs=3",
     )
-    build.add_argument("recipe", help="a bundled recipe (sentiment, sentiment-quick, topics) or a TOML file")
+    build.add_argument("recipe", help="a bundled recipe (sentiment, topics, embeddings, ...) or a TOML file")
     build.add_argument("--out", help="where results go (default: build/<recipe name>)")
     build.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key; repeatable")
     build.add_argument("--quiet", action="store_true", help="no progress")
@@ -415,19 +434,31 @@ def _parser() -> argparse.ArgumentParser:
     compile_.add_argument("--name", help="name stored in the file (default: the file's stem)")
     compile_.add_argument("--max-tokens", type=int, help="longest accepted sequence, [CLS] and [SEP] included")
     compile_.add_argument("--license", help="licence of the weights, stored in the file")
+    compile_.add_argument(
+        "--multi-label", action="store_true", default=None, help="labels do not exclude each other: scores are sigmoids"
+    )
+    compile_.add_argument(
+        "--pairs", action="store_true", default=None, help="it reads pairs of texts: tell token types apart"
+    )
     compile_.add_argument("--json", action="store_true", help="print what was written as JSON")
 
     run = command(
         "run",
         _run,
-        "Label texts with a compiled model: label, score and text, one line each.",
+        "Label texts with a compiled model: label, score and text, one line each; or give their vectors.",
         "potstill run model.still 'turn the light on' 'stop'",
         "cat lines.txt | potstill run model.still - --json",
     )
     run.add_argument("model", help="a .still file")
-    run.add_argument("texts", nargs="+", metavar="TEXT", help="texts, or - to read one a line from standard input")
+    run.add_argument(
+        "texts", nargs="+", metavar="TEXT", help="texts (pairs: a tab between them), or - for one a line of stdin"
+    )
     run.add_argument("--json", action="store_true", help="one JSON object a line, with the score of every label")
     run.add_argument("--logits", action="store_true", help="with --json: add the raw f32 logits as hex")
+    run.add_argument(
+        "--threshold", type=float, default=0.5, help="least score of a label where a text may have several (0.5)"
+    )
+    run.add_argument("--embed", action="store_true", help="the pooled vector instead of a label, as JSON")
     run.add_argument("--truncate", action="store_true", help="cut texts over the length limit instead of refusing them")
     run.add_argument("--threads", type=int, help="threads (default: POTSTILL_NUM_THREADS, else the cores allowed)")
     run.add_argument("--backend", default="native", help="native (default), onnxruntime or litert")

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from potstill.distil.tokens import Collator, LengthGroupedSampler, TokenDataset, encode, load_tokenizer
+from potstill.distil.evaluate import outputs
+from potstill.distil.modeling import load_classifier
+from potstill.distil.tokens import Collator, LengthGroupedSampler, TokenDataset, encode, encode_pairs, load_tokenizer
 from potstill.errors import TrainError
 
 
@@ -68,3 +70,26 @@ def test_encode_cuts_to_max_tokens(tiny_encoder: Path) -> None:
     with pytest.raises(TrainError) as error:
         encode(tokenizer, ["bad"], 33)
     assert error.value.code == "T007"
+
+
+def test_pairs_are_encoded_with_their_types(tiny_encoder: Path) -> None:
+    tokenizer = load_tokenizer(tiny_encoder)
+    ids, types = encode_pairs(tokenizer, ["the film", "we saw it and the film was"], ["was good", "bad"], 8)
+    one, two = encode(tokenizer, ["the film", "was good"], 8)
+    assert ids[0].tolist() == [*one, *two[1:]] and types[0].tolist() == [0, 0, 0, 0, 1, 1, 1]
+    # The longer text gives way: four of its seven words are left beside the one word of the other.
+    assert len(ids[1]) == 8 and types[1].tolist() == [0, 0, 0, 0, 0, 0, 1, 1]
+    with pytest.raises(TrainError, match="T007"):
+        encode_pairs(tokenizer, ["a"], ["b"], 64)
+
+
+def test_rows_with_types_are_collated_and_change_what_a_model_sees(tiny_teacher: Path) -> None:
+    rows = [np.array([2, 5, 3, 14, 3]), np.array([2, 5, 3])]
+    types = [np.array([0, 0, 0, 1, 1]), np.array([0, 0, 0])]
+    dataset = TokenDataset(rows, [0, 1], types=types)
+    batch = Collator()([dataset[0], dataset[1]])
+    assert batch["token_type_ids"].tolist() == [[0, 0, 0, 1, 1], [0, 0, 0, 0, 0]]
+    model = load_classifier(tiny_teacher)
+    with_types, without = outputs(model, rows, types=types).logits, outputs(model, rows).logits
+    assert np.abs(with_types[0] - without[0]).max() > 1e-3
+    np.testing.assert_allclose(with_types[1], without[1], atol=1e-6)

@@ -42,6 +42,20 @@ def test_the_artefact_is_named_by_its_scheme(tmp_path: Path) -> None:
     assert "student, Potstill int4 (.still)" in render(tmp_path) and "Potstill int8 (.still)" not in render(tmp_path)
 
 
+def test_a_task_names_its_figures(tmp_path: Path) -> None:
+    report = _report()
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    assert "More figures" not in render(tmp_path) and "same label" in render(tmp_path)
+    report |= {"task": "embedding", "metric": "cosine"}
+    report["student"]["metrics"] = {"cosine": 0.87, "class_at_1": 0.91}
+    report["metrics"] = {"still": {"cosine": 0.8695, "class_at_1": 0.9, "teacher_class_at_1": 0.96}}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    lines = render(tmp_path).splitlines()
+    assert any(line.split() == ["class", "at", "1", "96.00", "%", "91.00", "%", "90.00", "%"] for line in lines)
+    assert any(line.strip() == "cosine" for line in lines) and "same answer" in render(tmp_path)
+    assert not any("teacher class" in line for line in lines)
+
+
 def test_table_and_page_show_the_figures(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(json.dumps(_report()))
     (tmp_path / "emulated.json").write_text(

@@ -105,15 +105,27 @@ def _tokenizer(writer: Writer) -> Any:
 
 
 def write_model(
-    out: Path, *, tokenizer: bool = True, head: bool = True, seed: int = 1, vocabulary: int = VOCABULARY
+    out: Path,
+    *,
+    tokenizer: bool = True,
+    head: bool = True,
+    seed: int = 1,
+    vocabulary: int = VOCABULARY,
+    multi_label: bool = False,
+    pairs: bool = False,
 ) -> Path:
-    """Write the tiny model to `out`."""
+    """Write the tiny model to `out`; its second token type is far from the first."""
+    import numpy as np
+
     from potstill.compile.packed import Metadata, PackedModel
     from potstill.compile.writer import write_still
 
     w = Writer(seed)
     word, position = w.floats("word", vocabulary, WIDTH), w.floats("position", MAX_TOKENS, WIDTH, scale=0.5)
-    x = w.norm("first", w.op("embedding", "Embedding", WIDTH, (), word_t=word, position_t=position))
+    rows = {"word_t": word, "position_t": position}
+    if pairs:
+        rows["type_t"] = w.tensor("type", np.linspace([0] * WIDTH, [-1, 1] * (WIDTH // 2), 2).astype("<f4"))
+    x = w.norm("first", w.op("embedding", "Embedding", WIDTH, (), **rows))
     context = w.op("attention", "Attention", WIDTH, (w.linear("qkv", 3 * WIDTH, WIDTH, (x,)),), heads=2)
     x = w.norm("second", w.linear("out", WIDTH, WIDTH, (context, x)))
     up = w.linear("up", INNER, WIDTH, (x,), activation="gelu")
@@ -129,6 +141,7 @@ def write_model(
         producer="tests",
         license="CC0-1.0",
         provenance={"recipe": "abc"},
+        multi_label=multi_label,
     )
     table = _tokenizer(w) if tokenizer else None
     write_still(PackedModel(metadata, tuple(w.tensors), tuple(w.values), tuple(w.ops), pooled, logits, table), out)

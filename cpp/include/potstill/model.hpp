@@ -30,6 +30,11 @@ struct Matrix {
   std::vector<float> data;  // rows * columns
 };
 
+// One sequence with the token types of its ids: 0 in the first text of a pair and its specials, 1 in the second.
+struct Tokens {
+  std::vector<int32_t> ids, types;
+};
+
 struct Output {
   Matrix logits;     // [sequences, labels]
   Matrix embedding;  // [sequences, hidden], the pooled vectors
@@ -40,6 +45,8 @@ struct Info {
   std::string name, task, scheme, producer, license;
   std::vector<std::string> labels;
   std::vector<std::pair<std::string, std::string>> provenance;  // hashes of recipe, data, teacher, student, onnx
+  bool multi_label = false;                                     // labels do not exclude each other
+  bool pairs = false;                                           // it tells the second text of a pair from the first
   uint32_t max_tokens = 0;                                      // longest sequence, specials included
   uint32_t vocabulary = 0;                                      // ids are in [0, vocabulary)
   uint32_t logits = 0;                                          // columns of `logits`, 0: no classification head
@@ -74,10 +81,19 @@ class POTSTILL_API Model {
     return tokenize(std::span(texts.begin(), texts.size()), truncate);
   }
 
+  // [CLS] first [SEP] second [SEP] of each pair. Over max_tokens, with `truncate`, the longer text is cut until both
+  // fit. Throws I001 (no token in one of the texts), I002, I005 as tokenize(), I014 (Info::pairs is false).
+  std::vector<Tokens> tokenize_pairs(std::span<const std::pair<std::string_view, std::string_view>> pairs,
+                                     bool truncate = false) const;
+
   // Runs a ragged batch: sequence s is ids[offsets[s] .. offsets[s + 1]). The bits of a sequence's result depend on
   // nothing but the file and its ids. Throws I001 (empty sequence), I002 (too long), I003 (id out of range).
   Output run(std::span<const int32_t> ids, std::span<const std::size_t> offsets) const;
   Output run(std::span<const std::vector<int32_t>> sequences) const;
+
+  // The same with a token type for each id; throws I014 for a type the model has not, I010 unless there is one an id.
+  Output run(std::span<const int32_t> ids, std::span<const std::size_t> offsets, std::span<const int32_t> types) const;
+  Output run(std::span<const Tokens> sequences) const;
 
   // Runs the batch `runs` times and tells what each op of it took. The batch must fit one chunk: at most 256 tokens or
   // one sequence. Costs a few percent of time more than run(). Throws as run(), and I010 for a larger batch or no run.

@@ -62,6 +62,10 @@ POTSTILL_API size_t potstill_embedding_size(const potstill_model* model);
 POTSTILL_API size_t potstill_label_count(const potstill_model* model);
 POTSTILL_API const char* potstill_label(const potstill_model* model, size_t index);
 
+/* 1 if a text may have several labels or none: a label's score is then the sigmoid of its logit, and it is given from
+ * 0.5 on (a logit of 0). 0 if it has exactly one: scores are the softmax of the logits. */
+POTSTILL_API int potstill_multi_label(const potstill_model* model);
+
 /* Longest sequence in tokens, specials included. */
 POTSTILL_API size_t potstill_max_tokens(const potstill_model* model);
 
@@ -76,6 +80,14 @@ POTSTILL_API int potstill_logits(const potstill_model* model, const char* text, 
 /* The pooled vector of one text, in the same way. */
 POTSTILL_API int potstill_embed(const potstill_model* model, const char* text, int truncate, float* out,
                                 size_t capacity, potstill_error* error);
+
+/* 1 if the model was trained on pairs of texts and tells the second from the first, else 0. */
+POTSTILL_API int potstill_pairs(const potstill_model* model);
+
+/* Logits of a pair of texts, in the same way (I014: potstill_pairs() is 0). truncate != 0 cuts the longer text until
+ * both fit. */
+POTSTILL_API int potstill_logits_pair(const potstill_model* model, const char* first, const char* second, int truncate,
+                                      float* out, size_t capacity, potstill_error* error);
 
 /* The token ids of one text, specials included, in the same way. */
 POTSTILL_API int potstill_tokenize(const potstill_model* model, const char* text, int truncate, int32_t* ids,

@@ -4,6 +4,7 @@
 #include <exception>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -57,9 +58,10 @@ int copy(std::span<const Number> from, const char* which, Number* out, std::size
 
 enum class Result { Logits, Embedding };
 
-int run(const potstill::Model& model, std::span<const int32_t> ids, Result wanted, float* out, std::size_t capacity) {
+int run(const potstill::Model& model, std::span<const int32_t> ids, Result wanted, float* out, std::size_t capacity,
+        std::span<const int32_t> types = {}) {
   const std::size_t offsets[] = {0, ids.size()};
-  const potstill::Output output = model.run(ids, offsets);
+  const potstill::Output output = model.run(ids, offsets, types);
   const bool logits = wanted == Result::Logits;
   const potstill::Matrix& matrix = logits ? output.logits : output.embedding;
   const char* which = logits ? "logits" : "embedding";
@@ -108,6 +110,8 @@ const char* potstill_label(const potstill_model* model, std::size_t index) {
   return index < labels.size() ? labels[index].c_str() : nullptr;
 }
 
+int potstill_multi_label(const potstill_model* model) { return model->model.info().multi_label ? 1 : 0; }
+
 std::size_t potstill_max_tokens(const potstill_model* model) { return model->model.info().max_tokens; }
 
 const char* potstill_kernel_set(const potstill_model* model) { return model->model.info().isa.c_str(); }
@@ -125,6 +129,20 @@ int potstill_embed(const potstill_model* model, const char* text, int truncate, 
   return guarded(error, -1, [&] {
     const std::vector<int32_t> ids = ids_of(model, text, truncate);
     return run(model->model, ids, Result::Embedding, out, capacity);
+  });
+}
+
+int potstill_pairs(const potstill_model* model) { return model->model.info().pairs ? 1 : 0; }
+
+int potstill_logits_pair(const potstill_model* model, const char* first, const char* second, int truncate, float* out,
+                         std::size_t capacity, potstill_error* error) {
+  return guarded(error, -1, [&] {
+    need(model, "model");
+    need(first, "first");
+    need(second, "second");
+    const std::pair<std::string_view, std::string_view> pair(first, second);
+    const potstill::Tokens tokens = model->model.tokenize_pairs(std::span(&pair, 1), truncate != 0).front();
+    return run(model->model, tokens.ids, Result::Logits, out, capacity, tokens.types);
   });
 }
 

@@ -108,6 +108,9 @@ std::unique_ptr<const Graph> build(format::File file, int threads, uint64_t work
     graph->ops.push_back(ops::make(ops::Load(graph->file, graph->values, *op)));
     if (const auto* table = op->body_as_Embedding(); table != nullptr) {
       const uint32_t rows = graph->file.tensors[static_cast<std::size_t>(table->word_t())].shape[0];
+      const uint32_t types =
+          table->type_t() == -1 ? 1 : graph->file.tensors[static_cast<std::size_t>(table->type_t())].shape[0];
+      graph->types = graph->vocabulary == 0 ? types : std::min(graph->types, types);
       graph->vocabulary = graph->vocabulary == 0 ? rows : std::min(graph->vocabulary, rows);
     }
   }

@@ -29,6 +29,7 @@ struct Graph {
   int embedding = -1;  // value index of the pooled vectors, or -1
   int logits = -1;
   uint32_t vocabulary = 0;  // ids are in [0, vocabulary)
+  uint32_t types = 1;       // token types are in [0, types); 1: they are not told apart
   uint32_t max_tokens = 0;
   std::optional<tokenizer::WordPieceTokenizer> tokenizer;
   const kernels::KernelTable* kernels = nullptr;

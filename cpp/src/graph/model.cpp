@@ -30,6 +30,8 @@ Info describe(const graph::Graph& graph) {
   if (meta.provenance() != nullptr) {
     for (const auto* entry : *meta.provenance()) info.provenance.emplace_back(text(entry->key()), text(entry->value()));
   }
+  info.multi_label = meta.multi_label();
+  info.pairs = graph.types > 1;
   info.max_tokens = graph.max_tokens;
   info.vocabulary = graph.vocabulary;
   info.logits = static_cast<uint32_t>(graph.width(graph.logits));
@@ -126,8 +128,60 @@ std::vector<std::vector<int32_t>> Model::tokenize(std::span<const std::string_vi
   return all;
 }
 
+std::vector<Tokens> Model::tokenize_pairs(std::span<const std::pair<std::string_view, std::string_view>> pairs,
+                                          bool truncate) const {
+  const auto& tokenizer = impl_->graph->tokenizer;
+  if (!tokenizer) {
+    throw Error("I005", "the model file holds no tokenizer", impl_->graph->file.where,
+                "compile it with --tokenizer, or give token ids");
+  }
+  if (impl_->graph->types < 2) {
+    throw Error("I014", "the model reads one text, not a pair of texts", impl_->graph->file.where,
+                "give single texts, or build the model with data.text_pair");
+  }
+  constexpr std::size_t kSpecials = 3;  // [CLS], [SEP], [SEP]
+  const std::size_t limit = impl_->graph->max_tokens;
+  std::vector<Tokens> all;
+  all.reserve(pairs.size());
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const std::vector<int32_t> first = tokenizer->encode(pairs[i].first), second = tokenizer->encode(pairs[i].second);
+    std::size_t n = first.size() - 2, m = second.size() - 2;
+    if (n == 0 || m == 0) {
+      throw Error("I001", "there is nothing to read in one of the texts", "pair " + std::to_string(i),
+                  "leave pairs with an empty text out");
+    }
+    if (n + m + kSpecials > limit) {
+      if (!truncate || limit < kSpecials + 2) {
+        throw Error(
+            "I002",
+            "the pair has " + std::to_string(n + m + kSpecials) + " tokens, the model takes " + std::to_string(limit),
+            "pair " + std::to_string(i), "shorten it, or truncate");
+      }
+      tokenizer::fit_pair(n, m, limit - kSpecials);
+    }
+    Tokens tokens;
+    tokens.ids.assign(first.begin(), first.begin() + static_cast<std::ptrdiff_t>(1 + n));
+    tokens.ids.push_back(first.back());
+    tokens.types.assign(tokens.ids.size(), 0);
+    tokens.ids.insert(tokens.ids.end(), second.begin() + 1, second.begin() + static_cast<std::ptrdiff_t>(1 + m));
+    tokens.ids.push_back(second.back());
+    tokens.types.resize(tokens.ids.size(), 1);
+    all.push_back(std::move(tokens));
+  }
+  return all;
+}
+
 Output Model::run(std::span<const int32_t> ids, std::span<const std::size_t> offsets) const {
+  return run(ids, offsets, {});
+}
+
+Output Model::run(std::span<const int32_t> ids, std::span<const std::size_t> offsets,
+                  std::span<const int32_t> types) const {
   const graph::Graph& graph = *impl_->graph;
+  if (!types.empty() && types.size() != ids.size()) {
+    throw Error("I010", std::to_string(types.size()) + " token types for " + std::to_string(ids.size()) + " ids",
+                "types", "give one an id");
+  }
   if (!offsets.empty() && (offsets.front() != 0 || offsets.back() != ids.size())) {
     throw Error("I010", "offsets must go from 0 to the number of ids", "offsets", "give one end a sequence");
   }
@@ -142,7 +196,7 @@ Output Model::run(std::span<const int32_t> ids, std::span<const std::size_t> off
   float* logits = shape(out.logits, graph.logits);
   float* embedding = shape(out.embedding, graph.embedding);
   auto session = impl_->borrow();
-  session->run({ids, offsets}, logits, embedding);  // when it throws, the session is simply dropped
+  session->run({ids, offsets, types}, logits, embedding);  // when it throws, the session is simply dropped
   impl_->give_back(std::move(session));
   return out;
 }
@@ -155,6 +209,17 @@ Output Model::run(std::span<const std::vector<int32_t>> sequences) const {
     offsets.push_back(ids.size());
   }
   return run(ids, offsets);
+}
+
+Output Model::run(std::span<const Tokens> sequences) const {
+  std::vector<int32_t> ids, types;
+  std::vector<std::size_t> offsets{0};
+  for (const Tokens& sequence : sequences) {
+    ids.insert(ids.end(), sequence.ids.begin(), sequence.ids.end());
+    types.insert(types.end(), sequence.types.begin(), sequence.types.end());
+    offsets.push_back(ids.size());
+  }
+  return run(ids, offsets, types);
 }
 
 Profile Model::profile(std::span<const std::vector<int32_t>> sequences, int runs) const {

@@ -33,6 +33,11 @@ void check(const Graph& graph, const Ragged& batch) {
                         std::to_string(graph.vocabulary),
                     place + ", position " + std::to_string(i - begin), "use the tokenizer this model was made with");
       }
+      if (!batch.types.empty() && (batch.types[i] < 0 || static_cast<uint32_t>(batch.types[i]) >= graph.types)) {
+        throw Error("I014", "the model has no token type " + std::to_string(batch.types[i]),
+                    place + ", position " + std::to_string(i - begin),
+                    graph.types == 1 ? "it reads one text, not a pair of texts" : "use types 0 and 1");
+      }
     }
   }
 }
@@ -67,8 +72,8 @@ Session::Session(const Graph& graph, parallel::Pool& pool)
   }
 }
 
-void Session::run_ops(std::span<const int32_t> ids, parallel::Team& team) const {
-  ops::Run run{*graph_.kernels, team, ids, positions_, offsets_, values_, forms_, 0, nullptr};
+void Session::run_ops(std::span<const int32_t> ids, std::span<const int32_t> types, parallel::Team& team) const {
+  ops::Run run{*graph_.kernels, team, ids, types, positions_, offsets_, values_, forms_, 0, nullptr};
   for (std::size_t i = 0; i < graph_.ops.size(); ++i) {
     team.begin(i);
     run.op = static_cast<uint32_t>(i);
@@ -77,7 +82,7 @@ void Session::run_ops(std::span<const int32_t> ids, parallel::Team& team) const 
   }
 }
 
-void Session::run_chunk(std::span<const int32_t> ids, Recorder* recorder) {
+void Session::run_chunk(std::span<const int32_t> ids, std::span<const int32_t> types, Recorder* recorder) {
   positions_.resize(ids.size());
   for (std::size_t s = 0; s + 1 < offsets_.size(); ++s) {
     for (uint32_t i = offsets_[s]; i < offsets_[s + 1]; ++i) positions_[i] = static_cast<int32_t>(i - offsets_[s]);
@@ -91,13 +96,13 @@ void Session::run_chunk(std::span<const int32_t> ids, Recorder* recorder) {
   if (recorder != nullptr) recorder->threads = threads;
   if (threads == 1) {
     parallel::Team alone(track(0));
-    run_ops(ids, alone);
+    run_ops(ids, types, alone);
     return;
   }
   phases_.reset();
   const auto member = [&](int thread) {
     parallel::Team team(phases_, thread, threads, track(thread));
-    run_ops(ids, team);
+    run_ops(ids, types, team);
   };
   pool_->run(threads, parallel::Work(member));
 }
@@ -115,7 +120,8 @@ void Session::run(const Ragged& batch, float* logits, float* embedding, Recorder
     while (last < sequences && batch.offsets[last + 1] - begin <= graph_.sizes.tokens) {
       offsets_.push_back(static_cast<uint32_t>(batch.offsets[++last] - begin));
     }
-    run_chunk(batch.ids.subspan(begin, offsets_.back()), recorder);
+    const auto types = batch.types.empty() ? batch.types : batch.types.subspan(begin, offsets_.back());
+    run_chunk(batch.ids.subspan(begin, offsets_.back()), types, recorder);
     const std::size_t count = last - first;
     if (logits != nullptr && labels > 0) {
       copy_rows(values_[static_cast<std::size_t>(graph_.logits)], logits + first * labels, count * labels);

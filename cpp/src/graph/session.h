@@ -18,6 +18,7 @@ namespace potstill::graph {
 struct Ragged {
   std::span<const int32_t> ids;
   std::span<const std::size_t> offsets;  // sequences + 1, ascending from 0 to ids.size()
+  std::span<const int32_t> types = {};   // token type of each id, or empty: all 0
 };
 
 class Session {
@@ -28,17 +29,17 @@ class Session {
 
   // `logits` gets [sequences, labels], `embedding` [sequences, hidden]; either may be null. Results of a sequence don't
   // depend on what else is in the batch. Any NaN is written as the one with bits 0x7fc00000.
-  // Throws Error I001 (empty sequence), I002 (longer than max_tokens), I003 (id outside the vocabulary), all found
-  // before anything runs.
-  // With a `recorder` of at least graph.sizes.threads tracks, every phase is recorded in it.
+  // Throws Error I001 (empty sequence), I002 (longer than max_tokens), I003 (id outside the vocabulary), I014 (token
+  // type that the model has not), all found before anything runs. With a `recorder` of at least graph.sizes.threads
+  // tracks, every phase is recorded in it.
   void run(const Ragged& batch, float* logits, float* embedding, Recorder* recorder = nullptr);
 
  private:
   struct Free {
     void operator()(std::byte* data) const noexcept;
   };
-  void run_chunk(std::span<const int32_t> ids, Recorder* recorder);
-  void run_ops(std::span<const int32_t> ids, parallel::Team& team) const;
+  void run_chunk(std::span<const int32_t> ids, std::span<const int32_t> types, Recorder* recorder);
+  void run_ops(std::span<const int32_t> ids, std::span<const int32_t> types, parallel::Team& team) const;
 
   const Graph& graph_;
   std::unique_ptr<std::byte, Free> arena_;

@@ -112,7 +112,7 @@ struct AttentionHead {
 enum class WordType : uint8_t { F32, I8, I4 };
 
 // y[t] = word(id[t]) + position[p[t]].  f32 table: word[id] + position.  int8 and int4 tables: fma(float(q), scale[id],
-// position).
+// position).  With `type_rows`, y[t] = y[t] + type_rows[token_types[t]] after that, one more rounding.
 struct EmbedRows {
   const int32_t* ids;        // [rows], already checked against the table
   const int32_t* positions;  // [rows]
@@ -123,6 +123,8 @@ struct EmbedRows {
   float* y;                 // [rows, n]
   std::size_t ldy;
   std::size_t rows, n;
+  const int32_t* token_types = nullptr;  // [rows], already checked against type_rows; nullptr: all 0
+  const float* type_rows = nullptr;      // [types, n] or nullptr
 };
 
 // y[c] = (ascending sum over tokens of x[t, c]) * (1 / tokens).

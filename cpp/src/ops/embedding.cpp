@@ -1,4 +1,4 @@
-// y[t] = word[id[t]] + position[t]: tokens in, [tokens, H] out.
+// y[t] = word[id[t]] + position[t] (+ type[type[t]]): tokens in, [tokens, H] out.
 #include "ops/op.h"
 
 namespace potstill::ops {
@@ -8,7 +8,8 @@ struct Embedding : Op {
   void run(const Run& run) const override {
     run.team.for_ranges(run.ids.size(), run.ids.size() * width, [&](std::size_t begin, std::size_t end) {
       run.kernels.embed_rows({run.ids.data() + begin, run.positions.data() + begin, type, word, scale, position,
-                              run.values[output] + begin * width, width, end - begin, width});
+                              run.values[output] + begin * width, width, end - begin, width,
+                              run.types.empty() ? nullptr : run.types.data() + begin, types});
     });
   }
 
@@ -22,6 +23,7 @@ struct Embedding : Op {
   const void* word = nullptr;
   const float* scale = nullptr;
   const float* position = nullptr;
+  const float* types = nullptr;  // rows of token types, or none
   std::size_t width = 0;
 };
 
@@ -55,6 +57,12 @@ std::unique_ptr<Op> make_embedding(const Load& load) {
   }
   op->position = position.as<float>();
   op->parameters = (std::size_t{word.shape[0]} + max_tokens) * op->width;
+  if (body.type_t() != -1) {
+    const format::Tensor& types =
+        load.tensor(body.type_t(), "type", fb::DType::F32, fb::Layout::RowMajor, {0, op->width});
+    op->types = types.as<float>();
+    op->parameters += std::size_t{types.shape[0]} * op->width;
+  }
   return op;
 }
 

@@ -72,6 +72,7 @@ struct Run {
   const kernels::KernelTable& kernels;
   parallel::Team& team;
   std::span<const int32_t> ids;        // [tokens], checked against the vocabulary
+  std::span<const int32_t> types;      // [tokens], checked against the table of token types; empty: all 0
   std::span<const int32_t> positions;  // [tokens], 0 at each sequence's start
   std::span<const uint32_t> offsets;   // [sequences + 1]: sequence s is tokens [offsets[s], offsets[s + 1])
   std::span<float* const> values;      // by value index; row-major, leading dimension = width

@@ -275,6 +275,18 @@ void WordPieceTokenizer::encode_into(std::string_view text, std::vector<std::int
   out.push_back(static_cast<std::int32_t>(view_.sep_id));
 }
 
+void fit_pair(std::size_t& first, std::size_t& second, std::size_t room) noexcept {
+  std::size_t& shorter = first > second ? second : first;
+  std::size_t& longer = first > second ? first : second;
+  const std::size_t half = room / 2;
+  if (shorter <= half) {
+    longer = std::min(longer, room - shorter);
+  } else {
+    shorter = half;
+    longer = half + room % 2;
+  }
+}
+
 std::vector<std::int32_t> WordPieceTokenizer::encode(std::string_view text) const {
   std::vector<std::int32_t> out;
   out.reserve(text.size() / 4 + 2);  // about one id every four bytes of English

@@ -48,6 +48,11 @@ constexpr std::uint32_t fnv1a(std::string_view bytes, std::uint32_t state = kFnv
   return state;
 }
 
+// Cuts the lengths of two texts, `room` or more together, to `room` in all: the longer one gives way until it is as
+// short as the other, then both, the longer (of equals the second) keeping the odd token. So "longest_first" of Hugging
+// Face `tokenizers` cuts.
+void fit_pair(std::size_t& first, std::size_t& second, std::size_t room) noexcept;
+
 class WordPieceTokenizer {
  public:
   // `view` must have passed problem(); nothing is copied or built but small lookup tables (under 1 KB).

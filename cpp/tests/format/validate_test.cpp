@@ -60,7 +60,7 @@ Enum wild() {
 using M = fb::ModelT;
 const HeaderCase kHeaderCases[] = {
     {"", "nothing", [](M&) {}},
-    {"F012", "newer schema", [](M& m) { m.schema_version = 2; }},
+    {"F012", "newer schema", [](M& m) { m.schema_version = 3; }},
     {"F012", "schema 0", [](M& m) { m.schema_version = 0; }},
     {"F013", "no ops", [](M& m) { m.ops.clear(); }},
     {"F014", "dtype", [](M& m) { m.tensors[0]->dtype = wild<fb::DType>(); }},
@@ -144,6 +144,21 @@ const HeaderCase kHeaderCases[] = {
 };
 
 INSTANTIATE_TEST_SUITE_P(Cases, HeaderRules, ::testing::ValuesIn(kHeaderCases));
+
+TEST(FileRules, TokenTypes) {
+  TinyShape shape = kShape;
+  shape.types = 2;
+  const TinyBert tiny(shape);
+  EXPECT_EQ(testing::load_error(tiny.file()), "");
+  const auto with = [&](int32_t type) {
+    return testing::load_error(tiny.builder.file([&](M& m) { m.ops[0]->body.AsEmbedding()->type_t = type; }));
+  };
+  EXPECT_EQ(with(-1), "");
+  EXPECT_EQ(with(-2), "F028");
+  EXPECT_EQ(with(9999), "F028");
+  EXPECT_EQ(with(tiny.builder.model.ops[0]->body.AsEmbedding()->word_t), kShape.quantized ? "F029" : "");
+  EXPECT_EQ(with(tiny.builder.model.ops[1]->body.AsLayerNorm()->gamma_t), "F030");
+}
 
 TEST(FileRules, AnEmbeddingOnlyModelIsFine) {
   const TinyBert tiny(kShape);

@@ -5,7 +5,10 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "potstill/model.hpp"
 #include "potstill/potstill.h"
@@ -88,6 +91,47 @@ TEST_F(CApi, LogitsWithoutLabelNames) {
   EXPECT_EQ(potstill_label(model, 0), nullptr);
   EXPECT_EQ(potstill_logits_size(model), 3u);
   potstill_free(model);
+}
+
+TEST_F(CApi, TellsWhetherLabelsExcludeEachOther) {
+  TinyBert bert(TinyShape{.tokenizer = true});
+  bert.builder.model.schema_version = 2;
+  bert.builder.model.metadata->multi_label = true;
+  const auto bytes = bert.file();
+  potstill_error error;
+  potstill_model* several = potstill_load_memory(bytes.data(), bytes.size(), 1, &error);
+  ASSERT_NE(several, nullptr) << error.line;
+  potstill_model* one = potstill_load(path_.c_str(), 1, &error);
+  EXPECT_EQ(potstill_multi_label(several), 1);
+  EXPECT_EQ(potstill_multi_label(one), 0);
+  float a[3], b[3];
+  ASSERT_EQ(potstill_logits(several, "a b", 0, a, 3, &error), 3);
+  ASSERT_EQ(potstill_logits(one, "a b", 0, b, 3, &error), 3);
+  EXPECT_EQ(std::memcmp(a, b, sizeof a), 0);
+  potstill_free(several);
+  potstill_free(one);
+}
+
+TEST_F(CApi, ClassifiesPairs) {
+  const auto bytes = TinyBert(TinyShape{.types = 2, .tokenizer = true}).file();
+  potstill_error error;
+  potstill_model* pairs = potstill_load_memory(bytes.data(), bytes.size(), 1, &error);
+  ASSERT_NE(pairs, nullptr) << error.line;
+  potstill_model* one = potstill_load(path_.c_str(), 1, &error);
+  EXPECT_EQ(potstill_pairs(pairs), 1);
+  EXPECT_EQ(potstill_pairs(one), 0);
+  float logits[3] = {};
+  ASSERT_EQ(potstill_logits_pair(pairs, "a b", "c", 0, logits, 3, &error), 3) << error.line;
+  const potstill::Model same = potstill::Model::from_memory(std::as_bytes(std::span(bytes)), 1);
+  const std::pair<std::string_view, std::string_view> texts("a b", "c");
+  const potstill::Output wanted = same.run(same.tokenize_pairs(std::span(&texts, 1)));
+  EXPECT_EQ(std::memcmp(logits, wanted.logits.data.data(), sizeof logits), 0);
+  EXPECT_EQ(potstill_logits_pair(one, "a b", "c", 0, logits, 3, &error), -1);
+  EXPECT_STREQ(error.code, "I014");
+  EXPECT_EQ(potstill_logits_pair(pairs, "a b", nullptr, 0, logits, 3, &error), -1);
+  EXPECT_STREQ(error.code, "I012");
+  potstill_free(pairs);
+  potstill_free(one);
 }
 
 TEST(CApiVersion, HeaderAndLibraryAgree) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstring>
@@ -75,6 +76,71 @@ TEST_P(Models, AgreeWithPlainBinary64) {
     expect_near(std::span(out.logits.data).subspan(s * shape.labels, shape.labels), wanted.logits, tolerance);
     expect_near(std::span(out.embedding.data).subspan(s * shape.hidden, shape.hidden), wanted.embedding, tolerance);
   }
+}
+
+// Token types: the second text of a pair stands apart; batches, chunks and threads change no bit.
+TEST_P(Models, TellTokenTypesApart) {
+  TinyShape shape = GetParam();
+  shape.types = 2;
+  const TinyBert tiny(shape);
+  const Model model = Model::from_memory(tiny.file(), 2), alone = Model::from_memory(tiny.file(), 1);
+  EXPECT_TRUE(model.info().pairs);
+  std::vector<Tokens> batch;
+  for (auto& ids : random_batch(11, 40, shape)) {
+    std::vector<int32_t> types(ids.size(), 0);
+    std::fill(types.begin() + static_cast<std::ptrdiff_t>(ids.size() / 2), types.end(), 1);
+    batch.push_back({std::move(ids), std::move(types)});
+  }
+  const Output out = model.run(batch);
+  const double tolerance = shape.quantized ? 2e-2 : 2e-5;
+  for (std::size_t s = 0; s < batch.size(); ++s) {
+    const auto wanted = tiny.evaluate(batch[s].ids, batch[s].types);
+    const auto found = std::span(out.logits.data).subspan(s * shape.labels, shape.labels);
+    expect_near(found, wanted.logits, tolerance);
+    const Output single = alone.run(std::span(&batch[s], 1));
+    EXPECT_EQ(std::memcmp(single.logits.data.data(), found.data(), found.size_bytes()), 0);
+  }
+  // No types given: all 0.
+  const std::vector<int32_t> ids{2, 5, 6, 3};
+  const Tokens zeros{ids, {0, 0, 0, 0}};
+  EXPECT_TRUE(same_bits(model.run(std::span(&ids, 1)).logits, model.run(std::span(&zeros, 1)).logits));
+}
+
+TEST(TokenTypes, OutOfRangeOrOfAnotherNumberAreRefused) {
+  const Model pairs = Model::from_memory(TinyBert(TinyShape{.types = 2}).file(), 1);
+  const Model single = Model::from_memory(TinyBert(TinyShape{}).file(), 1);
+  EXPECT_FALSE(single.info().pairs);
+  const auto run = [](const Model& model, std::vector<int32_t> types) {
+    const std::vector<int32_t> ids{2, 5, 3};
+    const std::size_t offsets[] = {0, 3};
+    return error_of([&] { model.run(ids, offsets, types); });
+  };
+  EXPECT_EQ(run(pairs, {0, 1, 1}), "");
+  EXPECT_EQ(run(pairs, {0, 2, 1}), "I014");
+  EXPECT_EQ(run(pairs, {0, -1, 1}), "I014");
+  EXPECT_EQ(run(pairs, {0, 1}), "I010");
+  EXPECT_EQ(run(single, {0, 0, 0}), "");
+  EXPECT_EQ(run(single, {0, 1, 0}), "I014");
+}
+
+TEST(Pairs, AreTokenizedAsHuggingFaceDoes) {
+  const Model model = Model::from_memory(TinyBert(TinyShape{.max_tokens = 9, .types = 2, .tokenizer = true}).file(), 1);
+  using Pair = std::pair<std::string_view, std::string_view>;
+  const auto tokenize = [&](Pair pair, bool truncate) {
+    return model.tokenize_pairs(std::span(&pair, 1), truncate).front();
+  };
+  // Letters a, b, ... have ids 4, 5, ...; [CLS] is 2, [SEP] 3.
+  const Tokens both = tokenize({"a b", "c d e"}, false);
+  EXPECT_EQ(both.ids, (std::vector<int32_t>{2, 4, 5, 3, 6, 7, 8, 3}));
+  EXPECT_EQ(both.types, (std::vector<int32_t>{0, 0, 0, 0, 1, 1, 1, 1}));
+  EXPECT_EQ(tokenize({"a b c d e f g", "x"}, true).ids, (std::vector<int32_t>{2, 4, 5, 6, 7, 8, 3, 27, 3}));
+  EXPECT_EQ(tokenize({"a b c d", "e f g h i j"}, true).ids, (std::vector<int32_t>{2, 4, 5, 6, 3, 8, 9, 10, 3}));
+  EXPECT_EQ(error_of([&] { tokenize({"a b c d e f g", "x"}, false); }), "I002");
+  EXPECT_EQ(error_of([&] { tokenize({"a", " "}, false); }), "I001");
+  EXPECT_EQ(error_of([&] { tokenize({"", "a"}, true); }), "I001");
+  const Model single = Model::from_memory(TinyBert(TinyShape{.tokenizer = true}).file(), 1);
+  const Pair pair{"a", "b"};
+  EXPECT_EQ(error_of([&] { single.tokenize_pairs(std::span(&pair, 1)); }), "I014");
 }
 
 TEST_P(Models, GiveTheSameBitsForAnyThreadsBatchAndKernels) {

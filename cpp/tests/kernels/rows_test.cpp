@@ -163,6 +163,11 @@ TEST_P(Rows, EmbedEqualsReference) {
     Guarded<int32_t> ids(rows), places(rows);
     for (int32_t& v : ids) v = static_cast<int32_t>(rng.below(vocab));
     for (int32_t& v : places) v = static_cast<int32_t>(rng.below(positions));
+    constexpr std::size_t kTypes = 2;
+    Guarded<float> type_rows(kTypes * n);
+    Guarded<int32_t> token_types(rows);
+    for (float& v : type_rows) v = rng.uniform(0);
+    for (int32_t& v : token_types) v = static_cast<int32_t>(rng.below(kTypes));
     Guarded<float> a((rows - 1) * ldy + n, 3.0f), b((rows - 1) * ldy + n, 3.0f);
     const void* tables[] = {words.data(), bytes.data(), nibbles.data()};
     EmbedRows call{ids.data(),
@@ -175,10 +180,38 @@ TEST_P(Rows, EmbedEqualsReference) {
                    ldy,
                    rows,
                    n};
+    if (rng.below(2) == 1) call.type_rows = type_rows.data();
+    if (rng.below(2) == 1) call.token_types = token_types.data();
     reference().embed_rows(call);
     call.y = b.data();
     set().embed_rows(call);
     expect_same(a, b, "embed n " + std::to_string(n) + " type " + std::to_string(static_cast<int>(type)));
+  }
+}
+
+// The type row comes on top of the rounded sum, so that its bits do not depend on how a set computes that sum.
+TEST_P(Rows, TokenTypesAreAddedLast) {
+  constexpr std::size_t rows = 3, n = 21;
+  Rng rng(5);
+  Guarded<float> words(4 * n), position(rows * n), type_rows(2 * n), plain(rows * n), typed(rows * n);
+  for (float& v : words) v = rng.uniform(0);
+  for (float& v : position) v = rng.uniform(0);
+  for (float& v : type_rows) v = rng.uniform(0);
+  Guarded<int32_t> ids(rows), places(rows), token_types(rows);
+  for (std::size_t t = 0; t < rows; ++t) {
+    ids[t] = static_cast<int32_t>(rng.below(4));
+    places[t] = static_cast<int32_t>(t);
+    token_types[t] = static_cast<int32_t>(t % 2);
+  }
+  EmbedRows call{
+      ids.data(), places.data(), WordType::F32, words.data(), nullptr, position.data(), plain.data(), n, rows, n};
+  set().embed_rows(call);
+  call.y = typed.data();
+  call.type_rows = type_rows.data();
+  call.token_types = token_types.data();
+  set().embed_rows(call);
+  for (std::size_t t = 0; t < rows; ++t) {
+    for (std::size_t i = 0; i < n; ++i) EXPECT_EQ(typed[t * n + i], plain[t * n + i] + type_rows[t % 2 * n + i]);
   }
 }
 

@@ -167,6 +167,12 @@ TinyBert::TinyBert(const TinyShape& shape) : shape_(shape), engine_(shape.seed),
     table.word_t = builder.f32("word", {shape.vocabulary, h}, word);
   }
   table.position_t = builder.f32("position", {shape.max_tokens, h}, position);
+  if (shape.types > 0) {
+    const std::vector<float> types = random(std::size_t{shape.types} * h, 0.5);
+    type_ = widened(types);
+    table.type_t = builder.f32("type", {shape.types, h}, types);
+    builder.model.schema_version = 2;
+  }
   const uint32_t raw = builder.value("embedded", fb::Rows::Tokens, h);
   builder.op("embedding", std::move(table), {}, raw);
   uint32_t x = builder.value("embedded.norm", fb::Rows::Tokens, h);
@@ -216,12 +222,14 @@ std::vector<double> TinyBert::apply(const TinyLinear& layer, const std::vector<d
   return y;
 }
 
-TinyResult TinyBert::evaluate(const std::vector<int32_t>& ids) const {
+TinyResult TinyBert::evaluate(const std::vector<int32_t>& ids, const std::vector<int32_t>& types) const {
   const std::size_t h = shape_.hidden, size = h / shape_.heads;
   Rows x(ids.size(), std::vector<double>(h));
   for (std::size_t t = 0; t < ids.size(); ++t) {
     for (std::size_t c = 0; c < h; ++c)
       x[t][c] = word_[static_cast<std::size_t>(ids[t]) * h + c] + position_[t * h + c];
+    const std::size_t type = types.empty() ? 0 : static_cast<std::size_t>(types[t]);
+    for (std::size_t c = 0; c < h && !type_.empty(); ++c) x[t][c] += type_[type * h + c];
     normalize(embedded_, x[t]);
   }
   for (const TinyLayer& layer : layers_) {

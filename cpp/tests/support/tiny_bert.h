@@ -15,6 +15,7 @@ struct TinyShape {
   bool quantized = false;  // int8 weights and word table
   bool int4 = false;       // with quantized: int4 instead
   bool cls = false;        // pooling: [CLS] row and a tanh layer instead of the mean
+  uint32_t types = 0;      // rows of a table of token types; 0: none
   bool tokenizer = false;  // one-letter vocabulary: [PAD] [UNK] [CLS] [SEP] a..z ##a..##t
   uint64_t seed = 1;
 };
@@ -46,7 +47,7 @@ class TinyBert {
   const TinyShape& shape() const { return shape_; }
 
   // One sequence, binary64, no blocking, no padding; rows are quantized where the file says so.
-  TinyResult evaluate(const std::vector<int32_t>& ids) const;
+  TinyResult evaluate(const std::vector<int32_t>& ids, const std::vector<int32_t>& types = {}) const;
 
  private:
   std::vector<float> random(std::size_t count, double scale, double shift = 0);
@@ -58,7 +59,7 @@ class TinyBert {
 
   TinyShape shape_;
   std::mt19937_64 engine_;
-  std::vector<double> word_, position_;
+  std::vector<double> word_, position_, type_;
   TinyNorm embedded_;
   std::vector<TinyLayer> layers_;
   TinyLinear pooler_, head_;

@@ -7,6 +7,7 @@
 #include <ctime>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "small_vocabulary.h"
@@ -33,6 +34,20 @@ Ids encode(const WordPieceView& view, std::string_view text) {
   EXPECT_EQ(ids.front(), kCls);
   EXPECT_EQ(ids.back(), kSep);
   return Ids(ids.begin() + 1, ids.end() - 1);
+}
+
+TEST(FitPair, CutsTheLongerTextFirst) {
+  const auto fit = [](std::size_t first, std::size_t second, std::size_t room) {
+    fit_pair(first, second, room);
+    return std::pair(first, second);
+  };
+  EXPECT_EQ(fit(3, 40, 10), (std::pair<std::size_t, std::size_t>(3, 7)));
+  EXPECT_EQ(fit(40, 3, 10), (std::pair<std::size_t, std::size_t>(7, 3)));
+  EXPECT_EQ(fit(20, 30, 11), (std::pair<std::size_t, std::size_t>(5, 6)));
+  EXPECT_EQ(fit(30, 20, 11), (std::pair<std::size_t, std::size_t>(6, 5)));
+  EXPECT_EQ(fit(20, 20, 11), (std::pair<std::size_t, std::size_t>(5, 6)));
+  EXPECT_EQ(fit(5, 6, 11), (std::pair<std::size_t, std::size_t>(5, 6)));
+  EXPECT_EQ(fit(2, 3, 11), (std::pair<std::size_t, std::size_t>(2, 3)));
 }
 
 TEST(WordPiece, EmptyAndBlankTextHaveOnlySpecials) {

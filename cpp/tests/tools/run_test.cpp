@@ -33,5 +33,14 @@ TEST(Softmax, SumsToOneForAnyFiniteLogits) {
   EXPECT_TRUE(softmax({}).empty());
 }
 
+TEST(Sigmoid, StaysInRangeForAnyFiniteLogit) {
+  const std::vector<double> scores = sigmoid(std::vector<float>{0.f, std::log(3.f), -1e38f, 1e38f, -3.f, 3.f});
+  EXPECT_EQ(scores[0], 0.5);
+  EXPECT_NEAR(scores[1], 0.75, 1e-7);
+  EXPECT_EQ(scores[2], 0);
+  EXPECT_EQ(scores[3], 1);
+  EXPECT_NEAR(scores[4] + scores[5], 1, 1e-12);
+}
+
 }  // namespace
 }  // namespace potstill::tools

@@ -28,7 +28,8 @@ class Attempt:
     Attributes:
         name: of the choice.
         bytes, ms: of the file itself; ms is predicted for the board, None without one.
-        validation_accuracy, test_accuracy: of the packed student (0-1). The test set is shown, never judged by.
+        validation_accuracy, test_accuracy: the task's metric of the packed student (0-1). The test set is shown, never
+            judged by.
         drop: points under the teacher on the validation set.
         key: of the `.still` file's stage; equal keys are equal files.
     """
@@ -78,24 +79,30 @@ def attempt(recipe: Recipe, choice: Choice, time: BudgetTime | None, context: Co
 
 
 def run_score(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
-    """Accuracy of `model.still` in the core, on the validation and the test set."""
+    """The task's metric of `model.still` in the core, on the validation and the test set."""
+    import numpy as np
+
     import potstill
+    from potstill.distil.evaluate import Outputs
+    from potstill.distil.tasks import Truth, task_of
 
     del out, work
-    model = potstill.load(context.folder("still") / "model.still")
+    task, model = task_of(context.recipe), potstill.load(context.folder("still") / "model.still")
     splits = Splits.load(context.folder("data"))
     found = {}
     for name in ("validation", "test"):
         rows = getattr(splits, name)
-        texts = [str(text) for text in rows["text"]]
-        labels = [splits.labels[label] for label in rows["label"]]
-        with context.progress.task(f"packed student on {name}", len(texts), "texts") as task:
-            right = 0
+        texts: list[Any] = [str(text) for text in rows["text"]]
+        if "text_pair" in rows.column_names:
+            texts = list(zip(texts, map(str, rows["text_pair"]), strict=True))
+        parts = []
+        with context.progress.task(f"packed student on {name}", len(texts), "texts") as shown:
             for start in range(0, len(texts), _BATCH):
-                answers = model.classify(texts[start : start + _BATCH], truncate=True)
-                right += sum(a.label == b for a, b in zip(answers, labels[start : start + _BATCH], strict=True))
-                task.update(min(start + _BATCH, len(texts)))
-        found[f"{name}_accuracy"] = right / len(texts)
+                parts.append(np.asarray(model.logits(texts[start : start + _BATCH], truncate=True)))
+                shown.update(min(start + _BATCH, len(texts)))
+        logits = np.concatenate(parts)
+        truth = Truth(task.label_array(list(rows["label"]), len(splits.labels)))
+        found[f"{name}_accuracy"] = task.score(Outputs(logits, logits[:, :0]), truth)
     return found
 
 
@@ -103,7 +110,8 @@ def run_score(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
 _BATCH = 256
 _SCORE = Stage(
     "score", run_score, "measuring the packed student", needs=("data", "still"), keyed_by=("still",),
-    identity=lambda context: {"data": context.facts("data")["fingerprint"]}, code=("runtime", "_core*.so"),
+    identity=lambda context: {"data": context.facts("data")["fingerprint"]},
+    code=("distil/tasks", "runtime", "_core*.so"),
 )  # fmt: skip
 
 
@@ -127,7 +135,7 @@ def teacher_of(context: Context) -> Teacher:
 def _tokens_seen(tokenizer: Any, splits: Splits, recipe: Recipe) -> int:
     """Tokens that a student with ``vocabulary = "seen"`` keeps; all of them where the tokenizer cannot be pruned."""
     from potstill.distil.pruned_tokenizer import description, fallback_ids
-    from potstill.distil.tokens import encode
+    from potstill.distil.tokens import encode_dataset
     from potstill.distil.vocabulary import kept_pieces, piece_counts
 
     try:
@@ -135,7 +143,7 @@ def _tokens_seen(tokenizer: Any, splits: Splits, recipe: Recipe) -> int:
     except TrainError:
         return len(tokenizer)
     rows = [
-        encode(tokenizer, list(texts["text"]), recipe.data.max_tokens) if texts is not None and len(texts) else []
+        encode_dataset(tokenizer, texts, recipe.data.max_tokens)[0] if texts is not None and len(texts) else []
         for texts in (splits.train, splits.unlabelled)
     ]
     settings = recipe.student

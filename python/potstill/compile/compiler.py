@@ -67,6 +67,8 @@ def compile_onnx(
     provenance: Mapping[str, str] | None = None,
     license: str | None = None,
     pooling: str | None = None,
+    multi_label: bool | None = None,
+    pairs: bool | None = None,
     verify: bool = True,
 ) -> CompileReport:
     """Compile an ONNX encoder into one `.still` file. The same inputs give the same bytes.
@@ -84,6 +86,8 @@ def compile_onnx(
         provenance: hashes of recipe, data, teacher, student; the ONNX file's own SHA-256 is added as `onnx_sha256`.
         license: SPDX expression or text.
         pooling: "mean" or "cls" for an encoder whose only output has one row a token.
+        multi_label: labels do not exclude each other; None for what the ONNX says (property `multi_label`).
+        pairs: the model reads pairs of texts: token types are told apart; None for what the ONNX says (`pairs`).
         verify: compare with onnxruntime at three lengths before writing, and run the written file with the core
             (when it is built) before it takes its name.
 
@@ -106,10 +110,11 @@ def compile_onnx(
 
         tables = wordpiece_tables(Path(tokenizer))
     limits = [n for n in (max_tokens, tables.max_tokens if tables is not None else None) if n is not None]
-    imported = import_onnx(onnx, max_tokens=min(limits) if limits else None, pooling=pooling)
+    imported = import_onnx(onnx, max_tokens=min(limits) if limits else None, pooling=pooling, pairs=pairs)
     graph = imported.graph
+    properties = imported.onnx.source.properties
     if labels is None and graph.logits is not None:
-        labels = _noted_labels(imported.onnx.source.properties)
+        labels = _noted_labels(properties)
     names = _labels(labels, None if graph.logits is None else graph.logits.width, onnx)
     if tables is not None:
         _check_vocabulary(len(tables.offsets) - 1, graph, tokenizer)
@@ -122,6 +127,7 @@ def compile_onnx(
         producer=PRODUCER,
         license=license or "",
         provenance={**(provenance or {}), "onnx_sha256": _sha256(onnx)},
+        multi_label=properties.get("multi_label") == "true" if multi_label is None else multi_label,
     )
     differences = _verify(imported, metadata) if verify else []
     model = lower(graph, chosen_scheme, metadata, tables)

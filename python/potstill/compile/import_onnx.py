@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy as np
 from potstill.compile.expr import SEQUENCES, TOKENS, Const, Elementwise, Expr, Reduced, Tensor
 from potstill.compile.fuse import Fuser
 from potstill.compile.interpret import Interpreter, known
-from potstill.compile.ir import Attention, Graph, Linear, Op
+from potstill.compile.ir import Attention, Embedding, Graph, Linear, Op
 from potstill.compile.load import Source, load_onnx
 from potstill.compile.outputs import Chosen, choose_outputs
 from potstill.compile.passes.embedding_sum import EmbeddingSum
@@ -36,7 +38,9 @@ class Imported:
     pooling: str | None
 
 
-def import_onnx(path: Path, *, max_tokens: int | None = None, pooling: str | None = None) -> Imported:
+def import_onnx(
+    path: Path, *, max_tokens: int | None = None, pooling: str | None = None, pairs: bool | None = None
+) -> Imported:
     """Read an encoder of the BERT family from any exporter.
 
     Args:
@@ -44,6 +48,7 @@ def import_onnx(path: Path, *, max_tokens: int | None = None, pooling: str | Non
         max_tokens: rows of the position table to keep at most; None for all, or what the ONNX says (its property
             `max_tokens`, as potstill's own export writes it).
         pooling: for encoders that end at one row a token: "mean" or "cls".
+        pairs: tell the second text of a pair from the first; None for what the ONNX says (property `pairs`).
 
     Raises:
         CompileError: what is missing, invalid or unsupported (C001 to C024), naming operator and node.
@@ -61,7 +66,9 @@ def import_onnx(path: Path, *, max_tokens: int | None = None, pooling: str | Non
     values = Interpreter(graph).run(wanted)
     fuser = Fuser(length)
     found, outputs = _results(graph, chosen, values, fuser)
-    logits, embedding, rows = _with_positions(found.get("logits"), found.get("embedding"), graph, max_tokens)
+    pairs = source.properties.get("pairs") == "true" if pairs is None else pairs
+    resolve = partial(resolve_embedding, graph=graph, limit=max_tokens, pairs=pairs)
+    logits, embedding, rows = _with_positions(found.get("logits"), found.get("embedding"), graph, resolve)
     return Imported(Graph(embedding, logits, rows, tuple(graph.notes)), graph, outputs, chosen.pooling)
 
 
@@ -148,7 +155,7 @@ def _expect(graph: Specialised, name: str, tensor: Tensor, rows: str) -> None:
 
 
 def _with_positions(
-    logits: Op | None, embedding: Op | None, graph: Specialised, max_tokens: int | None
+    logits: Op | None, embedding: Op | None, graph: Specialised, resolve: Callable[[EmbeddingSum], Embedding]
 ) -> tuple[Op | None, Op | None, int]:
     """Replace embedding sums by embeddings with their position table."""
     done: dict[int, Op] = {}
@@ -165,7 +172,7 @@ def _with_positions(
                 stack.extend(missing)
             else:
                 stack.pop()
-                done[id(op)] = _copy(op, done, graph, max_tokens, rows)
+                done[id(op)] = _copy(op, done, resolve, rows)
         return done[id(root)]
 
     results = [None if op is None else rebuilt(op) for op in (logits, embedding)]
@@ -177,9 +184,9 @@ def _with_positions(
     return results[0], results[1], rows[0]
 
 
-def _copy(op: Op, done: dict[int, Op], graph: Specialised, max_tokens: int | None, rows: list[int]) -> Op:
+def _copy(op: Op, done: dict[int, Op], resolve: Callable[[EmbeddingSum], Embedding], rows: list[int]) -> Op:
     if isinstance(op, EmbeddingSum):
-        found = resolve_embedding(op, graph, max_tokens)
+        found = resolve(op)
         rows.append(found.position.shape[0])
         return found
     changes: dict[str, Any] = {}

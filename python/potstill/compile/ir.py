@@ -37,10 +37,14 @@ class Op:
 
 @dataclass(frozen=True, eq=False)
 class Embedding(Op):
-    """word[id] + position[p]; word [vocabulary, width] f32, position [max_tokens, width] f32."""
+    """word[id] + position[p] (+ types[token type]); word [vocabulary, width], position [max_tokens, width], f32.
+
+    `types` [types, width] f32 or None: what is added to `position`, which holds token type 0; its row 0 is zero.
+    """
 
     word: Array
     position: Array
+    types: Array | None = None
 
     @property
     def width(self) -> int:

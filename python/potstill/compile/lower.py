@@ -114,7 +114,10 @@ class _Lowering:
                 "word_t": self.tensor(f"{name}.word", self.scheme.embedding, q, "i4_rows" if int4 else "row_major"),
                 "word_scale_t": self.tensor(f"{name}.word_scale", "f32", scale),
             }
-        return {**tensors, "position_t": self.tensor(f"{name}.position", "f32", op.position)}
+        tensors["position_t"] = self.tensor(f"{name}.position", "f32", op.position)
+        if op.types is not None:
+            tensors["type_t"] = self.tensor(f"{name}.type", "f32", op.types)
+        return tensors
 
     def _linear(self, op: Linear, name: str) -> tuple[dict[str, int], dict[str, Any]]:
         # Heads on pooled vectors stay f32 in every scheme.

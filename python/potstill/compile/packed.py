@@ -104,6 +104,7 @@ class Metadata:
     producer: str
     license: str
     provenance: Mapping[str, str]
+    multi_label: bool = False
 
 
 @dataclass(frozen=True)

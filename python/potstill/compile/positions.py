@@ -23,16 +23,25 @@ LONGEST = 4096
 NO_POSITIONS = 512
 
 
-def resolve_embedding(found: EmbeddingSum, graph: Specialised, limit: int | None) -> Embedding:
+# Rows of a table of token types; BERT's family has two.
+TYPES = 2
+# Greatest difference of a type's row between positions, relative to its greatest value: it comes out of f32 sums.
+_TYPE_TOLERANCE = 1e-4
+_SINGLE = "compile it for single texts"
+
+
+def resolve_embedding(found: EmbeddingSum, graph: Specialised, limit: int | None, *, pairs: bool = False) -> Embedding:
     """Word table and position table of at most `limit` rows.
 
     Args:
         found: the recognised sum.
         graph: the specialised graph it was found in.
         limit: rows wanted at most; None for as many as the model has.
+        pairs: with the table of token types.
 
     Raises:
-        CompileError: C015 the positions are not absolute (row p differs with the length).
+        CompileError: C015 the positions are not absolute (row p differs with the length), C061 pairs are asked for and
+            the model has no token types, or none that are simply added.
     """
     matrices = [a for a in found.addends if a.const.is_matrix]
     names = [a.const.name for a in matrices]
@@ -59,7 +68,37 @@ def resolve_embedding(found: EmbeddingSum, graph: Specialised, limit: int | None
                     "only absolute position embeddings are supported",
                 )  # fmt: skip
         table += (value[:rows] if value.ndim == 2 else value) * addend.factor
-    return Embedding(found.name, found.word(), table.astype(np.float32))
+    types = _types(found, graph) if pairs else None
+    return Embedding(found.name, found.word(), table.astype(np.float32), types)
+
+
+def _types(found: EmbeddingSum, graph: Specialised) -> Array:
+    """[TYPES, width] f32: what each token type adds to a row more than type 0 does."""
+    if graph.inputs.token_types is None:
+        raise CompileError("C061", "the model does not tell token types apart", found.name, _SINGLE)
+    # Rows of one type are all the same and may stand among the addends as one vector: computed values, all the same.
+    computed = [a for a in found.addends if a.const.name and a.const.name not in graph.source.constants]
+    rows = np.zeros((TYPES, found.width), np.float64)
+    for kind in range(1, TYPES):
+        change = np.zeros((graph.length, found.width), np.float64)
+        before, after = (_of_type(graph, [a.const.name for a in computed], k) for k in (0, kind))
+        for addend in computed:
+            name = addend.const.name
+            change += (after[name].astype(np.float64) - before[name].astype(np.float64)) * addend.factor
+        size = np.abs(change).max()
+        if size == 0:  # also where type 0 adds nothing: an addend of zeros is no longer in the graph
+            raise CompileError("C061", f"token type {kind} changes nothing", found.name, _SINGLE)
+        if not np.abs(change - change[0]).max() <= _TYPE_TOLERANCE * size:
+            raise CompileError("C061", "the token types do more than add a row each", found.name, _SINGLE)
+        rows[kind] = change.mean(axis=0)
+    return rows.astype(np.float32)
+
+
+def _of_type(graph: Specialised, names: list[str], kind: int) -> dict[str, Array]:
+    """The named values as rows [length or 1, width or 1] for a text whose tokens are all of this type."""
+    ids = [int(graph.sample_id)] * graph.length
+    values = run_onnx(graph.source, graph.inputs.feed(ids, types=[kind] * graph.length), names) if names else {}
+    return {name: np.atleast_2d(np.squeeze(value)) for name, value in values.items()}
 
 
 def _rows(graph: Specialised, names: list[str], width: int, limit: int | None) -> int:
@@ -83,8 +122,8 @@ def _rows(graph: Specialised, names: list[str], width: int, limit: int | None) -
     return low
 
 
-def _at_length(graph: Specialised, names: list[str], length: int, width: int) -> dict[str, Array] | None:
-    """The named values [length, width] for a text of `length` tokens, or None when the model has no such length."""
+def _at_length(graph: Specialised, names: list[str], length: int, width: int, kind: int = 0) -> dict[str, Array] | None:
+    """The named values [length, width] for a text of `length` tokens of type `kind`; None: there is no such length."""
     ids = [int(graph.sample_id)] * length
     try:
         values = run_onnx(graph.source, graph.inputs.feed(ids), names)

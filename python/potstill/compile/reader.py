@@ -21,7 +21,7 @@ _LAYOUTS = {code: name for name, code in writer.LAYOUT_CODES.items()}
 _ROWS = {code: name for name, code in writer.ROWS_CODES.items()}
 _KINDS = {code: name for name, code in writer.BODY_CODES.items()}
 _FIELDS: dict[str, tuple[str, ...]] = {
-    "Embedding": ("word_t", "word_scale_t", "position_t"),
+    "Embedding": ("word_t", "word_scale_t", "position_t", "type_t"),
     "LayerNorm": ("gamma_t", "beta_t", "eps"),
     "Linear": ("weight_t", "scale_t", "colsum_t", "bias_t", "activation", "input_quant"),
     "Attention": ("heads",),
@@ -86,6 +86,7 @@ def _model(data: bytes, header: bytes, where: str) -> PackedModel:
         producer=_text(meta.Producer()),
         license=_text(meta.License()),
         provenance={_text(pair.Key()): _text(pair.Value()) for pair in pairs},
+        multi_label=meta.MultiLabel(),
     )
     return PackedModel(
         metadata, tensors, values, ops, root.EmbeddingValue(), root.LogitsValue(), _tokenizer(root.Tokenizer())

@@ -38,13 +38,15 @@ class Inputs:
     dtypes: dict[str, Any]
     fixed_length: int | None
 
-    def feed(self, ids: Sequence[int], mask: Sequence[int] | None = None) -> dict[str, Array]:
-        """Arrays for one sequence; the mask is ones unless given, token types 0, positions 0, 1, ..."""
+    def feed(
+        self, ids: Sequence[int], mask: Sequence[int] | None = None, types: Sequence[int] | None = None
+    ) -> dict[str, Array]:
+        """Arrays for one sequence; the mask is ones unless given, token types 0 unless given, positions 0, 1, ..."""
         length = len(ids)
         values: dict[str | None, Array] = {
             self.ids: np.asarray([ids]),
             self.mask: np.ones((1, length)) if mask is None else np.asarray([mask]),
-            self.token_types: np.zeros((1, length)),
+            self.token_types: np.zeros((1, length)) if types is None else np.asarray([types]),
             self.positions: np.arange(length)[None, :],
         }
         return {name: value.astype(self.dtypes[name]) for name, value in values.items() if name is not None}

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from potstill.compile.import_onnx import Imported, sample_ids
-from potstill.compile.ir import Graph
+from potstill.compile.ir import Embedding, Graph
 from potstill.compile.packed import PackedModel
 from potstill.compile.specialise import run_onnx
 from potstill.errors import CompileError, PotstillError
@@ -59,8 +59,9 @@ def verify(model: PackedModel, imported: Imported) -> list[Difference]:
     found = []
     for tokens in check_lengths(imported.graph):
         ids = sample_ids(onnx.source, onnx.inputs.ids, tokens, seed=tokens)
-        ours = evaluator.run(ids)
-        for name, wanted in original(imported, ids).items():
+        types = pair_types(imported.graph, tokens)
+        ours = evaluator.run(ids, types)
+        for name, wanted in original(imported, ids, types).items():
             if not np.isfinite(wanted).all():
                 raise CompileError(
                     "C047", f"the ONNX itself gives NaN or infinity as {name} ({tokens} tokens)",
@@ -100,7 +101,9 @@ def verify_file(path: Path, model: PackedModel, imported: Imported) -> None:
     onnx = imported.onnx
     for tokens in check_lengths(imported.graph)[:2]:
         ids = sample_ids(onnx.source, onnx.inputs.ids, tokens, seed=tokens)
-        ours, wanted = core.run([ids]), evaluator.run(ids)
+        types = pair_types(imported.graph, tokens)
+        ours = core.run([ids]) if types is None else core.run([ids], [types])
+        wanted = evaluator.run(ids, types)
         for name in ("logits", "embedding"):
             expected = getattr(wanted, name)
             if expected is None:
@@ -114,7 +117,14 @@ def verify_file(path: Path, model: PackedModel, imported: Imported) -> None:
                 )  # fmt: skip
 
 
-def original(imported: Imported, ids: list[int]) -> dict[str, Array]:
+def pair_types(graph: Graph, tokens: int) -> list[int] | None:
+    """Token types of a pair whose texts share `tokens` evenly; None for a model of single texts."""
+    if not any(isinstance(op, Embedding) and op.types is not None for op in graph.ordered()):
+        return None
+    return [0] * (tokens // 2) + [1] * (tokens - tokens // 2)
+
+
+def original(imported: Imported, ids: list[int], types: list[int] | None = None) -> dict[str, Array]:
     """What onnxruntime says for one text, by our output names; per-token outputs are pooled here."""
     onnx, count = imported.onnx, len(ids)
     fixed, mask = onnx.inputs.fixed_length, None
@@ -122,7 +132,8 @@ def original(imported: Imported, ids: list[int]) -> dict[str, Array]:
         # A model of fixed length sees a short text padded, the padding masked.
         mask = [1] * count + [0] * (fixed - count)
         ids = ids + [ids[0]] * (fixed - count)
-    results = run_onnx(onnx.source, onnx.inputs.feed(ids, mask), list(imported.outputs.values()))
+        types = None if types is None else types + [0] * (fixed - count)
+    results = run_onnx(onnx.source, onnx.inputs.feed(ids, mask, types), list(imported.outputs.values()))
     values = {ours: np.asarray(results[name])[0] for ours, name in imported.outputs.items()}
     if imported.pooling is None:
         return values

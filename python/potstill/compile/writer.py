@@ -124,7 +124,7 @@ def _header(model: PackedModel, offsets: Sequence[int], hashes: Sequence[int]) -
     tokenizer = _tokenizer(b, fb, model)
     metadata = _metadata(b, fb, model)
     fb.ModelStart(b)
-    fb.ModelAddSchemaVersion(b, VERSION)
+    fb.ModelAddSchemaVersion(b, _schema_version(model))
     fb.ModelAddMetadata(b, metadata)
     fb.ModelAddTensors(b, tensors)
     fb.ModelAddValues(b, value_vector)
@@ -135,6 +135,11 @@ def _header(model: PackedModel, offsets: Sequence[int], hashes: Sequence[int]) -
         fb.ModelAddTokenizer(b, tokenizer)
     b.Finish(fb.ModelEnd(b), file_identifier=b"STIL")
     return bytes(b.Output())
+
+
+def _schema_version(model: PackedModel) -> int:
+    """The oldest readers that read the file rightly: those of version 1 know neither several labels nor token types."""
+    return 2 if model.metadata.multi_label or any("type_t" in op.tensors for op in model.ops) else 1
 
 
 def _table_vector(b: Any, offsets: list[int]) -> int:
@@ -222,4 +227,5 @@ def _metadata(b: Any, fb: Any, model: PackedModel) -> int:
     fb.MetadataAddProducer(b, texts["producer"])
     fb.MetadataAddLicense(b, texts["license"])
     fb.MetadataAddProvenance(b, provenance)
+    fb.MetadataAddMultiLabel(b, meta.multi_label)
     return int(fb.MetadataEnd(b))

@@ -29,13 +29,14 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def read_file(path: Path, text: str, label: str | None, cache: Path) -> Raw:
+def read_file(path: Path, text: str, label: str | None, cache: Path, pair: str | None = None) -> Raw:
     """Rows of a local file.
 
     Args:
         path: the file; its suffix tells the format.
         text, label: names of the columns; `label` None reads the texts only.
         cache: folder where `datasets` keeps its converted copy.
+        pair: name of the column with second texts, or None.
     Raises:
         DataError: D001 no such file, D002 unknown format, D003 missing column, D009 not UTF-8, D010 malformed CSV,
             D011 malformed JSON, D012 unreadable for another reason.
@@ -53,15 +54,20 @@ def read_file(path: Path, text: str, label: str | None, cache: Path) -> Raw:
     if suffix == ".txt":
         return _plain_text(path, label)
     columns, options = _CHECKS[suffix](path)
-    for column in [text] if label is None else [text, label]:
-        if column not in columns:
-            raise missing_column(column, columns, str(path), "data.text" if column == text else "data.label")
+    for key, column in (("data.text", text), ("data.text_pair", pair), ("data.label", label)):
+        if column is not None and column not in columns:
+            raise missing_column(column, columns, str(path), key)
     table = _load(path, options, cache)
     labels = None if label is None else table[label]
-    names = None
-    if label is not None and hasattr(table.features[label], "names"):
-        names = list(table.features[label].names)
-    return Raw(table[text][:], None if labels is None else labels[:], str(path), label or "", names)
+    names = None if label is None else declared_names(table.features[label])
+    pairs = None if pair is None else table[pair][:]
+    return Raw(table[text][:], None if labels is None else labels[:], str(path), label or "", names, pairs=pairs)
+
+
+def declared_names(feature: Any) -> list[str] | None:
+    """Class names that a column's type declares: a class label, or a list of them."""
+    names = getattr(feature, "names", None) or getattr(getattr(feature, "feature", None), "names", None)
+    return None if names is None else list(names)
 
 
 def missing_column(column: str, columns: Sequence[str], where: str, key: str) -> DataError:

@@ -6,21 +6,27 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from potstill.data.files import missing_column
+from potstill.data.files import declared_names, missing_column
 from potstill.data.labels import Raw
 from potstill.errors import DataError
 from potstill.pipeline.progress import Progress
 
 
 def read_hub(
-    source: str, config: str | None, wanted: Mapping[str, str | None], text: str, label: str | None, progress: Progress
+    source: str,
+    config: str | None,
+    wanted: Mapping[str, str | None],
+    text: str,
+    label: str | None,
+    progress: Progress,
+    pair: str | None = None,
 ) -> dict[str, Raw]:
     """Rows of the splits of a hub data set.
 
     Args:
         source, config: hub id and configuration.
         wanted: for `train`, `validation`, `test` the name of the hub's split, or None for the usual name if it exists.
-        text, label: names of the columns.
+        text, label, pair: names of the columns; `pair` for second texts.
     Returns: the splits found, `train` always. A split chosen by its usual name whose labels are all hidden (-1, as in
         GLUE's test splits) is left out.
     Raises:
@@ -40,11 +46,11 @@ def read_hub(
             f"hub data set {name}",
             "check the id, data.config and the network; a local file path works without a network",
         ) from error
-    return pick_splits(found, wanted, text, label, name)
+    return pick_splits(found, wanted, text, label, name, pair)
 
 
 def pick_splits(
-    found: Any, wanted: Mapping[str, str | None], text: str, label: str | None, name: str
+    found: Any, wanted: Mapping[str, str | None], text: str, label: str | None, name: str, pair: str | None = None
 ) -> dict[str, Raw]:
     """The wanted splits of the loaded data set `found` (a mapping of split names to `Dataset`)."""
     rows: dict[str, Raw] = {}
@@ -59,13 +65,13 @@ def pick_splits(
                 "D017", f"there is no split {split!r}", f"{name}, splits: {', '.join(found)}", f"{hint}set data.{part}"
             )
         table = found[split]
-        for column in [text] if label is None else [text, label]:
-            if column not in table.column_names:
-                key = "data.text" if column == text else "data.label"
+        for key, column in (("data.text", text), ("data.text_pair", pair), ("data.label", label)):
+            if column is not None and column not in table.column_names:
                 raise missing_column(column, table.column_names, f"{name}, split {split}", key)
         labels = None if label is None else table[label][:]
         if chosen is None and part != "train" and labels is not None and all(value in (None, -1) for value in labels):
             continue
-        names = getattr(table.features[label], "names", None) if label is not None else None
-        rows[part] = Raw(table[text][:], labels, f"{name}, split {split}", label or "", names)
+        names = declared_names(table.features[label]) if label is not None else None
+        pairs = table[pair][:] if pair is not None else None
+        rows[part] = Raw(table[text][:], labels, f"{name}, split {split}", label or "", names, pairs=pairs)
     return rows

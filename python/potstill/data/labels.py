@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ class Raw:
         where: names the source in errors.
         column: name of the label column, for errors.
         first: number of the first row as the reader of the file counts, for errors.
+        pairs: second texts, None if the source is read for single texts.
     """
 
     texts: list[Any]
@@ -29,15 +30,17 @@ class Raw:
     column: str = "label"
     names: list[str] | None = None
     first: int = field(default=1)
+    pairs: list[Any] | None = None
 
 
-def check_texts(raw: Raw, column: str) -> list[str]:
-    """The texts of `raw`, all of them non-empty strings.
+def check_texts(raw: Raw, column: str, *, second: bool = False) -> list[str]:
+    """The texts of `raw`, or its second texts, all of them non-empty strings.
 
     Raises:
         DataError: D005 a row without text, D019 a text column that holds something else than text.
     """
-    for index, text in enumerate(raw.texts):
+    texts = (raw.pairs or []) if second else raw.texts
+    for index, text in enumerate(texts):
         row = f"{raw.where}, row {raw.first + index}, column {column!r}"
         if text is None or (isinstance(text, str) and not text.strip()):
             raise DataError("D005", "the text is empty", row, "fill the text in or delete the row")
@@ -46,9 +49,9 @@ def check_texts(raw: Raw, column: str) -> list[str]:
                 "D019",
                 f"a value of type {type(text).__name__} stands where a text should",
                 row,
-                "set data.text to the column that holds the texts",
+                f"set data.{'text_pair' if second else 'text'} to the column that holds the texts",
             )
-    return raw.texts
+    return texts
 
 
 def class_names(train: Raw, given: Sequence[str] | None) -> list[str]:
@@ -60,7 +63,11 @@ def class_names(train: Raw, given: Sequence[str] | None) -> list[str]:
         return list(given)
     if train.names is not None:
         return list(train.names)
-    found = {_name(value, train, index) for index, value in enumerate(train.labels or [])}
+    return ordered_names({label_name(value, train, index) for index, value in enumerate(train.labels or [])})
+
+
+def ordered_names(found: set[str]) -> list[str]:
+    """Whole numbers in order of their value, all else as text."""
     if all(_is_whole(name) for name in found):
         return sorted(found, key=int)
     return sorted(found)
@@ -81,17 +88,29 @@ def class_ids(raw: Raw, names: Sequence[str]) -> list[int]:
         if raw.names is not None and isinstance(value, int):
             # The source numbers its own names; the recipe may list them in another order.
             value = raw.names[value] if 0 <= value < len(raw.names) else None
-        name = _name(value, raw, index)
-        if name in index_of:
-            ids.append(index_of[name])
-        elif _is_whole(name) and 0 <= int(name) < len(names) and not any(_is_whole(known) for known in names):
-            ids.append(int(name))
-        else:
-            raise _unknown(name, names, raw, index)
+        ids.append(named_id(label_name(value, raw, index), names, index_of, raw, index))
     return ids
 
 
-def _name(value: Any, raw: Raw, index: int) -> str:
+def named_id(name: str, names: Sequence[str], index_of: Mapping[str, int], raw: Raw, index: int) -> int:
+    """The id of the label `name` of row `index`; see `class_ids`.
+
+    Raises:
+        DataError: D004 it is not in `names`.
+    """
+    if name in index_of:
+        return index_of[name]
+    if _is_whole(name) and 0 <= int(name) < len(names) and not any(_is_whole(known) for known in names):
+        return int(name)
+    raise _unknown(name, names, raw, index)
+
+
+def label_name(value: Any, raw: Raw, index: int) -> str:
+    """One label of row `index` as a name.
+
+    Raises:
+        DataError: D008 an unusable type, D020 no label.
+    """
     row = f"{raw.where}, row {raw.first + index}, column {raw.column!r}"
     if value is None or value == "" or value != value:
         raise DataError("D020", "the row has no label", row, "fill the label in or delete the row")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from potstill.data import corpora, files, hub
 from potstill.data.labels import Raw, check_texts, class_ids, class_names
@@ -19,21 +20,46 @@ _HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
 _PARTS = ("train", "validation", "test")
 
 
-def load_data(data: Data, *, seed: int, cache: Path, progress: Progress | None = None) -> Splits:
+# Label names and each split's label column, out of the rows as read and the recipe's `[data]` section.
+ReadLabels = Callable[[Mapping[str, Raw], "Data"], tuple[list[str], dict[str, list[Any]]]]
+
+
+def read_classes(raws: Mapping[str, Raw], data: Data) -> tuple[list[str], dict[str, list[Any]]]:
+    """One class a row: names and ids."""
+    names = class_names(raws["train"], data.labels)
+    return names, {part: class_ids(raw, names) for part, raw in raws.items()}
+
+
+def load_data(
+    data: Data,
+    *,
+    seed: int,
+    cache: Path,
+    progress: Progress | None = None,
+    read_labels: ReadLabels = read_classes,
+    labelled: bool = True,
+) -> Splits:
     """All rows of a recipe's data, checked, deduplicated and split.
 
     Args:
         data: the recipe's `[data]` section.
         seed: of the split.
         cache: folder for downloads and converted copies.
+        read_labels: checks the label columns (of a task: `potstill.distil.tasks`).
+        labelled: False: the label column may be missing, and the data may have one class only.
     Raises:
         DataError: D0xx, see the functions this calls.
     """
     shown = progress if progress is not None else QuietProgress()
     with quiet_datasets():
-        raws = _read(data, cache, shown)
-        names = class_names(raws["train"], data.labels)
-        given = {part: Rows(check_texts(raw, data.text), class_ids(raw, names)) for part, raw in raws.items()}
+        raws = _read(data, cache, shown, labelled)
+        texts = {part: check_texts(raw, data.text) for part, raw in raws.items()}
+        names, ids = read_labels(raws, data)
+        pairs = {
+            part: check_texts(raw, data.text_pair, second=True) if data.text_pair is not None else None
+            for part, raw in raws.items()
+        }
+        given = {part: Rows(texts[part], ids[part], pairs[part]) for part in raws}
         unlabelled: list[str] | None = None
         if data.unlabelled:
             unlabelled = []
@@ -48,10 +74,11 @@ def load_data(data: Data, *, seed: int, cache: Path, progress: Progress | None =
             limit=data.limit,
             where=data.source,
             note=shown.message,
+            classes=labelled,
         )
 
 
-def source_identity(data: Data) -> dict[str, str]:
+def source_identity(data: Data, *, labelled: bool = True) -> dict[str, str]:
     """What the content of each source is known by, without reading it into memory: the key of the data stage.
 
     Local files: SHA-256 of their bytes. Demo corpora: the pinned package's SHA-256. Hub data sets: their name only,
@@ -63,7 +90,7 @@ def source_identity(data: Data) -> dict[str, str]:
     found: dict[str, str] = {}
     for source in [data.source, *data.unlabelled]:
         if source.startswith("demo:"):
-            package = corpora.package_of(source, labelled=source == data.source)
+            package = corpora.package_of(source, labelled=labelled and source == data.source)
             found[source] = package.sha256
         elif _is_local(source, data):
             for part, path in _local_files(source, data, labelled=source == data.source).items():
@@ -120,9 +147,22 @@ def _digest(path: Path) -> str:
     return files.file_digest(path)
 
 
-def _read(data: Data, cache: Path, progress: Progress) -> dict[str, Raw]:
+def _read(data: Data, cache: Path, progress: Progress, labelled: bool) -> dict[str, Raw]:
+    """The splits that the data has; without the label column when that is missing and not needed."""
+    try:
+        return _read_column(data, data.label, cache, progress)
+    except DataError as error:
+        # A plain text file, a table without that column, a corpus without labels.
+        if labelled or error.code not in ("D002", "D003", "D013"):
+            raise
+        return _read_column(data, None, cache, progress)
+
+
+def _read_column(data: Data, label: str | None, cache: Path, progress: Progress) -> dict[str, Raw]:
     source = data.source
     if source.startswith("demo:"):
+        if data.text_pair is not None:
+            raise DataError("D031", "a demo corpus has no pairs of texts", "data.text_pair", "remove the key")
         for part in _PARTS:
             if getattr(data, part) is not None:
                 raise DataError(
@@ -131,12 +171,12 @@ def _read(data: Data, cache: Path, progress: Progress) -> dict[str, Raw]:
                     f"data.{part}",
                     "remove the key; data.split deals the rows",
                 )
-        return {"train": corpora.read_demo(source, cache, labelled=True, progress=progress)}
+        return {"train": corpora.read_demo(source, cache, labelled=label is not None, progress=progress)}
     if _is_local(source, data):
         paths = _local_files(source, data, labelled=True)
-        return {part: files.read_file(path, data.text, data.label, cache) for part, path in paths.items()}
+        return {part: files.read_file(path, data.text, label, cache, data.text_pair) for part, path in paths.items()}
     wanted = {part: getattr(data, part) for part in _PARTS}
-    return hub.read_hub(source, data.config, wanted, data.text, data.label, progress)
+    return hub.read_hub(source, data.config, wanted, data.text, label, progress, data.text_pair)
 
 
 def _read_texts(source: str, data: Data, cache: Path, progress: Progress) -> Raw:

@@ -12,8 +12,10 @@ import dataclasses
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,16 @@ _WORD = re.compile(r"\w+")
 
 @dataclass
 class Rows:
-    """Texts with their label ids; the plain form in which rows are checked and dealt."""
+    """Texts with their labels; the plain form in which rows are checked and dealt.
+
+    Attributes:
+        labels: a class id a row, or a list of label ids a row.
+        pairs: second texts, or None.
+    """
 
     texts: list[str] = field(default_factory=list)
-    labels: list[int] = field(default_factory=list)
+    labels: list[Any] = field(default_factory=list)
+    pairs: list[str] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -35,7 +43,12 @@ class Rows:
     def pick(self, indices: Iterable[int]) -> Rows:
         """The rows at `indices`, in that order."""
         chosen = list(indices)
-        return Rows([self.texts[i] for i in chosen], [self.labels[i] for i in chosen])
+        pairs = None if self.pairs is None else [self.pairs[i] for i in chosen]
+        return Rows([self.texts[i] for i in chosen], [self.labels[i] for i in chosen], pairs)
+
+    def whole(self, index: int) -> str:
+        """The text of a row, or both of its texts with a line break between."""
+        return self.texts[index] if self.pairs is None else f"{self.texts[index]}\n{self.pairs[index]}"
 
 
 @dataclass
@@ -43,7 +56,8 @@ class Splits:
     """What `load_data` gives.
 
     Attributes:
-        train, validation, test: `datasets.Dataset` with columns `text` (str) and `label` (int, index into `labels`).
+        train, validation, test: `datasets.Dataset` with columns `text` (str) and `label` (int, index into `labels`;
+            for texts of any number of labels a list of them), for pairs also `text_pair` (str).
         unlabelled: `datasets.Dataset` with the column `text`, or None.
         labels: names of the classes.
         fingerprint: SHA-256 (hex) of labels and all rows; equal contents give equal fingerprints on any machine.
@@ -114,7 +128,7 @@ def drop_duplicates(rows: Rows, seen: set[str]) -> Rows:
     """The rows whose text is not in `seen` yet, first come first kept; `seen` grows by their keys."""
     kept = []
     for index, text in enumerate(rows.texts):
-        key = text_key(text)
+        key = text_key(text) if rows.pairs is None else f"{text_key(text)}\n{text_key(rows.pairs[index])}"
         if key not in seen:
             seen.add(key)
             kept.append(index)
@@ -131,12 +145,12 @@ def deal(rows: Rows, shares: Sequence[float], seed: int) -> list[Rows]:
     Returns: one `Rows` for each share, in the original order of the rows.
     """
     classes: dict[int, list[int]] = {}
-    for index, label in enumerate(rows.labels):
+    for index, label in enumerate(_strata(rows.labels)):
         classes.setdefault(label, []).append(index)
     dealt: list[list[int]] = [[] for _ in shares]
     salt = seed.to_bytes(8, "little", signed=True)
     for members in classes.values():
-        members.sort(key=lambda index: hashlib.blake2b(rows.texts[index].encode(), key=salt, digest_size=16).digest())
+        members.sort(key=lambda index: hashlib.blake2b(rows.whole(index).encode(), key=salt, digest_size=16).digest())
         start, reached = 0, 0.0
         for position, share in enumerate(shares):
             reached += share
@@ -144,6 +158,19 @@ def deal(rows: Rows, shares: Sequence[float], seed: int) -> list[Rows]:
             dealt[position].extend(members[start:end])
             start = end
     return [rows.pick(sorted(indices)) for indices in dealt]
+
+
+def _strata(labels: Sequence[Any]) -> list[int]:
+    """What each row counts as when rows are dealt: its class; of several labels the rarest, -1 for none.
+
+    Rare labels are the ones that a split might miss (Sechidis, Tsoumakas, Vlahavas: On the Stratification of
+    Multi-Label Data, 2011, deal them first too).
+    """
+    counts = Counter(label for row in labels if isinstance(row, list) for label in row)
+    return [
+        min(row, key=lambda label: (counts[label], label), default=-1) if isinstance(row, list) else row
+        for row in labels
+    ]
 
 
 def make_splits(
@@ -156,6 +183,7 @@ def make_splits(
     limit: int | None,
     where: str,
     note: Callable[[str], None],
+    classes: bool = True,
 ) -> Splits:
     """Splits from the rows that were given; the ones not given are dealt out of `train`.
 
@@ -167,6 +195,7 @@ def make_splits(
         limit: at most so many training rows (each class in proportion).
         where: names the data in errors.
         note: told in a line what was dropped or dealt.
+        classes: at least two classes are needed.
     Raises:
         DataError: D006 a split without a row, D007 fewer than two classes in `train`.
     """
@@ -190,14 +219,15 @@ def make_splits(
     if limit is not None and limit < len(parts["train"]):
         share = limit / len(parts["train"])
         parts["train"] = deal(parts["train"], [share, 1.0 - share], seed)[0]
-    _check(parts, labels, where)
+    _check(parts, labels, where, classes)
     texts = None if unlabelled is None else drop_duplicates(Rows(unlabelled, [0] * len(unlabelled)), seen).texts
     counts = ", ".join(f"{len(parts[name]):,} {name}" for name in ("train", "validation", "test"))
-    note(f"data: {counts}{f', {len(texts):,} unlabelled' if texts else ''}; {len(labels)} classes")
+    kinds = f"; {len(labels)} classes" if classes else ""
+    note(f"data: {counts}{f', {len(texts):,} unlabelled' if texts else ''}{kinds}")
     return _build(parts, texts or None, list(labels))
 
 
-def _check(parts: dict[str, Rows], labels: Sequence[str], where: str) -> None:
+def _check(parts: dict[str, Rows], labels: Sequence[str], where: str, classes: bool) -> None:
     for name in ("train", "validation", "test"):
         if not len(parts[name]):
             raise DataError(
@@ -206,12 +236,12 @@ def _check(parts: dict[str, Rows], labels: Sequence[str], where: str) -> None:
                 where,
                 "give more data, or other shares in data.split, or a file or split name for it",
             )
-    used = set(parts["train"].labels)
-    if len(used) < 2:
-        only = labels[next(iter(used))]
+    used = {tuple(row) if isinstance(row, list) else (row,) for row in parts["train"].labels} if classes else set()
+    if classes and len(used) < 2:
+        only = ", ".join(repr(labels[label]) for label in next(iter(used)))
         raise DataError(
             "D007",
-            f"all training rows have the one label {only!r}",
+            f"all training rows have the one label {only or 'none'}",
             where,
             "a classifier needs rows of at least two classes; check the label column",
         )
@@ -222,11 +252,16 @@ def _build(parts: dict[str, Rows], unlabelled: list[str] | None, labels: list[st
 
     digest = hashlib.sha256(json.dumps(labels, ensure_ascii=False).encode())
     made: dict[str, Any] = {}
-    kinds = datasets.Features({"text": datasets.Value("string"), "label": datasets.Value("int64")})
+    several = any(isinstance(row, list) for row in parts["train"].labels)
+    label_kind = datasets.Sequence(datasets.Value("int64")) if several else datasets.Value("int64")
+    kinds = datasets.Features({"text": datasets.Value("string"), "label": label_kind})
     for name in ("train", "validation", "test"):
         rows = parts[name]
-        made[name] = datasets.Dataset.from_dict({"text": rows.texts, "label": rows.labels}, features=kinds)
-        _digest(digest, name, rows.texts, rows.labels)
+        columns = {"text": rows.texts, "label": rows.labels}
+        if rows.pairs is not None:
+            columns["text_pair"], kinds["text_pair"] = rows.pairs, datasets.Value("string")
+        made[name] = datasets.Dataset.from_dict(columns, features=kinds)
+        _digest(digest, name, [rows.whole(index) for index in range(len(rows))], rows.labels)
     labelled = digest.hexdigest()
     if unlabelled is not None:
         kinds = datasets.Features({"text": datasets.Value("string")})
@@ -236,10 +271,10 @@ def _build(parts: dict[str, Rows], unlabelled: list[str] | None, labels: list[st
     return Splits(*parts_made, labels, digest.hexdigest(), labelled)
 
 
-def _digest(digest: Any, name: str, texts: Sequence[str], labels: Sequence[int]) -> None:
+def _digest(digest: Any, name: str, texts: Sequence[str], labels: Sequence[Any]) -> None:
     digest.update(f"\0{name} {len(texts)}\0".encode())
     for text in texts:
         coded = text.encode()
         digest.update(len(coded).to_bytes(8, "little") + coded)
-    for label in labels:
-        digest.update(label.to_bytes(4, "little"))
+    for label in chain.from_iterable([len(row), *row] if isinstance(row, list) else [row] for row in labels):
+        digest.update(label.to_bytes(4, "little", signed=label < 0))

@@ -113,7 +113,7 @@ def diagnose_teacher(metrics: Mapping[str, Any], validation_labels: np.ndarray, 
 
     Args:
         metrics: ``train_accuracy``, ``validation_accuracy``, and ``epochs`` with their ``loss`` where it was trained.
-        validation_labels: ``[rows]`` class ids.
+        validation_labels: ``[rows]`` class ids, or ``[rows, labels]`` of 0 and 1.
         settings: the recipe's ``teacher`` section, for its learning rate.
     """
     notes = diagnose_losses(
@@ -127,7 +127,8 @@ def diagnose_teacher(metrics: Mapping[str, Any], validation_labels: np.ndarray, 
             f"the teacher looks overfitted: {_points(gap)} better on training than on validation rows; "
             "use fewer epochs, a smaller learning rate or more data"
         )
-    if len(validation_labels):
+    # Where labels do not exclude each other there is no commonest answer to guess.
+    if len(validation_labels) and validation_labels.ndim == 1:
         commonest = np.bincount(validation_labels).max() / len(validation_labels)
         if metrics["validation_accuracy"] <= commonest + 0.01:
             notes.append(

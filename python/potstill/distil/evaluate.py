@@ -12,7 +12,7 @@ from torch import nn
 
 from potstill.distil.modeling import load_classifier
 from potstill.distil.precision import autocast
-from potstill.distil.tokens import Collator, encode, load_tokenizer
+from potstill.distil.tokens import Collator, encode_dataset, load_tokenizer
 from potstill.pipeline.progress import Progress, QuietProgress
 
 # Tokens in a batch, padding included: larger gains nothing on a CPU, and memory stays near 100 MB for BERT-base.
@@ -45,6 +45,7 @@ def outputs(
     progress: Progress | None = None,
     what: str = "evaluate",
     each: Callable[[list[int], torch.Tensor], None] | None = None,
+    types: Sequence[np.ndarray] | None = None,
 ) -> Outputs:
     """Logits and pooled vectors of token rows, in eval mode without gradients; the model's mode is put back.
 
@@ -56,6 +57,7 @@ def outputs(
         progress: told the rows done.
         what: label of the progress task.
         each: called after each batch with its row numbers and its mask ``[batch, length]``.
+        types: token types of each row, None for single texts.
     """
     collate = Collator(pad_id)
     device = next(model.parameters()).device
@@ -70,8 +72,9 @@ def outputs(
             (progress or QuietProgress()).task(what, len(ids), "texts") as task,
         ):
             for rows in batches_by_length([len(row) for row in ids]):
-                batch = collate([{"input_ids": ids[row]} for row in rows])
-                result = model(batch["input_ids"].to(device), batch["attention_mask"].to(device))
+                more = {} if types is None else {row: {"token_type_ids": types[row]} for row in rows}
+                batch = collate([{"input_ids": ids[row], **more.get(row, {})} for row in rows])
+                result = model(**{name: tensor.to(device) for name, tensor in batch.items()})
                 some = result.logits.float().cpu().numpy()
                 # A hub model in training has no `pooled`; its width is then 0.
                 vectors = getattr(result, "pooled", None)
@@ -91,11 +94,16 @@ def outputs(
 
 
 def predictions(model_dir: Path, dataset: Any, max_tokens: int, *, progress: Progress | None = None) -> Outputs:
-    """Outputs in f32 of a saved classifier over a data set with a ``text`` column (errors as `load_classifier`)."""
+    """Outputs in f32 of a saved classifier over a data set with a ``text`` column, perhaps ``text_pair`` beside it.
+
+    Raises:
+        TrainError: as `load_classifier`.
+    """
     tokenizer = load_tokenizer(model_dir)
     model = load_classifier(model_dir)
-    ids = encode(tokenizer, list(dataset["text"]), max_tokens)
-    return outputs(model, ids, pad_id=tokenizer.pad_token_id, progress=progress, what=f"evaluate {model_dir.name}")
+    ids, types = encode_dataset(tokenizer, dataset, max_tokens)
+    what = f"evaluate {model_dir.name}"
+    return outputs(model, ids, pad_id=tokenizer.pad_token_id, progress=progress, what=what, types=types)
 
 
 def share_right(logits: np.ndarray, labels: Sequence[int]) -> float:

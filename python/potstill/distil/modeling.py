@@ -34,7 +34,7 @@ class ClassifierOutput(ModelOutput):
 
     Attributes:
         loss: scalar f32 mean cross-entropy, only with labels.
-        logits: ``[batch, labels]`` f32.
+        logits: ``[batch, labels]`` f32; ``[batch, 0]`` for a sentence encoder, which has no labels.
         pooled: ``[batch, hidden]`` f32, the vector the head reads.
         hidden_states: tuple of ``[batch, length, hidden]``, embeddings first, only on request.
     """
@@ -126,9 +126,10 @@ class EncoderClassifier(PreTrainedModel):
             arguments["add_pooling_layer"] = False
         self.backbone = AutoModel.from_config(backbone, **arguments)
         self.dropout = nn.Dropout(0.1)
-        hidden = int(getattr(config, "head_hidden", 0))
+        # Without labels it is a sentence encoder: the pooled vector is the answer.
+        hidden = int(getattr(config, "head_hidden", 0)) if config.num_labels else 0
         self.head = nn.Linear(backbone.hidden_size, hidden) if hidden else None
-        self.classifier = nn.Linear(hidden or backbone.hidden_size, config.num_labels)
+        self.classifier = nn.Linear(hidden or backbone.hidden_size, config.num_labels) if config.num_labels else None
         self._takes_types = getattr(backbone, "type_vocab_size", 0) > 0 and backbone.model_type != "distilbert"
         self.post_init()
 
@@ -146,7 +147,8 @@ class EncoderClassifier(PreTrainedModel):
             input_ids: ``[batch, length]`` int64.
             attention_mask: ``[batch, length]``, 1 for real tokens; all ones when absent.
             token_type_ids: ``[batch, length]`` int64, zeros when absent.
-            labels: ``[batch]`` int64; -100 marks a row without one.
+            labels: ``[batch]`` int64, -100 marks a row without one; with ``problem_type``
+                ``multi_label_classification`` ``[batch, labels]`` f32 of 0 and 1.
             output_hidden_states: also return the states of every layer.
         """
         if attention_mask is None:
@@ -157,10 +159,9 @@ class EncoderClassifier(PreTrainedModel):
         output = self.backbone(**inputs, output_hidden_states=output_hidden_states, return_dict=True)
         pooled = pool(output.last_hidden_state, attention_mask, self.config.pooling)
         read = pooled if self.head is None else torch.relu(self.head(pooled))
-        logits = self.classifier(self.dropout(read))
-        loss = None
-        if labels is not None:
-            loss = nn.functional.cross_entropy(logits.float(), labels)
+        # No head, no column; cut rather than made anew, since len() would fix the batch of an export.
+        logits = pooled[:, :0] if self.classifier is None else self.classifier(self.dropout(read))
+        loss = _loss(self.config, logits, labels) if labels is not None else None
         states = output.hidden_states if output_hidden_states else None
         return ClassifierOutput(loss=loss, logits=logits.float(), pooled=pooled.float(), hidden_states=states)
 
@@ -199,8 +200,15 @@ class SplitClassifier(nn.Module):
             inputs["token_type_ids"] = token_type_ids
         pooled = self.body(**inputs, return_dict=True).logits
         logits = self.head(pooled)
-        loss = nn.functional.cross_entropy(logits.float(), labels) if labels is not None else None
+        loss = _loss(self.config, logits, labels) if labels is not None else None
         return ClassifierOutput(loss=loss, logits=logits.float(), pooled=pooled.float())
+
+
+def _loss(config: Any, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy; of each label by itself where labels do not exclude each other."""
+    if config.problem_type == "multi_label_classification":
+        return nn.functional.binary_cross_entropy_with_logits(logits.float(), labels.float())
+    return nn.functional.cross_entropy(logits.float(), labels)
 
 
 def head_name(model: nn.Module) -> str:
@@ -261,16 +269,23 @@ def has_head(config: PretrainedConfig) -> bool:
 
 
 def load_encoder(
-    model: Path | str, *, labels: list[str], pooling: str = "mean", attention: Attention = "sdpa", seed: int = 42
+    model: Path | str,
+    *,
+    labels: list[str],
+    pooling: str = "mean",
+    attention: Attention = "sdpa",
+    seed: int = 42,
+    problem: str | None = None,
 ) -> EncoderClassifier:
     """A pretrained encoder under a new, random head for these labels, in f32 and training mode.
 
     Args:
         model: hub id or folder of an encoder (a head it may have is dropped).
-        labels: label names, index = class id.
+        labels: label names, index = class id; none gives a sentence encoder without head.
         pooling: ``"mean"`` or ``"cls"``.
         attention: implementation of attention.
         seed: seed of the head's weights.
+        problem: ``problem_type`` of the configuration, None for one label a text.
 
     Raises:
         TrainError: T001, T002, T003 as `load_classifier`; T010 unknown pooling.
@@ -283,12 +298,14 @@ def load_encoder(
         else:
             source = AutoModel.from_pretrained(str(model), dtype=torch.float32)
     torch.manual_seed(seed)
+    more: dict[str, Any] = {} if problem is None else {"problem_type": problem}
     config = EncoderClassifierConfig(
         backbone=backbone_config,
         pooling=pooling,
         id2label=dict(enumerate(labels)),
         label2id={label: index for index, label in enumerate(labels)},
         attn_implementation=attention,
+        **more,
     )
     classifier = EncoderClassifier(config)
     wanted = classifier.backbone.state_dict()

@@ -20,7 +20,7 @@ from torch import nn
 
 from potstill.distil.augment import with_augmented
 from potstill.distil.checkpoints import prepare_work
-from potstill.distil.evaluate import outputs, share_right
+from potstill.distil.evaluate import Outputs, outputs
 from potstill.distil.fused_layers import student_layout
 from potstill.distil.hub import keep_random_state, quiet_loading
 from potstill.distil.losses import TOKEN_LOSSES
@@ -28,6 +28,7 @@ from potstill.distil.modeling import EncoderClassifier, load_classifier
 from potstill.distil.precision import training_attention
 from potstill.distil.rounded_student import RoundedStudent
 from potstill.distil.run import Clock, Rows, encode_rows, train_student
+from potstill.distil.tasks import Task, task_of
 from potstill.distil.teacher_cache import weights_hash
 from potstill.distil.teaching import teach
 from potstill.distil.tokens import load_tokenizer
@@ -56,7 +57,8 @@ def quantize_aware(
     counts as epoch 0: if training makes validation accuracy no better, the start is written.
 
     Args:
-        recipe: needs ``quantize``, ``distil``, ``export.opset``, ``data.max_tokens`` and ``seed``.
+        recipe: needs ``task`` (one with labels), ``quantize``, ``distil``, ``export.opset``, ``data.max_tokens`` and
+            ``seed``.
         splits: as `run.distil`.
         teacher_dir: the teacher's folder.
         student_dir: the fp32 student's folder.
@@ -68,15 +70,15 @@ def quantize_aware(
         progress: told about steps and epochs.
 
     Returns:
-        ``scheme``; ``validation_accuracy``, ``test_accuracy`` and ``agreement`` (share of test rows with the teacher's
-        label) of the rounded student; ``start`` with the same three before training (rounding alone); ``epochs``,
-        ``best_epoch``, ``seconds`` (by phase), ``warnings``.
+        ``scheme``, ``metric`` (what the task calls accuracy); ``validation_accuracy``, ``test_accuracy`` and ``agreement``
+        (share of test rows with the teacher's answer) of the rounded student; ``start`` with the same three before
+        training (rounding alone); ``epochs``, ``best_epoch``, ``seconds`` (by phase), ``warnings``.
 
     Raises:
         TrainError: T095 a layer of the compiled graph that the student lacks; else as `run.distil`.
     """
     clock = Clock()
-    everyone = current()
+    everyone, task = current(), task_of(recipe)
     weights = weights_hash(teacher_dir)
     teacher, teacher_tokenizer = load_classifier(teacher_dir), load_tokenizer(teacher_dir)
     splits = with_augmented(
@@ -84,8 +86,8 @@ def quantize_aware(
     )
     # The student may have a smaller vocabulary than its teacher; each reads its own ids.
     tokenizer = load_tokenizer(student_dir)
-    rows = encode_rows(tokenizer, splits, recipe.data.max_tokens)
-    for_teacher = encode_rows(teacher_tokenizer, splits, recipe.data.max_tokens)
+    rows = encode_rows(tokenizer, splits, recipe.data.max_tokens, task)
+    for_teacher = encode_rows(teacher_tokenizer, splits, recipe.data.max_tokens, task)
     clock.lap("load")
     logits_only = dict.fromkeys(("pooled_cosine", *TOKEN_LOSSES), 0.0)
     # The teacher's outputs are taken in the precision of distillation, in which they are in the cache already.
@@ -111,8 +113,8 @@ def quantize_aware(
             str(student_dir), dtype=torch.float32, attn_implementation=training_attention()
         )
     teach(
-        rows.train, student, teacher, weights, quiet, ids=for_teacher.train.ids, pad_id=for_teacher.pad_id,
-        cache=cache, progress=progress,
+        rows.train, student, teacher, weights, quiet, ids=for_teacher.train.ids, types=for_teacher.train.types,
+        pad_id=for_teacher.pad_id, cache=cache, progress=progress,
     )  # fmt: skip
     clock.lap("teacher_outputs")
     # Each process reads the student's graph for itself, in a folder of its own.
@@ -125,8 +127,9 @@ def quantize_aware(
     for module in student.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-    taught_labels = outputs(teacher, for_teacher.test.ids, pad_id=for_teacher.pad_id).logits.argmax(axis=1)
-    measure = _measurer(student, rows, taught_labels.tolist())
+    test = for_teacher.test
+    taught = outputs(teacher, test.ids, pad_id=for_teacher.pad_id, types=test.types)
+    measure = _measurer(student, rows, task, taught)
     start = measure()
     clock.lap("start")
     history = train_student(
@@ -145,6 +148,7 @@ def quantize_aware(
     best = max(history, key=lambda entry: entry["accuracy"], default=None)
     return {
         "scheme": scheme.name,
+        "metric": task.metric,
         **found,
         "start": start,
         "epochs": history,
@@ -154,16 +158,15 @@ def quantize_aware(
     }
 
 
-def _measurer(student: EncoderClassifier, rows: Rows, taught: list[int]) -> Callable[[], dict[str, float]]:
+def _measurer(student: EncoderClassifier, rows: Rows, task: Task, taught: Outputs) -> Callable[[], dict[str, float]]:
     def measure() -> dict[str, float]:
-        logits = {
-            name: outputs(student, part.ids, pad_id=rows.pad_id).logits
+        answers = {
+            name: outputs(student, part.ids, pad_id=rows.pad_id, types=part.types)
             for name, part in (("validation", rows.validation), ("test", rows.test))
         }
         return {
-            "validation_accuracy": share_right(logits["validation"], rows.validation.labels.tolist()),
-            "test_accuracy": share_right(logits["test"], rows.test.labels.tolist()),
-            "agreement": share_right(logits["test"], taught),
+            **{f"{name}_accuracy": task.score(found, rows.truth(name)) for name, found in answers.items()},
+            "agreement": task.agreement(answers["test"], taught),
         }
 
     return measure

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,19 @@ from potstill.distil.arguments import pipeline_arguments
 from potstill.distil.augment import with_augmented
 from potstill.distil.averaging import WeightAverage
 from potstill.distil.checkpoints import KeepBest, latest_checkpoint, prepare_work
-from potstill.distil.diagnosis import StudentFigures, diagnose_student
-from potstill.distil.evaluate import outputs, share_right
+from potstill.distil.diagnosis import StudentFigures, diagnose_losses, diagnose_student
+from potstill.distil.evaluate import Outputs, outputs
 from potstill.distil.forward import ForwardProgress
 from potstill.distil.hub import keep_random_state, quiet_loading
 from potstill.distil.modeling import EncoderClassifier, load_classifier
 from potstill.distil.precision import training_attention
+from potstill.distil.students.basis import principal_basis
 from potstill.distil.students.registry import make_student
+from potstill.distil.tasks import Task, Truth, task_of
+from potstill.distil.tasks.embedding import PROJECTION, project
 from potstill.distil.teacher_cache import TeacherOutputs, weights_hash
 from potstill.distil.teaching import compares_tokens, teach, token_settings
-from potstill.distil.tokens import NO_LABEL, Collator, TokenDataset, encode, load_tokenizer
+from potstill.distil.tokens import NO_LABEL, Collator, TokenDataset, encode, encode_dataset, load_tokenizer
 from potstill.distil.trainer import DistillationTrainer
 from potstill.distil.vocabulary import Vocabulary, aligned_ids, choose_vocabulary, vocabulary_facts
 from potstill.pipeline.processes import current
@@ -36,17 +38,34 @@ from potstill.pipeline.store import atomic_folder
 _SAMPLE_ROWS = 1024
 # Training rows whose accuracy is measured at the end.
 _TRAIN_SAMPLE = 1000
+# Rows of teacher vectors that decide the projection where the initialisation chose none.
+_PROJECTION_ROWS = 2048
 
 
-@dataclass(frozen=True)
+@dataclass
 class Rows:
-    """Token rows of everything training looks at, in one tokenizer's ids."""
+    """Token rows of everything training looks at, in one tokenizer's ids.
+
+    Attributes:
+        train, validation, test: rows with their labels; unlabelled texts are the last of ``train``.
+        pad_id: id of the padding token.
+        labelled: number of rows of ``train`` that have a label column.
+        teacher: for a task that learns vectors, the teacher's outputs for ``validation`` and ``test``.
+        projection: ``[teacher hidden, student hidden]``, the way from these vectors into the student's space.
+    """
 
     train: TokenDataset
     validation: TokenDataset
     test: TokenDataset
     pad_id: int
     labelled: int
+    teacher: dict[str, Outputs] = field(default_factory=dict)
+    projection: np.ndarray | None = None
+
+    def truth(self, split: str) -> Truth:
+        """What outputs for a split are measured against."""
+        vectors = self.teacher[split].pooled if split in self.teacher else None
+        return Truth(getattr(self, split).labels, vectors, self.projection)
 
 
 @keep_random_state()
@@ -59,7 +78,7 @@ def distil(
     in ``work``; the student of the best epoch on the validation set is kept.
 
     Args:
-        recipe: needs ``student``, ``distil``, ``data.max_tokens`` and ``seed``.
+        recipe: needs ``task``, ``student``, ``distil``, ``data.max_tokens`` and ``seed``.
         splits: needs ``train``, ``validation``, ``test`` (columns text, label), ``unlabelled`` (text, or None),
             ``labels`` and ``fingerprint``.
         teacher_dir: the teacher's folder.
@@ -69,31 +88,39 @@ def distil(
         progress: told about steps and epochs.
 
     Returns:
-        ``validation_accuracy``, ``test_accuracy``, ``teacher_test_accuracy``, ``retained`` (test, student / teacher),
-        ``agreement`` (share of test rows with the teacher's label), ``agreement_where_right`` (of those the teacher has
-        right), ``train_accuracy`` (first 1,000 labelled rows), ``epochs``, ``best_epoch``, ``parameters``,
-        ``parameters_without_embeddings``, ``vocabulary`` (`vocabulary_facts`), ``seconds`` (by phase), ``warnings``,
-        ``processes``; nothing in a process that is not the main one.
+        ``metric`` (what the task calls accuracy), ``validation_accuracy``, ``test_accuracy``,
+        ``teacher_test_accuracy``, ``retained`` (test, student / teacher), ``metrics`` (all figures of the task on the
+        test set), ``agreement`` (share of test rows with the teacher's answer), ``epochs``, ``best_epoch``,
+        ``parameters``, ``parameters_without_embeddings``, ``vocabulary`` (`vocabulary_facts`), ``seconds`` (by phase),
+        ``warnings``, ``processes``; with labels also ``agreement_where_right`` (of the rows that the teacher has right)
+        and ``train_accuracy`` (first 1,000 labelled rows). Nothing in a process that is not the main one.
 
     Raises:
         TrainError: T0.. as the parts.
     """
     clock = Clock()
-    labels, settings = list(splits.labels), recipe.distil
+    labels, settings, task = list(splits.labels), recipe.distil, task_of(recipe)
     weights = weights_hash(teacher_dir)
     tokenizer = load_tokenizer(teacher_dir)
     teacher = load_classifier(teacher_dir)
     everyone = current()
     splits = with_augmented(splits, tokenizer, teacher, copies=settings.augment, seed=recipe.seed, progress=progress)
     # The teacher reads its own ids whatever the student reads: its outputs are cached once for all students.
-    read = encode_rows(tokenizer, splits, recipe.data.max_tokens)
+    read = encode_rows(tokenizer, splits, recipe.data.max_tokens, task)
     train, labelled = read.train.ids, read.labelled
     vocabulary = choose_vocabulary(recipe.student, tokenizer, train[:labelled], train[labelled:])
-    rows = read if vocabulary.kept is None else encode_rows(vocabulary.tokenizer, splits, recipe.data.max_tokens)
-    shown = read.train.ids
+    rows = read
+    if vocabulary.kept is not None:
+        rows = encode_rows(vocabulary.tokenizer, splits, recipe.data.max_tokens, task)
+    shown, types = read.train.ids, read.train.types
     if vocabulary.kept is not None and compares_tokens(settings):
         # Token by token the two must be cut alike, and every piece of the student's is one of the teacher's.
         shown = rows.train.extra["teacher_input_ids"] = aligned_ids(rows.train.ids, vocabulary.kept)
+        types = rows.train.types
+        if types is not None:
+            rows.train.extra["teacher_token_type_ids"] = types
+    if not task.labelled:
+        rows.teacher = {name: outputs(teacher, getattr(read, name).ids, pad_id=read.pad_id) for name in _MEASURED}
     clock.lap("load")
     note = {
         "student": recipe.student.model_dump(),
@@ -102,13 +129,19 @@ def distil(
         "max_tokens": recipe.data.max_tokens,
         "data": splits.fingerprint,
         "teacher": weights,
+        **({"task": task.name} if task.name != "classification" else {}),
     }
     everyone.broadcast(lambda: prepare_work(work, note))
     student, projection = _start(recipe, teacher, labels, rows, vocabulary, work, progress)
     clock.lap("initialise")
     taught = teach(
-        rows.train, student, teacher, weights, recipe, ids=shown, pad_id=read.pad_id, cache=cache, progress=progress
-    )
+        rows.train, student, teacher, weights, recipe,
+        ids=shown, types=types, pad_id=read.pad_id, cache=cache, progress=progress,
+    )  # fmt: skip
+    if projection is None and not task.labelled and taught.pooled.shape[1] != student.config.hidden_size:
+        sample = taught.pooled.array()[:_PROJECTION_ROWS]
+        projection = everyone.broadcast(lambda: principal_basis(sample, student.config.hidden_size))
+    rows.projection = None if task.labelled else projection
     clock.lap("teacher_outputs")
     history = train_student(student, teacher, projection, rows, recipe, work, progress)
     clock.lap("train")
@@ -118,11 +151,16 @@ def distil(
     with quiet_loading():
         student.save_pretrained(str(out))
         vocabulary.tokenizer.save_pretrained(str(out))
-    metrics = _measure(out, teacher, rows, read, progress)
-    figures = _figures(student.eval(), rows, taught, metrics, history)
+    if rows.projection is not None:
+        np.save(out / PROJECTION, rows.projection)
+    metrics = _measure(out, teacher, rows, read, task, progress)
+    if task.labelled:
+        figures = _figures(student.eval(), rows, taught, metrics, history, task)
+        metrics["train_accuracy"] = figures.train
+        metrics["warnings"] = diagnose_student(figures, settings)
+    else:
+        metrics["warnings"] = diagnose_losses(_losses(history), settings.learning_rate, "distil.learning_rate")
     clock.lap("evaluate")
-    metrics["train_accuracy"] = figures.train
-    metrics["warnings"] = diagnose_student(figures, settings)
     best = max(history, key=lambda entry: entry["accuracy"], default=None)
     return {
         "epochs": history,
@@ -136,17 +174,32 @@ def distil(
     }
 
 
+_MEASURED = ("validation", "test")
+
+
+def _losses(history: list[dict[str, Any]]) -> list[float]:
+    return [entry["loss"] for entry in history if entry["loss"] is not None]
+
+
 def _figures(
-    student: nn.Module, rows: Rows, taught: TeacherOutputs, metrics: dict[str, Any], history: list[dict[str, Any]]
+    student: nn.Module,
+    rows: Rows,
+    taught: TeacherOutputs,
+    metrics: dict[str, Any],
+    history: list[dict[str, Any]],
+    task: Task,
 ) -> StudentFigures:
     """What `diagnosis` looks at; the student's accuracy on training rows is that of the first labelled ones."""
-    chosen = np.flatnonzero(rows.train.labels != NO_LABEL)[:_TRAIN_SAMPLE]
+    labels, types = rows.train.labels, rows.train.types
+    chosen = np.flatnonzero((labels if labels.ndim == 1 else labels[:, 0]) != NO_LABEL)[:_TRAIN_SAMPLE]
     on_train = taught_train = None
     if len(chosen):
-        truth = rows.train.labels[chosen].tolist()
-        found = outputs(student, [rows.train.ids[row] for row in chosen], pad_id=rows.pad_id)
-        on_train = share_right(found.logits, truth)
-        taught_train = share_right(np.stack([taught.logits[row] for row in chosen]), truth)
+        truth = Truth(labels[chosen])
+        some = None if types is None else [types[row] for row in chosen]
+        found = outputs(student, [rows.train.ids[row] for row in chosen], pad_id=rows.pad_id, types=some)
+        on_train = task.score(found, truth)
+        logits = np.stack([taught.logits[row] for row in chosen])
+        taught_train = task.score(Outputs(logits, logits[:, :0]), truth)
     return StudentFigures(
         train=on_train,
         validation=metrics["validation_accuracy"],
@@ -155,22 +208,25 @@ def _figures(
         teacher_test=metrics["teacher_test_accuracy"],
         agreement=metrics["agreement"],
         agreement_where_right=metrics["agreement_where_right"],
-        losses=[entry["loss"] for entry in history if entry["loss"] is not None],
+        losses=_losses(history),
     )
 
 
-def encode_rows(tokenizer: Any, splits: Any, max_tokens: int) -> Rows:
-    """Token rows of all splits; unlabelled texts join the training rows."""
+def encode_rows(tokenizer: Any, splits: Any, max_tokens: int, task: Task) -> Rows:
+    """Token rows of all splits, with the task's labels; unlabelled texts join the training rows."""
 
     def labelled(name: str) -> TokenDataset:
         dataset = getattr(splits, name)
-        return TokenDataset(encode(tokenizer, list(dataset["text"]), max_tokens), list(dataset["label"]))
+        labels = task.label_array(list(dataset["label"]), len(splits.labels))
+        ids, types = encode_dataset(tokenizer, dataset, max_tokens)
+        return TokenDataset(ids, labels, types=types)
 
     train = labelled("train")
     count = len(train)
     if splits.unlabelled is not None and len(splits.unlabelled):
         more = encode(tokenizer, list(splits.unlabelled["text"]), max_tokens)
-        train = TokenDataset([*train.ids, *more], [*train.labels.tolist(), *[NO_LABEL] * len(more)])
+        none = np.full((len(more), *train.labels.shape[1:]), NO_LABEL, train.labels.dtype)
+        train = TokenDataset([*train.ids, *more], np.concatenate([train.labels, none]))
     return Rows(train, labelled("validation"), labelled("test"), int(tokenizer.pad_token_id), count)
 
 
@@ -195,9 +251,13 @@ def _start(
         # An even sample: rows of unlabelled text, at the end, count too.
         step = max(1, len(rows.train) // _SAMPLE_ROWS)
         sample = rows.train.ids[::step][:_SAMPLE_ROWS]
+        types = None if rows.train.types is None else rows.train.types[::step][:_SAMPLE_ROWS]
         job = make_student(
-            recipe.student, teacher, labels, sample, pad_id=rows.pad_id, seed=recipe.seed, kept=vocabulary.kept
-        )
+            recipe.student, teacher, labels, sample,
+            pad_id=rows.pad_id, seed=recipe.seed, kept=vocabulary.kept, types=types,
+        )  # fmt: skip
+        if types is not None:
+            job.student.config.text_pair = True
         with atomic_folder(folder) as temporary, quiet_loading():
             job.student.save_pretrained(str(temporary))
             if job.projection is not None:
@@ -230,7 +290,7 @@ def train_student(
         student: as initialised, in training mode.
         projection: ``[teacher hidden, student hidden]`` f32 for the pooled vectors, or None.
         rows: the training rows with the teacher's outputs, and validation rows.
-        recipe: ``distil`` and ``seed`` are read.
+        recipe: ``task``, ``distil`` and ``seed`` are read.
         work: checkpoints; an interrupted run goes on from them.
         progress: told about steps and epochs.
         what: name of the model in messages.
@@ -239,14 +299,22 @@ def train_student(
     Returns:
         The evaluations of `KeepBest`, one for each epoch.
     """
-    settings = recipe.distil
+    settings, task = recipe.distil, task_of(recipe)
+    losses, truth = task.loss_weights(settings), rows.truth("validation")
 
     def measure(candidate: nn.Module) -> float:
-        found = outputs(candidate, rows.validation.ids, pad_id=rows.pad_id, precision=settings.precision)
-        return share_right(found.logits, rows.validation.labels.tolist())
+        found = outputs(
+            candidate,
+            rows.validation.ids,
+            pad_id=rows.pad_id,
+            precision=settings.precision,
+            types=rows.validation.types,
+        )
+        return task.score(found, truth)
 
     def announce(epoch: int, value: float, best: bool) -> None:
-        progress.message(f"  {what}, epoch {epoch}: validation accuracy {100 * value:.1f} %{', best' if best else ''}")
+        shown = f"validation {task.metric} {100 * value:.1f} %"
+        progress.message(f"  {what}, epoch {epoch}: {shown}{', best' if best else ''}")
 
     keep = KeepBest(
         measure,
@@ -269,7 +337,7 @@ def train_student(
     )
     checkpoint = current().broadcast(lambda: latest_checkpoint(work))
     keep.resume(checkpoint)
-    with quiet_loading(), progress.task(what, unit="steps") as task:
+    with quiet_loading(), progress.task(what, unit="steps") as shown:
         trainer = DistillationTrainer(
             student_model=student,
             # Without losses of tokens the columns hold all that the teacher has to say.
@@ -277,38 +345,50 @@ def train_student(
             temperature=settings.temperature,
             alpha=settings.alpha,
             pooled_cosine=settings.pooled_cosine,
+            loss_weights=losses,
             pooled_projection=projection,
             **token_settings(settings),
             args=arguments,
             train_dataset=rows.train,
             data_collator=Collator(rows.pad_id),
-            callbacks=[ForwardProgress(task), keep],
+            callbacks=[ForwardProgress(shown), keep],
         )
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     keep.restore_best(student)
     return keep.history
 
 
-def _measure(out: Path, teacher: nn.Module, rows: Rows, read: Rows, progress: Progress) -> dict[str, Any]:
-    """Accuracies in f32 of the student as saved, beside the teacher's."""
+def _measure(out: Path, teacher: nn.Module, rows: Rows, read: Rows, task: Task, progress: Progress) -> dict[str, Any]:
+    """Figures in f32 of the student as saved, beside the teacher's."""
     student = load_classifier(out)
-    found: dict[str, Any] = {}
-    logits: dict[str, np.ndarray] = {}
-    truth: Sequence[int] = rows.test.labels.tolist()
+    answers: dict[str, Outputs] = {}
     for name, model, given in (("student", student, rows), ("teacher", teacher, read)):
-        logits[name] = outputs(
-            model, given.test.ids, pad_id=given.pad_id, progress=progress, what=f"{name} on the test set"
-        ).logits
-    on_validation = outputs(student, rows.validation.ids, pad_id=rows.pad_id).logits
-    found["validation_accuracy"] = share_right(on_validation, rows.validation.labels.tolist())
-    found["test_accuracy"] = share_right(logits["student"], truth)
-    found["teacher_test_accuracy"] = share_right(logits["teacher"], truth)
-    taught = found["teacher_test_accuracy"]
-    found["retained"] = found["test_accuracy"] / taught if taught else 0.0
-    theirs = logits["teacher"].argmax(axis=1)
-    found["agreement"] = share_right(logits["student"], theirs.tolist())
-    right = theirs == np.asarray(truth)
-    found["agreement_where_right"] = share_right(logits["student"][right], theirs[right].tolist())
+        known = rows.teacher.get("test") if name == "teacher" else None
+        answers[name] = known or outputs(
+            model,
+            given.test.ids,
+            pad_id=given.pad_id,
+            progress=progress,
+            what=f"{name} on the test set",
+            types=given.test.types,
+        )
+    on_validation = outputs(student, rows.validation.ids, pad_id=rows.pad_id, types=rows.validation.types)
+    truth = rows.truth("test")
+    projected = Outputs(answers["teacher"].logits, project(answers["teacher"].pooled, rows.projection))
+    figures, taught = task.metrics(answers["student"], truth), task.score(projected, truth)
+    found = {
+        "metric": task.metric,
+        "validation_accuracy": task.score(on_validation, rows.truth("validation")),
+        "test_accuracy": figures[task.metric],
+        "teacher_test_accuracy": taught,
+        "retained": figures[task.metric] / taught if taught else 0.0,
+        "agreement": task.agreement(answers["student"], projected),
+        "metrics": figures,
+    }
+    if task.labelled:
+        right = task.right(answers["teacher"], truth)
+        student_right, teacher_right = (Outputs(a.logits[right], a.pooled[right]) for a in answers.values())
+        found["agreement_where_right"] = task.agreement(student_right, teacher_right)
     return found
 
 

@@ -15,12 +15,13 @@ from potstill.distil.arguments import GroupedTrainer, pipeline_arguments
 from potstill.distil.averaging import WeightAverage
 from potstill.distil.checkpoints import KeepBest, latest_checkpoint, prepare_work
 from potstill.distil.diagnosis import diagnose_teacher
-from potstill.distil.evaluate import outputs, share_right
+from potstill.distil.evaluate import outputs
 from potstill.distil.forward import ForwardProgress
 from potstill.distil.hub import keep_random_state, model_errors, quiet_loading
 from potstill.distil.modeling import has_head, head_name, load_classifier, load_encoder
 from potstill.distil.precision import training_attention
-from potstill.distil.tokens import Collator, TokenDataset, encode, load_tokenizer
+from potstill.distil.tasks import Task, Truth, task_of
+from potstill.distil.tokens import Collator, TokenDataset, encode_dataset, load_tokenizer
 from potstill.errors import TrainError
 from potstill.pipeline.processes import current
 from potstill.pipeline.progress import Progress
@@ -62,7 +63,7 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     Training resumes from the last checkpoint in ``work``. The model of the best epoch on the validation set is kept.
 
     Args:
-        recipe: needs ``teacher``, ``data.max_tokens`` and ``seed``.
+        recipe: needs ``task``, ``teacher``, ``data.max_tokens`` and ``seed``.
         splits: needs ``train``, ``validation``, ``test`` (columns text, label), ``labels`` and ``fingerprint``.
         out: folder to write.
         cache: where demo packages are kept.
@@ -70,23 +71,30 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
         progress: told about steps and epochs.
 
     Returns:
-        ``fine_tuned``, ``validation_accuracy``, ``test_accuracy``, ``train_accuracy`` (first 1,000 rows),
-        ``epochs`` (a record for each), ``best_epoch``, ``parameters``, ``seconds``, ``warnings`` (list of sentences);
-        nothing in a process that is not the main one.
+        ``fine_tuned``, ``metric`` (what the task calls accuracy), ``validation_accuracy``, ``test_accuracy``,
+        ``train_accuracy`` (first 1,000 rows), ``metrics`` (all figures on the test set), ``epochs`` (a record for
+        each), ``best_epoch``, ``parameters``, ``seconds``, ``warnings`` (list of sentences); nothing in a process that
+        is not the main one.
 
     Raises:
         TrainError: T001-T007 the model or tokenizer cannot be loaded, T013 it has no fitting head and finetune is
             never, T014 unknown demo teacher.
     """
     start = time.monotonic()
-    settings = recipe.teacher
+    settings, task = recipe.teacher, task_of(recipe)
     labels = list(splits.labels)
     everyone = current()
     source = everyone.broadcast(lambda: source_of(settings.model, cache, progress))
     tokenizer = load_tokenizer(source)
     with model_errors(source), quiet_loading():
         config = AutoConfig.from_pretrained(str(source))
+    if not task.labelled:
+        if not everyone.main:
+            return {}
+        return {"seconds": round(time.monotonic() - start, 1), **_as_it_is(source, tokenizer, settings, task, out)}
     order = label_order(config, labels)
+    if task.problem is not None and config.problem_type != task.problem:
+        order = None  # a head trained for one label a text says nothing of each by itself
     if settings.finetune == "never" and order is None:
         raise TrainError(
             "T013",
@@ -94,22 +102,22 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
             str(settings.model),
             "set teacher.finetune to auto, or give a model fine-tuned on these labels",
         )
-    model = _start_model(source, labels, order, settings, recipe.seed)
-    rows = {name: _rows(tokenizer, getattr(splits, name), recipe.data.max_tokens) for name in _SPLITS}
+    model = _start_model(source, labels, order, settings, recipe.seed, task)
+    rows = {name: _rows(tokenizer, splits, name, recipe.data.max_tokens, task) for name in _SPLITS}
     history: list[dict[str, Any]] = []
     train = order is None or settings.finetune == "always"
     if train:
         note = {"recipe": settings.model_dump(), "seed": recipe.seed, "data": splits.fingerprint, "source": str(source)}
         note["max_tokens"] = recipe.data.max_tokens
         everyone.broadcast(lambda: prepare_work(work, note))
-        history = _train(model, rows, tokenizer, recipe, work, progress)
+        history = _train(model, rows, tokenizer, recipe, work, progress, task)
     if not everyone.main:
         return {}
     out.mkdir(parents=True, exist_ok=True)
     with quiet_loading():
         model.save_pretrained(str(out))
         tokenizer.save_pretrained(str(out))
-    metrics = _measure(out, rows, tokenizer, progress)
+    metrics = _measure(out, rows, tokenizer, progress, task)
     metrics["warnings"] = diagnose_teacher({**metrics, "epochs": history}, rows["validation"].labels, settings)
     best = max(history, key=lambda entry: entry["accuracy"], default=None)
     return {
@@ -125,15 +133,41 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
 _SPLITS = ("train", "validation", "test")
 
 
-def _rows(tokenizer: Any, dataset: Any, max_tokens: int) -> TokenDataset:
-    return TokenDataset(encode(tokenizer, list(dataset["text"]), max_tokens), list(dataset["label"]))
+def _rows(tokenizer: Any, splits: Any, name: str, max_tokens: int, task: Task) -> TokenDataset:
+    dataset = getattr(splits, name)
+    labels = task.label_array(list(dataset["label"]), len(splits.labels))
+    ids, types = encode_dataset(tokenizer, dataset, max_tokens)
+    return TokenDataset(ids, labels, types=types)
 
 
-def _start_model(source: Path | str, labels: list[str], order: list[int] | None, settings: Any, seed: int) -> Any:
+def _as_it_is(source: Path | str, tokenizer: Any, settings: Any, task: Task, out: Path) -> dict[str, Any]:
+    """A teacher that gives vectors: the encoder and its pooling, without head. By definition it agrees with itself."""
+    model = load_encoder(source, labels=[], pooling=settings.pooling)
+    out.mkdir(parents=True, exist_ok=True)
+    with quiet_loading():
+        model.save_pretrained(str(out))
+        tokenizer.save_pretrained(str(out))
+    return {
+        "fine_tuned": False,
+        "metric": task.metric,
+        "validation_accuracy": 1.0,
+        "test_accuracy": 1.0,
+        "epochs": [],
+        "best_epoch": 0,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "warnings": [],
+    }
+
+
+def _start_model(
+    source: Path | str, labels: list[str], order: list[int] | None, settings: Any, seed: int, task: Task
+) -> Any:
     """The model before training: with its own head in the order of our labels, or an encoder under a new one."""
     if order is None:
         attention = training_attention()
-        return load_encoder(source, labels=labels, pooling=settings.pooling, attention=attention, seed=seed)
+        return load_encoder(
+            source, labels=labels, pooling=settings.pooling, attention=attention, seed=seed, problem=task.problem
+        )
     with model_errors(source), quiet_loading():
         model = AutoModelForSequenceClassification.from_pretrained(
             str(source), dtype=torch.float32, attn_implementation=training_attention()
@@ -149,17 +183,18 @@ def _start_model(source: Path | str, labels: list[str], order: list[int] | None,
 
 
 def _train(
-    model: Any, rows: dict[str, TokenDataset], tokenizer: Any, recipe: Any, work: Path, progress: Progress
+    model: Any, rows: dict[str, TokenDataset], tokenizer: Any, recipe: Any, work: Path, progress: Progress, task: Task
 ) -> list[dict[str, Any]]:
     settings = recipe.teacher
     pad_id, validation = tokenizer.pad_token_id, rows["validation"]
 
     def measure(candidate: nn.Module) -> float:
-        found = outputs(candidate, validation.ids, pad_id=pad_id, precision=settings.precision)
-        return share_right(found.logits, validation.labels.tolist())
+        found = outputs(candidate, validation.ids, pad_id=pad_id, precision=settings.precision, types=validation.types)
+        return task.score(found, Truth(validation.labels))
 
     def announce(epoch: int, value: float, best: bool) -> None:
-        progress.message(f"  teacher, epoch {epoch}: validation accuracy {100 * value:.1f} %{', best' if best else ''}")
+        shown = f"validation {task.metric} {100 * value:.1f} %"
+        progress.message(f"  teacher, epoch {epoch}: {shown}{', best' if best else ''}")
 
     keep = KeepBest(
         measure,
@@ -181,27 +216,37 @@ def _train(
     )
     checkpoint = current().broadcast(lambda: latest_checkpoint(work))
     keep.resume(checkpoint)
-    with quiet_loading(), progress.task("teacher", unit="steps") as task:
+    with quiet_loading(), progress.task("teacher", unit="steps") as shown:
         trainer = GroupedTrainer(
             model=model,
             args=arguments,
             train_dataset=rows["train"],
             data_collator=Collator(pad_id),
-            callbacks=[ForwardProgress(task), keep],
+            callbacks=[ForwardProgress(shown), keep],
         )
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     keep.restore_best(model)
     return keep.history
 
 
-def _measure(out: Path, rows: dict[str, TokenDataset], tokenizer: Any, progress: Progress) -> dict[str, Any]:
-    """Accuracy in f32 of the model as saved, on each split."""
+def _measure(
+    out: Path, rows: dict[str, TokenDataset], tokenizer: Any, progress: Progress, task: Task
+) -> dict[str, Any]:
+    """Figures in f32 of the model as saved, on each split."""
     model = load_classifier(out)
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"metric": task.metric}
     for name, dataset in rows.items():
         count = min(len(dataset), _TRAIN_SAMPLE) if name == "train" else len(dataset)
         result = outputs(
-            model, dataset.ids[:count], pad_id=tokenizer.pad_token_id, progress=progress, what=f"teacher on {name}"
+            model,
+            dataset.ids[:count],
+            pad_id=tokenizer.pad_token_id,
+            progress=progress,
+            what=f"teacher on {name}",
+            types=None if dataset.types is None else dataset.types[:count],
         )
-        found[f"{name}_accuracy"] = share_right(result.logits, dataset.labels[:count].tolist())
+        figures = task.metrics(result, Truth(dataset.labels[:count]))
+        found[f"{name}_accuracy"] = figures[task.metric]
+        if name == "test":
+            found["metrics"] = figures
     return found

@@ -108,12 +108,14 @@ def weights_hash(model_dir: Path) -> str:
     return total.hexdigest()
 
 
-def outputs_key(weights: str, ids: Sequence[np.ndarray], max_tokens: int, bf16: bool) -> str:
+def outputs_key(
+    weights: str, ids: Sequence[np.ndarray], max_tokens: int, bf16: bool, types: Sequence[np.ndarray] | None = None
+) -> str:
     """Key of a teacher's outputs: 32 hexadecimal digits over everything that decides them."""
     total = hashlib.sha256(_VERSION)
     total.update(f"{weights} {max_tokens} {'bf16' if bf16 else 'fp32'} {len(ids)}".encode())
     total.update(np.asarray([len(row) for row in ids], dtype=np.int64).tobytes())
-    for row in ids:
+    for row in [*ids, *(types or [])]:
         total.update(np.asarray(row, dtype=np.int32).tobytes())
     return total.hexdigest()[:32]
 
@@ -133,6 +135,7 @@ def teacher_outputs(
     shard_rows: int = SHARD_ROWS,
     places: Sequence[int] = (),
     half: bool = True,
+    types: Sequence[np.ndarray] | None = None,
 ) -> TeacherOutputs:
     """The teacher's outputs for token rows, from the cache where they are there; one forward pass gives all of a shard.
 
@@ -150,11 +153,12 @@ def teacher_outputs(
         shard_rows: rows of a shard.
         places: keep the states of tokens at these places too; see `states_bytes` for the size.
         half: keep states as f16, else as f32.
+        types: token types of each row, None for single texts.
 
     Raises:
         TrainError: T030 another process did not write its shards, T090 states of a teacher that is not BERT-shaped.
     """
-    key = outputs_key(weights, ids, max_tokens, use_bf16(precision))
+    key = outputs_key(weights, ids, max_tokens, use_bf16(precision), types)
     folder = cache / "teacher-outputs" / key
     with os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -175,8 +179,9 @@ def teacher_outputs(
                 missing = [place for place in places if _open_shard(paths[place], tokens, state_dtype) is None]
                 lacking = _open_shard(path, len(rows)) is None
                 if missing or lacking:
+                    some = None if types is None else types[start : start + shard_rows]
                     with _keep_states(view, missing, rows, state_dtype) as (each, states):
-                        result = outputs(teacher, rows, pad_id=pad_id, precision=precision, **each)
+                        result = outputs(teacher, rows, pad_id=pad_id, precision=precision, types=some, **each)
                     for place in missing:
                         _write_shard(paths[place], states[place])
                     if lacking:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from potstill.distil.losses import TOKEN_LOSSES
+from potstill.distil.losses import POOLED_LOSSES, TOKEN_LOSSES
+from potstill.distil.tasks import task_of
 from potstill.distil.teacher_cache import TeacherOutputs, states_bytes, teacher_outputs
 from potstill.distil.token_losses import STATE_COLUMN, check_lengths, token_plan
 from potstill.distil.token_states import token_view
@@ -37,6 +38,7 @@ def teach(
     recipe: Any,
     *,
     ids: Sequence[np.ndarray],
+    types: Sequence[np.ndarray] | None = None,
     pad_id: int,
     cache: Path,
     progress: Progress,
@@ -50,8 +52,9 @@ def teach(
         student: the student, for its number of layers and width.
         teacher: the teacher.
         weights: `weights_hash` of the teacher.
-        recipe: needs ``distil`` and ``data.max_tokens``.
+        recipe: needs ``task``, ``distil`` and ``data.max_tokens``.
         ids: the rows in the teacher's token ids; of the rows' own lengths where a loss of tokens is asked for.
+        types: their token types, None for single texts.
         pad_id: the teacher's padding id.
         cache: see `teacher_outputs`.
         progress: told the size of the states, and the rows done.
@@ -87,9 +90,12 @@ def teach(
         rank=current().rank,
         ranks=current().count,
         places=places,
+        types=types,
     )
-    rows.extra["teacher_logits"] = taught.logits
-    if settings.pooled_cosine > 0:
+    if taught.logits.shape[1]:
+        rows.extra["teacher_logits"] = taught.logits
+    losses = task_of(recipe).loss_weights(settings)
+    if any(losses.get(name, 0.0) > 0 for name in POOLED_LOSSES):
         rows.extra["teacher_pooled"] = taught.pooled
     for place, column in taught.states.items():
         rows.extra[f"{STATE_COLUMN}{place}"] = column

@@ -40,7 +40,41 @@ def encode(tokenizer: Any, texts: Sequence[str], max_tokens: int) -> list[np.nda
     Raises:
         TrainError: T007 when max_tokens is over what the tokenizer's model can take.
     """
-    limit = int(getattr(tokenizer, "model_max_length", 0) or 0)
+    _check_limit(int(getattr(tokenizer, "model_max_length", 0) or 0), max_tokens)
+    rows = tokenizer(list(texts), truncation=True, max_length=max_tokens, padding=False, return_attention_mask=False)
+    return [np.asarray(ids, dtype=np.int32) for ids in rows["input_ids"]]
+
+
+def encode_pairs(
+    tokenizer: Any, texts: Sequence[str], pairs: Sequence[str], max_tokens: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Token ids and token types (0 first text, 1 second) of pairs, the longer text cut first: lists of int32 arrays.
+
+    Raises:
+        TrainError: T007 as `encode`.
+    """
+    _check_limit(int(getattr(tokenizer, "model_max_length", 0) or 0), max_tokens)
+    rows = tokenizer(
+        list(texts),
+        list(pairs),
+        truncation="longest_first",
+        max_length=max_tokens,
+        padding=False,
+        return_attention_mask=False,
+        return_token_type_ids=True,
+    )
+    ids, types = rows["input_ids"], rows["token_type_ids"]
+    return [np.asarray(row, dtype=np.int32) for row in ids], [np.asarray(row, dtype=np.int32) for row in types]
+
+
+def encode_dataset(tokenizer: Any, dataset: Any, max_tokens: int) -> tuple[list[np.ndarray], list[np.ndarray] | None]:
+    """Token ids of a data set with the column ``text``, and token types when it has ``text_pair`` too, else None."""
+    if "text_pair" in getattr(dataset, "column_names", dataset):
+        return encode_pairs(tokenizer, list(dataset["text"]), list(dataset["text_pair"]), max_tokens)
+    return encode(tokenizer, list(dataset["text"]), max_tokens), None
+
+
+def _check_limit(limit: int, max_tokens: int) -> None:
     if 0 < limit < max_tokens:
         raise TrainError(
             "T007",
@@ -48,8 +82,6 @@ def encode(tokenizer: Any, texts: Sequence[str], max_tokens: int) -> list[np.nda
             "data.max_tokens",
             f"set data.max_tokens to {limit} or less",
         )
-    rows = tokenizer(list(texts), truncation=True, max_length=max_tokens, padding=False, return_attention_mask=False)
-    return [np.asarray(ids, dtype=np.int32) for ids in rows["input_ids"]]
 
 
 class TokenDataset(Dataset[dict[str, Any]]):
@@ -57,18 +89,21 @@ class TokenDataset(Dataset[dict[str, Any]]):
 
     Args:
         ids: int32 arrays, one a row.
-        labels: class ids; None or -100 for rows without a label.
+        labels: class ids ``[rows]``, or a row of numbers each ``[rows, n]``; None or -100 for rows without a label.
+        types: token types of each row, or None for single texts.
         extra: columns indexed by row, e.g. ``teacher_logits`` ``[rows, labels]``: arrays or `teacher_cache.Column`.
     """
 
     def __init__(
         self,
         ids: Sequence[np.ndarray],
-        labels: Sequence[int] | None = None,
+        labels: Sequence[int] | np.ndarray | None = None,
         extra: Mapping[str, Any] | None = None,
+        types: Sequence[np.ndarray] | None = None,
     ) -> None:
         self.ids = ids
-        self.labels = np.full(len(ids), NO_LABEL) if labels is None else np.asarray(labels, dtype=np.int64)
+        self.types = types
+        self.labels = np.full(len(ids), NO_LABEL) if labels is None else np.asarray(labels)
         self.extra: dict[str, Any] = dict(extra or {})
         self.lengths = [len(row) for row in ids]
 
@@ -76,7 +111,10 @@ class TokenDataset(Dataset[dict[str, Any]]):
         return len(self.ids)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        row: dict[str, Any] = {"input_ids": self.ids[index], "labels": int(self.labels[index])}
+        label = self.labels[index]
+        row: dict[str, Any] = {"input_ids": self.ids[index], "labels": label if label.ndim else int(label)}
+        if self.types is not None:
+            row["token_type_ids"] = self.types[index]
         for name, column in self.extra.items():
             row[name] = column[index]
         return row
@@ -85,7 +123,7 @@ class TokenDataset(Dataset[dict[str, Any]]):
 class Collator:
     """Pad rows to the longest of the batch; the teacher's outputs are stacked as f32, its states of tokens padded.
 
-    ``teacher_input_ids`` come with their own ``teacher_attention_mask``.
+    ``teacher_input_ids`` (and ``teacher_token_type_ids``) come with their own ``teacher_attention_mask``.
 
     Accepts rows of lists, arrays or tensors; a missing attention mask means every token is real.
     """
@@ -110,8 +148,11 @@ class Collator:
             batch["token_type_ids"] = torch.from_numpy(types)
         label_key = next((key for key in ("labels", "label") if key in rows[0]), None)
         if label_key is not None:
-            values = [NO_LABEL if row[label_key] is None else int(row[label_key]) for row in rows]
-            batch["labels"] = torch.tensor(values, dtype=torch.int64)
+            if np.ndim(rows[0][label_key]):
+                batch["labels"] = torch.from_numpy(np.stack([np.asarray(row[label_key]) for row in rows]))
+            else:
+                values = [NO_LABEL if row[label_key] is None else int(row[label_key]) for row in rows]
+                batch["labels"] = torch.tensor(values, dtype=torch.int64)
         for key in ("teacher_logits", "teacher_pooled"):
             if key in rows[0]:
                 stacked = np.stack([np.asarray(row[key], dtype=np.float32) for row in rows])
@@ -120,8 +161,9 @@ class Collator:
             if key.startswith("teacher_state_"):
                 batch[key] = _pad_states([np.asarray(row[key]) for row in rows])
         if rows[0].get("teacher_input_ids") is not None:
-            theirs = self([{"input_ids": row["teacher_input_ids"]} for row in rows])
-            batch["teacher_input_ids"], batch["teacher_attention_mask"] = theirs["input_ids"], theirs["attention_mask"]
+            keys = [key for key in ("input_ids", "token_type_ids") if f"teacher_{key}" in rows[0]]
+            theirs = self([{key: row[f"teacher_{key}"] for key in keys} for row in rows])
+            batch |= {f"teacher_{key}": value for key, value in theirs.items()}
         return batch
 
 

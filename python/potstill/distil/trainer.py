@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +19,7 @@ from transformers import TrainingArguments
 
 from potstill.distil.arguments import GroupedTrainer, split_keywords
 from potstill.distil.live_teacher import Taught, mask_of, pooled_of, run_teacher
-from potstill.distil.losses import Outputs, total
+from potstill.distil.losses import POOLED_LOSSES, Outputs, total
 from potstill.distil.modeling import load_classifier
 from potstill.distil.students.basis import principal_basis
 from potstill.distil.token_losses import STATE_COLUMN, TokenLosses, check_batch
@@ -28,7 +28,9 @@ from potstill.distil.token_states import tap
 from potstill.distil.tokens import Collator
 from potstill.errors import TrainError
 
-TEACHER_COLUMNS = ("teacher_logits", "teacher_pooled", "teacher_input_ids")
+TEACHER_COLUMNS = ("teacher_logits", "teacher_pooled", "teacher_input_ids", "teacher_token_type_ids")
+# Losses against the label, and those that read the teacher's logits.
+_HARD, _SOFT = ("hard", "hard_binary"), ("soft", "soft_binary")
 # Rows whose pooled vectors decide the projection between widths.
 _PROJECTION_ROWS = 2048
 
@@ -44,7 +46,8 @@ class DistillationTrainer(GroupedTrainer):
 
     Rows may carry the teacher's outputs: ``teacher_logits``, ``teacher_pooled``, and states of tokens in
     ``teacher_state_<place>`` (`token_states` counts places); what is there is not computed again. A row with
-    ``teacher_input_ids`` shows these to the teacher: a student with a vocabulary of its own.
+    ``teacher_input_ids`` (and ``teacher_token_type_ids``, for pairs of texts) shows these to the teacher: a student
+    with a vocabulary of its own.
 
     Args:
         student_model: a classifier: `EncoderClassifier` or any `*ForSequenceClassification`.
@@ -54,6 +57,8 @@ class DistillationTrainer(GroupedTrainer):
         temperature: T, above 0; 1 to 4 is usual.
         alpha: weight of the label's loss, 0 to 1.
         pooled_cosine: weight of the cosine loss between pooled vectors.
+        loss_weights: names of `potstill.distil.losses.LOSSES` with weights, instead of ``alpha`` and ``pooled_cosine``;
+            the losses of tokens keep their own.
         pooled_projection: ``[teacher hidden, student hidden]`` f32, maps the teacher's pooled vector to the student's
             width. Default: the identity at equal width, else the principal axes of the teacher's pooled vectors.
         embedding: weight of the loss between embedding outputs.
@@ -84,6 +89,7 @@ class DistillationTrainer(GroupedTrainer):
         alpha: float = 0.5,
         *,
         pooled_cosine: float = 0.0,
+        loss_weights: Mapping[str, float] | None = None,
         pooled_projection: np.ndarray | torch.Tensor | None = None,
         embedding: float = 0.0,
         hidden: float = 0.0,
@@ -104,6 +110,8 @@ class DistillationTrainer(GroupedTrainer):
         _check_ranges(temperature, alpha, {"pooled_cosine": pooled_cosine, **by_token})
         self.temperature = float(temperature)
         self.weights = {"hard": float(alpha), "soft": 1.0 - float(alpha), "pooled_cosine": float(pooled_cosine)}
+        if loss_weights is not None:
+            self.weights = dict(loss_weights)
         self.weights |= {name: float(weight) for name, weight in by_token.items()}
         self._parts: dict[str, torch.Tensor] = {}
         self._parts_steps = 0
@@ -202,9 +210,9 @@ class DistillationTrainer(GroupedTrainer):
         taught = self._taught(inputs, cached)
         if taught is None and not model.training:
             # A validation set without teacher columns is still worth its label loss.
-            weights, tokens = {"hard": 1.0}, None
+            weights, tokens = {name: 1.0 for name in weights if name in _HARD}, None
         taught = taught or Taught()
-        wants_pooled = weights.get("pooled_cosine", 0.0) > 0
+        wants_pooled = _wants(weights, POOLED_LOSSES)
         seen: Any = tap(tokens.student, tokens.plan.places(0)) if tokens is not None else contextlib.nullcontext({})
         with pooled_of(self.accelerator.unwrap_model(model), wants_pooled) as pooled, seen as states:
             outputs = model(**inputs)
@@ -246,19 +254,19 @@ class DistillationTrainer(GroupedTrainer):
         None when something is lacking and there is no teacher to run.
         """
         places = self.tokens.plan.places(1) if self.tokens is not None else []
-        wants_pooled = self.weights["pooled_cosine"] > 0
+        wants_pooled = _wants(self.weights, POOLED_LOSSES)
         states = {place: cached[f"{STATE_COLUMN}{place}"] for place in places if f"{STATE_COLUMN}{place}" in cached}
         found = Taught(cached.get("teacher_logits"), cached.get("teacher_pooled"), states)
         if places and "teacher_attention_mask" in cached:
             check_batch(mask_of(inputs), cached["teacher_attention_mask"])
-        lacks_logits = found.logits is None and self.weights["soft"] > 0
+        lacks_logits = found.logits is None and _wants(self.weights, _SOFT)
         lacks_pooled = found.pooled is None and wants_pooled
         if not lacks_logits and not lacks_pooled and len(states) == len(places):
             return found
         if self.teacher_model is None:
             return None
         if "teacher_input_ids" in cached:
-            inputs = {"input_ids": cached["teacher_input_ids"], "attention_mask": cached["teacher_attention_mask"]}
+            inputs = _teacher_inputs(cached)
         live = self._run_teacher(inputs, lacks_pooled, [place for place in places if place not in states])
         return Taught(
             live.logits if found.logits is None else found.logits,
@@ -291,9 +299,19 @@ class DistillationTrainer(GroupedTrainer):
         for start in range(0, len(rows), 32):
             batch = {key: value.to(self.args.device) for key, value in collate(rows[start : start + 32]).items()}
             if "teacher_input_ids" in batch:
-                batch |= {"input_ids": batch["teacher_input_ids"], "attention_mask": batch["teacher_attention_mask"]}
+                batch = _teacher_inputs(batch)
             found.append(self._run_teacher(batch, True).pooled)
         return torch.cat([vectors for vectors in found if vectors is not None]).float().cpu().numpy()
+
+
+def _wants(weights: Mapping[str, float], names: Collection[str]) -> bool:
+    return any(weights.get(name, 0.0) > 0 for name in names)
+
+
+def _teacher_inputs(batch: Mapping[str, Any]) -> dict[str, Any]:
+    """What a batch with ``teacher_input_ids`` shows to the teacher."""
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    return {name: batch[f"teacher_{name}"] for name in names if f"teacher_{name}" in batch}
 
 
 def _check_ranges(temperature: float, alpha: float, weights: Mapping[str, float]) -> None:

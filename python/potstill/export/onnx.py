@@ -1,8 +1,9 @@
 """ONNX export: one plain graph, dynamic batch and length, one file; and its int8 version.
 
-Inputs ``input_ids`` and ``attention_mask``, int64 ``[batch, length]``; outputs ``logits`` f32 ``[batch, labels]`` and
-``embedding`` f32 ``[batch, hidden]`` (the vector the head reads). ``metadata_props`` carry ``labels`` (JSON list),
-``max_tokens``, ``pad_id``, ``vocabulary``, ``task`` and ``producer``.
+Inputs ``input_ids`` and ``attention_mask``, int64 ``[batch, length]``; outputs ``logits`` f32 ``[batch, labels]`` (not
+of a sentence encoder; a model of pairs of texts also has the input ``token_type_ids``) and ``embedding`` f32 ``[batch,
+hidden]`` (the vector the head reads). ``metadata_props`` carry ``labels`` (JSON list), ``max_tokens``, ``pad_id``,
+``vocabulary``, ``task``, ``producer``, and ``multi_label`` where labels do not exclude each other.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ def export_onnx(model_dir: Path, out: Path, *, opset: int = 18, max_tokens: int 
         plain, facts = load_plain(model_dir)
         limit = min(max_tokens or facts.max_tokens, facts.max_tokens)
         try:
-            model = _traced(plain, limit)
-            passes.rename_outputs(model, ["logits", "embedding"])
+            model = _traced(plain, limit, facts.inputs)
+            passes.rename_outputs(model, list(facts.outputs))
             passes.constant_reshapes(model)
             model, agrees = onnxsim.simplify(model, skipped_optimizers=list(_SKIPPED))
             if not agrees:
@@ -90,13 +91,13 @@ def export_onnx(model_dir: Path, out: Path, *, opset: int = 18, max_tokens: int 
                 "use a student of a BERT-like architecture (bert, distilbert, roberta, electra)",
             )
         data = model.SerializeToString()
-        _check_against(plain, data, limit, facts.vocabulary, model_dir)
+        _check_against(plain, data, limit, facts, model_dir)
     with atomic_write(out) as temporary:
         temporary.write_bytes(data)
     return out
 
 
-def _traced(plain: Any, limit: int) -> Any:
+def _traced(plain: Any, limit: int, inputs: tuple[str, ...] = ("input_ids", "attention_mask")) -> Any:
     import onnx
     import torch
 
@@ -109,13 +110,13 @@ def _traced(plain: Any, limit: int) -> Any:
         path = Path(folder) / "traced.onnx"
         torch.onnx.export(
             plain,
-            (ids, torch.ones_like(ids)),
+            (ids, torch.ones_like(ids), torch.zeros_like(ids))[: len(inputs)],
             str(path),
-            input_names=["input_ids", "attention_mask"],
+            input_names=list(inputs),
             opset_version=18,
             dynamo=True,
             external_data=False,
-            dynamic_shapes={"input_ids": axes, "attention_mask": axes},
+            dynamic_shapes=dict.fromkeys(inputs, axes),
         )
         return onnx.load(str(path))
 
@@ -147,8 +148,10 @@ def _finish(model: Any, facts: Any, limit: int) -> None:
             "max_tokens": str(limit),
             "pad_id": str(facts.pad_id),
             "vocabulary": str(facts.vocabulary),
-            "task": "text-classification",
+            "task": "text-classification" if facts.labels else "feature-extraction",
             "producer": producer(),
+            **({"multi_label": "true"} if facts.multi_label else {}),
+            **({"pairs": "true"} if facts.pairs else {}),
         },
     )
 
@@ -171,7 +174,7 @@ def _failed(model_dir: Path, error: BaseException) -> ExportError:
     )
 
 
-def _check_against(plain: Any, data: bytes, limit: int, vocabulary: int, model_dir: Path) -> None:
+def _check_against(plain: Any, data: bytes, limit: int, facts: Any, model_dir: Path) -> None:
     import numpy as np
     import onnxruntime
     import torch
@@ -181,14 +184,17 @@ def _check_against(plain: Any, data: bytes, limit: int, vocabulary: int, model_d
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     generator = np.random.default_rng(0)
     for batch, length in ((1, 1), (3, min(9, limit)), (1, limit)):
-        ids = generator.integers(0, vocabulary, (batch, length))
+        ids = generator.integers(0, facts.vocabulary, (batch, length))
         mask = np.ones_like(ids)
         # The last row of the batch is shorter: padding must not change it.
         if batch > 1:
             mask[-1, (length + 1) // 2 :] = 0
+        # The second half of a pair's tokens, as the second text.
+        types = np.broadcast_to((np.arange(length) >= length // 2).astype(np.int64), (batch, length)).copy()
+        feed = dict(zip(facts.inputs, (ids, mask, types), strict=False))
         with torch.inference_mode():
-            wanted = plain(torch.from_numpy(ids), torch.from_numpy(mask))
-        found = session.run(["logits", "embedding"], {"input_ids": ids, "attention_mask": mask})
+            wanted = plain(*(torch.from_numpy(value) for value in feed.values()))
+        found = session.run(list(facts.outputs), feed)
         for want, got in zip(wanted, found, strict=True):
             difference = float(np.abs(want.numpy() - got).max())
             if not difference <= _TOLERANCE:

@@ -19,7 +19,9 @@ CALIBRATION_ROWS = 128
 _OPERATORS = ["MatMul", "Gemm", "Gather"]
 
 
-def quantize_onnx_static(fp32: Path, out: Path, ids: Sequence[Sequence[int]]) -> Path:
+def quantize_onnx_static(
+    fp32: Path, out: Path, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None
+) -> Path:
     """Quantize an ONNX file with static activation ranges (QDQ form): uint8 activations, int8 weights per channel.
 
     Args:
@@ -27,6 +29,7 @@ def quantize_onnx_static(fp32: Path, out: Path, ids: Sequence[Sequence[int]]) ->
         out: path of the new file; replaced only when it is whole.
         ids: token ids of calibration texts, one list a text, each run alone; the ranges are the least and the largest
             value seen.
+        types: token types of these texts, for a graph that reads pairs.
 
     Returns:
         `out`.
@@ -48,7 +51,7 @@ def quantize_onnx_static(fp32: Path, out: Path, ids: Sequence[Sequence[int]]) ->
         raise ExportError(
             "X007", "the file cannot be read as ONNX", str(fp32), "give the file export_onnx wrote"
         ) from error
-    feeds = _feeds(ids)
+    feeds = _feeds(ids, types)
 
     class Reader(CalibrationDataReader):
         def get_next(self) -> dict[str, Any] | None:
@@ -71,9 +74,12 @@ def quantize_onnx_static(fp32: Path, out: Path, ids: Sequence[Sequence[int]]) ->
     return out
 
 
-def _feeds(ids: Sequence[Sequence[int]]) -> Iterator[dict[str, Any]]:
+def _feeds(ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None) -> Iterator[dict[str, Any]]:
     import numpy as np
 
-    for row in ids:
+    for index, row in enumerate(ids):
         given = np.asarray([list(row)], np.int64)
-        yield {"input_ids": given, "attention_mask": np.ones_like(given)}
+        feed = {"input_ids": given, "attention_mask": np.ones_like(given)}
+        if types is not None:
+            feed["token_type_ids"] = np.asarray([list(types[index])], np.int64)
+        yield feed

@@ -2,8 +2,8 @@
 
 Two views. A grid of lengths and batch sizes, with random ids and with real text, gives the largest difference of a
 logit or pooled value: it finds wrong masks, wrong positions, padding that leaks. The whole test set gives the share of
-equal labels and each export's own accuracy. Token ids come from the Hugging Face tokenizer; a `.still` must tokenize
-the same texts to the same ids.
+equal answers and each export's own accuracy, in the sense of the model's task (`potstill.distil.tasks`). Token ids come
+from the Hugging Face tokenizer; a `.still` must tokenize the same texts to the same ids.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class ParityLimits:
     """What an export must reach.
 
     Attributes:
-        exact_agreement: least share of labels equal to PyTorch's for fp32 exports.
+        exact_agreement: least share of answers equal to PyTorch's for fp32 exports.
         exact_difference: largest absolute difference of a logit or pooled value for fp32 exports.
-        int8_agreement: least share of equal labels for int8 exports; below it something is broken, not rounded.
+        int8_agreement: least share of equal answers for int8 exports; below it something is broken, not rounded.
     """
 
     exact_agreement: float = 0.995
@@ -55,9 +55,12 @@ class ParityReport:
     Attributes:
         rows: ``{export, length, batch, max_abs_difference}`` for each point of the grid; ``length`` is that of the
             longest row, the others of a batch are shorter; the difference is over logits and pooled vectors.
-        label_agreement: export -> share of the test set with PyTorch's label.
-        accuracy: export -> share of the test set with the right label.
-        test_difference: export -> largest absolute difference of a logit over the test set.
+        label_agreement: export -> share of the test set with PyTorch's answer (a classifier's label).
+        accuracy: export -> the figure that the task calls `metric`, over the test set.
+        metrics: export -> all figures of the task.
+        metric: name of that figure.
+        test_difference: export -> largest absolute difference of a logit (without logits: a pooled value) over the
+            test set.
         reference_accuracy: PyTorch's own accuracy.
         sentences: size of the test set.
         tokenizer_differences: export -> texts that a `.still` tokenizes to other ids than the Hugging Face tokenizer.
@@ -66,6 +69,8 @@ class ParityReport:
     rows: list[dict[str, Any]] = field(default_factory=list)
     label_agreement: dict[str, float] = field(default_factory=dict)
     accuracy: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    metric: str = "accuracy"
     test_difference: dict[str, float] = field(default_factory=dict)
     reference_accuracy: float = 0.0
     sentences: int = 0
@@ -82,7 +87,7 @@ class ParityReport:
         for export, share in self.label_agreement.items():
             least = limits.exact_agreement if export in EXACT else limits.int8_agreement
             if share < least:
-                found.append(f"{export} gives PyTorch's label on {share:.2%} of the test set, least {least:.2%}")
+                found.append(f"{export} gives PyTorch's answer on {share:.2%} of the test set, least {least:.2%}")
         for export in EXACT:
             worst = [row for row in self.rows if row["export"] == export]
             # `not <=` also catches NaN.
@@ -124,17 +129,21 @@ def check_parity(
     progress: Any = None,
     lengths: Sequence[int] = LENGTHS,
     batches: Sequence[int] = BATCHES,
+    task: Any = None,
+    truth: Any = None,
 ) -> ParityReport:
     """Compare exports with PyTorch fp32.
 
     Args:
         model_dir: classifier folder with its tokenizer.
         exports: file of each export; keys from `BACKENDS`.
-        dataset: rows with ``text`` and ``label`` (class index).
+        dataset: rows with ``text``, perhaps ``text_pair``, and ``label`` (as the task reads it; a class index).
         max_tokens: longest sequence, specials included; longer texts are cut, keeping the last special.
         progress: a `potstill.pipeline.progress.Progress`, or None.
         lengths: lengths of the grid; those over `max_tokens` are left out and `max_tokens` itself is added.
         batches: batch sizes of the grid.
+        task: `potstill.distil.tasks.Task`; None for classification.
+        truth: `potstill.distil.tasks.Truth` of the rows; None when their labels say it all.
 
     Returns:
         The report; call `ParityReport.require` to turn misses into an error.
@@ -147,14 +156,13 @@ def check_parity(
     unknown = sorted(set(exports) - set(BACKENDS))
     if unknown:
         raise ExportError("X021", f"unknown export {unknown[0]!r}", "exports", f"use {', '.join(BACKENDS)}")
-    texts, labels = [str(text) for text in dataset["text"]], [int(label) for label in dataset["label"]]
+    texts = [str(text) for text in dataset["text"]]
     if not texts:
         raise ExportError("X022", "the test set is empty", str(model_dir), "give at least one sentence")
     try:
-        import numpy as np
-
         with quiet():
             from potstill.distil.modeling import load_classifier
+            from potstill.distil.tasks import Truth, task_named
 
             model = load_classifier(model_dir, attention="eager")
     except ImportError as error:
@@ -164,56 +172,80 @@ def check_parity(
 
         progress = QuietProgress()
     with quiet():
-        ids = _token_ids(model_dir, texts, max_tokens)
+        second = [str(text) for text in dataset["text_pair"]] if _has_pairs(dataset) else None
+        ids, types = _token_ids(model_dir, texts, second, max_tokens)
     grid = _grid(ids, model, sorted({*(n for n in lengths if n < max_tokens), max_tokens}), batches)
-    report = ParityReport(sentences=len(texts))
-    truth = np.array(labels)
-    with progress.task("parity", total=len(texts) * (len(exports) + 1), unit="sentences") as task:
-        wanted, _ = _reference(model, ids, task)
-        wanted_grid = [_reference(model, batch) for batch in grid]
-        report.reference_accuracy = float((wanted.argmax(1) == truth).mean())
+    task = task or task_named("classification")
+    if truth is None:
+        truth = Truth(task.label_array(list(dataset["label"]), model.config.num_labels))
+    report = ParityReport(sentences=len(texts), metric=task.metric)
+    with progress.task("parity", total=len(texts) * (len(exports) + 1), unit="sentences") as shown:
+        wanted = _reference(model, ids, types, shown)
+        wanted_grid = [_reference(model, batch, _halves(batch, types)) for batch in grid]
+        report.reference_accuracy = task.score(wanted, truth)
         for export, path in exports.items():
-            _compare(report, export, path, (texts, ids, truth, max_tokens), wanted, (grid, wanted_grid), task)
+            test = _Test(task, texts, second, ids, types, truth, max_tokens)
+            _compare(report, export, path, test, wanted, (grid, wanted_grid), shown)
     return report
+
+
+@dataclass(frozen=True)
+class _Test:
+    task: Any
+    texts: list[str]
+    second: list[str] | None
+    ids: list[list[int]]
+    types: list[list[int]] | None
+    truth: Any
+    max_tokens: int
 
 
 def _compare(
     report: ParityReport,
     export: str,
     path: Path,
-    test: tuple[list[str], list[list[int]], Any, int],
+    test: _Test,
     wanted: Any,
-    points: tuple[list[list[list[int]]], list[tuple[Any, Any]]],
-    task: Any,
+    points: tuple[list[list[list[int]]], list[Any]],
+    shown: Any,
 ) -> None:
     import numpy as np
 
+    from potstill.distil.evaluate import Outputs
     from potstill.runtime.backends import open_backend
 
-    texts, ids, truth, max_tokens = test
     backend = open_backend(BACKENDS[export], path, None)
     worst: dict[tuple[int, int], float] = {}
     for batch, (logits, pooled) in zip(*points, strict=True):
-        found = backend.run(batch)
-        difference = _difference(found.logits, logits)
-        if found.embedding is not None:
-            difference = float(np.maximum(difference, _difference(found.embedding, pooled)))
+        found = backend.run(batch, _halves(batch, test.types))
+        pairs = [(found.logits, logits), (found.embedding, pooled)]
+        difference = float(np.max([_difference(got, want) for got, want in pairs if got is not None]))
         key = (max(map(len, batch)), len(batch))
         worst[key] = float(np.maximum(worst.get(key, 0.0), difference))
     report.rows += [
         {"export": export, "length": length, "batch": batch, "max_abs_difference": difference}
         for (length, batch), difference in sorted(worst.items())
     ]
-    got = np.empty_like(wanted)
-    for group in _by_length(ids):
-        got[group] = np.asarray(backend.run([ids[index] for index in group]).logits)
-        task.advance(len(group), note=export)
-    report.label_agreement[export] = float((got.argmax(1) == wanted.argmax(1)).mean())
-    report.accuracy[export] = float((got.argmax(1) == truth).mean())
-    report.test_difference[export] = _difference(got, wanted)
+    got = Outputs(np.empty_like(wanted.logits), np.empty_like(wanted.pooled))
+    for group in _by_length(test.ids):
+        some = None if test.types is None else [test.types[index] for index in group]
+        found = backend.run([test.ids[index] for index in group], some)
+        for values, into in ((found.logits, got.logits), (found.embedding, got.pooled)):
+            if values is not None:
+                into[group] = np.asarray(values)
+        shown.advance(len(group), note=export)
+    report.label_agreement[export] = test.task.agreement(got, wanted)
+    report.metrics[export] = test.task.metrics(got, test.truth)
+    report.accuracy[export] = report.metrics[export][test.task.metric]
+    main = 0 if wanted.logits.shape[1] else 1
+    report.test_difference[export] = _difference(got[main], wanted[main])
     if BACKENDS[export] == "native":
-        own = backend.tokenize(texts, True)
-        report.tokenizer_differences[export] = sum(list(a) != b[:max_tokens] for a, b in zip(own, ids, strict=True))
+        if test.second is None:
+            own = backend.tokenize(test.texts, True)
+        else:
+            own = backend.tokenize_pairs(test.texts, test.second, True)[0]
+        both = zip(own, test.ids, strict=True)
+        report.tokenizer_differences[export] = sum(list(a) != b[: test.max_tokens] for a, b in both)
 
 
 def _difference(found: Any, wanted: Any) -> float:
@@ -222,12 +254,28 @@ def _difference(found: Any, wanted: Any) -> float:
     return float(np.abs(np.asarray(found, np.float64) - wanted).max())
 
 
-def _token_ids(model_dir: Path, texts: Sequence[str], max_tokens: int) -> list[list[int]]:
+def _has_pairs(dataset: Any) -> bool:
+    return "text_pair" in getattr(dataset, "column_names", dataset)
+
+
+def _token_ids(
+    model_dir: Path, texts: list[str], second: list[str] | None, max_tokens: int
+) -> tuple[list[list[int]], list[list[int]] | None]:
+    """Token ids, and of pairs token types, by the Hugging Face tokenizer."""
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(str(model_dir))
-    encoded = tokenizer(list(texts), truncation=True, max_length=max_tokens, return_attention_mask=False)
-    return [list(row) for row in encoded["input_ids"]]
+    more = () if second is None else (second,)
+    encoded = tokenizer(texts, *more, truncation=True, max_length=max_tokens, return_attention_mask=False)
+    types = None if second is None else [list(row) for row in encoded["token_type_ids"]]
+    return [list(row) for row in encoded["input_ids"]], types
+
+
+def _halves(batch: Sequence[Sequence[int]], types: Any) -> list[list[int]] | None:
+    """Token types of made-up rows: the second half is the second text; None where `types`, the real ones, are."""
+    if types is None:
+        return None
+    return [[int(place >= len(row) // 2) for place in range(len(row))] for row in batch]
 
 
 def _grid(
@@ -268,10 +316,12 @@ def _by_length(ids: Sequence[Sequence[int]]) -> list[list[int]]:
     return [order[start : start + _ROWS] for start in range(0, len(order), _ROWS)]
 
 
-def _reference(model: Any, ids: Sequence[Sequence[int]], task: Any = None) -> tuple[Any, Any]:
-    """PyTorch's logits ``[n, labels]`` and pooled vectors ``[n, hidden]`` as numpy f32, in the order of `ids`."""
+def _reference(model: Any, ids: Sequence[Sequence[int]], types: Any = None, task: Any = None) -> Any:
+    """PyTorch's `Outputs`, in the order of `ids`."""
     import numpy as np
     import torch
+
+    from potstill.distil.evaluate import Outputs
 
     config = model.config.backbone_config() if hasattr(model.config, "backbone_config") else model.config
     fill = (_padding(config) or [0])[0]
@@ -283,10 +333,15 @@ def _reference(model: Any, ids: Sequence[Sequence[int]], task: Any = None) -> tu
         for row, index in enumerate(group):
             padded[row, : len(ids[index])] = torch.tensor(list(ids[index]))
             mask[row, : len(ids[index])] = 1
+        more = {}
+        if types is not None:
+            more["token_type_ids"] = torch.zeros_like(padded)
+            for row, index in enumerate(group):
+                more["token_type_ids"][row, : len(types[index])] = torch.tensor(list(types[index]))
         with torch.inference_mode():
-            output = model(input_ids=padded, attention_mask=mask)
+            output = model(input_ids=padded, attention_mask=mask, **more)
         for row, index in enumerate(group):
             logits[index], pooled[index] = output.logits[row].numpy(), output.pooled[row].numpy()
         if task is not None:
             task.advance(len(group), note="PyTorch")
-    return np.stack(logits), np.stack(pooled)
+    return Outputs(np.stack(logits), np.stack(pooled))

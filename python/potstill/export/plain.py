@@ -30,43 +30,63 @@ class Facts:
     """What a file must carry beside its graph.
 
     Attributes:
-        labels: names, index = class id.
+        labels: names, index = class id; empty for a sentence encoder.
         max_tokens: longest sequence the position table allows, specials included.
         pad_id: token id used to fill a batch.
         vocabulary: rows of the word table.
+        multi_label: labels do not exclude each other: scores are sigmoids, not a softmax.
+        pairs: it reads pairs of texts; token types are an input.
     """
 
     labels: list[str]
     max_tokens: int
     pad_id: int
     vocabulary: int
+    multi_label: bool = False
+    pairs: bool = False
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the graph's inputs, in order."""
+        return ("input_ids", "attention_mask", *(("token_type_ids",) if self.pairs else ()))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the graph's outputs, in order."""
+        return ("logits", "embedding") if self.labels else ("embedding",)
 
 
 class PlainEmbeddings(nn.Module):
     """BERT-like embeddings with fixed positions: word row + position row (token type row 0 folded in), LayerNorm.
 
-    A ``projection`` between the sum and the LayerNorm (factorized tables) stays there.
+    A ``projection`` between the sum and the LayerNorm (factorized tables) stays there. For pairs of texts the token
+    type rows, ``[types, width]``, stay a table of their own.
 
     Args:
         original: an embeddings module with ``word_embeddings``, ``position_embeddings`` and ``LayerNorm``.
+        pairs: tell token types apart.
     """
 
-    def __init__(self, original: nn.Module) -> None:
+    def __init__(self, original: nn.Module, pairs: bool = False) -> None:
         super().__init__()
         self.word_embeddings = original.word_embeddings
         self.projection = getattr(original, "projection", None)
         self.LayerNorm = original.LayerNorm
         table = original.position_embeddings.weight.detach()[first_position(original) :]
         types = getattr(original, "token_type_embeddings", None)
-        if types is not None:
+        self.types = nn.Buffer(types.weight.detach().clone()) if pairs and types is not None else None
+        if types is not None and not pairs:
             table = table + types.weight.detach()[0]
         self.positions = nn.Buffer(table.clone().unsqueeze(0))
 
     def forward(self, input_ids: torch.Tensor, *others: Any, **named: Any) -> torch.Tensor:
-        """``[batch, length]`` ids to ``[batch, length, width]``; positions and token types given are not used."""
-        del others, named
-        rows = self.word_embeddings(input_ids) + self.positions[:, : input_ids.shape[1]]
-        return self.LayerNorm(rows if self.projection is None else self.projection(rows))
+        """``[batch, length]`` ids to ``[batch, length, width]``; positions given are not used."""
+        del others
+        total = self.word_embeddings(input_ids) + self.positions[:, : input_ids.shape[1]]
+        if self.types is not None:
+            # Indexing the table would export as GatherND, which engines on boards refuse.
+            total = total + nn.functional.embedding(named["token_type_ids"], self.types)
+        return self.LayerNorm(total if self.projection is None else self.projection(total))
 
 
 def first_position(embeddings: nn.Module) -> int:
@@ -90,29 +110,34 @@ def _additive_mask(*, attention_mask: torch.Tensor, **ignored: Any) -> torch.Ten
 
 
 class PlainClassifier(nn.Module):
-    """The exported function: ids and mask in, logits and pooled vector out.
+    """The exported function: ids and mask in, logits (unless the model has no labels) and pooled vector out.
 
     Args:
         model: what `potstill.distil.modeling.load_classifier` returns; its embeddings are replaced in place.
+        pairs: token types are a third input.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, pairs: bool = False) -> None:
         super().__init__()
+        self.pairs = pairs
         self.model = model
         self.rows = 0
         self.vocabulary = 0
         for parent in list(model.modules()):
             for name, child in list(parent.named_children()):
                 if _is_plain_sum(child):
-                    plain = PlainEmbeddings(child)
+                    plain = PlainEmbeddings(child, pairs)
                     self.rows = plain.positions.shape[1]
                     self.vocabulary = plain.word_embeddings.num_embeddings
                     setattr(parent, name, plain)
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, ...]:
         """``[batch, length]`` integer ids and mask to logits ``[batch, labels]`` and embedding ``[batch, hidden]``."""
-        output = self.model(input_ids=input_ids, attention_mask=attention_mask)
-        return output.logits, output.pooled
+        more = {"token_type_ids": token_type_ids} if self.pairs else {}
+        output = self.model(input_ids=input_ids, attention_mask=attention_mask, **more)
+        return (output.logits, output.pooled) if self.model.config.num_labels else (output.pooled,)
 
     @contextlib.contextmanager
     def plain_masks(self) -> Iterator[None]:
@@ -140,7 +165,8 @@ def load_plain(model_dir: Path) -> tuple[PlainClassifier, Facts]:
     model = load_classifier(model_dir, attention="eager")
     config = model.config
     backbone = config.backbone_config() if hasattr(config, "backbone_config") else config
-    plain = PlainClassifier(model).eval().requires_grad_(False)
+    pairs = bool(getattr(config, "text_pair", False))
+    plain = PlainClassifier(model, pairs).eval().requires_grad_(False)
     names = {int(key): str(value) for key, value in config.id2label.items()}
     rows = plain.rows or int(getattr(backbone, "max_position_embeddings", 512))
     pad = getattr(backbone, "pad_token_id", None)
@@ -149,6 +175,8 @@ def load_plain(model_dir: Path) -> tuple[PlainClassifier, Facts]:
         max_tokens=min(rows, _tokenizer_limit(model_dir) or rows),
         pad_id=int(pad) if pad is not None else 0,
         vocabulary=plain.vocabulary or int(backbone.vocab_size),
+        multi_label=config.problem_type == "multi_label_classification",
+        pairs=pairs,
     )
     return plain, facts
 

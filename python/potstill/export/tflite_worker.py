@@ -38,16 +38,18 @@ def convert(job: dict[str, Any]) -> dict[str, Any]:
             super().__init__()
             self.plain = plain
 
-        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> dict[str, torch.Tensor]:
-            logits, embedding = self.plain(input_ids, attention_mask)
-            return {"logits": logits, "embedding": embedding}
+        def forward(
+            self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
+        ) -> dict[str, torch.Tensor]:
+            return dict(zip(facts.outputs, self.plain(input_ids, attention_mask, token_type_ids), strict=True))
 
     named = Named().eval()
     converter: Any = litert_torch
     with plain.plain_masks(), torch.no_grad():
         for length in lengths:
             ids = torch.zeros(1, length, dtype=torch.int32)
-            sample = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+            given = (ids, torch.ones_like(ids), torch.zeros_like(ids))
+            sample = dict(zip(facts.inputs, given, strict=False))
             converter = converter.signature(f"tokens_{length}", named, sample_kwargs=sample)
         converter.convert().export(job["out"])
     return {**asdict(facts), "max_tokens": lengths[0], "lengths": lengths}

@@ -77,6 +77,8 @@ def make_report(context: Context, budget: Mapping[str, Any] | None = None) -> di
     teacher_accuracy = teacher["test_accuracy"]
     return {
         "recipe": context.recipe.name,
+        "task": context.recipe.task,
+        "metric": student.get("metric", "accuracy"),
         "seconds_total": round(sum(seconds.values()), 3),
         "seconds": seconds,
         "labels": context.facts("data")["labels"],
@@ -94,6 +96,7 @@ def make_report(context: Context, budget: Mapping[str, Any] | None = None) -> di
         "parity": [{**row, "label_agreement": agreement.get(row["export"])} for row in verify["parity"]],
         "label_agreement": dict(agreement),
         "accuracy": dict(accuracy),
+        "metrics": dict(verify.get("metrics", {})),
         "bench": context.facts("bench")["bench"],
         "memory": context.facts("bench").get("memory", []),
         "warnings": [text for record in context.records.values() for text in record.facts.get("warnings", ())],

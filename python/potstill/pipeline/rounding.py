@@ -89,6 +89,7 @@ def run_sensitivity(context: Context, out: Path, work: Path) -> Mapping[str, Any
         data_tokens=recipe.data.max_tokens,
         max_tokens=max_tokens(recipe),
         opset=recipe.export.opset,
+        task_name=recipe.task,
         progress=context.progress,
     )
     write_table(table, out / TABLE)
@@ -119,6 +120,7 @@ def sensitivity_of_build(out: Path, *, rows: int = 512, progress: Progress | Non
 
     Raises:
         SystemFailure: S015 no report in the folder, S016 it cannot be read; S017 stages are gone.
+        InputError: I016 a task without labels.
     """
     import tempfile
 
@@ -146,6 +148,7 @@ def sensitivity_of_build(out: Path, *, rows: int = 512, progress: Progress | Non
             data_tokens=settings["data"]["max_tokens"],
             max_tokens=longest,
             opset=settings["export"]["opset"],
+            task_name=settings.get("task", "classification"),
             rows=rows,
             progress=progress,
         )

@@ -49,12 +49,18 @@ def build_stages(recipe: Recipe) -> list[Stage]:
         "unlabelled",
         "limit",
     )
+    # The task is part of a key where it is not the first one there was: stored results of classifiers stay valid.
+    task = () if recipe.task == "classification" else ("task",)
+    more: tuple[str, ...] = ("data.label_separator",) if recipe.task == "multi-label" else ()
+    more += ("data.text_pair",) if recipe.data.text_pair is not None else ()
     stages = [
-        Stage("data", run_data, "reading and splitting the data", recipe=("seed", *(f"data.{k}" for k in data_keys)),
-              identity=lambda context: source_identity(context.recipe.data), code=("data",)),
-        Stage("teacher", run_teacher, "making the teacher", recipe=("seed", "teacher", "data.max_tokens"),
+        Stage("data", run_data, "reading and splitting the data",
+              recipe=("seed", *task, *more, *(f"data.{k}" for k in data_keys)), identity=_source_identity,
+              code=("data",)),
+        Stage("teacher", run_teacher, "making the teacher", recipe=("seed", "teacher", "data.max_tokens", *task),
               needs=("data",), keyed_by=(), identity=_teacher_identity, parallel=True),
-        Stage("student", run_student, "distilling the student", recipe=("seed", "student", "distil", "data.max_tokens"),
+        Stage("student", run_student, "distilling the student",
+              recipe=("seed", "student", "distil", "data.max_tokens", *task),
               needs=("data", "teacher"), keyed_by=("teacher",), identity=data_identity, parallel=True),
         *rounding_stages(recipe),
         Stage("onnx", run_onnx, "exporting to ONNX, fp32 and int8", recipe=("export.opset", *limits),
@@ -75,9 +81,10 @@ def build_stages(recipe: Recipe) -> list[Stage]:
         Stage("still", run_still, "compiling to .still",
               recipe=("name", "teacher.model", "compile", "quantize.clip", "data.max_tokens"),
               needs=("onnx", final, *measured), code=("compile", "quantize")),
-        Stage("verify", run_verify, "comparing every export with PyTorch on the test set", recipe=("data.max_tokens",),
+        Stage("verify", run_verify, "comparing every export with PyTorch on the test set",
+              recipe=("data.max_tokens", *task),
               needs=("data", "teacher", *made), keyed_by=("teacher", *made), identity=data_identity,
-              code=("export/parity*.py", "runtime", "_core*.so")),
+              code=("export/parity*.py", "distil/tasks", "runtime", "_core*.so")),
         Stage("bench", run_bench, "measuring on this host", needs=("data", "teacher", *made), keyed_by=made,
               recipe=limits, identity=_host_identity, code=("bench", "runtime", "_core*.so")),
     ]  # fmt: skip
@@ -87,10 +94,18 @@ def build_stages(recipe: Recipe) -> list[Stage]:
 def run_data(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Read, check and split the data; stored as Parquet."""
     from potstill.data.sources import load_data
+    from potstill.distil.tasks import task_of
 
     del work
-    recipe = context.recipe
-    splits = load_data(recipe.data, seed=recipe.seed, cache=context.cache, progress=context.progress)
+    recipe, task = context.recipe, task_of(context.recipe)
+    splits = load_data(
+        recipe.data,
+        seed=recipe.seed,
+        cache=context.cache,
+        progress=context.progress,
+        read_labels=task.read_labels,
+        labelled=task.labelled,
+    )
     splits.save(out)
     return {
         "fingerprint": splits.fingerprint,
@@ -137,15 +152,20 @@ def run_onnx(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
 
 def run_onnx_static(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """`model.static-int8.onnx`, calibrated on training texts spread evenly."""
-    from potstill.distil.tokens import encode, load_tokenizer
+    from potstill.distil.tokens import encode_dataset, load_tokenizer
     from potstill.export.onnx_static import CALIBRATION_ROWS, quantize_onnx_static
 
     del work
-    texts = list(Splits.load(context.folder("data")).train["text"])
-    some = texts[:: -(-len(texts) // CALIBRATION_ROWS)]
-    ids = encode(load_tokenizer(final_student(context)), some, context.recipe.data.max_tokens)
+    train = Splits.load(context.folder("data")).train
+    some = train.select(range(0, len(train), -(-len(train) // CALIBRATION_ROWS)))
+    ids, types = encode_dataset(load_tokenizer(final_student(context)), some, context.recipe.data.max_tokens)
     plain = context.folder("onnx") / "model.onnx"
-    quantize_onnx_static(plain, out / "model.static-int8.onnx", [row.tolist() for row in ids])
+    quantize_onnx_static(
+        plain,
+        out / "model.static-int8.onnx",
+        [row.tolist() for row in ids],
+        None if types is None else [row.tolist() for row in types],
+    )
     return {"calibration_texts": len(some)}
 
 
@@ -227,17 +247,24 @@ def export_files(context: Context) -> dict[str, Path]:
 
 def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Differences, label agreement and accuracy of every export against the student in PyTorch."""
+    from potstill.distil.tasks import task_of
+    from potstill.distil.tasks.truth import truth_of
     from potstill.export.parity import ParityLimits, check_parity
     from potstill.pipeline.rounding import chosen_scheme
 
     del work
+    recipe, task = context.recipe, task_of(context.recipe)
     test = Splits.load(context.folder("data")).test
+    labels = context.facts("data")["labels"]
+    student, teacher = final_student(context), context.folder("teacher")
     report = check_parity(
-        final_student(context),
+        student,
         export_files(context),
         test,
-        max_tokens=context.recipe.data.max_tokens,
+        max_tokens=recipe.data.max_tokens,
         progress=context.progress,
+        task=task,
+        truth=truth_of(task, test, labels, student, teacher, recipe.data.max_tokens, progress=context.progress),
     )
     # A peer's own int8 rounding is its affair, worth a warning; what we make must be right, or the build fails.
     theirs = ("onnx_int8", "onnx_static", "tflite_int8")
@@ -250,6 +277,7 @@ def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         "parity": [dict(row) for row in report.rows],
         "label_agreement": dict(report.label_agreement),
         "accuracy": dict(report.accuracy),
+        "metrics": {name: dict(figures) for name, figures in report.metrics.items()},
         "test_difference": dict(report.test_difference),
         "sentences": report.sentences,
         "warnings": report.failures(),
@@ -271,6 +299,10 @@ def _teacher_identity(context: Context) -> dict[str, Any]:
     elif local is not None:
         content = folder_digest(local)
     return {"data": context.facts("data")["labelled_fingerprint"], "model": content}
+
+
+def _source_identity(context: Context) -> dict[str, Any]:
+    return dict(source_identity(context.recipe.data, labelled=context.recipe.task != "embedding"))
 
 
 def _host_identity(context: Context) -> dict[str, Any]:

@@ -48,12 +48,13 @@ class Evaluator:
         used = {i for op in model.ops for i in op.tensors.values()}
         self._weights = {i: model.tensors[i].logical() for i in used}
 
-    def run(self, ids: Sequence[int]) -> Outputs:
-        """One text, given as token ids with the specials."""
+    def run(self, ids: Sequence[int], types: Sequence[int] | None = None) -> Outputs:
+        """One text, or a pair of texts with its token types, given as token ids with the specials."""
         values: dict[int, Array] = {}
         with np.errstate(all="ignore"):  # overflow becomes infinity and NaN, as in the core
             for op in self.model.ops:
-                values[op.output] = self._step(op, [values[i] for i in op.inputs], np.asarray(ids))
+                kinds = np.zeros(len(ids), np.int64) if types is None else np.asarray(types)
+                values[op.output] = self._step(op, [values[i] for i in op.inputs], np.asarray(ids), kinds)
 
         def result(index: int) -> Array | None:
             return None if index < 0 else values[index][0]
@@ -63,10 +64,11 @@ class Evaluator:
     def _weight(self, op: PackedOp, field: str) -> Array | None:
         return self._weights[op.tensors[field]] if field in op.tensors else None
 
-    def _step(self, op: PackedOp, inputs: list[Array], ids: Array) -> Array:
+    def _step(self, op: PackedOp, inputs: list[Array], ids: Array, types: Array) -> Array:
         match op.kind:
             case "Embedding":
-                return self._embedding(op, ids)
+                rows, added = self._embedding(op, ids), self._weight(op, "type_t")
+                return rows if added is None else rows + added[types]
             case "LayerNorm":
                 gamma, beta = self._weight(op, "gamma_t"), self._weight(op, "beta_t")
                 assert gamma is not None and beta is not None

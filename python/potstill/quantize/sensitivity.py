@@ -1,8 +1,9 @@
 """What each layer's rounding costs: one layer at a time in int8 and int4, all else in fp32, over validation texts.
 
 The damage of a layer is the mean Kullback-Leibler divergence KL(fp32 student || rounded student) of the class
-probabilities: it sees shifts long before a label flips, so a few hundred texts tell layers apart. The rounding is that
-of the core (distil/fake_quant.py), input rows included.
+probabilities: it sees shifts long before a label flips, so a few hundred texts tell layers apart. Where labels do not
+exclude each other it is the sum of each label's own divergence, which is that of the joint distribution. The rounding
+is that of the core (distil/fake_quant.py), input rows included.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from potstill.quantize.choice import stored_bytes
 
 if TYPE_CHECKING:
     from potstill.distil.rounded_student import RoundedStudent
+    from potstill.distil.tasks import Task
 
 Array = NDArray[Any]
 
@@ -29,28 +31,42 @@ DTYPES = ("i8", "i4")
 TABLE = "sensitivity.json"
 
 
-def compare(reference: Array, logits: Array, labels: Sequence[int]) -> dict[str, float]:
+def compare(
+    reference: Array, logits: Array, labels: Sequence[int] | Array, task: Task | None = None
+) -> dict[str, float]:
     """Damage of some logits against the fp32 student's, both ``[rows, classes]`` f32.
 
+    Args:
+        reference: logits of the fp32 student.
+        logits: of the rounded one.
+        labels: as `Task.label_array` gives them.
+        task: what the student is for, a task with labels; None: classification.
+
     Returns:
-        ``kl`` in nats, ``flips`` (share of rows with another label), ``accuracy_change`` (share, above 0: better).
+        ``kl`` in nats, ``flips`` (share of rows with another answer), ``accuracy_change`` (difference of the task's
+        metric, 0-1; above 0: better).
     """
-    p, q = _log_softmax(reference), _log_softmax(logits)
-    truth = np.asarray(labels)
-    before, after = reference.argmax(axis=1), logits.argmax(axis=1)
+    from potstill.distil.evaluate import Outputs
+    from potstill.distil.tasks import Truth, task_named
+
+    task = task or task_named("classification")
+    before, after = (Outputs(values, values[:, :0]) for values in (reference, logits))
+    truth = Truth(np.asarray(labels))
     return {
-        "kl": float((np.exp(p) * (p - q)).sum(axis=1).mean()),
-        "flips": float((before != after).mean()),
-        "accuracy_change": float((after == truth).mean() - (before == truth).mean()),
+        "kl": float(_divergence(reference, logits, joint=task.problem is None).mean()),
+        "flips": 1.0 - task.agreement(before, after),
+        "accuracy_change": task.score(after, truth) - task.score(before, truth),
     }
 
 
 def measure(
     rounded: RoundedStudent,
     ids: Sequence[Array],
-    labels: Sequence[int],
+    labels: Sequence[int] | Array,
     *,
     pad_id: int = 0,
+    types: Sequence[Array] | None = None,
+    task: Task | None = None,
     rows: int = ROWS,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -59,8 +75,10 @@ def measure(
     Args:
         rounded: the fp32 student with rounding layers; all are set to f32 afterwards.
         ids: token rows of validation texts.
-        labels: class ids.
+        labels: as `Task.label_array` gives them.
         pad_id: id of the padding token.
+        types: token types of the rows, None for single texts.
+        task: what the student is for; None: classification.
         rows: use at most so many, spread evenly.
         progress: told the forwards done.
 
@@ -72,13 +90,14 @@ def measure(
 
     count = max(1, min(rows, len(ids)))
     chosen = [index * len(ids) // count for index in range(count)]
-    some, truth = [ids[index] for index in chosen], [labels[index] for index in chosen]
+    some, truth = [ids[index] for index in chosen], np.asarray(labels)[chosen]
+    some_types = None if types is None else [types[index] for index in chosen]
     layout = rounded.layout
     items = [(layer.name, "linear", layer.modules, layer.shape) for layer in layout.linears]
     items.insert(0, (layout.embedding.name, "embedding", (layout.embedding.module,), layout.embedding.shape))
 
     def logits() -> Array:
-        return outputs(rounded.student, some, pad_id=pad_id).logits
+        return outputs(rounded.student, some, pad_id=pad_id, types=some_types).logits
 
     def set_all(dtype: str) -> None:
         for name, *_ in items:
@@ -86,21 +105,21 @@ def measure(
 
     set_all("f32")
     reference, table = logits(), []
-    with (progress or QuietProgress()).task("sensitivity", (len(items) + 1) * len(DTYPES), "runs") as task:
+    with (progress or QuietProgress()).task("sensitivity", (len(items) + 1) * len(DTYPES), "runs") as shown:
         for name, kind, modules, shape in items:
             row: dict[str, Any] = {"name": name, "kind": kind, "modules": list(modules), "shape": list(shape)}
             row["bytes"] = stored_bytes(*shape, kind)
             for dtype in DTYPES:
                 rounded.set_dtype(name, dtype)
-                row[dtype] = compare(reference, logits(), truth)
-                task.advance(1)
+                row[dtype] = compare(reference, logits(), truth, task)
+                shown.advance(1)
             rounded.set_dtype(name, "f32")
             table.append(row)
         together = {}
         for dtype in DTYPES:
             set_all(dtype)
-            together[dtype] = compare(reference, logits(), truth)
-            task.advance(1)
+            together[dtype] = compare(reference, logits(), truth, task)
+            shown.advance(1)
     set_all("f32")
     return {"rows": len(some), "layers": table, "all": together}
 
@@ -113,6 +132,7 @@ def measure_folder(
     data_tokens: int,
     max_tokens: int,
     opset: int = 18,
+    task_name: str = "classification",
     rows: int = ROWS,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -120,27 +140,38 @@ def measure_folder(
 
     Args:
         model_dir: folder of the classifier and its tokenizer.
-        dataset: validation texts, columns ``text`` and ``label``.
+        dataset: validation texts, columns ``text`` and ``label``, perhaps ``text_pair``.
         work: folder for a temporary ONNX.
         data_tokens: texts are cut to so many tokens.
         max_tokens, opset: of the export, which decide the operators' names.
+        task_name: the recipe's task.
         rows, progress: as `measure`.
 
     Raises:
+        InputError: I016 a task without labels.
         TrainError: T095 a layer of the compiled graph that the student lacks; errors of loading and exporting.
     """
     from potstill.distil.fused_layers import student_layout
     from potstill.distil.modeling import load_classifier
     from potstill.distil.rounded_student import RoundedStudent
-    from potstill.distil.tokens import encode, load_tokenizer
+    from potstill.distil.tasks import task_named
+    from potstill.distil.tokens import encode_dataset, load_tokenizer
+    from potstill.errors import InputError
 
+    task = task_named(task_name)
+    if not task.labelled:
+        raise InputError(
+            "I016",
+            "the damage of a layer is measured on the scores of labels, which this student has not",
+            f"task {task.name}",
+            "use the schemes int8 or int4",
+        )
     tokenizer, student = load_tokenizer(model_dir), load_classifier(model_dir)
     layout = student_layout(student, model_dir, work, opset=opset, max_tokens=max_tokens)
-    ids = encode(tokenizer, list(dataset["text"]), data_tokens)
-    rounded = RoundedStudent(student, layout)
-    return measure(
-        rounded, ids, list(dataset["label"]), pad_id=int(tokenizer.pad_token_id), rows=rows, progress=progress
-    )
+    ids, types = encode_dataset(tokenizer, dataset, data_tokens)
+    labels = task.label_array(list(dataset["label"]), int(student.config.num_labels))
+    rounded, pad_id = RoundedStudent(student, layout), int(tokenizer.pad_token_id)
+    return measure(rounded, ids, labels, pad_id=pad_id, types=types, task=task, rows=rows, progress=progress)
 
 
 def write_table(table: Mapping[str, Any], path: Path) -> None:
@@ -183,6 +214,16 @@ def _shown(row: Mapping[str, Any]) -> str:
         return stem
     parent, _, last = stem.rpartition(".")
     return f"{parent}.{'+'.join([last, *(name.rpartition('.')[2] for name in more)])}"
+
+
+def _divergence(reference: Array, logits: Array, *, joint: bool) -> Array:
+    """KL in nats of each row, ``[rows]``: of one distribution over the classes, or the sum over each label's own."""
+    if not joint:
+        # A label's own distribution is a softmax over its logit and 0.
+        pairs = [np.stack([values, np.zeros_like(values)], axis=2).reshape(-1, 2) for values in (reference, logits)]
+        return _divergence(*pairs, joint=True).reshape(reference.shape).sum(axis=1)
+    p, q = _log_softmax(reference), _log_softmax(logits)
+    return np.asarray((np.exp(p) * (p - q)).sum(axis=1))
 
 
 def _log_softmax(logits: Array) -> Array:

@@ -18,6 +18,7 @@ Tokens = Annotated[int, Field(ge=4, le=8192)]
 Weight = Annotated[float, Field(ge=0.0, le=100.0)]
 Precision = Literal["auto", "fp32", "bf16"]
 Pooling = Literal["mean", "cls"]
+Task = Literal["classification", "multi-label", "embedding"]
 # Values of compile.embedding with which scheme = "fp32" rounds nothing at all.
 _PLAIN = ("auto", "fp32")
 
@@ -90,7 +91,19 @@ class Data(Section):
         description="Split name or file with the test rows; without it they are taken out of the training rows.",
     )
     text: Name = Field(default="text", description="Name of the column with the text.")
-    label: Name = Field(default="label", description="Name of the column with the label: names or whole numbers.")
+    text_pair: Name | None = Field(
+        default=None,
+        description="Name of a column with a second text, for tasks on pairs (does one text answer, follow from or "
+        "mean the same as the other).",
+    )
+    label: Name = Field(
+        default="label",
+        description="Name of the column with the label: names or whole numbers; for `multi-label` a list of them, or "
+        "a text with `label_separator` between them.",
+    )
+    label_separator: Name = Field(
+        default=";", description="What stands between the labels of a row where `multi-label` reads them from a text."
+    )
     labels: list[Name] | None = Field(
         default=None,
         min_length=2,
@@ -433,6 +446,12 @@ class Recipe(Section):
     seed: int = Field(
         default=42, ge=0, lt=2**32, description="Seed of the split, of initial weights and of the order of training."
     )
+    task: Task = Field(
+        default="classification",
+        description="What the model is for: one label a text (`classification`), any number of labels a text "
+        "(`multi-label`), or a vector a text, such that like texts get like vectors (`embedding`: no labels needed, "
+        "the teacher is a sentence encoder, taken as it is).",
+    )
     teacher: Teacher = Field(description="The model whose behaviour the student learns.")
     data: Data = Field(description="What is trained and tested on.")
     student: Student = Field(default_factory=Student, description="The small model that is made.")
@@ -457,7 +476,48 @@ class Recipe(Section):
             )
         if self.quantize.qat_epochs > 0 and self.compile.scheme == "fp32" and self.compile.embedding in _PLAIN:
             raise ValueError('quantize.qat_epochs has no meaning with compile.scheme = "fp32"; set it to 0')
+        if self.data.text_pair is not None:
+            self._check_pairs()
+        if self.task == "embedding":
+            self._check_embedding()
         return self
+
+    def _check_pairs(self) -> None:
+        """What does not go with pairs of texts."""
+        if self.task == "embedding":
+            raise ValueError(f'data.text_pair does not go with task = "{self.task}"; it reads single texts')
+        if self.data.unlabelled:
+            raise ValueError("data.unlabelled holds single texts, data.text_pair asks for pairs; leave one of them out")
+        if self.distil.augment:
+            raise ValueError("distil.augment makes single texts, data.text_pair asks for pairs; set it to 0")
+        if self.student.architecture in ("static", "factorized"):
+            raise ValueError(
+                f"a {self.student.architecture} student has no token types, by which the two texts of a pair are told "
+                'apart; use student.architecture = "bert", or leave data.text_pair out'
+            )
+
+    def _check_embedding(self) -> None:
+        """What needs labels, or their scores."""
+        if self.teacher.finetune == "always":
+            raise ValueError('teacher.finetune = "always" has no meaning with task = "embedding": nothing is labelled')
+        if self.student.head_hidden:
+            raise ValueError(
+                'student.head_hidden is part of a classification head, which task = "embedding" has not; set it to 0'
+            )
+        if self.quantize.qat_epochs > 0:
+            raise ValueError(
+                'quantize.qat_epochs trains on the scores of labels, which task = "embedding" has not; set it to 0'
+            )
+        if self.compile.scheme == "mixed":
+            raise ValueError(
+                'compile.scheme = "mixed" measures layers by the scores of labels, which task = "embedding" has not; '
+                'use "int8" or "int4"'
+            )
+        if self.budget.stated:
+            raise ValueError(
+                'budget chooses among students of classifiers and does not know task = "embedding"; leave it out and '
+                "set student.layers and student.hidden"
+            )
 
     def set_base(self, base: Path | None) -> None:
         """Remember the folder that relative paths are taken from."""

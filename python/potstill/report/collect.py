@@ -46,6 +46,7 @@ def sections(report: dict[str, Any]) -> list[tuple[str, list[str], list[list[str
     """The report as (title, column names, rows of text): one source for the terminal and the HTML page."""
     found = [
         ("Quality on the test set", *_quality(report)),
+        ("More figures on the test set", *_figures(report)),
         ("Budget: students that were built", *_budget(report)),
         ("Size and parity with PyTorch", *_artefacts(report)),
         ("Time on this host, batch 1", *_bench(report)),
@@ -76,7 +77,21 @@ def _quality(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     if cost.get("qat"):
         rows.append(["rounded without training for it", _percent(cost["qat"]["start"]["test_accuracy"])])
         rows.append(["trained while rounded", _percent(cost["qat"]["test_accuracy"])])
-    return ["", "accuracy"], rows
+    return ["", report.get("metric", "accuracy")], rows
+
+
+def _figures(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """What a task measures beside its main figure, for teacher, student and packed file side by side."""
+    main = report.get("metric", "accuracy")
+    teacher, student = (report.get(name, {}).get("metrics", {}) for name in ("teacher", "student"))
+    packed = report.get("metrics", {}).get("still", {})
+    rows = [
+        [name.replace("_", " "), _percent(teacher.get(name, packed.get(f"teacher_{name}"))),
+         _percent(student.get(name)), _percent(packed.get(name))]
+        for name in packed
+        if name != main and not name.startswith("teacher_")
+    ]  # fmt: skip
+    return ["", "teacher", "student (PyTorch fp32)", "packed (.still)"], rows
 
 
 def _budget(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -118,7 +133,8 @@ def _artefacts(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
                 _percent(report["teacher"].get("test_accuracy") if key == "teacher" else accuracy.get(key)),
             ]
         )
-    return ["", "size", "of teacher", "same label", "max |diff|", "accuracy"], rows
+    same = "same label" if report.get("task", "classification") == "classification" else "same answer"
+    return ["", "size", "of teacher", same, "max |diff|", report.get("metric", "accuracy")], rows
 
 
 def _bench(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:

@@ -15,28 +15,36 @@ if TYPE_CHECKING:
 
     from potstill.runtime.backends import Backend
 
+    # One text, or two.
+    Text = str | tuple[str, str]
+
 
 class Prediction:
-    """The answer for one text; read-only, equal when all three parts are.
+    """The answer for one text; read-only, equal when all parts are.
 
     Written out, because the module `dataclasses` would take 1 MB of memory on the board.
 
     Attributes:
         label: the class with the largest logit (the first one of equals).
-        score: its probability, softmax over all classes, in [0, 1].
+        score: its probability in [0, 1]: softmax over all classes, or its sigmoid where a text may have several labels.
         scores: the probability of every class, in label order.
+        labels: what the text is given: `label`; where it may have several, those over the threshold, in label order.
     """
 
-    __slots__ = ("label", "score", "scores")
+    __slots__ = ("label", "labels", "score", "scores")
     __match_args__ = ("label", "score", "scores")
     label: str
     score: float
     scores: Mapping[str, float]
+    labels: tuple[str, ...]
 
-    def __init__(self, label: str, score: float, scores: Mapping[str, float]) -> None:
+    def __init__(
+        self, label: str, score: float, scores: Mapping[str, float], labels: tuple[str, ...] | None = None
+    ) -> None:
         object.__setattr__(self, "label", label)
         object.__setattr__(self, "score", score)
         object.__setattr__(self, "scores", scores)
+        object.__setattr__(self, "labels", (label,) if labels is None else labels)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"cannot assign to {name}: a Prediction is read-only")
@@ -44,18 +52,20 @@ class Prediction:
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"cannot delete {name}: a Prediction is read-only")
 
-    def __reduce__(self) -> tuple[type[Prediction], tuple[str, float, Mapping[str, float]]]:
-        return Prediction, (self.label, self.score, self.scores)
+    def __reduce__(self) -> tuple[type[Prediction], tuple[str, float, Mapping[str, float], tuple[str, ...]]]:
+        return Prediction, (self.label, self.score, self.scores, self.labels)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Prediction):
             return NotImplemented
-        return (self.label, self.score, self.scores) == (other.label, other.score, other.scores)
+        mine = (self.label, self.score, self.scores, self.labels)
+        return mine == (other.label, other.score, other.scores, other.labels)
 
     __hash__ = None  # type: ignore[assignment]  # `scores` is a dict
 
     def __repr__(self) -> str:
-        return f"Prediction(label={self.label!r}, score={self.score!r}, scores={self.scores!r})"
+        several = "" if self.labels == (self.label,) else f", labels={self.labels!r}"
+        return f"Prediction(label={self.label!r}, score={self.score!r}, scores={self.scores!r}{several})"
 
 
 class Model:
@@ -76,60 +86,97 @@ class Model:
         return self._backend.max_tokens
 
     @property
+    def multi_label(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return bool(self._backend.info.get("multi_label", False))
+
+    @property
     def info(self) -> dict[str, Any]:
         """Facts about the model and how it runs here.
 
-        For the native backend: name, task, scheme, labels, max_tokens, vocabulary, hidden, parameters, bytes (of the
-        file), arena_bytes (working memory of one call at most), has_tokenizer, isa, threads, producer, license,
-        provenance.
+        For the native backend: name, task, scheme, labels, multi_label, max_tokens, vocabulary, hidden, parameters,
+        bytes (of the file), arena_bytes (working memory of one call at most), has_tokenizer, isa, threads, producer,
+        license, provenance.
         """
         return dict(self._backend.info)
 
-    def tokenize(self, texts: Sequence[str], truncate: bool = False) -> list[list[int]]:
+    @property
+    def pairs(self) -> bool:
+        """Whether the model was trained on pairs of texts."""
+        return bool(self._backend.info.get("pairs", False))
+
+    def tokenize(self, texts: Sequence[Text], truncate: bool = False) -> list[list[int]]:
         """Token ids of each text, with [CLS] and [SEP].
 
         Args:
-            texts: the texts; a single str is an error, because it is a sequence of letters.
-            truncate: cut a long text to `max_tokens`, keeping [SEP]; otherwise it is an error.
+            texts: the texts, or pairs of texts; a single str is an error, because it is a sequence of letters.
+            truncate: cut a long text to `max_tokens`, keeping [SEP], of a pair the longer text first; otherwise it is
+                an error.
 
         Raises:
             InputError: I001 a text without any token; I002 a text over `max_tokens`; I005 no tokenizer in the file;
-                I007 `texts` is a single string or holds something else than str.
+                I007 `texts` is a single string or holds something else than str, or than pairs of str; I014 pairs, but
+                the model reads single texts.
         """
-        return self._backend.tokenize(_texts(texts), truncate)
+        return self._encode(texts, truncate)[0]
 
-    def logits(self, texts: Sequence[str], truncate: bool = False) -> Any:
-        """Logits of each text: float32 [texts, labels] with the buffer protocol. Raises as `tokenize` and I008."""
-        return self.logits_from_ids(self.tokenize(texts, truncate))
+    def logits(self, texts: Sequence[Text], truncate: bool = False) -> Any:
+        """Logits of each text or pair: float32 [texts, labels], buffer protocol. Raises as `tokenize` and I008."""
+        return self.logits_from_ids(*self._encode(texts, truncate))
 
-    def logits_from_ids(self, ids: Sequence[Sequence[int]]) -> Any:
+    def logits_from_ids(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Any:
         """Logits of token id sequences of any lengths, specials included: float32 [sequences, labels].
+
+        Args:
+            ids: the sequences.
+            types: of pairs, the token types of each sequence: 0 up to the first [SEP], then 1.
 
         Raises:
             InputError: I001 an empty sequence; I002 longer than `max_tokens`; I003 an id outside the vocabulary;
-                I008 the model has no classification head.
+                I008 the model has no classification head; I010 not one type an id; I014 a type that the model has not.
         """
-        logits = self._backend.run(ids).logits
+        logits = self._backend.run(ids, types).logits
         if logits is None:
             raise InputError(
                 "I008", "the model has no classification head", "logits", "use embed(), or compile a classifier"
             )
         return logits
 
-    def embed(self, texts: Sequence[str], truncate: bool = False) -> Any:
+    def _encode(self, texts: Sequence[Text], truncate: bool) -> tuple[list[list[int]], list[list[int]] | None]:
+        """Token ids, and for pairs token types."""
+        if not isinstance(texts, (str, bytes)) and texts and all(_is_pair(text) for text in texts):
+            first, second = ([text[place] for text in texts] for place in (0, 1))
+            return self._backend.tokenize_pairs(first, second, truncate)
+        return self._backend.tokenize(_texts(texts), truncate), None
+
+    def embed(self, texts: Sequence[Text], truncate: bool = False) -> Any:
         """Pooled vectors: float32 [texts, hidden] with the buffer protocol. Raises as `tokenize` and I009."""
-        embedding = self._backend.run(self.tokenize(texts, truncate)).embedding
+        embedding = self._backend.run(*self._encode(texts, truncate)).embedding
         if embedding is None:
             raise InputError(
                 "I009", "the model gives no pooled vector", "embed", "use logits(), or compile with an embedding"
             )
         return embedding
 
-    def classify(self, texts: Sequence[str], truncate: bool = False) -> list[Prediction]:
-        """The label and probabilities of each text. Raises as `logits`."""
+    def classify(self, texts: Sequence[Text], truncate: bool = False, threshold: float = 0.5) -> list[Prediction]:
+        """The label and probabilities of each text, or of each pair: `classify([("a", "b")])`.
+
+        Args:
+            texts: as for `tokenize`.
+            truncate: as for `tokenize`.
+            threshold: a label is given from this probability on, where a text may have several labels; of no effect
+                elsewhere.
+
+        Raises:
+            InputError: as `logits`; I013 the threshold is not in [0, 1].
+        """
+        if not 0.0 <= threshold <= 1.0:
+            raise InputError("I013", f"{threshold} is no probability", "threshold", "give a number from 0 to 1")
         view: Any = memoryview(self.logits(texts, truncate))
         rows: list[list[float]] = view.tolist()
         labels = self.labels or tuple(str(i) for i in range(len(rows[0]) if rows else 0))
+        if self.multi_label:
+            return [_predict_each(labels, row, threshold) for row in rows]
         return [_predict(labels, row) for row in rows]
 
 
@@ -153,13 +200,20 @@ def load(path: str | os.PathLike[str], threads: int | None = None, backend: str 
     return Model(open_backend(backend, os.fspath(path), threads))
 
 
-def _texts(texts: Sequence[str]) -> Sequence[str]:
+def _is_pair(text: Text) -> bool:
+    return isinstance(text, (tuple, list)) and len(text) == 2 and all(isinstance(part, str) for part in text)
+
+
+def _texts(texts: Sequence[Any]) -> Sequence[str]:
     if isinstance(texts, (str, bytes)):
         raise InputError("I007", "a single string was given", "texts", 'give a list: ["..."]')
     for index, text in enumerate(texts):
         if not isinstance(text, str):
             raise InputError(
-                "I007", f"a {type(text).__name__} where a str is needed", f"text {index}", "give a list of str"
+                "I007",
+                f"a {type(text).__name__} where a str is needed",
+                f"text {index}",
+                "give a list of str, or of pairs of str",
             )
     return texts
 
@@ -171,3 +225,18 @@ def _predict(labels: Sequence[str], logits: Sequence[float]) -> Prediction:
     total = math.fsum(weights)
     scores = {label: weight / total for label, weight in zip(labels, weights, strict=True)}
     return Prediction(labels[top], weights[top] / total, scores)
+
+
+def _predict_each(labels: Sequence[str], logits: Sequence[float], threshold: float) -> Prediction:
+    """Sigmoid of each logit in Python floats (binary64), by the form whose exp cannot overflow."""
+    top = max(range(len(logits)), key=logits.__getitem__)
+    scores = {label: _sigmoid(value) for label, value in zip(labels, logits, strict=True)}
+    given = tuple(label for label, score in scores.items() if score >= threshold)
+    return Prediction(labels[top], scores[labels[top]], scores, given)
+
+
+def _sigmoid(value: float) -> float:
+    if value >= 0:
+        return 1.0 / (1.0 + math.exp(-value))
+    small = math.exp(value)
+    return small / (1.0 + small)

@@ -25,6 +25,11 @@ void embed_rows(const EmbedRows& a) {
       const float* word = static_cast<const float*>(a.word) + id * a.n;
       for (std::size_t i = 0; i < a.n; ++i) y[i] = word[i] + position[i];
     }
+    if (a.type_rows != nullptr) {
+      const float* type =
+          a.type_rows + (a.token_types == nullptr ? 0 : static_cast<std::size_t>(a.token_types[t])) * a.n;
+      for (std::size_t i = 0; i < a.n; ++i) y[i] = y[i] + type[i];
+    }
   }
 }
 

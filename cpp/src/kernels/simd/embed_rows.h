@@ -51,6 +51,12 @@ inline void embed_rows_simd(const EmbedRows& a) {
       for (std::size_t i = 0; i < body; i += kLanes) store(y + i, add(load(word + i), load(position + i)));
       if (left) store_n(y + body, add(load_n(word + body, left), load_n(position + body, left)), left);
     }
+    if (a.type_rows != nullptr) {
+      const float* type =
+          a.type_rows + (a.token_types == nullptr ? 0 : static_cast<std::size_t>(a.token_types[t])) * a.n;
+      for (std::size_t i = 0; i < body; i += kLanes) store(y + i, add(load(y + i), load(type + i)));
+      if (left) store_n(y + body, add(load_n(y + body, left), load_n(type + body, left)), left);
+    }
   }
 }
 

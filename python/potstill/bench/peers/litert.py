@@ -37,12 +37,17 @@ class LiteRtRunner:
         calls = [self._backend.prepared(ids, self.padded(len(ids))) for ids in batch]
         if len(calls) == 1:
             only = calls[0]
-            return lambda: only()["logits"]
-        return lambda: np.concatenate([call()["logits"] for call in calls])
+            return lambda: _answer(only())
+        return lambda: np.concatenate([_answer(call()) for call in calls])
 
     def padded(self, tokens: int) -> int:
         """The fixed length used."""
         return self._backend.padded_length(max(tokens, self._least))
+
+
+def _answer(found: Any) -> Any:
+    """The logits; of a model without head the vectors."""
+    return found["logits"] if "logits" in found else found["embedding"]
 
 
 def open_peer(path: Path, threads: int, option: str = "") -> LiteRtRunner:

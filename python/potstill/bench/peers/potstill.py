@@ -18,7 +18,12 @@ class PotstillRunner:
     def prepare(self, batch: Sequence[Sequence[int]]) -> Callable[[], Any]:
         """See `Runner`."""
         backend, rows = self._backend, [list(ids) for ids in batch]
-        return lambda: backend.run(rows).logits
+
+        def call() -> Any:
+            found = backend.run(rows)
+            return found.embedding if found.logits is None else found.logits
+
+        return call
 
     def padded(self, tokens: int) -> int:
         """The core takes any length."""

@@ -27,3 +27,32 @@ def soft(outputs: Outputs) -> torch.Tensor:
     student = F.log_softmax(outputs.student_logits / t, dim=-1)
     teacher = F.log_softmax(teacher_logits / t, dim=-1)
     return t * t * F.kl_div(student, teacher, log_target=True, reduction="none").sum(-1)
+
+
+def hard_binary(outputs: Outputs) -> torch.Tensor:
+    """Binary cross-entropy of each label against 1 or 0, mean over the labels, ``[batch]``; 0 for rows without labels.
+
+    ``labels`` is ``[batch, labels]`` f32 here, -100 in rows that have none.
+    """
+    logits, labels = outputs.student_logits, outputs.labels
+    if labels is None:
+        return logits.new_zeros(len(logits))
+    known = labels[:, 0] != NO_LABEL
+    each = F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype).clamp(min=0.0), reduction="none")
+    return each.mean(-1) * known
+
+
+def soft_binary(outputs: Outputs) -> torch.Tensor:
+    """``T^2 * KL(sigmoid(teacher / T) || sigmoid(student / T))`` of each label, mean over the labels, ``[batch]``.
+
+    `soft` for labels that do not exclude each other.
+    """
+    t = outputs.temperature
+    teacher = need(outputs.teacher_logits, "teacher_logits") / t
+    student = outputs.student_logits / t
+    present = teacher.sigmoid()
+    # log sigmoid(-x) = log(1 - sigmoid(x)), without the cancellation.
+    divergence = present * (F.logsigmoid(teacher) - F.logsigmoid(student)) + (1.0 - present) * (
+        F.logsigmoid(-teacher) - F.logsigmoid(-student)
+    )
+    return t * t * divergence.mean(-1)

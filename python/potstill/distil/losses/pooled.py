@@ -15,3 +15,14 @@ def pooled_cosine(outputs: Outputs) -> torch.Tensor:
     """
     student = need(outputs.student_pooled, "student_pooled")
     return 1.0 - F.cosine_similarity(student, need(outputs.teacher_pooled, "teacher_pooled"), dim=-1)
+
+
+def pooled_mse(outputs: Outputs) -> torch.Tensor:
+    """``|student pooled - teacher pooled|^2 / mean |teacher pooled|^2``, ``[batch]``: the share of the teacher missed.
+
+    Reimers and Gurevych, 2020, distil sentence vectors by their squared error; relative, its size does not depend on
+    the width nor on the teacher's scale.
+    """
+    student, teacher = need(outputs.student_pooled, "student_pooled"), need(outputs.teacher_pooled, "teacher_pooled")
+    size = teacher.square().sum(-1).mean().clamp(min=1e-12)
+    return (student - teacher).square().sum(-1) / size

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import torch
 
-from potstill.distil.losses.logits import hard, soft
+from potstill.distil.losses.logits import hard, hard_binary, soft, soft_binary
 from potstill.distil.losses.minilm import relations
 from potstill.distil.losses.outputs import Loss, Outputs
-from potstill.distil.losses.pooled import pooled_cosine
+from potstill.distil.losses.pooled import pooled_cosine, pooled_mse
 from potstill.distil.losses.tinybert import attention, embedding, hidden
 from potstill.errors import TrainError
 
@@ -20,7 +20,16 @@ TOKEN_LOSSES: dict[str, Loss] = {
     "attention": attention,
     "relations": relations,
 }
-LOSSES: dict[str, Loss] = {"hard": hard, "soft": soft, "pooled_cosine": pooled_cosine, **TOKEN_LOSSES}
+# Those that read pooled vectors.
+POOLED_LOSSES: dict[str, Loss] = {"pooled_cosine": pooled_cosine, "pooled_mse": pooled_mse}
+LOSSES: dict[str, Loss] = {
+    "hard": hard,
+    "soft": soft,
+    "hard_binary": hard_binary,
+    "soft_binary": soft_binary,
+    **POOLED_LOSSES,
+    **TOKEN_LOSSES,
+}
 
 
 def total(outputs: Outputs, weights: Mapping[str, float]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:

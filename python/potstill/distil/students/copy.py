@@ -41,7 +41,7 @@ def initialise(job: Job) -> None:
         for own, index in zip(student.module.encoder.layer, job.layers, strict=True):
             own.load_state_dict(teacher.module.encoder.layer[index].state_dict())
         same_pooling = getattr(job.teacher.config, "pooling", None) == job.student.config.pooling
-        if same_pooling:
+        if same_pooling and job.student.classifier is not None:
             job.student.classifier.load_state_dict(job.teacher.classifier.state_dict())
     if not same_pooling:
         fit_head(job)

@@ -14,10 +14,13 @@ def fit_head(job: Job) -> None:
     """Ridge regression from what the student's last layer reads to the teacher's logits over the sample rows.
 
     With fewer rows than numbers read the fit would be arbitrary: the strength of the ridge (1 % of the mean squared
-    input) keeps it tame. A hidden layer of the head gets random directions of unit variance first.
+    input) keeps it tame. A hidden layer of the head gets random directions of unit variance first. A student without
+    head is left as it is.
     """
-    taught = outputs(job.teacher, job.teacher_ids, pad_id=job.teacher_pad_id).logits
-    read = outputs(job.student, job.ids, pad_id=job.pad_id).pooled
+    if job.student.classifier is None:
+        return
+    taught = outputs(job.teacher, job.teacher_ids, pad_id=job.teacher_pad_id, types=job.types).logits
+    read = outputs(job.student, job.ids, pad_id=job.pad_id, types=job.types).pooled
     if job.student.head is not None:
         read = _random_features(job, read)
     weight, bias = ridge(read, taught, strength=1e-2)

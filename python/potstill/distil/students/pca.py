@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from potstill.distil.evaluate import outputs
 from potstill.distil.students.basis import principal_axes
-from potstill.distil.students.projection import Projection
+from potstill.distil.students.projection import Projection, sample_rows
 from potstill.distil.students.registry import Job
+from potstill.distil.vocabulary import aligned_ids
 
 
 def initialise(job: Job) -> None:
@@ -21,7 +23,14 @@ def initialise(job: Job) -> None:
     """
     both = Projection(job, "pca")
     states = both.states()
-    both.apply(principal_axes(_mean_moment(states), both.student.hidden), states["embeddings"])
+    moment = _mean_moment(states)
+    if job.student.classifier is None:
+        # A sentence encoder's answer is the pooled vector. In 256 of 384 numbers, the axes of token states alone keep
+        # 83 % of the squared length of the demo teacher's vectors (BBC test texts), these 89 %.
+        rows = aligned_ids(sample_rows(job.ids, "pca"), job.kept)
+        pooled = outputs(job.teacher, rows, pad_id=job.teacher_pad_id).pooled
+        moment = (moment + _mean_moment({"pooled": pooled})) / 2
+    both.apply(principal_axes(moment, both.student.hidden), states["embeddings"])
 
 
 def _mean_moment(states: dict[str, np.ndarray]) -> np.ndarray:

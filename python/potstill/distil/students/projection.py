@@ -61,8 +61,9 @@ class Projection:
             )
         rows = sample_rows(job.ids, init)
         # The student's cut of the text for both: with a pruned vocabulary the teacher's own could be shorter.
-        self.theirs = Taps(self.teacher.module, aligned_ids(rows, job.kept), job.teacher_pad_id)
-        self.ours = Taps(self.student.module, rows, job.pad_id)
+        types = None if job.types is None else job.types[: len(rows)]
+        self.theirs = Taps(self.teacher.module, aligned_ids(rows, job.kept), job.teacher_pad_id, types)
+        self.ours = Taps(self.student.module, rows, job.pad_id, types)
 
     def states(self) -> dict[str, np.ndarray]:
         """The teacher's hidden states ``[tokens, hidden]``: ``embeddings`` and each layer's number."""

@@ -44,6 +44,7 @@ class Job:
         pad_id: the student's id of the padding token.
         kept: the teacher's id of each of the student's (`potstill.distil.vocabulary`); None when they are the same.
         projection: ``[teacher hidden, student hidden]`` f32: set by an initialisation that chose axes.
+        types: token types of the sample rows, None for single texts.
     """
 
     student: EncoderClassifier
@@ -53,10 +54,11 @@ class Job:
     pad_id: int = 0
     projection: np.ndarray | None = field(default=None)
     kept: np.ndarray | None = field(default=None)
+    types: Sequence[np.ndarray] | None = None
 
     @property
     def teacher_ids(self) -> list[np.ndarray]:
-        """The sample rows in the teacher's ids, token by token the same pieces."""
+        """The sample rows in the teacher's ids, token by token the same pieces (so `types` are the teacher's too)."""
         return aligned_ids(self.ids, self.kept)
 
     @property
@@ -79,6 +81,7 @@ def make_student(
     pad_id: int = 0,
     seed: int = 42,
     kept: np.ndarray | None = None,
+    types: Sequence[np.ndarray] | None = None,
 ) -> Job:
     """Build and initialise the student of a recipe.
 
@@ -92,12 +95,14 @@ def make_student(
         pad_id: the student's id of the padding token.
         seed: seed of what stays random.
         kept: the teacher's id of each of the student's, for a pruned vocabulary.
+        types: token types of the sample rows, None for single texts.
 
     Returns:
         The job with its finished student.
 
     Raises:
-        TrainError: T010, T040-T048, T063-T065 for sizes that do not go together.
+        TrainError: T010, T040-T048, T063-T065 for sizes that do not go together; T071 pairs, and a teacher with one
+            token type.
     """
     _check_name(settings.architecture, ARCHITECTURES, "architecture")
     architecture = importlib.import_module(ARCHITECTURES[settings.architecture])
@@ -106,17 +111,27 @@ def make_student(
     body = getattr(teacher, "backbone", None)
     teacher_config = body.config if body is not None else teacher.body.base_model.config
     depth = int(teacher_config.num_hidden_layers)
+    if types is not None and getattr(teacher_config, "type_vocab_size", None) in (0, 1):
+        raise TrainError(
+            "T071",
+            "the teacher does not tell the second text of a pair from the first",
+            f"teacher of type {teacher_config.model_type}",
+            "use a BERT teacher, or leave data.text_pair out",
+        )
     if kept is not None:
         teacher_config = copy.deepcopy(teacher_config)
         teacher_config.vocab_size, teacher_config.pad_token_id = len(kept), pad_id
     torch.manual_seed(seed)
     student = architecture.build(settings, teacher_config, labels)
     layers = _chosen_layers(settings, depth) if student.config.num_hidden_layers else []
-    job = Job(student=student, teacher=teacher, layers=layers, ids=ids, pad_id=pad_id, kept=kept)
+    job = Job(student=student, teacher=teacher, layers=layers, ids=ids, pad_id=pad_id, kept=kept, types=types)
     student.eval()
     importlib.import_module(inits[settings.init]).initialise(job)
     if hasattr(architecture, "finish"):
         architecture.finish(job, settings)
+    # Last: an architecture may have replaced the student.
+    if getattr(teacher.config, "problem_type", None) == "multi_label_classification":
+        job.student.config.problem_type = teacher.config.problem_type
     job.student.train()
     return job
 

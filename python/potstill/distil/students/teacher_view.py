@@ -93,14 +93,18 @@ class Taps:
         module: the encoder.
         ids: token ids of the sample rows.
         pad_id: id of the padding token.
+        types: token types of the sample rows, None for single texts.
     """
 
-    def __init__(self, module: nn.Module, ids: Sequence[np.ndarray], pad_id: int) -> None:
+    def __init__(
+        self, module: nn.Module, ids: Sequence[np.ndarray], pad_id: int, types: Sequence[np.ndarray] | None = None
+    ) -> None:
         self.module = module
         self.batches = []
         collate = Collator(pad_id)
         for rows in batches_by_length([len(row) for row in ids]):
-            self.batches.append(collate([{"input_ids": ids[row]} for row in rows]))
+            more = {} if types is None else {row: {"token_type_ids": types[row]} for row in rows}
+            self.batches.append(collate([{"input_ids": ids[row], **more.get(row, {})} for row in rows]))
 
     @torch.no_grad()
     def collect(self, inputs: dict[str, nn.Module], given: dict[str, nn.Module]) -> dict[str, np.ndarray]:
@@ -135,7 +139,7 @@ class Taps:
                 mask = batch["attention_mask"]
                 missing |= found.keys()
                 with contextlib.suppress(_Enough):
-                    self.module(input_ids=batch["input_ids"], attention_mask=mask)
+                    self.module(**batch)
         finally:
             for handle in handles:
                 handle.remove()

@@ -31,9 +31,20 @@ class Backend(Protocol):
             InputError: I001 a text without any token; I002 longer than `max_tokens` and not `truncate`.
         """
 
-    def run(self, ids: Sequence[Sequence[int]]) -> Output:
-        """Run one ragged batch of token ids, specials included.
+    def tokenize_pairs(
+        self, first: Sequence[str], second: Sequence[str], truncate: bool
+    ) -> tuple[list[list[int]], list[list[int]]]:
+        """Token ids of [CLS] first [SEP] second [SEP], and their token types: 0 up to the first [SEP], then 1.
 
         Raises:
-            InputError: I001 an empty sequence; I002 longer than `max_tokens`; I003 an id outside the vocabulary.
+            InputError: I001 a text without any token; I002 longer than `max_tokens` and not `truncate`, which cuts
+                the longer text first; I014 the model does not read pairs.
+        """
+
+    def run(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Output:
+        """Run one ragged batch of token ids, specials included; `types` are the token types, None: all 0.
+
+        Raises:
+            InputError: I001 an empty sequence; I002 longer than `max_tokens`; I003 an id outside the vocabulary;
+                I014 a token type that the model has not.
         """

@@ -19,10 +19,20 @@ from typing import Any
 
 from potstill.errors import InputError, missing_package
 from potstill.runtime.backends import Output
-from potstill.runtime.backends.outside import Facts, Texts, check_ids, existing, facts_from, thread_count, unreadable
+from potstill.runtime.backends.outside import (
+    Facts,
+    Texts,
+    check_ids,
+    check_types,
+    existing,
+    facts_from,
+    thread_count,
+    unreadable,
+)
 
 # Where `potstill.export.tflite` puts the facts; the runtime imports nothing of the export.
 _METADATA = "potstill.json"
+_INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
 _ENGINES = (("ai_edge_litert.interpreter", "ai-edge-litert"), ("tflite_runtime.interpreter", "tflite-runtime"))
 
 
@@ -59,12 +69,14 @@ class LiteRtBackend:
             _refuse_per_channel(self._interpreter, path)
         self._runners: dict[int, Any] = {}
         for name, ends in signatures.items():
-            if set(ends["inputs"]) != {"input_ids", "attention_mask"} or "logits" not in ends["outputs"]:
+            wanted = {"logits", "embedding"} & set(ends["outputs"])
+            inputs = set(ends["inputs"])
+            if not {"input_ids", "attention_mask"} <= inputs <= _INPUTS or not wanted:
                 raise InputError(
                     "I053",
                     f"signature {name} has the inputs {', '.join(ends['inputs'])}",
                     str(path),
-                    "give a model with input_ids, attention_mask and the output logits",
+                    "give a model with input_ids, attention_mask and the output logits or embedding",
                 )
             runner = self._interpreter.get_signature_runner(name)
             details = runner.get_input_details()["input_ids"]
@@ -74,7 +86,13 @@ class LiteRtBackend:
         self._lock = threading.Lock()
         facts = _facts(path)
         self._facts = Facts(
-            facts.labels, min(facts.max_tokens, max(self._runners)), facts.pad_id, facts.vocabulary, facts.producer
+            facts.labels,
+            min(facts.max_tokens, max(self._runners)),
+            facts.pad_id,
+            facts.vocabulary,
+            facts.producer,
+            facts.multi_label,
+            facts.pairs,
         )
         self._texts = Texts(path, self._facts)
         self._info = {
@@ -82,6 +100,8 @@ class LiteRtBackend:
             "backend": "litert",
             "engine": f"{package} {version(package)}",
             "labels": list(self._facts.labels),
+            "multi_label": self._facts.multi_label,
+            "pairs": self._facts.pairs,
             "max_tokens": self._facts.max_tokens,
             "lengths": sorted(self._runners),
             "vocabulary": self._facts.vocabulary,
@@ -109,23 +129,32 @@ class LiteRtBackend:
         """Token ids with specials; see `outside.Texts`. Raises InputError I001, I002, I050."""
         return self._texts.tokenize(texts, truncate)
 
-    def run(self, ids: Sequence[Sequence[int]]) -> Output:
-        """Run sequence by sequence. Raises InputError I001, I002, I003."""
+    def tokenize_pairs(
+        self, first: Sequence[str], second: Sequence[str], truncate: bool
+    ) -> tuple[list[list[int]], list[list[int]]]:
+        """Token ids and token types; see `outside.Texts`. Raises InputError I001, I002, I014, I050."""
+        return self._texts.tokenize_pairs(first, second, truncate)
+
+    def run(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Output:
+        """Run sequence by sequence. Raises InputError I001, I002, I003, I014."""
         import numpy as np
 
         check_ids(ids, self._facts)
-        logits, embedding = [], []
+        check_types(ids, types, self._facts)
+        rows: dict[str, list[Any]] = {"logits": [], "embedding": []}
         # The interpreter owns its buffers: one call at a time.
         with self._lock:
-            for row in ids:
+            for index, row in enumerate(ids):
                 length = self.padded_length(len(row))
-                found = self._runners[length](**self._feed(row, length))
-                logits.append(found["logits"])
-                if "embedding" in found:
-                    embedding.append(found["embedding"])
+                feed = self._feed(row, length, None if types is None else types[index])
+                found = self._runners[length](**feed)
+                for name, kept in rows.items():
+                    if name in found:
+                        kept.append(found[name])
         if not ids:
             return Output(np.empty((0, len(self._facts.labels)), np.float32), None)
-        return Output(np.concatenate(logits), np.concatenate(embedding) if embedding else None)
+        logits, embedding = (np.concatenate(kept) if kept else None for kept in rows.values())
+        return Output(logits, embedding)
 
     def prepared(self, ids: Sequence[int], length: int) -> Callable[[], Any]:
         """A call that runs one sequence, padded to `length` beforehand, for measuring the engine alone.
@@ -136,14 +165,18 @@ class LiteRtBackend:
         feed, runner = self._feed(ids, length), self._runners[length]
         return lambda: runner(**feed)
 
-    def _feed(self, row: Sequence[int], length: int) -> dict[str, Any]:
+    def _feed(self, row: Sequence[int], length: int, types: Sequence[int] | None = None) -> dict[str, Any]:
         """One row padded to a signature's length, int32, with its mask."""
         import numpy as np
 
         padded, mask = np.full((1, length), self._facts.pad_id, np.int32), np.zeros((1, length), np.int32)
         padded[0, : len(row)] = row
         mask[0, : len(row)] = 1
-        return {"input_ids": padded, "attention_mask": mask}
+        feed = {"input_ids": padded, "attention_mask": mask}
+        if self._facts.pairs:
+            feed["token_type_ids"] = np.zeros_like(mask)
+            feed["token_type_ids"][0, : len(types or ())] = types or ()
+        return feed
 
     def padded_length(self, tokens: int) -> int:
         """The fixed length that a sequence of so many tokens is padded to."""

@@ -58,9 +58,18 @@ class NativeBackend:
         ids: list[list[int]] = self._model.tokenize(texts, truncate)
         return ids
 
-    def run(self, ids: Sequence[Sequence[int]]) -> Output:
-        """Run one ragged batch. Raises InputError I001, I002, I003."""
-        logits, embedding = self._model.run(ids)
+    def tokenize_pairs(
+        self, first: Sequence[str], second: Sequence[str], truncate: bool
+    ) -> tuple[list[list[int]], list[list[int]]]:
+        """Token ids and token types. Raises InputError I001, I002, I005, I014 (the model does not read pairs)."""
+        ids: list[list[int]]
+        types: list[list[int]]
+        ids, types = self._model.tokenize_pairs(first, second, truncate)
+        return ids, types
+
+    def run(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Output:
+        """Run one ragged batch. Raises InputError I001, I002, I003, I014."""
+        logits, embedding = self._model.run(ids, types)
         return Output(logits, embedding)
 
 

@@ -1,4 +1,4 @@
-"""onnxruntime as a backend: any ONNX file with `input_ids` and `attention_mask` in and `logits` out."""
+"""onnxruntime as a backend: any ONNX file with `input_ids` and `attention_mask` in, `logits` or `embedding` out."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from potstill.runtime.backends.outside import (
     Texts,
     batches,
     check_ids,
+    check_types,
     existing,
     facts_from,
     thread_count,
@@ -65,11 +66,14 @@ class OnnxRuntimeBackend:
                 str(path),
                 "give a model with input_ids and attention_mask",
             )
-        if "logits" not in names:
-            raise InputError(
-                "I053", f"the model's outputs are {', '.join(names)}", str(path), "give a model with the output logits"
-            )
         self._outputs = [name for name in ("logits", "embedding") if name in names]
+        if not self._outputs:
+            raise InputError(
+                "I053",
+                f"the model's outputs are {', '.join(names)}",
+                str(path),
+                "give a model with the output logits or embedding",
+            )
         self._facts = _facts(self._session.get_modelmeta().custom_metadata_map)
         self._texts = Texts(path, self._facts)
         self._info = {
@@ -77,6 +81,8 @@ class OnnxRuntimeBackend:
             "backend": "onnxruntime",
             "engine": f"onnxruntime {onnxruntime.__version__}",
             "labels": list(self._facts.labels),
+            "multi_label": self._facts.multi_label,
+            "pairs": self._facts.pairs,
             "max_tokens": self._facts.max_tokens,
             "vocabulary": self._facts.vocabulary,
             "bytes": path.stat().st_size,
@@ -103,29 +109,39 @@ class OnnxRuntimeBackend:
         """Token ids with specials; see `outside.Texts`. Raises InputError I001, I002, I050."""
         return self._texts.tokenize(texts, truncate)
 
-    def run(self, ids: Sequence[Sequence[int]]) -> Output:
-        """Run one ragged batch. Raises InputError I001, I002, I003."""
+    def tokenize_pairs(
+        self, first: Sequence[str], second: Sequence[str], truncate: bool
+    ) -> tuple[list[list[int]], list[list[int]]]:
+        """Token ids and token types; see `outside.Texts`. Raises InputError I001, I002, I014, I050."""
+        return self._texts.tokenize_pairs(first, second, truncate)
+
+    def run(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Output:
+        """Run one ragged batch. Raises InputError I001, I002, I003, I014."""
         import numpy as np
 
         check_ids(ids, self._facts)
+        check_types(ids, types, self._facts)
         found: dict[str, Any] = {}
         for group in batches(ids):
-            feed = self._feed([ids[index] for index in group])
+            feed = self._feed([ids[i] for i in group], None if types is None else [types[i] for i in group])
             for name, values in zip(self._outputs, self._session.run(self._outputs, feed), strict=True):
                 if name not in found:
                     found[name] = np.empty((len(ids), values.shape[1]), np.float32)
                 found[name][group] = values
         if not ids:
             found = {name: np.empty((0, self._width(name)), np.float32) for name in self._outputs}
-        return Output(found["logits"], found.get("embedding"))
+        return Output(found.get("logits"), found.get("embedding"))
 
     def prepared(self, ids: Sequence[Sequence[int]]) -> Callable[[], Any]:
-        """A call that runs one batch whose arrays exist already and gives ``[logits]``: for measuring the engine."""
+        """A call that runs one batch whose arrays exist already, for measuring the engine.
+
+        It gives a list of the model's answer alone: the logits, of a model without head the vectors.
+        """
         check_ids(ids, self._facts)
-        feed, session, outputs = self._feed(ids), self._session, ["logits"]
+        feed, session, outputs = self._feed(ids), self._session, self._outputs[:1]
         return lambda: session.run(outputs, feed)
 
-    def _feed(self, rows: Sequence[Sequence[int]]) -> dict[str, Any]:
+    def _feed(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> dict[str, Any]:
         """Rows padded to the longest, int64, with their mask."""
         import numpy as np
 
@@ -137,6 +153,8 @@ class OnnxRuntimeBackend:
         feed = {"input_ids": padded, "attention_mask": mask}
         if "token_type_ids" in self._inputs:
             feed["token_type_ids"] = np.zeros_like(mask)
+            for index, kinds in enumerate(types or ()):
+                feed["token_type_ids"][index, : len(kinds)] = kinds
         return feed
 
     def _width(self, name: str) -> int:
@@ -147,7 +165,7 @@ class OnnxRuntimeBackend:
 def _facts(metadata: Mapping[str, str]) -> Facts:
     """The facts in `metadata_props`; values of other programs that do not parse are left out."""
     values: dict[str, Any] = {}
-    for key in ("labels", "max_tokens", "pad_id", "vocabulary"):
+    for key in ("labels", "max_tokens", "pad_id", "vocabulary", "multi_label", "pairs"):
         try:
             values[key] = json.loads(metadata[key])
         except (KeyError, ValueError):

@@ -28,6 +28,8 @@ class Facts:
         pad_id: id that fills a batch.
         vocabulary: number of token ids, 0 when unknown.
         producer: program that wrote the file, empty when unknown.
+        multi_label: labels do not exclude each other.
+        pairs: it reads pairs of texts.
     """
 
     labels: tuple[str, ...] = ()
@@ -35,6 +37,8 @@ class Facts:
     pad_id: int = 0
     vocabulary: int = 0
     producer: str = ""
+    multi_label: bool = False
+    pairs: bool = False
 
 
 def facts_from(values: Mapping[str, Any]) -> Facts:
@@ -45,6 +49,8 @@ def facts_from(values: Mapping[str, Any]) -> Facts:
         pad_id=int(values.get("pad_id", 0)),
         vocabulary=int(values.get("vocabulary", 0)),
         producer=str(values.get("producer", "")),
+        multi_label=bool(values.get("multi_label", False)),
+        pairs=bool(values.get("pairs", False)),
     )
 
 
@@ -110,11 +116,43 @@ def check_ids(ids: Sequence[Sequence[int]], facts: Facts) -> None:
             )
 
 
+def check_types(ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None, facts: Facts) -> None:
+    """Check token types before they reach an engine.
+
+    Raises:
+        InputError: I010 not one an id, I014 types for a model of single texts, or one that is not 0 or 1.
+    """
+    for index, (row, kinds) in enumerate(zip(ids, types or (), strict=False)):
+        where = f"sequence {index}"
+        if len(row) != len(kinds):
+            raise InputError("I010", f"{len(kinds)} token types for {len(row)} ids", where, "give one an id")
+        if any(kind < 0 or kind > int(facts.pairs) for kind in kinds):
+            raise InputError(
+                "I014",
+                f"the model has no token type {max(kinds)}",
+                where,
+                "use types 0 and 1" if facts.pairs else "it reads one text, not a pair of texts",
+            )
+    if types is not None and len(types) != len(ids):
+        raise InputError("I010", f"token types of {len(types)} of {len(ids)} sequences", "types", "give one an id")
+
+
 def batches(ids: Sequence[Sequence[int]], rows: int = BATCH_ROWS) -> Iterator[list[int]]:
     """Indices of the sequences in groups of similar length, longest first: padding is small, memory peaks at once."""
     order = sorted(range(len(ids)), key=lambda index: -len(ids[index]))
     for start in range(0, len(order), rows):
         yield order[start : start + rows]
+
+
+def fit_pair(first: list[int], second: list[int], room: int) -> tuple[list[int], list[int]]:
+    """Cut two texts to `room` tokens in all, the longer first, as the core and Hugging Face `tokenizers` do."""
+    half = room // 2
+    shorter = min(len(first), len(second))
+    if shorter > half:
+        longer, shorter = half + room % 2, half
+    else:
+        longer = room - shorter
+    return (first[:longer], second[:shorter]) if len(first) > len(second) else (first[:shorter], second[:longer])
 
 
 class Texts:
@@ -153,6 +191,37 @@ class Texts:
                     )
                 found[index] = [*row[: limit - 1], row[-1]]
         return found
+
+    def tokenize_pairs(
+        self, first: Sequence[str], second: Sequence[str], truncate: bool
+    ) -> tuple[list[list[int]], list[list[int]]]:
+        """Token ids and token types of pairs; the tokenizer beside the model encodes the texts, the rest is done here.
+
+        Raises:
+            InputError: I001 a text without any token, I002 longer than `max_tokens` and not `truncate`, I014 the model
+                does not read pairs, I050 no tokenizer beside the model.
+            SystemFailure: S010 the package tokenizers is missing.
+        """
+        if not self._facts.pairs:
+            raise InputError(
+                "I014", "the model reads one text, not a pair of texts", str(self._model), "give single texts"
+            )
+        if self._encode is None:
+            self._encode = self._open()
+        limit = self._facts.max_tokens
+        ids, types = [], []
+        for index, (one, two) in enumerate(zip(self._encode(first), self._encode(second), strict=True)):
+            left, right = one[1:-1], two[1:-1]
+            if not left or not right:
+                raise InputError("I001", "one of the texts holds no token", f"pair {index}", "give texts with words")
+            if len(left) + len(right) + 3 > limit:
+                if not truncate:
+                    found = f"{len(left) + len(right) + 3} tokens, the model takes {limit}"
+                    raise InputError("I002", found, f"pair {index}", "use truncate=True")
+                left, right = fit_pair(left, right, limit - 3)
+            ids.append([one[0], *left, one[-1], *right, two[-1]])
+            types.append([0] * (len(left) + 2) + [1] * (len(right) + 1))
+        return ids, types
 
     def _open(self) -> Callable[[Sequence[str]], list[list[int]]]:
         folder = self._model.parent
