@@ -70,7 +70,7 @@ def quantize_aware(
         progress: told about steps and epochs.
 
     Returns:
-        ``scheme``, ``metric`` (what the task calls accuracy); ``validation_accuracy``, ``test_accuracy`` and ``agreement``
+        ``scheme``, ``metric`` (the name of "accuracy"); ``validation_accuracy``, ``test_accuracy`` and ``agreement``
         (share of test rows with the teacher's answer) of the rounded student; ``start`` with the same three before
         training (rounding alone); ``epochs``, ``best_epoch``, ``seconds`` (by phase), ``warnings``.
 
