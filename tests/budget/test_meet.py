@@ -60,14 +60,14 @@ def test_nothing_holds(build: Make) -> None:
 
 def test_the_nearest_is_named_when_nothing_fits() -> None:
     asked = recipe(bytes="50kB", ms={"board": "pi4", "tokens": 32, "value": 3})
-    error = meet._nothing_fits(choices(asked, MINILM, asked.budget.ms), meet.limits_of(asked.budget), asked)
+    error = meet.nothing_fits(choices(asked, MINILM, asked.budget.ms), meet.limits_of(asked.budget), asked)
     assert error.code == "T080"
     assert "1x128-int4-4k" in error.next_step and "50 kB" in error.what and "3 ms on pi4" in error.what
 
 
 def test_a_tiny_teacher_is_told() -> None:
     asked = recipe(bytes="4MB")
-    assert "smaller than the smallest" in meet._nothing_fits([], {"bytes": 4e6}, asked).what
+    assert "smaller than the smallest" in meet.nothing_fits([], {"bytes": 4e6}, asked).what
 
 
 def test_the_nearest_is_named_when_nothing_holds() -> None:

@@ -13,9 +13,9 @@ import torch
 
 from potstill.compile import compile_onnx
 from potstill.compile.reader import read_still
-from potstill.distil import checkpoints
+from potstill.distil import checkpoints, qat
+from potstill.distil.fused_layers import Layout, student_layout
 from potstill.distil.modeling import load_classifier
-from potstill.distil.qat import quantize_aware
 from potstill.distil.tokens import encode, load_tokenizer
 from potstill.export.onnx import export_onnx
 from potstill.pipeline.progress import QuietProgress
@@ -38,15 +38,28 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
     return first.keys() == second.keys() and all(first[name].equal(second[name]) for name in first)
 
 
+@pytest.fixture(scope="module")
+def layout(tiny_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    """The student's layers: its export takes longer than its training, so it is made once."""
+    work = tmp_path_factory.mktemp("layout")
+    return student_layout(load_classifier(tiny_teacher), tiny_teacher, work, opset=18, max_tokens=16)
+
+
 @pytest.fixture
 def train(
-    splits: Any, make_recipe: Callable[..., Any], tiny_teacher: Path, tmp_path: Path
+    splits: Any,
+    make_recipe: Callable[..., Any],
+    tiny_teacher: Path,
+    tmp_path: Path,
+    layout: Layout,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., dict[str, Any]]:
     """Call `quantize_aware` in folders of this test; the student is the teacher itself."""
+    monkeypatch.setattr(qat, "student_layout", lambda *given, **settings: layout)
 
     def call(name: str, epochs: float = 1.0, rate: float = 2e-3) -> dict[str, Any]:
         recipe = make_recipe().model_copy(update={"quantize": Quantize(qat_epochs=epochs, qat_learning_rate=rate)})
-        return quantize_aware(
+        return qat.quantize_aware(
             recipe,
             splits,
             tiny_teacher,

@@ -227,3 +227,20 @@ def test_room(tmp_path: Path) -> None:
     """Free space is of the nearest folder that exists."""
     findings = host.check_room(System(), tmp_path / "not" / "yet")
     assert any(check.name == "disk" for check in findings.checks)
+
+
+def test_a_budget_is_judged_before_training(tmp_path: Path) -> None:
+    """The most able student within it is what the board is asked about; a budget of nothing names the nearest."""
+    recipe = tmp_path / "mine.toml"
+    text = (
+        'name = "mine"\n[teacher]\nmodel = "demo:all-minilm-l6-v2"\n[data]\nsource = "demo:movie-reviews"\n'
+        '[budget]\nbytes = "{size}"\nms = {{ board = "pi4", tokens = 32, value = 3 }}\n'
+    )
+    recipe.write_text(text.format(size="2MB"), encoding="utf-8")
+    found = check_model(str(recipe), board("pi4"), Limits(ms=3.0), tokens=32)
+    assert _status(found, "budget") is Status.OK and _status(found, "time") is not Status.FAILURE
+    recipe.write_text(text.format(size="50kB"), encoding="utf-8")
+    found = check_model(str(recipe), board("pi4"), Limits(), tokens=32)
+    assert _status(found, "budget") is Status.FAILURE
+    (budget,) = [check for check in found.checks if check.name == "budget"]
+    assert "1x128-int4-4k" in str(budget.next_step)

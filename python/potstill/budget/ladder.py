@@ -68,7 +68,7 @@ class Choice:
     """One student: size, precision, vocabulary, and what it is predicted to cost.
 
     Attributes:
-        tokens_kept: rows of its token table.
+        shape: its shape; `vocabulary` there is the rows of its token table.
         bytes: of the `.still` file.
         ms: predicted time on the budget's board; None without one.
         expected: points relative to the others; only its order means something.
@@ -77,7 +77,7 @@ class Choice:
     size: Size
     precision: Precision
     vocabulary: str
-    tokens_kept: int
+    shape: ModelShape
     bytes: int
     ms: float | None
     expected: float
@@ -163,7 +163,7 @@ def _choice(
     )  # fmt: skip
     ms = None if time is None else predicted_ms(shape, time)
     expected = _POINTS_A_DOUBLING * math.log2(shape.layer_weights) - precision.points - lost
-    return Choice(size, precision, name, kept, shape.file_bytes(), ms, expected)
+    return Choice(size, precision, name, shape, shape.file_bytes(), ms, expected)
 
 
 def predicted_ms(model: Any, time: BudgetTime) -> float:

@@ -61,7 +61,7 @@ def _choose(recipe: Recipe, context: Context, store: Store) -> dict[str, Any]:
     limits = limits_of(budget)
     fitting = within(ladder, limits)
     if not fitting:
-        raise _nothing_fits(ladder, limits, recipe)
+        raise nothing_fits(ladder, limits, recipe)
     tried: list[dict[str, Any]] = []
 
     def build(choice: Choice) -> Attempt:
@@ -137,7 +137,8 @@ def describe(found: Attempt) -> str:
     return f"{found.name}: {show_bytes(found.bytes)}{ms}, {accuracy}"
 
 
-def _nothing_fits(ladder: Sequence[Choice], limits: Mapping[str, float], recipe: Recipe) -> TrainError:
+def nothing_fits(ladder: Sequence[Choice], limits: Mapping[str, float], recipe: Recipe) -> TrainError:
+    """The error T080, which names the choice that comes nearest."""
     if not ladder:
         return TrainError(
             "T080", "the teacher is smaller than the smallest student", "budget",

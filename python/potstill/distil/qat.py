@@ -3,7 +3,10 @@ will (fake_quant.py), so that its weights find places that rounding harms little
 
 The teacher and its outputs are those of distillation, but for the pooled vector: the axes on which the student's was
 fitted are gone by now, and logits alone are enough to stay where it is. Training runs in f32: bf16 keeps 8 bits, no
-more than an int8 step, and the rounding trained would not be the core's.
+more than an int8 step, and the rounding trained would not be the core's. Dropout is off: rounding is noise enough. On a
+2-layer student of 3,000 rows, one epoch of int4 took the divergence from the teacher on validation texts from 83 to 62
+millinats without dropout and to 71 with it (76 for the student in f32, which had less training). On another such
+student two epochs of int4 at 2e-4 took the test accuracy from 72.8 to 75.3 % (73.8 in f32), in one run.
 """
 
 from __future__ import annotations
@@ -13,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from potstill.distil.augment import with_augmented
 from potstill.distil.checkpoints import prepare_work
-from potstill.distil.evaluate import outputs
+from potstill.distil.evaluate import Outputs, outputs
 from potstill.distil.fused_layers import student_layout
 from potstill.distil.hub import keep_random_state, quiet_loading
 from potstill.distil.losses import TOKEN_LOSSES
@@ -66,9 +70,9 @@ def quantize_aware(
         progress: told about steps and epochs.
 
     Returns:
-        ``scheme``, ``metric`` (what the task calls accuracy), ``validation_accuracy`` and ``test_accuracy`` of the
-        rounded student, ``start`` with the same two before training (rounding alone), ``agreement`` (share of test rows
-        with the teacher's answer), ``epochs``, ``best_epoch``, ``seconds`` (by phase), ``warnings``.
+        ``scheme``, ``metric`` (the name of "accuracy"); ``validation_accuracy``, ``test_accuracy`` and ``agreement``
+        (share of test rows with the teacher's answer) of the rounded student; ``start`` with the same three before
+        training (rounding alone); ``epochs``, ``best_epoch``, ``seconds`` (by phase), ``warnings``.
 
     Raises:
         TrainError: T095 a layer of the compiled graph that the student lacks; else as `run.distil`.
@@ -120,7 +124,12 @@ def quantize_aware(
     rounded = RoundedStudent(student, layout)
     rounded.set_scheme(scheme)
     student.to("cuda" if torch.cuda.is_available() else "cpu")
-    measure = _measurer(student, rows, task)
+    for module in student.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    test = for_teacher.test
+    taught = outputs(teacher, test.ids, pad_id=for_teacher.pad_id, types=test.types)
+    measure = _measurer(student, rows, task, taught)
     start = measure()
     clock.lap("start")
     history = train_student(
@@ -131,10 +140,6 @@ def quantize_aware(
         return {}
     rounded.snap()
     found = measure()
-    own, taught = (
-        outputs(model, given.test.ids, pad_id=given.pad_id, types=given.test.types)
-        for model, given in ((student, rows), (teacher, for_teacher))
-    )
     out.mkdir(parents=True, exist_ok=True)
     with quiet_loading():
         rounded.unwrap().save_pretrained(str(out))
@@ -146,7 +151,6 @@ def quantize_aware(
         "metric": task.metric,
         **found,
         "start": start,
-        "agreement": task.agreement(own, taught),
         "epochs": history,
         "best_epoch": int(best["epoch"]) if best else 0,
         "seconds": clock.laps,
@@ -154,12 +158,15 @@ def quantize_aware(
     }
 
 
-def _measurer(student: EncoderClassifier, rows: Rows, task: Task) -> Callable[[], dict[str, float]]:
+def _measurer(student: EncoderClassifier, rows: Rows, task: Task, taught: Outputs) -> Callable[[], dict[str, float]]:
     def measure() -> dict[str, float]:
-        found = {}
-        for name, part in (("validation", rows.validation), ("test", rows.test)):
-            answers = outputs(student, part.ids, pad_id=rows.pad_id, types=part.types)
-            found[f"{name}_accuracy"] = task.score(answers, rows.truth(name))
-        return found
+        answers = {
+            name: outputs(student, part.ids, pad_id=rows.pad_id, types=part.types)
+            for name, part in (("validation", rows.validation), ("test", rows.test))
+        }
+        return {
+            **{f"{name}_accuracy": task.score(found, rows.truth(name)) for name, found in answers.items()},
+            "agreement": task.agreement(answers["test"], taught),
+        }
 
     return measure

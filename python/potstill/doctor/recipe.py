@@ -10,9 +10,12 @@ from potstill.doctor.check import Findings
 
 if TYPE_CHECKING:
     from potstill.bench.predict import ModelShape
+    from potstill.recipe.schema import Recipe
 
 # BERT's vocabulary and the demo teacher's: what a student gets unless the teacher's files say otherwise.
 BERT_VOCABULARY = 30522
+# Layers and hidden size of BERT-base, and of the demo teacher.
+_BERT_SIZES, _DEMO_SIZES = (12, 768), (6, 384)
 _DEMO = "demo:all-minilm-l6-v2"
 _ARCHITECTURES = ("bert", "factorized", "static")
 # Names in transformers of activations that the compiler understands in its exports. A student takes its teacher's.
@@ -61,16 +64,48 @@ def shape_of_recipe(findings: Findings, subject: str) -> ModelShape | None:
     if folder:
         _tokenizer(findings, folder)
     vocabulary = _vocabulary(findings, recipe.teacher.model, config)
+    if recipe.budget.stated:
+        return _chosen(findings, recipe, config, vocabulary)
     if student.vocabulary == "seen":
         vocabulary = _pruned(findings, student.vocabulary_size, vocabulary)
     layers, ffn, heads = (
         (0, student.head_hidden, 1) if static else (student.layers, student.intermediate, student.heads)
     )
     return ModelShape(
-        layers, student.hidden, ffn, heads, vocabulary, longest, len(recipe.data.labels or ()) or 2,
+        layers, student.hidden, ffn, heads, vocabulary, longest, _labels(recipe),
         linear_part(recipe.compile.scheme), embedding=embedding if embedding != student.hidden else 0,
         table_scheme="" if recipe.compile.embedding == "auto" else recipe.compile.embedding,
     )  # fmt: skip
+
+
+def _labels(recipe: Any) -> int:
+    """Outputs of the head; 2 where only the data tells."""
+    return 0 if recipe.task == "embedding" else len(recipe.data.labels or ()) or 2
+
+
+def _chosen(findings: Findings, recipe: Recipe, config: dict[str, Any], vocabulary: int) -> ModelShape | None:
+    """The most able student within the recipe's budget, as far as that is known before the data is read."""
+    from potstill.budget.ladder import Teacher, choices, within
+    from potstill.budget.meet import limits_of, nothing_fits
+
+    inner = config.get("backbone", config)
+    named = (("num_hidden_layers", "n_layers"), ("hidden_size", "dim"))
+    layers, hidden = (int(next((inner[key] for key in keys if key in inner), 0)) for keys in named)
+    if not layers or not hidden:
+        layers, hidden = _DEMO_SIZES if recipe.teacher.model == _DEMO else _BERT_SIZES
+        findings.unknown("teacher", f"taken as {layers} layers of {hidden}: its files are not on this machine")
+    ladder = choices(recipe, Teacher(layers, hidden, vocabulary, vocabulary, _labels(recipe)),
+                     recipe.budget.ms)  # fmt: skip
+    limits = limits_of(recipe.budget)
+    fitting = within(ladder, limits)
+    if not fitting:
+        error = nothing_fits(ladder, limits, recipe)
+        findings.failure("budget", error.what, error.next_step)
+        return None
+    best = max(fitting, key=lambda choice: choice.expected)
+    seen = f"{len(fitting)} of {len(ladder)} students are within it, the most able {best.name}"
+    findings.ok("budget", f"{seen}; whether one keeps the accuracy only training tells")
+    return best.shape
 
 
 def _sizes(student: Any, embedding: int) -> str:

@@ -49,7 +49,8 @@ MIXED = "mixed"
 CLIPS = ("absmax", "mse")
 # What `mse` tries to cut off, as shares of absmax. With 255 levels little can pay: cutting off d of the largest of
 # n values costs d^2 and makes the rounding error n / (12 * 127^2) smaller by 2 d of itself, so the best d is about
-# 0.002 at 312 columns and 0.006 at 1,200, and the error falls by that share.
+# 0.002 at 312 columns and 0.006 at 1,200, and the error falls by that share. On a 2-layer student it did not show: the
+# divergence from fp32 on the test texts was 0.140 millinats with absmax and 0.151 with mse.
 _CLIPPED = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064)
 
 

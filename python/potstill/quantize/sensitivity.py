@@ -88,7 +88,7 @@ def measure(
     """
     from potstill.distil.evaluate import outputs
 
-    count = min(rows, len(ids))
+    count = max(1, min(rows, len(ids)))
     chosen = [index * len(ids) // count for index in range(count)]
     some, truth = [ids[index] for index in chosen], np.asarray(labels)[chosen]
     some_types = None if types is None else [types[index] for index in chosen]

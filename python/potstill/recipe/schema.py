@@ -356,7 +356,7 @@ class Compile(Section):
         ge=0.0,
         le=10.0,
         description="With `mixed`: most damage accepted, as `potstill sensitivity` tells it (the sum of the layers' "
-        "Kullback-Leibler divergences, in nats); without it and without `mixed_bytes` 0.005.",
+        "Kullback-Leibler divergences, in nats); without it and without `mixed_bytes` 0.002.",
     )
     mixed_bytes: int | None = Field(
         default=None,

@@ -1,0 +1,41 @@
+"""The `potstill` command's parts, by what they work on; shared helpers here. Light: nothing heavy is imported."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any, Protocol
+
+
+class Command(Protocol):
+    """Adds a subcommand: name, handler, summary, examples."""
+
+    def __call__(self, name: str, handler: Any, summary: str, *examples: str) -> argparse.ArgumentParser:
+        """The subcommand's parser."""
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    try:
+        values = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers such as 16,64") from None
+    if not values or min(values) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: every number must be at least 1")
+    return values
+
+
+def size(text: str) -> int:
+    from potstill.units import parse_bytes
+
+    try:
+        return parse_bytes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())

@@ -1,0 +1,20 @@
+"""What made a result."""
+
+from __future__ import annotations
+
+import platform
+
+from potstill.pipeline.versions import code_hash, versions
+
+
+def test_versions_name_what_is_installed() -> None:
+    found = versions()
+    assert found["python"] == platform.python_version() and found["machine"] == platform.machine()
+    import numpy
+
+    assert found["numpy"] == numpy.__version__
+    assert all(isinstance(version, str) and version for version in found.values())
+
+
+def test_code_hash_is_a_hash_of_the_code() -> None:
+    assert len(code_hash()) == 64 and code_hash() == code_hash()
