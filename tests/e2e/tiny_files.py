@@ -1,4 +1,4 @@
-"""The tiny task of the end-to-end tests, written into a folder: a random BERT teacher of two layers and sentences that a few words decide."""
+"""The files of the end-to-end tests: a random BERT teacher of two layers and sentences that a few words decide."""
 
 from __future__ import annotations
 
