@@ -133,3 +133,15 @@ def test_format_rows() -> None:
     assert lines[1].split() == ["LiteRT", "int8", "9", "(as", "64)", "2", "1.235", "1.100", "12.500", "75"]
     assert lines[2].split() == ["Potstill", "int8", "9", "2", "1.235", "1.100", "12.500", "75"]
     assert len({len(line) for line in lines}) == 1
+
+
+def test_pytorch_gets_its_threads_back() -> None:
+    """A build of several recipes trains after it has measured: results must not depend on that."""
+    torch = pytest.importorskip("torch")
+    from potstill.bench.peers.pytorch import threads_kept
+
+    before = torch.get_num_threads()
+    with pytest.raises(KeyboardInterrupt), threads_kept():
+        torch.set_num_threads(before + 1)
+        raise KeyboardInterrupt
+    assert torch.get_num_threads() == before

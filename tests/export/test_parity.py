@@ -31,9 +31,13 @@ def report(base: Path) -> ParityReport:
     )
 
 
+# A calibrated ONNX file is only made when a recipe asks for it.
+MADE = [name for name in parity.BACKENDS if name != "onnx_static"]
+
+
 def test_every_export_has_every_point(report: ParityReport) -> None:
     points = {(row["export"], row["length"], row["batch"]) for row in report.rows}
-    assert points == {(e, n, b) for e in parity.BACKENDS for n in (*LENGTHS, tiny.MAX_TOKENS) for b in BATCHES}
+    assert points == {(e, n, b) for e in MADE for n in (*LENGTHS, tiny.MAX_TOKENS) for b in BATCHES}
     assert len(report.rows) == len(points)
 
 

@@ -350,14 +350,16 @@ def run_bench(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Milliseconds of PyTorch, onnxruntime, LiteRT and Potstill on this host."""
     from potstill.bench.hints import slow_inference
     from potstill.bench.measure import bench_host
+    from potstill.bench.peers.pytorch import threads_kept
 
     del work
-    found = bench_host(
-        final_student(context),
-        export_files(context),
-        max_tokens=max_tokens(context.recipe),
-        scheme=context.facts("still")["scheme"],
-        progress=context.progress,
-    )
+    with threads_kept():
+        found = bench_host(
+            final_student(context),
+            export_files(context),
+            max_tokens=max_tokens(context.recipe),
+            scheme=context.facts("still")["scheme"],
+            progress=context.progress,
+        )
     (out / "bench.json").write_text(json.dumps(found, indent=2), encoding="utf-8")
     return {**found, "warnings": slow_inference(found["bench"])}

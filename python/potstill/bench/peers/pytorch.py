@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,18 @@ class TorchRunner:
     def padded(self, tokens: int) -> int:
         """PyTorch takes any length."""
         return tokens
+
+
+@contextlib.contextmanager
+def threads_kept() -> Iterator[None]:
+    """Give PyTorch its number of threads back, which measuring changes: what trains next must not depend on it."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def open_peer(path: Path, threads: int) -> TorchRunner:
