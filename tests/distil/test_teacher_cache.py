@@ -153,7 +153,7 @@ def test_one_pass_gives_everything_and_places_are_shared_between_runs(
 ) -> None:
     teacher = load_classifier(tiny_teacher)
     seen: list[int] = []
-    teacher.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    teacher.register_forward_pre_hook(lambda _, given, named: seen.append(len(named["input_ids"])), with_kwargs=True)
     run(teacher, tmp_path, places=[1, 2])
     assert sum(seen) == 45, "each row went through the teacher once"
     run(teacher, tmp_path, places=[2])
@@ -189,7 +189,7 @@ def test_a_kill_between_shards_costs_only_the_missing_ones(
     ]  # fmt: skip
     written.clear()
     seen: list[int] = []
-    teacher.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    teacher.register_forward_pre_hook(lambda _, given, named: seen.append(len(named["input_ids"])), with_kwargs=True)
     found = run(teacher, tmp_path, places=[1, 3])
     assert sum(seen) == 25, "the first 20 rows were kept whole"
     for row, expected in enumerate(true_states(teacher)):
