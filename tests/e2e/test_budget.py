@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from tiny_files import RECIPE, write_data, write_teacher
 
-from conftest import RECIPE, write_data, write_teacher
 from potstill.budget import search
 from potstill.budget.meet import meet_budget
 from potstill.errors import PotstillError

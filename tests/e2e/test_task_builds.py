@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiny_files import BAD, GOOD, sentence, write_teacher
 
 import potstill
-from conftest import BAD, GOOD, sentence, write_teacher
 from potstill.bench import measure
 from potstill.errors import InputError
 from potstill.pipeline.run import run_build

@@ -57,7 +57,8 @@ PRECISIONS = (
 )
 # Most tokens kept of those that the texts use, and the points expected to go; None: the teacher's whole table.
 VOCABULARIES: tuple[tuple[str, int | None, float], ...] = (
-    ("full", None, 0.0), ("seen", 1 << 30, 0.1), ("16k", 16_000, 0.2), ("8k", 8_000, 0.6), ("4k", 4_000, 1.6),
+    ("full", None, 0.0), ("seen", 1 << 30, 0.1), ("16k", 16_000, 0.2), ("12k", 12_000, 0.35), ("8k", 8_000, 0.6),
+    ("6k", 6_000, 1.0), ("4k", 4_000, 1.6),
 )  # fmt: skip
 # Points that twice the weights in the layers brought on the demo: 82.0 % at 0.4 M, 84.0 at 1.6 M, 86.8 at 4.4 M.
 _POINTS_A_DOUBLING = 1.3

@@ -169,6 +169,7 @@ def teacher_outputs(
     state_folders = {place: folder / f"state-{place}-{'f16' if half else 'f32'}" for place in places}
     state_dtype = np.dtype(np.float16 if half else np.float32)
     with (progress or QuietProgress()).task("teacher outputs", len(ids), "texts") as task:
+        task.update(0)  # else the first shard would pass for what an earlier run had done
         for number, start in enumerate(starts):
             rows = ids[start : start + shard_rows]
             path = _shard_path(folder, number, shard_rows)

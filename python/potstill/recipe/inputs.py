@@ -1,0 +1,112 @@
+"""What goes in: the teacher and the data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from potstill.recipe.base import LearningRate, Name, Pooling, Precision, Section, Share, Tokens
+
+
+class Teacher(Section):
+    """The model whose behaviour the student learns."""
+
+    model: Name = Field(
+        description="Hub id, local folder in Hugging Face format, or `demo:all-minilm-l6-v2`.",
+        examples=["demo:all-minilm-l6-v2", "bert-base-uncased", "models/my-teacher"],
+    )
+    finetune: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="`auto` fine-tunes the teacher on the training data unless it already has a classification head "
+        "for these labels; `always` and `never` force it.",
+    )
+    epochs: int = Field(default=4, ge=1, le=100, description="Most passes over the training data when fine-tuning.")
+    learning_rate: LearningRate = Field(
+        default=5e-5, description="Peak learning rate of fine-tuning (AdamW, linear decay)."
+    )
+    batch_size: int = Field(default=32, ge=1, le=4096, description="Rows in a training step, over all processes.")
+    pooling: Pooling = Field(
+        default="mean",
+        description="How token vectors become one vector when the teacher has no classification head of its own: "
+        "their mean, or the vector of the first token.",
+    )
+    early_stopping_patience: int = Field(
+        default=2,
+        ge=0,
+        le=100,
+        description="Stop after so many epochs without a better validation accuracy; 0 never stops early.",
+    )
+    precision: Precision = Field(
+        default="auto",
+        description="Arithmetic of training: `bf16` autocast, `fp32`, or bf16 where the CPU or GPU has it.",
+    )
+
+
+class Data(Section):
+    """What is trained and tested on."""
+
+    source: Name = Field(
+        description="Demo corpus (`demo:movie-reviews`, `demo:bbc-topics`), hub id of a data set, path of a CSV, TSV, "
+        "JSON, JSON Lines or Parquet file, or a folder with `train.csv` and so on. Paths start at the recipe.",
+        examples=["demo:movie-reviews", "my-data.csv", "stanfordnlp/sst2"],
+    )
+    config: Name | None = Field(default=None, description="Configuration of the hub data set, where it has several.")
+    train: Name | None = Field(default=None, description="Split name (hub) or file with the training rows.")
+    validation: Name | None = Field(
+        default=None,
+        description="Split name or file with the validation rows; without it they are taken out of the training rows.",
+    )
+    test: Name | None = Field(
+        default=None,
+        description="Split name or file with the test rows; without it they are taken out of the training rows.",
+    )
+    text: Name = Field(default="text", description="Name of the column with the text.")
+    text_pair: Name | None = Field(
+        default=None,
+        description="Name of a column with a second text, for tasks on pairs (does one text answer, follow from or "
+        "mean the same as the other).",
+    )
+    label: Name = Field(
+        default="label",
+        description="Name of the column with the label: names or whole numbers; for `multi-label` a list of them, or "
+        "a text with `label_separator` between them.",
+    )
+    label_separator: Name = Field(
+        default=";", description="What stands between the labels of a row where `multi-label` reads them from a text."
+    )
+    labels: list[Name] | None = Field(
+        default=None,
+        min_length=2,
+        description="Names of the classes in order; without it they are taken from the training rows.",
+    )
+    max_tokens: Tokens = Field(default=64, description="Texts are cut to so many tokens in training and tests.")
+    split: list[Share] = Field(
+        default=[0.8, 0.1, 0.1],
+        min_length=3,
+        max_length=3,
+        description="Shares of train, validation and test where the data does not come split. They sum to 1.",
+    )
+    unlabelled: list[Name] = Field(
+        default=[],
+        description="More texts, which the teacher labels: `demo:amazon-reviews`, `demo:tweets`, "
+        "`demo:nyt-editorials`, `demo:bbc-sentences`, or sources as in `source`; also plain text files, a text a line.",
+    )
+    limit: int | None = Field(default=None, ge=2, description="Train on at most so many rows; for trying things out.")
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_differ(cls, labels: list[str] | None) -> list[str] | None:
+        if labels is not None and len(set(labels)) != len(labels):
+            twice = next(name for name in labels if labels.count(name) > 1)
+            raise ValueError(f"the label {twice!r} stands twice in the list")
+        return labels
+
+    @field_validator("split")
+    @classmethod
+    def _split_is_a_whole(cls, split: list[float]) -> list[float]:
+        if abs(sum(split) - 1.0) > 1e-6:
+            raise ValueError(f"the shares sum to {sum(split):g}, not to 1")
+        if split[0] == 0.0:
+            raise ValueError("the share of the training rows (the first) is 0")
+        return split
