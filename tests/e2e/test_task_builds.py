@@ -55,15 +55,18 @@ Build = Callable[..., tuple[Path, dict[str, Any]]]
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     """Run a recipe of `SETTINGS` over given rows (text lines or dictionaries) and a random teacher."""
 
-    def call(task: str, rows: list[Any], *, data: str = "", epochs: int = 6, tflite: bool = False) -> Any:
+    def call(
+        task: str, rows: list[Any], *, data: str = "", epochs: int = 6, tflite: bool = False,
+        settings: tuple[str, ...] = (), teacher: dict[str, int] | None = None,
+    ) -> Any:  # fmt: skip
         folder = tmp_path_factory.mktemp(task)
-        write_teacher(folder / "teacher")
+        write_teacher(folder / "teacher", **(teacher or {}))
         suffix = "txt" if isinstance(rows[0], str) else "jsonl"
         lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
         (folder / f"rows.{suffix}").write_text("\n".join(lines) + "\n")
         recipe = folder / "tiny.toml"
         recipe.write_text(SETTINGS.format(task=task, suffix=suffix, data=data, epochs=epochs))
-        loaded = load_recipe(recipe, [f"export.tflite={str(tflite).lower()}"])
+        loaded = load_recipe(recipe, [f"export.tflite={str(tflite).lower()}", *settings])
         quick = functools.partial(measure.bench_host, rounds=2, lengths=(16,), memory=False)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(measure, "bench_host", quick)
@@ -107,14 +110,42 @@ def test_embedding(build: Build, sentences: list[str]) -> None:
     assert line["embedding"] == pytest.approx(vectors[0].tolist())
 
 
+def labelled(sentences: list[str]) -> list[dict[str, Any]]:
+    """Rows whose labels overlap: a bad word, a good word, a strong word of either kind."""
+    groups = (("bad", set(BAD)), ("good", set(GOOD)), ("strong", {*GOOD[:3], *BAD[:3]}))
+    words = [set(text.replace(".", "").replace("!", "").split()) for text in sentences]
+    return [
+        {"text": text, "label": [name for name, group in groups if found & group]}
+        for text, found in zip(sentences, words, strict=True)
+    ]
+
+
+def test_several_labels_within_a_budget(build: Build, sentences: list[str]) -> None:
+    """The budget judges by F1, and what it takes is trained for int4."""
+    settings = ("budget.bytes=400kB", "teacher.learning_rate=1e-3", "distil.learning_rate=1e-3")
+    teacher = {"layers": 1, "hidden": 128, "heads": 4}
+    out, report = build("multi-label", labelled(sentences), epochs=2, settings=settings, teacher=teacher)
+    row = next(row for row in report["budget"]["tried"] if row["name"] == report["budget"]["chosen"])
+    assert row["test_accuracy"] == pytest.approx(report["packed"]["test_accuracy"])
+    assert report["metric"] == "micro_f1"
+    assert potstill.load(out / "model.still").multi_label
+    assert row["drop"] == pytest.approx(
+        100 * (report["teacher"]["validation_accuracy"] - row["validation_accuracy"]), abs=1e-6
+    )
+
+
+def test_several_labels_by_mixed_and_trained_for_it(build: Build, sentences: list[str]) -> None:
+    settings = ("compile.scheme=mixed", "quantize.qat_epochs=1", "export.onnx_static=true")
+    out, report = build("multi-label", labelled(sentences), epochs=4, settings=settings)
+    assert report["packed"]["scheme"] == "mixed"
+    assert report["quantization"]["qat"]["metric"] == "micro_f1"
+    assert report["quantization"]["sensitivity"]["all"]["i4"]["kl"] > 0
+    assert "onnx_static" in report["label_agreement"] and potstill.load(out / "model.still").multi_label
+
+
 def test_multi_label(build: Build, sentences: list[str]) -> None:
-    strong = {*GOOD[:3], *BAD[:3]}
-
-    def labels(text: str) -> list[str]:
-        words = set(text.replace(".", "").replace("!", "").split())
-        return [n for n, group in (("bad", set(BAD)), ("good", set(GOOD)), ("strong", strong)) if words & group]
-
-    out, report = build("multi-label", [{"text": text, "label": labels(text)} for text in sentences], epochs=12)
+    rows = labelled(sentences)
+    out, report = build("multi-label", rows, epochs=12)
     assert report["metric"] == "micro_f1"
     assert report["packed"]["test_accuracy"] > 0.8, report["metrics"]
     assert report["label_agreement"]["still_fp32"] == report["label_agreement"]["onnx"] == 1.0
@@ -124,7 +155,7 @@ def test_multi_label(build: Build, sentences: list[str]) -> None:
     for prediction in found:
         assert prediction.labels == tuple(n for n, score in prediction.scores.items() if score >= 0.5)
         assert prediction.score == max(prediction.scores.values())
-    assert sum(list(p.labels) == labels(t) for p, t in zip(found, sentences, strict=False)) >= 24
+    assert sum(list(p.labels) == row["label"] for p, row in zip(found, rows, strict=False)) >= 24
     assert {len(p.labels) for p in model.classify(sentences[:9], threshold=0.0)} == {3}
     assert potstill.load(out / "model.onnx", backend="onnxruntime").multi_label
     line = json.loads(run(str(out / "model.still"), "--json", sentences[0])[0])
@@ -141,8 +172,11 @@ def test_pairs(build: Build, sentences: list[str]) -> None:
         label = rng.randrange(2)
         one, two = ([rng.choice(GOOD if kind else BAD) for _ in range(2)] for kind in (first, label))
         rows.append({"text": " ".join(one), "text_pair": " ".join(two) + f" {number}", "label": ["no", "yes"][label]})
-    out, report = build("classification", rows, data='text_pair = "text_pair"', epochs=8, tflite=True)
-    assert report["packed"]["test_accuracy"] > 0.8
+    settings = ("export.onnx_static=true", "student.vocabulary=seen")
+    out, report = build(
+        "classification", rows, data='text_pair = "text_pair"', epochs=8, tflite=True, settings=settings
+    )
+    assert report["packed"]["test_accuracy"] > 0.8 and "onnx_static" in report["label_agreement"]
     for export in ("onnx", "tflite", "still_fp32"):
         assert report["label_agreement"][export] == 1.0, export
     model = potstill.load(out / "model.still", threads=1)
