@@ -18,6 +18,7 @@ endif()
 
 pybind11_add_module(_core MODULE bindings/module.cpp)
 target_link_libraries(_core PRIVATE potstill_core potstill_kernels)
+target_compile_options(_core PRIVATE $<$<CONFIG:Release>:-Os>)  # as potstill_core
 target_link_options(_core PRIVATE "${POTSTILL_STAY_LOADED}")
 include(CheckLinkerFlag)
 set(_sections "LINKER:-T,${CMAKE_CURRENT_LIST_DIR}/kernel_sections.ld")
