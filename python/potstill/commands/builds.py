@@ -154,7 +154,7 @@ def add(command: Command) -> None:
         "seeds",
         _seeds,
         "Build recipes under several seeds (another split, teacher and student each): mean and spread. Resumable.",
-        "potstill seeds sentiment sentiment-4mb sentiment-1mb --seeds 7,8,9",
+        "potstill seeds sentiment topics --seeds 7,8,9",
         "potstill seeds my.toml --seeds 1,2,3 --set student.layers=2 --json",
     )
     seeds.add_argument("recipe", nargs="+", help="bundled recipes or TOML files; those of equal teacher share it")
