@@ -88,6 +88,16 @@ def test_artefacts_get_their_final_names(tmp_path: Path, ran: list[str]) -> None
     assert json.loads((out / "report.json").read_text()) == report
 
 
+def test_answers_of_a_board_go_with_the_model_that_gave_them(tmp_path: Path, ran: list[str]) -> None:
+    out = tmp_path / "out"
+    run.run_build(write_recipe(tmp_path), out)
+    (out / "emulated.json").write_text("[]")
+    run.run_build(write_recipe(tmp_path), out)
+    assert (out / "emulated.json").exists(), "the same model"
+    run.run_build(write_recipe(tmp_path, "student.layers=2"), out)
+    assert not (out / "emulated.json").exists()
+
+
 def test_report_has_the_keys_of_the_contract(tmp_path: Path, ran: list[str]) -> None:
     report = run.run_build(write_recipe(tmp_path), tmp_path / "out")
     assert report["recipe"] == "mine"

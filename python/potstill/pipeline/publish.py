@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,8 @@ ARTEFACTS = {
     "tflite_int8": "model.int8.tflite",
 }
 REPORT = "report.json"
+# Written beside it by an emulated run of the model (toolchains), and shown by reports.
+EMULATED = "emulated.json"
 
 
 def publish(context: Context, out: Path) -> None:
@@ -35,6 +38,9 @@ def publish(context: Context, out: Path) -> None:
     files = export_files(context)
     if not context.recipe.export.onnx:
         files = {name: path for name, path in files.items() if not name.startswith("onnx")}
+    still = out / ARTEFACTS["still"]
+    if not still.is_file() or not filecmp.cmp(still, files["still"], shallow=False):
+        (out / EMULATED).unlink(missing_ok=True)  # what boards answered with another model
     for name, final in ARTEFACTS.items():
         if name in files:
             publish_file(files[name], out / final)
