@@ -49,13 +49,13 @@ class Precision:
     points: float
 
 
-# Points lost are of the order measured on the demo: int8 0.0, int4 0.7 without training for it.
+# Points lost: int8 0.0 and int4 0.2 to 1.3 in runs of the demo; of the int4 table alone an estimate.
 PRECISIONS = (
     Precision("int8", "int8", "int8", 0.0, 0.0),
     Precision("int8e4", "int8", "int4", 0.0, 0.2),
     Precision("int4", "int4", "int4", 1.0, 0.5),
 )
-# Most tokens kept of those that the texts use, and the points expected to go; None: the teacher's whole table.
+# Most tokens kept of those that the texts use, and the points expected to go (estimates); None: the teacher's table.
 VOCABULARIES: tuple[tuple[str, int | None, float], ...] = (
     ("full", None, 0.0), ("seen", 1 << 30, 0.1), ("16k", 16_000, 0.2), ("12k", 12_000, 0.35), ("8k", 8_000, 0.6),
     ("6k", 6_000, 1.0), ("4k", 4_000, 1.6),

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from potstill.errors import ExportError, missing_package
-from potstill.export.onnx import set_metadata
-from potstill.export.quiet import producer, quiet
-from potstill.pipeline.store import atomic_write
+from potstill.export.onnx import write_quantized
 
 CALIBRATION_ROWS = 128
 # Matrix products and the word table; layer norms, softmax and GELU stay f32.
@@ -39,39 +37,24 @@ def quantize_onnx_static(
         SystemFailure: S001-S003 writing, S010 onnxruntime or onnx is missing.
     """
     try:
-        import onnx
         from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     except ImportError as error:
         raise missing_package(error.name or "onnxruntime", "build", "static int8 ONNX") from error
     if not ids:
         raise ExportError("X007", "no calibration texts", str(out), "give some texts like those of the task")
-    try:
-        metadata = {entry.key: entry.value for entry in onnx.load(str(fp32), load_external_data=False).metadata_props}
-    except Exception as error:  # protobuf's and the system's exceptions share no base
-        raise ExportError(
-            "X007", "the file cannot be read as ONNX", str(fp32), "give the file export_onnx wrote"
-        ) from error
     feeds = _feeds(ids, types)
 
     class Reader(CalibrationDataReader):
         def get_next(self) -> dict[str, Any] | None:
             return next(feeds, None)
 
-    with atomic_write(out) as temporary:
-        with quiet():
-            try:
-                quantize_static(
-                    str(fp32), str(temporary), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
-                    op_types_to_quantize=_OPERATORS, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-                )  # fmt: skip
-                model = onnx.load(str(temporary))
-            except (RuntimeError, ValueError, TypeError, KeyError) as error:
-                raise ExportError("X008", f"quantization failed ({error})", str(fp32), "report this model") from error
-        del model.metadata_props[:]
-        set_metadata(model, metadata)
-        model.producer_name, model.producer_version = producer().split()
-        temporary.write_bytes(model.SerializeToString())
-    return out
+    def quantize(made: str) -> None:
+        quantize_static(
+            str(fp32), made, Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
+            op_types_to_quantize=_OPERATORS, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+        )  # fmt: skip
+
+    return write_quantized(fp32, out, quantize, unreadable="X007", failed="X008")
 
 
 def _feeds(ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None) -> Iterator[dict[str, Any]]:

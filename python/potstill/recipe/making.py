@@ -78,7 +78,8 @@ class Quantize(Section):
         ge=0.0,
         le=1000.0,
         description="Passes over the training data with rounded weights and activations, after distillation, so that "
-        "the student learns to bear `compile.scheme`; 0 is off. int4 gains from 1, int8 hardly needs it.",
+        "the student learns to bear `compile.scheme`; 0 is off. The best epoch is kept, the start included; "
+        "small students in int4 gained between nothing and 2.5 points.",
     )
     qat_learning_rate: LearningRate = Field(
         default=1e-4, description="Peak learning rate of these passes (AdamW, linear decay)."
