@@ -54,7 +54,11 @@ def settings(**changes: Any) -> SimpleNamespace:
 
 def pruned(texts: list[str]) -> Vocabulary:
     wanted = SimpleNamespace(
-        vocabulary="seen", vocabulary_min_count=1, vocabulary_size=None, vocabulary_unlabelled_weight=1.0
+        vocabulary="seen",
+        vocabulary_min_count=1,
+        vocabulary_size=None,
+        vocabulary_unlabelled_weight=1.0,
+        vocabulary_characters="all",
     )
     tokenizer = lettered.tokenizer()
     return choose_vocabulary(wanted, tokenizer, encode(tokenizer, texts, 32))

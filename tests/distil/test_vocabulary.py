@@ -41,6 +41,7 @@ def settings(**changes: Any) -> SimpleNamespace:
         "vocabulary_min_count": 1,
         "vocabulary_size": None,
         "vocabulary_unlabelled_weight": 1.0,
+        "vocabulary_characters": "all",
     }
     return SimpleNamespace(**{**base, **changes})
 
@@ -84,6 +85,23 @@ def test_kept_in_the_teachers_order_and_mapped_back() -> None:
     assert [len(row) for row in back] == [len(row) for row in own]
     convert = lettered.tokenizer().convert_ids_to_tokens
     assert convert(back[3].tolist()) == found.tokenizer.convert_ids_to_tokens(own[3].tolist())
+
+
+def test_seen_characters_are_those_of_pieces_that_occur_and_ascii() -> None:
+    tokenizer = lettered.tokenizer()
+    rows = encode(tokenizer, ["the light"], 32)
+    of_all = choose_vocabulary(settings(vocabulary_characters="all"), tokenizer, rows)
+    of_seen = choose_vocabulary(settings(vocabulary_characters="seen"), tokenizer, rows)
+    wide = {letter for letter in lettered.LETTERS if not letter.isascii()}
+    gone = set(of_all.tokenizer.get_vocab()) - set(of_seen.tokenizer.get_vocab())
+    assert wide and gone == wide | {f"##{letter}" for letter in wide} & set(tokenizer.get_vocab())
+    letter = "\u4e2d"
+    assert of_all.tokenizer.tokenize(f"the {letter}") == ["the", letter]
+    assert of_seen.tokenizer.tokenize(f"the {letter}") == ["the", "[UNK]"]
+    # A character of a text that counts nothing for the ranking still counts as seen.
+    more = encode(tokenizer, [letter], 32)
+    wanted = settings(vocabulary_characters="seen", vocabulary_unlabelled_weight=0.0)
+    assert letter in choose_vocabulary(wanted, tokenizer, rows, more).tokenizer.get_vocab()
 
 
 def test_texts_that_chose_the_vocabulary_are_cut_the_same() -> None:

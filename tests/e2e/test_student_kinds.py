@@ -40,6 +40,7 @@ class Made:
         texts = task.sentences(150, seed=3)
         settings = SimpleNamespace(
             vocabulary="seen", vocabulary_min_count=1, vocabulary_size=None, vocabulary_unlabelled_weight=1.0,
+        vocabulary_characters="all",
             layers=2, hidden=24, heads=2, intermediate=32, init_layers=None, pooling="mean", embedding_size=None,
             head_hidden=0,
         )  # fmt: skip

@@ -134,18 +134,18 @@ def teacher_of(context: Context) -> Teacher:
 
 def _tokens_seen(tokenizer: Any, splits: Splits, recipe: Recipe) -> int:
     """Tokens that a student with ``vocabulary = "seen"`` keeps; all of them where the tokenizer cannot be pruned."""
-    from potstill.distil.pruned_tokenizer import description, fallback_ids
+    from potstill.distil.pruned_tokenizer import description
     from potstill.distil.tokens import encode_dataset
-    from potstill.distil.vocabulary import kept_pieces, piece_counts
+    from potstill.distil.vocabulary import pieces_by_settings
 
     try:
-        always = fallback_ids(description(tokenizer, "the teacher's tokenizer"))
+        content = description(tokenizer, "the teacher's tokenizer")
     except TrainError:
         return len(tokenizer)
     rows = [
         encode_dataset(tokenizer, texts, recipe.data.max_tokens)[0] if texts is not None and len(texts) else []
         for texts in (splits.train, splits.unlabelled)
     ]
-    settings = recipe.student
-    counts = piece_counts(rows[0], rows[1], len(tokenizer), settings.vocabulary_unlabelled_weight)
-    return len(kept_pieces(counts, always, settings.vocabulary_min_count))
+    # The budget sets the limit itself.
+    settings = recipe.student.model_copy(update={"vocabulary_size": None})
+    return len(pieces_by_settings(settings, content, rows[0], rows[1], len(tokenizer)))

@@ -48,10 +48,15 @@ def description(tokenizer: Any, where: str) -> dict[str, Any]:
     return content
 
 
-def fallback_ids(content: Mapping[str, Any]) -> np.ndarray:
+def fallback_ids(content: Mapping[str, Any], counts: np.ndarray | None = None) -> np.ndarray:
     """Ids that every pruned vocabulary keeps, sorted int64: special and added tokens, and single characters.
 
     Single characters, alone (``x``) and continuing (``##x``), are what any word can fall back to.
+
+    Args:
+        content: `description`.
+        counts: occurrences by id, ``[ids]``; then only ASCII characters stay and those of which a piece that occurs is
+            made. A word with any other character becomes the unknown token. None keeps all.
     """
     model = content["model"]
     prefix = str(model["continuing_subword_prefix"])
@@ -59,7 +64,14 @@ def fallback_ids(content: Mapping[str, Any]) -> np.ndarray:
     kept = {int(token["id"]) for token in content.get("added_tokens") or []}
     kept |= set(_processor_ids(content.get("post_processor")))
     kept.add(vocabulary[model["unk_token"]])
-    kept |= {index for piece, index in vocabulary.items() if len(piece.removeprefix(prefix)) == 1 or len(piece) == 1}
+    alphabet = None
+    if counts is not None:
+        occur = (piece.removeprefix(prefix) for piece, index in vocabulary.items() if counts[index] > 0)
+        alphabet = set(map(chr, range(128))).union(*occur)
+    for piece, index in vocabulary.items():
+        character = piece if len(piece) == 1 else piece.removeprefix(prefix)
+        if len(character) == 1 and (alphabet is None or character in alphabet):
+            kept.add(index)
     return np.array(sorted(kept), dtype=np.int64)
 
 

@@ -11,7 +11,7 @@ its own for its outputs. What compares the two token by token runs the teacher o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,8 @@ def choose_vocabulary(
     """The student's vocabulary by the recipe.
 
     Args:
-        settings: ``vocabulary, vocabulary_min_count, vocabulary_size, vocabulary_unlabelled_weight``.
+        settings: ``vocabulary, vocabulary_min_count, vocabulary_size, vocabulary_unlabelled_weight,
+            vocabulary_characters``.
         tokenizer: the teacher's.
         train: the teacher's token ids of the training rows.
         unlabelled: the same of the unlabelled rows.
@@ -63,9 +64,28 @@ def choose_vocabulary(
     if getattr(settings, "vocabulary", "full") == "full":
         return Vocabulary(tokenizer, None, size, size)
     content = description(tokenizer, str(getattr(tokenizer, "name_or_path", "") or "the teacher's tokenizer"))
-    counts = piece_counts(train, unlabelled, size, settings.vocabulary_unlabelled_weight)
-    kept = kept_pieces(counts, fallback_ids(content), settings.vocabulary_min_count, settings.vocabulary_size)
+    kept = pieces_by_settings(settings, content, train, unlabelled, size)
     return Vocabulary(prune_tokenizer(tokenizer, kept), kept, len(kept), size)
+
+
+def pieces_by_settings(
+    settings: Any,
+    content: Mapping[str, Any],
+    train: Sequence[np.ndarray],
+    unlabelled: Sequence[np.ndarray],
+    size: int,
+) -> np.ndarray:
+    """Ids that a recipe's settings keep, ascending int32 (arguments and errors as `choose_vocabulary`).
+
+    Args:
+        content: the tokenizer's `description`.
+        size: pieces of the teacher.
+    """
+    counts = piece_counts(train, unlabelled, size, settings.vocabulary_unlabelled_weight)
+    # Whether a character occurs is asked of all texts, whatever an occurrence counts.
+    occur = piece_counts(train, unlabelled, size) if settings.vocabulary_characters == "seen" else None
+    always = fallback_ids(content, occur)
+    return kept_pieces(counts, always, settings.vocabulary_min_count, settings.vocabulary_size)
 
 
 def piece_counts(

@@ -29,6 +29,7 @@ ADDED = frozenset(
         "student.vocabulary_min_count",
         "student.vocabulary_size",
         "student.vocabulary_unlabelled_weight",
+        "student.vocabulary_characters",
     }
 )
 

@@ -73,6 +73,12 @@ class Student(Section):
         description="What an occurrence in unlabelled text counts against one in training text, when tokens are "
         "counted; 0 looks at training text alone.",
     )
+    vocabulary_characters: Literal["all", "seen"] = Field(
+        default="all",
+        description="Single characters that stay in a vocabulary of tokens seen: `all` of the teacher's (2,000 tokens "
+        "in BERT's, most of scripts that a task never meets), or ASCII and those in the texts `seen`; a word with any "
+        "other is then one unknown token.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -110,7 +116,8 @@ class Student(Section):
         if self.embedding_size is not None and self.embedding_size > self.hidden:
             raise ValueError(f"embedding_size = {self.embedding_size} is over hidden = {self.hidden}")
         counted = self.vocabulary_min_count > 1 or self.vocabulary_size is not None
-        if self.vocabulary == "full" and (counted or self.vocabulary_unlabelled_weight != 1.0):
+        counted |= self.vocabulary_unlabelled_weight != 1.0 or self.vocabulary_characters != "all"
+        if self.vocabulary == "full" and counted:
             raise ValueError('vocabulary_* keys count tokens seen; set vocabulary = "seen", or leave them out')
 
 
