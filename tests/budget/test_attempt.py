@@ -38,7 +38,17 @@ def test_the_recipes_own_student_gives_way(student: dict[str, object]) -> None:
         assert with_choice(asked, choice).student.layers == choice.size.layers
 
 
-def test_copied_weights_need_the_teachers_widths_so_others_are_projected() -> None:
+@pytest.mark.parametrize("init", ["copy", "pca", "prune", "random"])
+def test_the_teachers_width_is_kept_and_smaller_ones_are_projected(init: str) -> None:
     asked = recipe(bytes="4MB")
-    asked = asked.model_copy(update={"student": asked.student.model_copy(update={"init": "copy"})})
-    assert with_choice(asked, choices(asked, MINILM, None)[0]).student.init == "pca"
+    asked = asked.model_copy(update={"student": asked.student.model_copy(update={"init": init})})
+    made = {c.size.hidden: with_choice(asked, c).student.init for c in choices(asked, MINILM, None)}
+    assert made[384] == ("random" if init == "random" else "prune")
+    assert made[128] == made[312] == ("random" if init == "random" else "pca")
+
+
+def test_characters_that_no_text_has_go_with_a_pruned_vocabulary() -> None:
+    asked = recipe(bytes="4MB")
+    for choice in choices(asked, MINILM, None):
+        student = with_choice(asked, choice).student
+        assert student.vocabulary_characters == ("all" if choice.vocabulary == "full" else "seen")

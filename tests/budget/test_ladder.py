@@ -26,6 +26,12 @@ def test_no_choice_is_larger_than_the_teacher() -> None:
     assert {(c.size.layers, c.size.hidden) for c in small} == {(1, 128), (2, 128), (2, 192)}
 
 
+def test_a_narrow_feed_forward_part_is_in_the_name() -> None:
+    names = {size.name: size.intermediate for size in SIZES}
+    assert len(names) == len(SIZES)
+    assert (names["3x384f1024"], names["3x384"], names["4x312"]) == (1024, 1536, 1024)
+
+
 def test_a_random_start_has_no_such_bound() -> None:
     free = recipe(bytes="4MB")
     free = free.model_copy(update={"student": free.student.model_copy(update={"init": "random"})})

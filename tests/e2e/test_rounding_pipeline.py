@@ -56,6 +56,9 @@ def test_accuracies_are_kept_apart(built: tuple[Path, dict[str, Any]]) -> None:
     assert report["packed"]["test_accuracy"] == pytest.approx(trained["test_accuracy"], abs=1.5 / 40)
     assert report["label_agreement"]["still"] >= 0.95
     assert report["label_agreement"]["onnx_static"] >= 0.8
+    # And the fp32 student as it was before is compared with too: the same answers unless training changed some.
+    assert set(report["before_agreement"]) == set(report["label_agreement"])
+    assert report["before_agreement"]["still"] >= 0.8
 
 
 def test_table_and_command(built: tuple[Path, dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,6 +67,20 @@ def test_report_is_json(report: ParityReport) -> None:
     report.require(ParityLimits(int8_agreement=0.5))
 
 
+def test_the_student_before_is_compared_with_as_well(base: Path) -> None:
+    other = tiny.model(base, "mean")
+    found = check_parity(
+        tiny.model(base, "cls"), {"onnx": tiny.onnx_file(base, "cls")}, tiny.dataset(), max_tokens=tiny.MAX_TOKENS,
+        lengths=(4,), batches=(1,), before=other,
+    )  # fmt: skip
+    same = check_parity(
+        other, {"onnx": tiny.onnx_file(base, "cls")}, tiny.dataset(), max_tokens=tiny.MAX_TOKENS, lengths=(4,),
+        batches=(1,),
+    )  # fmt: skip
+    assert found.label_agreement == {"onnx": 1.0}
+    assert found.before_agreement == same.label_agreement and not same.before_agreement
+
+
 def test_the_wrong_model_is_found(base: Path) -> None:
     # Same shapes, other pooling: an export of one model checked against another.
     found = check_parity(

@@ -148,29 +148,39 @@ def test_a_setting_reruns_what_it_touches(tmp_path: Path, ran: list[str], settin
     ("settings", "more"),
     [
         (["quantize.qat_epochs=1"], ["qat"]),
-        (["compile.scheme=mixed"], ["sensitivity"]),
-        (["compile.scheme=mixed", "quantize.qat_epochs=0.5"], ["sensitivity", "qat"]),
+        (["compile.scheme=int4"], ["gptq"]),
+        (["compile.scheme=int4", "quantize.qat_epochs=1"], ["gptq", "qat"]),
+        (["compile.scheme=int4", "quantize.rounding=nearest"], []),
+        (["compile.scheme=int8", "quantize.rounding=nearest"], None),
+        (["compile.scheme=mixed"], ["sensitivity", "gptq"]),
+        (["compile.scheme=mixed", "quantize.rounding=nearest"], ["sensitivity"]),
+        (["compile.scheme=mixed", "quantize.qat_epochs=0.5"], ["sensitivity", "gptq", "qat"]),
     ],
 )
 def test_rounding_has_stages_of_its_own(
-    tmp_path: Path, ran: list[str], monkeypatch: pytest.MonkeyPatch, settings: list[str], more: list[str]
+    tmp_path: Path, ran: list[str], monkeypatch: pytest.MonkeyPatch, settings: list[str], more: list[str] | None
 ) -> None:
     start = {"validation_accuracy": 0.7, "test_accuracy": 0.71}
     monkeypatch.setitem(FACTS, "qat", {"scheme": "int8", "test_accuracy": 0.84, "start": start})
     monkeypatch.setitem(FILES, "qat", ["model.safetensors", "vocab.txt"])
+    monkeypatch.setitem(FACTS, "gptq", {"scheme": "int4", "layers": 3})
+    monkeypatch.setitem(FILES, "gptq", ["model.safetensors", "vocab.txt"])
     monkeypatch.setitem(FACTS, "sensitivity", {"rows": 5, "all": {}, "layers": []})
     run.run_build(write_recipe(tmp_path), tmp_path / "out")
     ran.clear()
     report = run.run_build(write_recipe(tmp_path, *settings), tmp_path / "out")
-    trained = "qat" in more
-    assert ran == [*more, *(["onnx", "tflite"] if trained else []), "still", "verify", "bench"]
+    if more is None:
+        assert ran == []
+        return
+    final = next((name for name in ("qat", "gptq") if name in more), "student")
+    again = ["onnx", "tflite"] if final != "student" else []
+    assert ran == [*more, *again, "still", "verify", "bench"]
     cost = report["quantization"]
     assert cost["fp32_test_accuracy"] == report["student"]["test_accuracy"] == 0.85
     assert cost["points"] == 0.5
-    assert ("qat" in cost, "sensitivity" in cost) == (trained, "sensitivity" in more)
+    assert {name for name in ("sensitivity", "gptq", "qat") if name in cost} == set(more)
     # The student that is published is the one the model was made of.
-    name = "qat" if trained else "student"
-    stage = tmp_path / "out" / "stages" / name / report["keys"][name]
+    stage = tmp_path / "out" / "stages" / final / report["keys"][final]
     assert (tmp_path / "out" / "student" / "vocab.txt").samefile(stage / "vocab.txt")
 
 

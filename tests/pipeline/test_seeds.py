@@ -73,3 +73,28 @@ def test_table(built: list[Any], tmp_path: Path) -> None:
     for cell in ("88.0 ± 0.0 %", "86.0 ± 1.0 %", "97.7 ± 1.1 %", "2.00 MB", "1/45.0", "99.0", "84.0", "95.0"):
         assert cell in line, cell
     assert "seeds 1, 2, 3" in text
+
+
+def test_a_recipe_with_overrides_of_its_own_is_a_row(built: list[Any], tmp_path: Path) -> None:
+    wanted = ["sentiment", "sentiment compile.scheme=int4 'data.source=a b.csv'"]
+    result = seeds.run_seeds(wanted, [1], tmp_path, overrides=["distil.epochs=1"], progress=QuietProgress())
+    assert list(result["recipes"]) == ["sentiment", "sentiment compile.scheme=int4 data.source=a b.csv"]
+    assert [out.name for _, _, out, _ in built] == ["sentiment", "sentiment-compile.scheme=int4-data.source=a-b.csv"]
+
+
+def test_a_recipe_file_may_have_spaces_in_its_name(built: list[Any], tmp_path: Path) -> None:
+    path = tmp_path / "my recipe.toml"
+    path.write_text('name = "mine"\n[teacher]\nmodel = "x"\n[data]\nsource = "y.csv"\n', encoding="utf-8")
+    assert list(seeds.run_seeds([str(path)], [1], tmp_path, progress=QuietProgress())["recipes"]) == ["mine"]
+
+
+@pytest.mark.parametrize("text", ["", "sentiment 'compile"])
+def test_not_a_recipe(built: list[Any], tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError, match="I082"):
+        seeds.run_seeds([text], [1], tmp_path, progress=QuietProgress())
+
+
+def test_labels_are_compared_with_the_student_before_it_was_trained_for_a_scheme() -> None:
+    report = _report(0.9, 0.8) | {"before_agreement": {"still": 0.93, "onnx_int8": 0.92}}
+    assert seeds.figures(report)["packed_agreement"] == 0.93
+    assert seeds.figures(report | {"before_agreement": {}})["packed_agreement"] == 0.99

@@ -42,6 +42,20 @@ def test_the_artefact_is_named_by_its_scheme(tmp_path: Path) -> None:
     assert "student, Potstill int4 (.still)" in render(tmp_path) and "Potstill int8 (.still)" not in render(tmp_path)
 
 
+def test_what_rounding_on_texts_gave_is_told(tmp_path: Path) -> None:
+    report = _report()
+    rounded = {"scheme": "int4", "test_accuracy": 0.8625, "nearest": {"test_accuracy": 0.8515}}
+    trained = {"test_accuracy": 0.8685, "start": {"test_accuracy": 0.8625}}
+    report["quantization"] = {"scheme": "int4", "points": -0.15, "gptq": rounded, "qat": trained}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    lines = [" ".join(line.split()) for line in render(tmp_path).splitlines()]
+    assert "every weight rounded to the nearest 85.15 %" in lines and "int4 layers rounded by GPTQ 86.25 %" in lines
+    assert "trained while rounded 86.85 %" in lines and not any("without training" in line for line in lines)
+    del report["quantization"]["gptq"]
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    assert "rounded without training for it" in render(tmp_path)
+
+
 def test_a_task_names_its_figures(tmp_path: Path) -> None:
     report = _report()
     (tmp_path / "report.json").write_text(json.dumps(report))

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from potstill.budget.ladder import Choice, Teacher, predicted_ms
+from potstill.budget.ladder import VOCABULARY_CHARACTERS, Choice, Teacher, predicted_ms
 from potstill.data.splits import Splits
 from potstill.errors import TrainError
 from potstill.pipeline.engine import run_stages
@@ -52,8 +52,6 @@ def with_choice(recipe: Recipe, choice: Choice) -> Recipe:
     content = recipe.content()
     for section, keys in choice.settings().items():
         content[section] = content[section] | keys
-    if content["student"]["init"] == "copy":  # of the teacher's own widths only
-        content["student"]["init"] = "pca"
     del content["budget"]
     chosen = parse_recipe(content, f"recipe {recipe.name} with {choice.name}")
     chosen.set_base(recipe.base)
@@ -147,5 +145,6 @@ def _tokens_seen(tokenizer: Any, splits: Splits, recipe: Recipe) -> int:
         for texts in (splits.train, splits.unlabelled)
     ]
     # The budget sets the limit itself.
-    settings = recipe.student.model_copy(update={"vocabulary_size": None})
+    own = {"vocabulary_size": None, "vocabulary_characters": VOCABULARY_CHARACTERS}
+    settings = recipe.student.model_copy(update=own)
     return len(pieces_by_settings(settings, content, rows[0], rows[1], len(tokenizer)))

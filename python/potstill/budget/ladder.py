@@ -28,13 +28,20 @@ class Size:
     heads: int
     intermediate: int
 
+    @property
+    def name(self) -> str:
+        """As ``4x312``, with the feed-forward width where it is under the usual three to four times."""
+        narrow = f"f{self.intermediate}" if self.intermediate < 3 * self.hidden else ""
+        return f"{self.layers}x{self.hidden}{narrow}"
+
 
 # Heads of 32, as the demo teacher's; among them are the 4 x 312 of TinyBERT (Jiao et al., 2020) and BERT's own width.
 # FFN of four widths: the teacher's ratio. 64 bytes are one step of the packed weights, so widths are multiples of 32.
 SIZES = (
     Size(1, 128, 4, 512), Size(2, 128, 4, 512), Size(2, 192, 6, 768), Size(3, 192, 6, 768), Size(2, 256, 8, 1024),
-    Size(3, 256, 8, 1024), Size(4, 256, 8, 1024), Size(4, 312, 12, 1024), Size(3, 384, 12, 1536),
-    Size(4, 384, 12, 1536), Size(6, 384, 12, 1536), Size(6, 512, 16, 2048), Size(6, 768, 12, 3072),
+    Size(3, 256, 8, 1024), Size(4, 256, 8, 1024), Size(4, 312, 12, 1024), Size(3, 384, 12, 1024),
+    Size(3, 384, 12, 1536), Size(4, 384, 12, 1536), Size(6, 384, 12, 1536), Size(6, 512, 16, 2048),
+    Size(6, 768, 12, 3072),
 )  # fmt: skip
 
 
@@ -49,20 +56,23 @@ class Precision:
     points: float
 
 
-# Points lost: int8 0.0 and int4 0.2 to 1.3 in runs of the demo; of the int4 table alone an estimate.
+# Points lost, estimates: in runs of the demo int8 lost nothing and int4 (GPTQ) up to half a point.
 PRECISIONS = (
     Precision("int8", "int8", "int8", 0.0, 0.0),
-    Precision("int8e4", "int8", "int4", 0.0, 0.2),
-    Precision("int4", "int4", "int4", 1.0, 0.5),
+    Precision("int8e4", "int8", "int4", 0.0, 0.1),
+    Precision("int4", "int4", "int4", 0.0, 0.3),
 )
-# Most tokens kept of those that the texts use, and the points expected to go (estimates); None: the teacher's table.
+# Most tokens kept of those that the texts use, and the points expected to go (estimates: a tenth of the share of the
+# demo's test tokens that are cut anew, in %); None: the teacher's table.
 VOCABULARIES: tuple[tuple[str, int | None, float], ...] = (
-    ("full", None, 0.0), ("seen", 1 << 30, 0.1), ("16k", 16_000, 0.2), ("12k", 12_000, 0.35), ("8k", 8_000, 0.6),
-    ("6k", 6_000, 1.0), ("4k", 4_000, 1.6),
+    ("full", None, 0.0), ("seen", 1 << 30, 0.1), ("16k", 16_000, 0.15), ("12k", 12_000, 0.2), ("8k", 8_000, 0.45),
+    ("6k", 6_000, 0.7), ("4k", 4_000, 1.1),
 )  # fmt: skip
 # What an occurrence in unlabelled text counts where only so many tokens are kept: those texts are not what the student
-# will read. With weight 1, 7.7 % of the tokens of the demo's test texts were cut anew at 8,000.
-_UNLABELLED = 0.2
+# will read. At 8,000, 4.6 % of the tokens of the demo's test texts are cut anew with this weight and 7.6 % with 1.
+_UNLABELLED = 0.05
+# Characters that no text has are the cheapest to do without.
+VOCABULARY_CHARACTERS = "seen"
 # Points that twice the weights in the layers brought on the demo: 82.0 % at 0.4 M, 84.0 at 1.6 M, 86.8 at 4.4 M.
 _POINTS_A_DOUBLING = 1.3
 
@@ -73,6 +83,7 @@ class Choice:
 
     Attributes:
         shape: its shape; `vocabulary` there is the rows of its token table.
+        init: where its weights start: the teacher's width is kept as it is, a smaller one projected.
         bytes: of the `.still` file.
         ms: predicted time on the budget's board; None without one.
         expected: points relative to the others; only its order means something.
@@ -82,6 +93,7 @@ class Choice:
     precision: Precision
     vocabulary: str
     shape: ModelShape
+    init: str
     bytes: int
     ms: float | None
     expected: float
@@ -89,7 +101,7 @@ class Choice:
     @property
     def name(self) -> str:
         """As ``4x312-int8-full``."""
-        return f"{self.size.layers}x{self.size.hidden}-{self.precision.name}-{self.vocabulary}"
+        return f"{self.size.name}-{self.precision.name}-{self.vocabulary}"
 
     @property
     def cost(self) -> tuple[float, int]:
@@ -102,14 +114,16 @@ class Choice:
         size, limits = self.size, {name: kept for name, kept, _ in VOCABULARIES}
         student: dict[str, Any] = {
             "layers": size.layers, "hidden": size.hidden, "heads": size.heads, "intermediate": size.intermediate,
-            "architecture": "bert", "preset": None, "init_layers": None, "embedding_size": None, "head_hidden": 0,
+            "init": self.init, "init_layers": None, "architecture": "bert", "preset": None, "embedding_size": None,
+            "head_hidden": 0,
         }  # fmt: skip
         if self.vocabulary == "full":
             counted = {"vocabulary_size": None, "vocabulary_min_count": 1, "vocabulary_unlabelled_weight": 1.0}
-            student |= {"vocabulary": "full", **counted}
+            student |= {"vocabulary": "full", "vocabulary_characters": "all", **counted}
         if self.vocabulary != "full":
             kept = limits[self.vocabulary]
             student |= {"vocabulary": "seen", "vocabulary_size": None if kept == 1 << 30 else kept}
+            student["vocabulary_characters"] = VOCABULARY_CHARACTERS
             if kept != 1 << 30:
                 student["vocabulary_unlabelled_weight"] = _UNLABELLED
         return {
@@ -169,7 +183,10 @@ def _choice(
     )  # fmt: skip
     ms = None if time is None else predicted_ms(shape, time)
     expected = _POINTS_A_DOUBLING * math.log2(shape.layer_weights) - precision.points - lost
-    return Choice(size, precision, name, shape, shape.file_bytes(), ms, expected)
+    init = "random"
+    if recipe.student.init != "random":
+        init = "prune" if size.hidden == teacher.hidden else "pca"
+    return Choice(size, precision, name, shape, init, shape.file_bytes(), ms, expected)
 
 
 def predicted_ms(model: Any, time: BudgetTime) -> float:

@@ -155,9 +155,12 @@ def add(command: Command) -> None:
         _seeds,
         "Build recipes under several seeds (another split, teacher and student each): mean and spread. Resumable.",
         "potstill seeds sentiment topics --seeds 7,8,9",
+        "potstill seeds sentiment 'sentiment compile.scheme=int8 quantize.qat_epochs=0'",
         "potstill seeds my.toml --seeds 1,2,3 --set student.layers=2 --json",
     )
-    seeds.add_argument("recipe", nargs="+", help="bundled recipes or TOML files; those of equal teacher share it")
+    seeds.add_argument(
+        "recipe", nargs="+", help="recipes, or in quotes one with KEY=VALUE ...; equal teachers are shared"
+    )
     seeds.add_argument("--seeds", type=numbers, default=(7, 8, 9), metavar="N,...", help="seeds (default 7,8,9)")
     seeds.add_argument("--out", default="build/seeds", help="where results go (default build/seeds)")
     seeds.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key; repeatable")

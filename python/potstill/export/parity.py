@@ -64,6 +64,8 @@ class ParityReport:
         reference_accuracy: PyTorch's own accuracy.
         sentences: size of the test set.
         tokenizer_differences: export -> texts that a `.still` tokenizes to other ids than the Hugging Face tokenizer.
+        before_agreement: export -> share of the test set with the answer of the student as it was before it was
+            trained for a scheme; empty without such a student.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -75,6 +77,7 @@ class ParityReport:
     reference_accuracy: float = 0.0
     sentences: int = 0
     tokenizer_differences: dict[str, int] = field(default_factory=dict)
+    before_agreement: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The report as JSON text."""
@@ -131,6 +134,7 @@ def check_parity(
     batches: Sequence[int] = BATCHES,
     task: Any = None,
     truth: Any = None,
+    before: Path | None = None,
 ) -> ParityReport:
     """Compare exports with PyTorch fp32.
 
@@ -144,6 +148,7 @@ def check_parity(
         batches: batch sizes of the grid.
         task: `potstill.distil.tasks.Task`; None for classification.
         truth: `potstill.distil.tasks.Truth` of the rows; None when their labels say it all.
+        before: folder of the fp32 student that `model_dir` was trained from for a scheme, with the same tokenizer.
 
     Returns:
         The report; call `ParityReport.require` to turn misses into an error.
@@ -165,6 +170,7 @@ def check_parity(
             from potstill.distil.tasks import Truth, task_named
 
             model = load_classifier(model_dir, attention="eager")
+            earlier = None if before is None else load_classifier(before, attention="eager")
     except ImportError as error:
         raise missing_package(error.name or "torch", "build", "the parity check") from error
     if progress is None:
@@ -183,8 +189,9 @@ def check_parity(
         wanted = _reference(model, ids, types, shown)
         wanted_grid = [_reference(model, batch, _halves(batch, types)) for batch in grid]
         report.reference_accuracy = task.score(wanted, truth)
+        answers_before = None if earlier is None else _reference(earlier, ids, types)
         for export, path in exports.items():
-            test = _Test(task, texts, second, ids, types, truth, max_tokens)
+            test = _Test(task, texts, second, ids, types, truth, max_tokens, answers_before)
             _compare(report, export, path, test, wanted, (grid, wanted_grid), shown)
     return report
 
@@ -198,6 +205,7 @@ class _Test:
     types: list[list[int]] | None
     truth: Any
     max_tokens: int
+    before: Any
 
 
 def _compare(
@@ -235,6 +243,8 @@ def _compare(
                 into[group] = np.asarray(values)
         shown.advance(len(group), note=export)
     report.label_agreement[export] = test.task.agreement(got, wanted)
+    if test.before is not None:
+        report.before_agreement[export] = test.task.agreement(got, test.before)
     report.metrics[export] = test.task.metrics(got, test.truth)
     report.accuracy[export] = report.metrics[export][test.task.metric]
     main = 0 if wanted.logits.shape[1] else 1

@@ -101,6 +101,7 @@ def make_report(context: Context, budget: Mapping[str, Any] | None = None) -> di
         },
         "parity": [{**row, "label_agreement": agreement.get(row["export"])} for row in verify["parity"]],
         "label_agreement": dict(agreement),
+        "before_agreement": dict(verify.get("before_agreement", {})),
         "accuracy": dict(accuracy),
         "metrics": dict(verify.get("metrics", {})),
         "bench": context.facts("bench")["bench"],
@@ -124,6 +125,8 @@ def _quantization(context: Context, packed: float) -> dict[str, Any]:
         "packed_test_accuracy": packed,
         "points": round(100 * (packed - plain), 2),
     }
+    if "gptq" in context.records:
+        found["gptq"] = _without_seconds(context.facts("gptq"))
     if "qat" in context.records:
         found["qat"] = _without_seconds(context.facts("qat"))
     if "sensitivity" in context.records:

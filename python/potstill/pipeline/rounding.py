@@ -1,7 +1,7 @@
 """The stages between student and exports that deal with rounding, and which student the later stages read.
 
-`sensitivity` measures the layers, present when the scheme is `mixed`; `qat` trains the student for its scheme, present
-when `quantize.qat_epochs` is above 0.
+`sensitivity` measures the layers, present when the scheme is `mixed`; `gptq` rounds int4 layers on texts; `qat` trains
+the student on for its scheme, present when `quantize.qat_epochs` is above 0.
 """
 
 from __future__ import annotations
@@ -30,7 +30,13 @@ def max_tokens(recipe: Recipe) -> int:
 
 def final_stage(recipe: Recipe) -> str:
     """The stage whose student is exported and compiled."""
-    return "qat" if recipe.quantize.qat_epochs > 0 else "student"
+    return "qat" if recipe.quantize.qat_epochs > 0 else _rounded_stage(recipe)
+
+
+def _rounded_stage(recipe: Recipe) -> str:
+    """The stage whose student is trained for the scheme, where one is."""
+    some_int4 = recipe.compile.scheme in ("int4", "mixed")
+    return "gptq" if some_int4 and recipe.quantize.rounding == "gptq" else "student"
 
 
 def final_student(context: Context) -> Path:
@@ -48,11 +54,19 @@ def rounding_stages(recipe: Recipe) -> list[Stage]:
                   needs=("data", "student"), keyed_by=("student",), identity=data_identity,
                   code=("compile", "quantize", "distil/fake_quant.py", "distil/rounded_student.py"))
         )  # fmt: skip
+    start = _rounded_stage(recipe)
+    if start == "gptq":
+        stages.append(
+            Stage("gptq", run_gptq, "rounding the student's int4 layers on texts",
+                  recipe=("quantize.clip", "quantize.calibration_rows", *_SCHEME_KEYS, *_EXPORT_KEYS, *_task(recipe)),
+                  needs=("data", "student", *measured), keyed_by=("student", *measured), identity=data_identity,
+                  code=("quantize", "distil/gptq.py"))
+        )  # fmt: skip
     if recipe.quantize.qat_epochs > 0:
         stages.append(
             Stage("qat", run_qat, "training the student with rounded weights",
                   recipe=("seed", "distil", "quantize", *_SCHEME_KEYS, *_EXPORT_KEYS),
-                  needs=("data", "teacher", "student", *measured), keyed_by=("teacher", "student", *measured),
+                  needs=("data", "teacher", start, *measured), keyed_by=("teacher", start, *measured),
                   identity=data_identity, parallel=True)
         )  # fmt: skip
     return stages
@@ -96,6 +110,30 @@ def run_sensitivity(context: Context, out: Path, work: Path) -> Mapping[str, Any
     return {"rows": table["rows"], "all": table["all"], "layers": table["layers"]}
 
 
+def _task(recipe: Recipe) -> tuple[str, ...]:
+    return () if recipe.task == "classification" else ("task",)
+
+
+def run_gptq(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
+    """Round the int4 layers on training texts; a Hugging Face folder whose weights there lie on the scheme's grid."""
+    from potstill.distil.gptq import round_student
+
+    recipe = context.recipe
+    return round_student(
+        context.folder("student"),
+        Splits.load(context.folder("data")),
+        out,
+        work,
+        scheme=chosen_scheme(context),
+        task_name=recipe.task,
+        rows=recipe.quantize.calibration_rows,
+        data_tokens=recipe.data.max_tokens,
+        max_tokens=max_tokens(recipe),
+        opset=recipe.export.opset,
+        progress=context.progress,
+    )
+
+
 def run_qat(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Train the student for its scheme; a Hugging Face folder whose weights lie on the scheme's grid."""
     from potstill.distil import qat
@@ -105,7 +143,7 @@ def run_qat(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         recipe,
         Splits.load(context.folder("data")),
         context.folder("teacher"),
-        context.folder("student"),
+        context.folder(_rounded_stage(recipe)),
         out,
         scheme=scheme,
         max_tokens=max_tokens(recipe),

@@ -83,7 +83,7 @@ def build_stages(recipe: Recipe) -> list[Stage]:
               needs=("onnx", final, *measured), code=("compile", "quantize")),
         Stage("verify", run_verify, "comparing every export with PyTorch on the test set",
               recipe=("data.max_tokens", *task),
-              needs=("data", "teacher", *made), keyed_by=("teacher", *made), identity=data_identity,
+              needs=("data", "teacher", "student", *made), keyed_by=("teacher", *made), identity=data_identity,
               code=("export/parity*.py", "distil/tasks", "runtime", "_core*.so")),
         Stage("bench", run_bench, "measuring on this host", needs=("data", "teacher", *made), keyed_by=made,
               recipe=limits, identity=_host_identity, code=("bench", "runtime", "_core*.so")),
@@ -265,6 +265,7 @@ def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         progress=context.progress,
         task=task,
         truth=truth_of(task, test, labels, student, teacher, recipe.data.max_tokens, progress=context.progress),
+        before=context.folder("student") if student != context.folder("student") else None,
     )
     # A peer's own int8 rounding is its affair, worth a warning; what we make must be right, or the build fails.
     theirs = ("onnx_int8", "onnx_static", "tflite_int8")
@@ -276,6 +277,7 @@ def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     return {
         "parity": [dict(row) for row in report.rows],
         "label_agreement": dict(report.label_agreement),
+        "before_agreement": dict(report.before_agreement),
         "accuracy": dict(report.accuracy),
         "metrics": {name: dict(figures) for name, figures in report.metrics.items()},
         "test_difference": dict(report.test_difference),

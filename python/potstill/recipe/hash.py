@@ -30,6 +30,8 @@ ADDED = frozenset(
         "student.vocabulary_size",
         "student.vocabulary_unlabelled_weight",
         "student.vocabulary_characters",
+        "quantize.rounding",
+        "quantize.calibration_rows",
     }
 )
 

@@ -73,6 +73,14 @@ class Quantize(Section):
         description="Range of an int8 row: its largest value, or where the squared error is least (`mse`). Rows of "
         "int4 are always cut off where their error is least.",
     )
+    rounding: Literal["gptq", "nearest"] = Field(
+        default="gptq",
+        description="How the layers that `compile.scheme` puts into int4 are rounded: on training texts, the error of "
+        "a weight made good by its neighbours (`gptq`, about a minute), or each to its `nearest` value.",
+    )
+    calibration_rows: int = Field(
+        default=1024, ge=1, le=1_000_000, description="Training texts that `gptq` looks at, spread evenly."
+    )
     qat_epochs: float = Field(
         default=0.0,
         ge=0.0,

@@ -74,8 +74,12 @@ def _quality(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     cost = report.get("quantization", {})
     if cost.get("points") is not None:
         rows.append([f"{cost['scheme']} against the fp32 student", f"{cost['points']:+.2f} points"])
+    if "test_accuracy" in (found := cost.get("gptq", {})):
+        rows.append(["every weight rounded to the nearest", _percent(found["nearest"]["test_accuracy"])])
+        rows.append(["int4 layers rounded by GPTQ", _percent(found["test_accuracy"])])
     if cost.get("qat"):
-        rows.append(["rounded without training for it", _percent(cost["qat"]["start"]["test_accuracy"])])
+        if not found:
+            rows.append(["rounded without training for it", _percent(cost["qat"]["start"]["test_accuracy"])])
         rows.append(["trained while rounded", _percent(cost["qat"]["test_accuracy"])])
     return ["", report.get("metric", "accuracy")], rows
 

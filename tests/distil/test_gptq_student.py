@@ -1,0 +1,105 @@
+"""A student rounded on texts: closer to fp32 than by nearest values, compiled to the same grid."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from potstill.compile import compile_onnx
+from potstill.compile.reader import read_still
+from potstill.distil import gptq
+from potstill.distil.evaluate import outputs
+from potstill.distil.fused_layers import Layout, student_layout
+from potstill.distil.modeling import load_classifier
+from potstill.distil.rounded_student import RoundedStudent
+from potstill.distil.tokens import encode, load_tokenizer
+from potstill.export.onnx import export_onnx
+from potstill.pipeline.progress import QuietProgress
+from potstill.quantize.reference import Evaluator
+from potstill.quantize.schemes import Scheme, scheme_by_name
+
+INT4 = scheme_by_name("int4")
+
+
+@pytest.fixture(scope="module")
+def layout(tiny_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    work = tmp_path_factory.mktemp("layout")
+    return student_layout(load_classifier(tiny_teacher), tiny_teacher, work, opset=18, max_tokens=16)
+
+
+@pytest.fixture
+def rounded(
+    splits: Any, tiny_teacher: Path, tmp_path: Path, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    monkeypatch.setattr(gptq, "student_layout", lambda *given, **settings: layout)
+    return gptq.round_student(
+        tiny_teacher, splits, tmp_path / "out", tmp_path, scheme=INT4, task_name="classification", rows=64,
+        data_tokens=16, max_tokens=16, opset=18, progress=QuietProgress(),
+    )  # fmt: skip
+
+
+def test_facts(rounded: dict[str, Any], splits: Any) -> None:
+    json.dumps(rounded)
+    assert rounded["scheme"] == "int4" and rounded["layers"] == 12 and rounded["rows"] == min(64, len(splits.train))
+    assert {"validation_accuracy", "test_accuracy"} <= rounded.keys()
+    assert rounded["nearest"].keys() == {"validation_accuracy", "test_accuracy"}
+
+
+def test_the_compiler_finds_the_same_grid(rounded: dict[str, Any], splits: Any, tmp_path: Path) -> None:
+    onnx = export_onnx(tmp_path / "out", tmp_path / "m.onnx", max_tokens=16)
+    compile_onnx(onnx, tmp_path / "m.still", scheme=INT4, verify=False)
+    evaluator = Evaluator(read_still(tmp_path / "m.still"))
+    ids = encode(load_tokenizer(tmp_path / "out"), list(splits.test["text"]), 16)
+    logits = np.stack([evaluator.run(row)[1] for row in ids])
+    right = (logits.argmax(1) == np.array(splits.test["label"])).mean()
+    assert right == pytest.approx(rounded["test_accuracy"], abs=1.1 / len(ids))
+
+
+def test_nearer_to_fp32_than_nearest_rounding(tiny_teacher: Path, layout: Layout) -> None:
+    random = np.random.default_rng(0)
+    texts = [random.integers(5, 21, random.integers(3, 16)) for _ in range(400)]
+    calibration, unseen = texts[:300], texts[300:]
+    plain = load_classifier(tiny_teacher)
+    wanted = outputs(plain, unseen, pad_id=0).pooled
+
+    def error(model: Any) -> float:
+        return float(((outputs(model, unseen, pad_id=0).pooled - wanted) ** 2).mean())
+
+    nearest = RoundedStudent(load_classifier(tiny_teacher), layout)
+    nearest.set_scheme(scheme_by_name("int4", embedding="fp32"))
+    ours = RoundedStudent(load_classifier(tiny_teacher), layout)
+    scheme = scheme_by_name("int4", embedding="fp32")
+    assert gptq.compensate(ours, plain, scheme, calibration) == 12
+    assert error(ours.student) < 0.7 * error(nearest.student)
+
+
+def test_layers_of_other_dtypes_keep_their_weights(tiny_teacher: Path, layout: Layout) -> None:
+    names = [layer.name for layer in layout.linears]
+    scheme = Scheme("mixed", "i8", "i8", {names[2]: "i4", names[5]: "f32"})
+    before = load_classifier(tiny_teacher).state_dict()
+    student = RoundedStudent(load_classifier(tiny_teacher), layout)
+    rows = [np.arange(5, 15), np.arange(7, 12)]
+    assert gptq.compensate(student, load_classifier(tiny_teacher), scheme, rows) == 1
+    changed = {
+        name
+        for name, value in student.unwrap().state_dict().items()
+        if name in before and not value.equal(before[name])
+    }
+    module = layout.linears[2].modules[0]
+    assert changed == {f"{module}.weight", f"{module}.bias"}
+
+
+def test_token_types_are_given_to_both(tiny_teacher: Path, layout: Layout) -> None:
+    rows = [np.arange(5, 15), np.arange(7, 12)]
+    types = [np.array([0] * 5 + [1] * 5), np.array([0, 0, 1, 1, 1])]
+    found = []
+    for given in (None, types):
+        student = RoundedStudent(load_classifier(tiny_teacher), layout)
+        gptq.compensate(student, load_classifier(tiny_teacher), INT4, rows, types=given)
+        found.append(torch.cat([p.detach().reshape(-1) for p in student.unwrap().parameters()]))
+    assert not found[0].equal(found[1])
