@@ -24,8 +24,8 @@ from elftools.elf.gnuversions import GNUVerNeedSection
 from toolchains import contents
 from toolchains.boards import Target, glibc_version
 from toolchains.failures import PotstillError, build_error
-from toolchains.instructions import kernel_set, problems_of, problems_of_library
 from toolchains.goals import goal_of, native
+from toolchains.instructions import kernel_set, problems_of, problems_of_library
 
 ENTRY_POINT = re.compile(r"^\[console_scripts\]\n(.*\n)*?potstill\s*=\s*potstill\.cli:main$", re.MULTILINE)
 
