@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from potstill.cli import main
+from potstill.commands import BUILD_COMMANDS
 
 ERROR = re.compile(r"^error\[[A-Z]\d{3}\]: [^;]+; [^;]+; .+$", re.MULTILINE)
 
@@ -54,7 +55,6 @@ def test_inspect_and_verify(model: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["inspect", str(model), "--json"]) == 0
     info: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert info["max_tokens"] == 12 and info["bytes"] == model.stat().st_size
-    pytest.importorskip("flatbuffers")
     assert info["tensors"] and all(text.split()[0] in ("f32", "i8", "i32", "u8") for text in info["tensors"].values())
     assert main(["inspect", str(model)]) == 0
     shown = capsys.readouterr().out
@@ -117,6 +117,22 @@ def test_usage_and_closed_output(model: Path) -> None:
     result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=120)
     assert result.stdout.count("\n") == 1
     assert result.stderr == ""
+
+
+def test_commands_of_a_build_machine_are_known_to_the_board() -> None:
+    """Its wheel lacks the modules that add them, and must name them all the same."""
+    added: list[str] = []
+
+    class Parser:
+        def add_argument(self, *words: str, **settings: Any) -> None: ...
+
+    def command(name: str, *rest: Any) -> Any:
+        added.append(name)
+        return Parser()
+
+    for name in ("builds", "models"):
+        import_module(f"potstill.commands.{name}").add(command)
+    assert tuple(added) == BUILD_COMMANDS
 
 
 @pytest.mark.parametrize(

@@ -21,13 +21,12 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
+from toolchains import contents
 from toolchains.boards import Target, glibc_version
 from toolchains.failures import PotstillError, build_error
+from toolchains.goals import goal_of, native
 from toolchains.instructions import kernel_set, problems_of, problems_of_library
-from toolchains.wheels import goal_of
 
-MAX_UNPACKED = 2_000_000  # bytes: a runtime that is small must stay small
-NEEDED_FILES = ("potstill/__init__.py", "potstill/boards/boards.toml", "potstill/compile/_still_fb.py")
 ENTRY_POINT = re.compile(r"^\[console_scripts\]\n(.*\n)*?potstill\s*=\s*potstill\.cli:main$", re.MULTILINE)
 
 
@@ -91,13 +90,14 @@ def _check_elf(name: str, path: Path, elf: ELFFile, target: Target, python: str,
     return _needed_glibc(elf)
 
 
-def audit_wheel(wheel: Path, target: Target, glibc_limit: str) -> Audit:
+def audit_wheel(wheel: Path, target: Target, glibc_limit: str, *, board: bool = False) -> Audit:
     """Check one wheel file.
 
     Args:
         wheel: the repaired wheel (manylinux tag).
         target: the machine type it must be for.
         glibc_limit: glibc of the oldest system it must run on, e.g. ``"2.36"``.
+        board: whether it is a board's, which only runs models.
 
     Returns:
         The report; ``problems`` is empty for a good wheel. Never raises for a bad one.
@@ -115,6 +115,7 @@ def audit_wheel(wheel: Path, target: Target, glibc_limit: str) -> Audit:
         extracted = [(n, Path(archive.extract(n, folder))) for n in libraries]
         needs = [_check_library(n, path, target, python.removeprefix("cp"), report) for n, path in extracted]
         _check_metadata(archive, f"{python}-{abi}-", platforms, report)
+        report.problems += contents.problems_of(archive, Path(folder) / "alone", board=board)
     if len(own) != 1:
         report.problems.append(f"{len(own)} extension modules, one expected")
     top = max(needs, default=(0, 0))
@@ -127,15 +128,15 @@ def audit_wheel(wheel: Path, target: Target, glibc_limit: str) -> Audit:
             report.problems.append(f"needs glibc {report.glibc}, above its tag {report.tag}")
         if floor > glibc_version(glibc_limit):
             report.problems.append(f"tag {report.tag} is above the boards' glibc {glibc_limit}")
-    if report.unpacked > MAX_UNPACKED:
-        report.problems.append(f"{report.unpacked} bytes unpacked, limit {MAX_UNPACKED}")
+    limit = contents.BOARD_LIMIT if board else contents.WHOLE_LIMIT
+    if report.unpacked > limit:
+        report.problems.append(f"{report.unpacked} bytes unpacked, limit {limit}")
     return report
 
 
 def _check_metadata(archive: zipfile.ZipFile, prefix: str, platforms: str, report: Audit) -> None:
-    """METADATA asks for nothing; WHEEL's tags equal the file name's; the command and the data files are there."""
+    """METADATA asks for nothing; WHEEL's tags equal the file name's; the command is there."""
     names = archive.namelist()
-    report.problems += [f"{name} is missing" for name in NEEDED_FILES if name not in names]
     inside = {n.partition(".dist-info/")[2]: archive.read(n) for n in names if ".dist-info/" in n}
     for requirement in email.message_from_bytes(inside.get("METADATA", b"")).get_all("Requires-Dist") or []:
         if not re.search(r"\bextra\s*==", requirement):
@@ -175,13 +176,13 @@ def audit_objects(build: Path, target: Target) -> tuple[int, list[str]]:
     return count, problems
 
 
-def check(wheel: Path, target: Target, glibc_limit: str, build: Path | None = None) -> Audit:
-    """Audit a wheel and, if given, the objects it was linked from.
+def check(wheel: Path, target: Target, glibc_limit: str, build: Path | None = None, *, board: bool = False) -> Audit:
+    """Audit a wheel and, if given, the objects it was linked from; arguments as for `audit_wheel`.
 
     Raises:
         BuildError: B008, listing every problem.
     """
-    report = audit_wheel(wheel, target, glibc_limit)
+    report = audit_wheel(wheel, target, glibc_limit, board=board)
     if build is not None:
         count, problems = audit_objects(build, target)
         report.problems += problems if count else [f"no object files in {build.name}"]
@@ -202,7 +203,11 @@ def main(arguments: list[str]) -> int:
     for wheel in options.wheels:
         try:
             goal = goal_of(wheel)
-            print(check(wheel, goal.target, goal.glibc, options.objects).line(), flush=True)
+            # A machine of a board's type makes the boards' wheel for itself too, with everything in it.
+            own = native(goal.target) and contents.makes_models(wheel)
+            board = goal.board is not None and not own
+            report = check(wheel, goal.target, goal.glibc, options.objects, board=board)
+            print(report.line(), flush=True)
         except PotstillError as error:
             print(error, file=sys.stderr)
             status = 1

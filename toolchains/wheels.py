@@ -60,6 +60,8 @@ def build_environment(goal: Goal, root: Path | None) -> dict[str, str]:
         return common
     return {
         **common, "POTSTILL_TARGET": goal.target.name, "POTSTILL_ROOT": str(root), "POTSTILL_PYTHON": goal.python,
+        # On a machine of the board's own type it is the host's wheel as well, and has to build models.
+        **({} if native(goal.target) else {"POTSTILL_WHEEL": "board"}),
     }  # fmt: skip
 
 

@@ -36,9 +36,25 @@ def __getattr__(name: str) -> Any:
     module = _LAZY.get(name)
     if module is None:
         raise AttributeError(f"module 'potstill' has no attribute {name!r}")
-    value = getattr(import_module(module), name)
+    try:
+        value = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name):
+            raise
+        value = _not_here(f"potstill.{name}")
     globals()[name] = value
     return value
+
+
+def _not_here(name: str) -> Any:
+    """In place of a function that a board's wheel lacks, so that only calling it fails."""
+
+    def absent(*_: object, **__: object) -> None:
+        from potstill.errors import not_in_this_wheel
+
+        raise not_in_this_wheel(name, "this installation")
+
+    return absent
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,7 @@
 """The `potstill` command: one parser, errors and exit codes; the commands themselves are in `commands/`.
 
 Exit codes: 0 done, 1 the work failed, 2 usage or bad input, 130 interrupted. Errors go to stderr as
-``error[CODE]: what; where; next step``. The commands `run`, `inspect` and `verify` need nothing but the runtime wheel.
+``error[CODE]: what; where; next step``. A board's wheel has no commands that make models; each of them says so there.
 """
 
 from __future__ import annotations
@@ -11,21 +11,31 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from potstill.commands import builds, device, models
+from potstill.commands import BUILD_COMMANDS, builds_models, parts
 from potstill.errors import EXIT_FAILED, PotstillError
 
 EXIT_INTERRUPTED = 130
 
 Handler = Callable[[argparse.Namespace], int]
+_WHOLE = (
+    "Distil a Hugging Face encoder, compile it into one .still file and run it on a Pi-class board.",
+    "examples:\n  potstill build sentiment\n  potstill run build/sentiment/model.still 'a lovely film'",
+)
+_BOARD = (
+    "Run .still files on this board, measure and examine them.",
+    "examples:\n  potstill run model.still 'a lovely film'\n  potstill doctor\n\n"
+    f"not in a board's wheel, to be run on the machine that builds:\n  {', '.join(BUILD_COMMANDS)}",
+)
 
 
 def _parser() -> argparse.ArgumentParser:
     import potstill
 
+    description, epilog = _WHOLE if builds_models() else _BOARD
     parser = argparse.ArgumentParser(
         prog="potstill",
-        description="Distil a Hugging Face encoder, compile it into one .still file and run it on a Pi-class board.",
-        epilog="examples:\n  potstill build sentiment\n  potstill run build/sentiment/model.still 'a lovely film'",
+        description=description,
+        epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"potstill {potstill.__version__}")
@@ -42,14 +52,20 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(handler=handler)
         return sub
 
-    for part in (builds, device, models):
+    for part in parts():
         part.add(command)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    args = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in BUILD_COMMANDS and not builds_models():
+        from potstill.errors import not_in_this_wheel
+
+        print(not_in_this_wheel(f"the command {words[0]}", f"potstill {words[0]}"), file=sys.stderr)
+        return EXIT_FAILED
+    args = _parser().parse_args(words)
     handler: Handler = args.handler
     try:
         return handler(args)
@@ -64,9 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except ImportError as error:
-        from potstill.errors import missing_package
+        from potstill.errors import missing_module
 
-        print(missing_package(error.name or str(error), "build", f"potstill {args.command}"), file=sys.stderr)
+        print(missing_module(error, "build", f"potstill {args.command}"), file=sys.stderr)
         return EXIT_FAILED
 
 

@@ -114,6 +114,22 @@ def missing_package(package: str, extra: str, wanted_by: str) -> SystemFailure:
     )
 
 
+def not_in_this_wheel(part: str, wanted_by: str) -> SystemFailure:
+    """The error for what a board's wheel lacks (pyproject.toml says what): it runs models, it does not make them."""
+    return SystemFailure(
+        "S090", f"{part} is not in this wheel, which only runs models", wanted_by,
+        "do it on the machine that builds, with the wheel made there, and copy the .still file here",
+    )  # fmt: skip
+
+
+def missing_module(error: ImportError, extra: str, wanted_by: str) -> SystemFailure:
+    """`not_in_this_wheel` for a module of ours that cannot be found, `missing_package` for any other."""
+    name = error.name or str(error)
+    if isinstance(error, ModuleNotFoundError) and name.startswith("potstill."):
+        return not_in_this_wheel(name, wanted_by)
+    return missing_package(name, extra, wanted_by)
+
+
 class os_errors:
     """Turn the operating system's write failures inside a ``with`` into `SystemFailure`.
 

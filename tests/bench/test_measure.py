@@ -10,6 +10,7 @@ import pytest
 import tiny
 
 from potstill.bench import measure as bench
+from potstill.bench import memory
 from potstill.bench.measure import bench_host, bench_still, format_rows, measure
 from potstill.bench.peers import PEERS, Peer
 from potstill.bench.rounds import LEAST_ROUNDS
@@ -111,6 +112,22 @@ def test_every_engine_is_measured(base: Path, monkeypatch: pytest.MonkeyPatch) -
     assert padded["LiteRT", 8] == 8
     assert padded["LiteRT, padded", 8] == 24
     assert padded["Potstill", 8] == 8
+
+
+def test_memory_of_every_engine_but_the_padded_one(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int, int]] = []
+
+    def measured(peer: Peer, path: Path, *, tokens: int, vocabulary: int) -> dict[str, Any]:
+        asked.append((peer.name, tokens, vocabulary))
+        return {"engine": peer.engine}
+
+    monkeypatch.setattr(memory, "measure_memory", measured)
+    monkeypatch.setattr(bench, "_BUDGET_SECONDS", 0.0)
+    files = {name: tiny.build(base)[name] for name in ("still", "onnx")}
+    found = bench_host(None, files, max_tokens=tiny.MAX_TOKENS, lengths=(8,), threads=(1,), progress=QuietProgress())
+    assert [name for name, _, _ in asked] == ["onnxruntime fp32", "Potstill int8"]
+    assert {tokens for _, tokens, _ in asked} == {tiny.MAX_TOKENS} and asked[0][2] == asked[1][2] > 4
+    assert found["memory"] == [{"engine": "onnxruntime"}, {"engine": "Potstill"}]
 
 
 def test_bench_still(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from potstill.cache import cache_dir
 from potstill.data import demo, load_data, teacher_dir
-from potstill.data.cache import cache_dir
 from potstill.data.corpora import sentences
 from potstill.errors import DataError, SystemFailure
 from potstill.recipe import load_recipe

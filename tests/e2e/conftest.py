@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tiny_files import sentence, write_task
+from warm_process import WarmProcess
+
+from potstill.bench import measure
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_bench() -> Iterator[None]:
+    """Builds in this process have a short benchmark: two rounds at one length, no measurement of memory."""
+    quick = functools.partial(measure.bench_host, rounds=2, lengths=(16,), memory=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measure, "bench_host", quick)
+        yield
 
 
 @dataclass(frozen=True)
@@ -35,7 +48,7 @@ def tiny_task(tmp_path_factory: pytest.TempPathFactory) -> TinyTask:
     return TinyTask(folder, write_task(folder))
 
 
-# A build by the library, with a short benchmark: two rounds at one length, no measurement of memory.
+# A build by the library, with a short benchmark.
 COMMAND = """
 import functools, json, sys, time
 from pathlib import Path
@@ -55,21 +68,24 @@ print(json.dumps({"seconds": time.monotonic() - start, "modules": modules, "foun
 
 
 class Build:
-    """Builds of the tiny task; each is a process of its own."""
+    """Builds of the tiny task; each in a process of its own."""
 
     def __init__(self, task: TinyTask, name: str) -> None:
         self.task = task
         self.out = task.folder / name
         self.cache = task.folder / f"{name}-cache"
 
-    def start(self, *settings: str, stop_after: str = "") -> subprocess.Popen[str]:
-        paths = [str(path) for path in (self.task.recipe, self.out, self.cache)]
-        command = [sys.executable, "-c", COMMAND, *paths, stop_after, *settings]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def start(self, *settings: str, stop_after: str = "", fresh: bool = False) -> subprocess.Popen[str] | WarmProcess:
+        """Begin a build; `fresh`: in a Python of its own instead of one that has the libraries."""
+        arguments = [*map(str, (self.task.recipe, self.out, self.cache)), stop_after, *settings]
+        if fresh:
+            command = [sys.executable, "-c", COMMAND, *arguments]
+            return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return WarmProcess(COMMAND, arguments, self.task.folder / f"{self.out.name}-printed", {})
 
-    def run(self, *settings: str, stop_after: str = "") -> tuple[dict[str, Any], str]:
+    def run(self, *settings: str, stop_after: str = "", fresh: bool = False) -> tuple[dict[str, Any], str]:
         """What the process printed as JSON, and its progress."""
-        process = self.start(*settings, stop_after=stop_after)
+        process = self.start(*settings, stop_after=stop_after, fresh=fresh)
         output, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
         return json.loads(output.splitlines()[-1]), errors

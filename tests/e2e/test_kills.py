@@ -32,7 +32,7 @@ def artefacts(build: Any) -> dict[str, bytes]:
 
 def test_killed_at_many_moments_a_build_ends_in_the_same_bits(make_build: Callable[[str], Any]) -> None:
     whole, broken = make_build("whole"), make_build("broken")
-    expected, _ = whole.run(*SETTINGS, stop_after="verify")
+    expected, _ = whole.run(*SETTINGS, stop_after="verify", fresh=True)
     delays = random.Random(11)
     for where, pattern in MOMENTS:
         folder: Path = broken.out if where == "out" else broken.cache

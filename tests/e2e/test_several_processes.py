@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from warm_process import WarmProcess
 
 # `potstill build`, with a short benchmark; each process leaves the weights it ended training with.
 JOB = """
@@ -69,22 +70,27 @@ class Runs:
     def __init__(self, task: Any) -> None:
         self.task = task
 
-    def start(self, name: str, count: int, *settings: str, failing: str = "") -> subprocess.Popen[str]:
+    def start(self, name: str, count: int, *settings: str, failing: str = "") -> subprocess.Popen[str] | WarmProcess:
         folder = self.task.folder / name
         folder.mkdir(exist_ok=True)
+        arguments = ["build", str(self.task.recipe), "--out", str(folder / "out")]
+        for setting in (*SETTINGS, *settings):
+            arguments += ["--set", setting]
+        cache = {"POTSTILL_CACHE": str(folder / "cache")}
+        if count == 1:
+            return WarmProcess(JOB, [str(folder), failing, *arguments], folder / "printed", cache)
         script = folder / "job.py"
         script.write_text(JOB, encoding="utf-8")
-        command = [sys.executable]
-        if count > 1:
-            command += ["-m", "torch.distributed.run", f"--nproc_per_node={count}", "--rdzv-backend=c10d"]
-            command += ["--rdzv-endpoint=localhost:0"]
-        command += [str(script), str(folder), failing, "build", str(self.task.recipe), "--out", str(folder / "out")]
-        for setting in (*SETTINGS, *settings):
-            command += ["--set", setting]
-        environment = {**os.environ, "POTSTILL_CACHE": str(folder / "cache")}
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        command = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={count}", "--rdzv-backend=c10d"]
+        command += ["--rdzv-endpoint=localhost:0"]
+        # Refused before any library is needed: the command alone, without what is watched in training.
+        command += ["-m", "potstill"] if failing == "early" else [str(script), str(folder), failing]
+        return subprocess.Popen(
+            [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, **cache},
+        )  # fmt: skip
 
-    def run(self, name: str, count: int, *settings: str, failing: str = "") -> tuple[int, str, str]:
+    def run(self, name: str, count: int, *settings: str, failing: str = "") -> tuple[int | None, str, str]:
         process = self.start(name, count, *settings, failing=failing)
         output, errors = process.communicate(timeout=300)
         return process.returncode, output, errors
@@ -135,17 +141,20 @@ def test_two_processes_give_the_build_of_one(runs: Runs) -> None:
 
 
 def test_a_failure_in_one_ends_all_with_its_message(runs: Runs) -> None:
-    code, _, errors = runs.run("failing", 2, failing="raise")
+    code, _, errors = runs.run("broken", 2, failing="raise")
     assert code != 0
     assert "error[T999]: made to fail" in errors
-    out = runs.task.folder / "failing" / "out"
+    out = runs.task.folder / "broken" / "out"
     assert not (out / "report.json").exists()
     assert (out / "stages" / "teacher").is_dir()
 
 
 def test_a_killed_process_ends_the_others_and_the_build_resumes(runs: Runs) -> None:
-    folder = runs.task.folder / "killed"
-    process = runs.start("killed", 2, failing="wait")
+    """In the folder of the build that failed, whose teacher is there if that test ran."""
+    folder = runs.task.folder / "broken"
+    for left in folder.glob("pid-*"):
+        left.unlink()
+    process = runs.start("broken", 2, failing="wait")
     end = time.monotonic() + 200
     while not (folder / "pid-1").is_file() or not (folder / "pid-1").read_text():
         assert process.poll() is None and time.monotonic() < end, process.communicate()[1]
@@ -153,11 +162,11 @@ def test_a_killed_process_ends_the_others_and_the_build_resumes(runs: Runs) -> N
     os.kill(int((folder / "pid-1").read_text()), signal.SIGKILL)
     _, errors = process.communicate(timeout=120)
     assert process.returncode != 0 and "SIGKILL" in errors
-    code, _, errors = runs.run("killed", 2)
+    code, _, errors = runs.run("broken", 2)
     assert code == 0, errors
     assert "teacher: done earlier" in errors
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(runs: Runs) -> None:
-    code, _, errors = runs.run("odd", 2, "teacher.batch_size=33")
+    code, _, errors = runs.run("odd", 2, "teacher.batch_size=33", failing="early")
     assert code != 0 and "error[R020]" in errors and "teacher.batch_size = 33" in errors

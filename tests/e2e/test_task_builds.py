@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import random
@@ -17,7 +16,6 @@ import pytest
 from tiny_files import BAD, GOOD, sentence, write_teacher
 
 import potstill
-from potstill.bench import measure
 from potstill.errors import InputError
 from potstill.pipeline.run import run_build
 from potstill.recipe import load_recipe
@@ -67,11 +65,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
         recipe = folder / "tiny.toml"
         recipe.write_text(SETTINGS.format(task=task, suffix=suffix, data=data, epochs=epochs))
         loaded = load_recipe(recipe, [f"export.tflite={str(tflite).lower()}", *settings])
-        quick = functools.partial(measure.bench_host, rounds=2, lengths=(16,), memory=False)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(measure, "bench_host", quick)
-            report = run_build(loaded, folder / "out", cache=folder / "cache")
-        return folder / "out", report
+        return folder / "out", run_build(loaded, folder / "out", cache=folder / "cache")
 
     return call
 

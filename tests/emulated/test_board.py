@@ -128,3 +128,22 @@ def test_command_line_in_process(model_path: Path, texts: list[str], capsys: pyt
     assert capsys.readouterr().out.strip()
     assert main(["run", str(model_path), " "]) == 2
     assert "error[I001]" in capsys.readouterr().err
+
+
+def test_commands_that_build_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """The wheel only runs models: neither the help nor the command pretends otherwise."""
+    from potstill.cli import main
+
+    assert main(["build", "sentiment"]) == 1
+    assert "error[S090]: the command build is not in this wheel, which only runs models" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "    build" not in capsys.readouterr().out
+
+
+def test_inspect_shows_the_weights(model_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without numpy and flatbuffers."""
+    from potstill.cli import main
+
+    assert main(["inspect", str(model_path)]) == 0
+    assert " x " in capsys.readouterr().out.partition("tensors:")[2]

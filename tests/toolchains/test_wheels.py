@@ -95,9 +95,17 @@ def test_build_commands(goal: wheels.Goal, tmp_path: Path) -> None:
     assert "wheel.tags=cp311-cp311-linux_aarch64" in command
     assert variables == {
         "POTSTILL_TARGET": "aarch64", "POTSTILL_ROOT": str(tmp_path / "root"), "POTSTILL_PYTHON": "3.11",
-        "SOURCE_DATE_EPOCH": wheels.EPOCH,
+        "SOURCE_DATE_EPOCH": wheels.EPOCH, "POTSTILL_WHEEL": "board",
     }  # fmt: skip
     assert not (tmp_path / "dist").exists()
+
+
+def test_machine_of_a_boards_type_keeps_everything(
+    goal: wheels.Goal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There the boards' wheel is the host's as well, which has to build models."""
+    monkeypatch.setattr(wheels, "native", lambda target: True)
+    assert "POTSTILL_WHEEL" not in wheels.build_environment(goal, tmp_path)
 
 
 def test_damaged_stamp_means_rebuild(goal: wheels.Goal, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from potstill.bench.common_student import common_student
-from potstill.data.cache import cache_dir
+from potstill.cache import cache_dir
 from potstill.pipeline.progress import make_progress
 from toolchains import tools
 from toolchains.cycles import mca, report, windows

@@ -8,6 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from potstill.commands import builds_models
 from potstill.errors import InputError
 from potstill.pipeline.progress import make_progress
 from potstill.pipeline.store import write_json
@@ -21,7 +22,8 @@ def run_bench(args: Namespace) -> int:
     """Measure, print, and write what was asked for; 130 when the user interrupted, after printing what there is.
 
     Raises:
-        InputError: I067 options that do not go together; else as the measurements.
+        InputError: I067 options that do not go together, I068 no model named where none can be made; else as the
+            measurements.
     """
     given = [f"--{name}" for name in _PEERS_ONLY if getattr(args, name)]
     if args.only and args.board:
@@ -42,6 +44,8 @@ def run_bench(args: Namespace) -> int:
         others = [other for other in ("board", "energy", "peers", "workers", "profile") if other != name]
         if getattr(args, name) and any(getattr(args, other) for other in others):
             raise InputError("I067", f"--{name} runs alone", "potstill bench", f"drop --{', --'.join(others)}")
+    if args.model is None and not builds_models():
+        raise InputError("I068", "a board's wheel makes no model of its own", "potstill bench", "name a .still file")
     progress = make_progress()
     if args.board:
         return _predict(args, progress)
@@ -121,7 +125,7 @@ def _predict(args: Namespace, progress: Any) -> int:
 
 def _common(progress: Any) -> Path:
     from potstill.bench.common_student import common_student
-    from potstill.data.cache import cache_dir
+    from potstill.cache import cache_dir
 
     return common_student(cache_dir(), progress)
 

@@ -49,7 +49,7 @@ def bench_peers(
         FormatError: the file is not a `.still`.
         SystemFailure: S010 a package for making the common student is missing.
     """
-    from potstill.data.cache import cache_dir
+    from potstill.cache import cache_dir
 
     cache = cache_dir()
     if still is None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from potstill.bench.rounds import sentence
-from potstill.errors import InputError, PotstillError
+from potstill.errors import InputError, PotstillError, missing_module
 
 _DEMO_BUILD = Path("build/sentiment")
 # Tokens, specials included and cut to 64, of the 1,056 test sentences of the recipe `sentiment` (seed 7): every 16th in
@@ -125,7 +125,8 @@ def _texts(still: Path, given: Path | None, progress: Any) -> tuple[list[str], s
         return _demo_test_set(progress), "sentences of the demo's test set"
     except (PotstillError, ImportError) as error:
         if progress is not None:
-            progress.message(f"the demo's test set cannot be had, its lengths stand in: {error}")
+            why = missing_module(error, "build", "").what if isinstance(error, ImportError) else error
+            progress.message(f"the demo's test set cannot be had, its lengths stand in: {why}")
         return [], ""
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from potstill.bench.peers import Peer
-from potstill.errors import PotstillError, SystemFailure
+from potstill.errors import PotstillError, SystemFailure, missing_module
 
 OPEN_LIMIT = 300.0
 MAKE_LIMIT = 1800.0
@@ -189,6 +189,8 @@ def main() -> int:
             answer = getattr(engine, job.pop("do"))(**job)
         except PotstillError as error:
             answer = {"error": str(error)}
+        except ModuleNotFoundError as error:
+            answer = {"error": missing_module(error, "peers", "this engine").what}
         except Exception as error:  # whatever an engine raises is the reason shown for it
             lines = [text.strip() for text in str(error).splitlines() if text.strip()]
             answer = {"error": f"{type(error).__name__}: {lines[0][:300] if lines else ''}"}

@@ -15,7 +15,7 @@ from typing import Any
 from potstill.budget.attempt import attempt, teacher_of, with_choice
 from potstill.budget.ladder import Choice, choices, within
 from potstill.budget.meet import describe, limits_of
-from potstill.data.cache import cache_dir
+from potstill.cache import cache_dir
 from potstill.errors import InputError, os_errors
 from potstill.pipeline.engine import run_stages
 from potstill.pipeline.lock import out_lock

@@ -4,7 +4,26 @@ from __future__ import annotations
 
 import argparse
 import json
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any, Protocol
+
+# In the order of the help. Those of a build machine are not in a board's wheel (pyproject.toml).
+_BUILDING, _RUNNING = ("builds", "models"), ("device", "measures")
+# What the first two add, for a wheel without them.
+BUILD_COMMANDS = ("build", "search", "seeds", "report", "sensitivity", "recipe", "compile", "export")
+
+
+def builds_models() -> bool:
+    """Whether this wheel also makes models; a board's only runs them."""
+    return find_spec(f"{__name__}.{_BUILDING[0]}") is not None
+
+
+def parts() -> list[ModuleType]:
+    """The modules with the commands of this wheel."""
+    names = (*(_BUILDING if builds_models() else ()), *_RUNNING)
+    return [import_module(f"{__name__}.{name}") for name in names]
 
 
 class Command(Protocol):

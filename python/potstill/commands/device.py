@@ -1,4 +1,4 @@
-"""Commands of the runtime wheel: what a board needs."""
+"""Commands that run and check a model; in every wheel."""
 
 from __future__ import annotations
 
@@ -78,15 +78,11 @@ def _inspect(args: argparse.Namespace) -> int:
 
 
 def _tensors(path: Path) -> dict[str, Any]:
-    """Each weight's dtype, shape and bytes, where numpy and flatbuffers are installed; the runtime needs neither."""
-    try:
-        from potstill.compile.reader import read_still
+    """Each weight's dtype, shape and bytes."""
+    from potstill.runtime.header import read_header
 
-        tensors = read_still(path).tensors
-    except ImportError:
-        return {}
-    shown = {t.name: f"{t.dtype} {' x '.join(map(str, t.shape))}, {t.bytes:,} bytes" for t in tensors}
-    return {"tensors": shown}
+    tensors = read_header(path).tensors
+    return {"tensors": {t.name: f"{t.dtype} {' x '.join(map(str, t.shape))}, {t.bytes:,} bytes" for t in tensors}}
 
 
 def _verify(args: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from potstill.data.cache import cache_dir
+from potstill.cache import cache_dir
 from potstill.data.demo import teacher_dir
 from potstill.data.sources import load_data, resolve, source_identity
 from potstill.data.splits import Splits

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import potstill
 from potstill.boards import Board, model_name, this_board
-from potstill.data.cache import cache_dir
+from potstill.cache import cache_dir
 from potstill.doctor import device, host, wheel
 from potstill.doctor import model as models
 from potstill.doctor.check import Check

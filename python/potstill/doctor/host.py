@@ -10,7 +10,8 @@ from importlib import metadata
 from pathlib import Path
 
 from potstill.boards import load_boards
-from potstill.data.cache import cache_dir
+from potstill.cache import cache_dir
+from potstill.commands import builds_models
 from potstill.doctor.check import Findings
 from potstill.doctor.system import System
 
@@ -88,6 +89,9 @@ def requirements(extra: str) -> list[str]:
 def check_packages(extras: Sequence[str] = ("build", "tflite", "onnxruntime", "bench")) -> Findings:
     """Which extras are installed, and which PyTorch."""
     findings = Findings("Python packages")
+    if not builds_models():
+        step = "install the wheel that nox -s 'wheels(host)' makes on this machine"
+        findings.failure("potstill", "a board's wheel, which only runs models", step)
     for extra in extras:
         wanted = requirements(extra)
         absent = [name for name in wanted if _version(name) is None]

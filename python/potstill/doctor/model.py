@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from potstill.boards import Board
 from potstill.doctor.check import Findings
 from potstill.doctor.recipe import shape_of_recipe
-from potstill.errors import InputError, PotstillError
+from potstill.errors import InputError, PotstillError, missing_module
 
 if TYPE_CHECKING:
     from potstill.bench.predict import ModelShape, Prediction
@@ -74,7 +74,8 @@ def _onnx(findings: Findings, path: Path) -> ModelShape | None:
         from potstill.bench.predict.onnx_shape import shape_of_onnx
         from potstill.compile.import_onnx import unknown_operators
     except ImportError as error:
-        findings.unknown("operators", f"{error}: pip install 'potstill[build]'")
+        lacking = missing_module(error, "build", str(path))
+        findings.unknown("operators", f"{lacking.what}: {lacking.next_step}")
         return None
     try:
         shape = shape_of_onnx(path, static=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from potstill.doctor.check import Findings
+from potstill.errors import missing_module
 
 if TYPE_CHECKING:
     from potstill.bench.predict import ModelShape
@@ -33,7 +34,8 @@ def shape_of_recipe(findings: Findings, subject: str) -> ModelShape | None:
     try:
         from potstill.recipe import load_recipe
     except ImportError as error:
-        findings.unknown("recipe", f"{error}: pip install 'potstill[build]'")
+        lacking = missing_module(error, "build", subject)
+        findings.unknown("recipe", f"{lacking.what}: {lacking.next_step}")
         return None
     from potstill.bench.predict import ModelShape
     from potstill.bench.predict.shape import linear_part
@@ -130,7 +132,7 @@ def teacher_folder(recipe: Any) -> Path | None:
     """The teacher's files if they are on this machine, as `potstill build` would find them; nothing is fetched."""
     named = str(recipe.teacher.model)
     if named.startswith("demo:"):
-        from potstill.data.cache import cache_dir
+        from potstill.cache import cache_dir
 
         folder = cache_dir() / "demo" / named.removeprefix("demo:")
         return folder if folder.is_dir() else None

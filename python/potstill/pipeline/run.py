@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from potstill.data.cache import cache_dir
+from potstill.cache import cache_dir
 from potstill.errors import missing_package, os_errors
 from potstill.pipeline import processes
 from potstill.pipeline.engine import disk_failures, prune, run_stages
@@ -46,7 +46,7 @@ def run_build(
         recipe: see `potstill.recipe.load_recipe`.
         out: output folder; the results of the stages are kept in its folder `stages`.
         progress: where to tell; None is quiet.
-        cache: shared downloads and teacher outputs; None is `potstill.data.cache_dir()`.
+        cache: shared downloads and teacher outputs; None is `potstill.cache.cache_dir()`.
         stop_after: name of the last stage to run (`data`, `teacher`, `student`, ...); nothing is published then.
         stages: a folder of stage results that several recipes share, in which nothing is removed; one build at a time.
     Returns: what `report.json` holds; with `stop_after`, the facts of each stage.

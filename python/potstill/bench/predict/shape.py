@@ -130,7 +130,7 @@ def shape_of(still: Path, *, static: bool = False) -> ModelShape:
     """The shape of a compiled model, from the file itself.
 
     Args:
-        still: the file. A factorized token table in it is taken for one as wide as the model.
+        still: the file.
         static: accept a model without attention layers.
 
     Raises:
@@ -138,11 +138,14 @@ def shape_of(still: Path, *, static: bool = False) -> ModelShape:
         InputError: I071 a graph without attention, which the cost model does not know.
     """
     import potstill
+    from potstill.runtime.header import read_header
 
     info = potstill.load(still, threads=1).info
     if not info["layers"] and not static:
         raise InputError("I071", "the model has no attention layers", str(still), "measure it: potstill bench")
+    width = read_header(Path(still)).token_table[1]
     return ModelShape(
         info["layers"], info["hidden"], info["intermediate"], info["heads"], info["vocabulary"], info["max_tokens"],
-        len(info["labels"]), linear_part(info["scheme"]), table_scheme=embedding_part(info["scheme"]),
+        len(info["labels"]), linear_part(info["scheme"]),
+        embedding=0 if width == info["hidden"] else width, table_scheme=embedding_part(info["scheme"]),
     )  # fmt: skip
