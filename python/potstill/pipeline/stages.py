@@ -105,6 +105,7 @@ def run_data(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         progress=context.progress,
         read_labels=task.read_labels,
         labelled=task.labelled,
+        words=task.words,
     )
     splits.save(out)
     return {

@@ -29,7 +29,8 @@ class Output:
     """What one run gives; both are float32 with the buffer protocol (`memoryview(x)`, `numpy.asarray(x)`).
 
     Attributes:
-        logits: [sequences, labels], or None when the model has no classification head.
+        logits: [sequences, labels], or None when the model has no classification head; of a model that labels words
+            [tokens, labels], the tokens of the sequences one after another.
         embedding: [sequences, hidden] pooled vectors, or None when the model does not give them.
     """
 
