@@ -47,7 +47,8 @@ class Data(Section):
     """What is trained and tested on."""
 
     source: Name = Field(
-        description="Demo corpus (`demo:movie-reviews`, `demo:bbc-topics`), hub id of a data set, path of a CSV, TSV, "
+        description="Demo corpus (`demo:movie-reviews`, `demo:bbc-topics`, and for `token-classification` "
+        "`demo:bbc-punctuation`: words to restore case and marks of), hub id of a data set, path of a CSV, TSV, "
         "JSON, JSON Lines, Parquet or CoNLL file (`.conll`: words with tags), or a folder with `train.csv` and so on. "
         "Paths start at the recipe.",
         examples=["demo:movie-reviews", "my-data.csv", "stanfordnlp/sst2"],
