@@ -118,7 +118,7 @@ def add(command: Command) -> None:
     run = command(
         "run",
         _run,
-        "Label texts, or their words, with a compiled model: label, score and text, a line each; or give their vectors.",
+        "Label texts, or their words, with a compiled model: label, score and text, one a line; or give their vectors.",
         "potstill run model.still 'turn the light on' 'stop'",
         "cat lines.txt | potstill run model.still - --json",
     )

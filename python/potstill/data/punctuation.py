@@ -17,8 +17,8 @@ _WORD = re.compile(r"[^\W_](?:\S*[^\W_])?")
 def spoken(text: str) -> tuple[list[str], list[str]]:
     """The words of a text in lower case without marks at their ends, and their tags of `TAGS`.
 
-    `"It's raining," Bob said.` gives it's (title), raining (lower+comma), bob (title), said (lower+period). Marks inside
-    a word (`70,000`, `co-op`) stay; a mark by itself belongs to the word before it.
+    `"It's raining," Bob said.` gives it's (title), raining (lower+comma), bob (title), said (lower+period). Marks
+    inside a word (`70,000`, `co-op`) stay; a mark by itself belongs to the word before it.
     """
     words: list[str] = []
     tags: list[tuple[str, str]] = []
