@@ -262,7 +262,8 @@ PYBIND11_MODULE(_core, module) {
         }
         return ends;
       },
-      py::arg("text"), "First character of each word and the one behind it, in turn: what white space and punctuation part.");
+      py::arg("text"),
+      "First character of each word and the one behind it, in turn: what white space and punctuation part.");
 
   module.def(
       "kernel_sets", [] { return potstill::kernels::available(); },

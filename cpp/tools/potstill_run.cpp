@@ -219,8 +219,8 @@ void tag(const potstill::Model& model, const Options& options, const std::vector
     std::string line;
     for (std::size_t i = 0; i < words.firsts.size(); ++i) {
       const std::size_t columns = out.logits.columns;
-      const std::vector<double> scores =
-          potstill::tools::softmax(std::span(out.logits.data).subspan(static_cast<std::size_t>(words.firsts[i]) * columns, columns));
+      const std::vector<double> scores = potstill::tools::softmax(
+          std::span(out.logits.data).subspan(static_cast<std::size_t>(words.firsts[i]) * columns, columns));
       const auto top = std::max_element(scores.begin(), scores.end());
       const std::string name = label(model.info(), static_cast<std::size_t>(top - scores.begin()));
       if (!json) {

@@ -35,8 +35,8 @@ struct Tokens {
   std::vector<int32_t> ids, types;
 };
 
-// One sequence made of words: `firsts` has the place in `ids` of the first piece of each word. Words that truncation cut
-// off have none.
+// One sequence made of words: `firsts` has the place in `ids` of the first piece of each word. Words that truncation
+// cut off have none.
 struct Words {
   std::vector<int32_t> ids, firsts;
 };

@@ -8,10 +8,10 @@
 
 namespace potstill::tokenizer {
 
-// [first, last) of each word in characters (Unicode code points), for taggers that are given plain text. The classes are
-// BertPreTokenizer's, asked of the text as it is written, so a word is never cut inside a character; tokenized word by
-// word it gives the ids of the whole text but where normalization makes punctuation of a symbol (U+2260 becomes "=").
-// Control characters belong to the word they stand in; by themselves they are none. `utf8` must be valid.
+// [first, last) of each word in characters (Unicode code points), for taggers that are given plain text. The classes
+// are BertPreTokenizer's, asked of the text as it is written, so a word is never cut inside a character; tokenized word
+// by word it gives the ids of the whole text but where normalization makes punctuation of a symbol (U+2260 becomes
+// "="). Control characters belong to the word they stand in; by themselves they are none. `utf8` must be valid.
 std::vector<std::pair<std::size_t, std::size_t>> word_ranges(std::string_view utf8);
 
 }  // namespace potstill::tokenizer

@@ -33,7 +33,9 @@ TEST(WordRanges, CountCharactersNotBytes) {
 
 TEST(WordRanges, LeaveControlCharactersInTheirWord) {
   EXPECT_EQ(word_ranges("a\u200bb \u200b c"), (Ranges{{0, 3}, {6, 7}}));
-  EXPECT_EQ(word_ranges("\x01" "a"), (Ranges{{1, 2}}));
+  EXPECT_EQ(word_ranges("\x01"
+                        "a"),
+            (Ranges{{1, 2}}));
 }
 
 }  // namespace
