@@ -264,9 +264,9 @@ def _compare(
     report.test_difference[export] = _difference(got[main][seen], wanted[main][seen])
     if BACKENDS[export] == "native":
         if test.words is not None:
-            own = [words_read(*read) for read in zip(*backend.tokenize_words(test.texts, True), strict=True)]
-            kept = [words_read(*both) for both in zip(test.ids, test.words, strict=True)]
-            report.tokenizer_differences[export] = sum(a != b for a, b in zip(own, kept, strict=True))
+            read = [words_read(*row) for row in zip(*backend.tokenize_words(test.texts, True), strict=True)]
+            kept = [words_read(*row) for row in zip(test.ids, test.words, strict=True)]
+            report.tokenizer_differences[export] = sum(a != b for a, b in zip(read, kept, strict=True))
             return
         if test.second is None:
             own = backend.tokenize(test.texts, True)

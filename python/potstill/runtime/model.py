@@ -7,7 +7,7 @@ import os
 from collections import namedtuple
 
 from potstill.errors import InputError
-from potstill.runtime.backends import open_backend
+from potstill.runtime.backends import open_backend, word_ranges
 
 TYPE_CHECKING = False  # see potstill/__init__.py
 if TYPE_CHECKING:
@@ -283,8 +283,6 @@ def _words(texts: Sequence[Any]) -> tuple[list[Sequence[str]], list[Sequence[tup
     places: list[Sequence[tuple[int | None, int | None]]] = []
     for index, text in enumerate(texts):
         if isinstance(text, str):
-            from potstill.runtime.backends.native import word_ranges
-
             ranges = word_ranges(text)
             words.append([text[start:end] for start, end in ranges])
             places.append(ranges)

@@ -57,6 +57,16 @@ def open_backend(name: str, path: str | os.PathLike[str], threads: int | None) -
     return loaded
 
 
+def word_ranges(text: str) -> list[tuple[int, int]]:
+    """First character of each word of a text, and the one behind it.
+
+    Words are what white space parts; punctuation and ideographs are words of their own, as in BERT's pre-tokenization.
+    The core finds them, for all backends.
+    """
+    ends: list[int] = importlib.import_module(_MODULES["native"]).word_ends(text)
+    return list(zip(ends[::2], ends[1::2], strict=True))
+
+
 def __getattr__(name: str) -> Any:
     """Import the protocol `Backend` the first time it is used (PEP 562)."""
     if name != "Backend":

@@ -80,13 +80,10 @@ class NativeBackend:
         return Output(logits, embedding)
 
 
-def word_ranges(text: str) -> list[tuple[int, int]]:
-    """First character of each word of a text, and the one behind it.
-
-    Words are what white space parts; punctuation and ideographs are words of their own, as in BERT's pre-tokenization.
-    """
+def word_ends(text: str) -> list[int]:
+    """First character of each word of a text and the one behind it, in turn; see `backends.word_ranges`."""
     ends: list[int] = _core.word_ranges(text)
-    return list(zip(ends[::2], ends[1::2], strict=True))
+    return ends
 
 
 def open_backend(path: str | os.PathLike[str], threads: int | None) -> NativeBackend:
