@@ -148,12 +148,12 @@ class OnnxRuntimeBackend:
         """Logits of all tokens, [tokens, labels]; padding is left out."""
         import numpy as np
 
-        rows: list[Any] = [np.empty((0, len(self._facts.labels)), np.float32)] * (len(ids) + 1)
+        rows: list[Any] = [None] * len(ids)
         for group in batches(ids):
             values = self._session.run(self._outputs[:1], self._feed([ids[i] for i in group]))[0]
             for place, index in enumerate(group):
                 rows[index] = values[place, : len(ids[index])]
-        return np.concatenate(rows)
+        return np.concatenate(rows) if rows else np.empty((0, len(self._facts.labels)), np.float32)
 
     def prepared(self, ids: Sequence[Sequence[int]]) -> Callable[[], Any]:
         """A call that runs one batch whose arrays exist already, for measuring the engine.
