@@ -70,7 +70,7 @@ def outputs(
         states: with words, ``pooled`` is what the head reads at each word's place, ``[words, hidden]`` f32.
     """
     collate = Collator(pad_id)
-    ends = np.cumsum([len(row) for row in words]) if words is not None else None
+    ends = np.cumsum([len(row) for row in words or ()])
     device = next(model.parameters()).device
     was_training = model.training
     logits: np.ndarray | None = None
@@ -86,21 +86,18 @@ def outputs(
                 more = {} if types is None else {row: {"token_type_ids": types[row]} for row in rows}
                 batch = collate([{"input_ids": ids[row], **more.get(row, {})} for row in rows])
                 result = model(**{name: tensor.to(device) for name, tensor in batch.items()})
-                if words is not None and ends is not None:
-                    found = (result.logits, result.pooled if states else result.logits[..., :0])
-                    logits, pooled = _place((logits, pooled), found, rows, words, ends)
-                    if each is not None:
-                        each(rows, batch["attention_mask"])
-                    task.advance(len(rows))
-                    continue
-                some = result.logits.float().cpu().numpy()
-                # A hub model in training has no `pooled`; its width is then 0.
-                vectors = getattr(result, "pooled", None)
-                vectors = some[:, :0] if vectors is None else vectors.float().cpu().numpy()
-                if logits is None or pooled is None:
-                    logits = np.empty((len(ids), some.shape[1]), np.float32)
-                    pooled = np.empty((len(ids), vectors.shape[1]), np.float32)
-                logits[rows], pooled[rows] = some, vectors
+                if words is not None:
+                    read = result.pooled if states else result.logits[..., :0]
+                    logits, pooled = _place((logits, pooled), (result.logits, read), rows, words, ends)
+                else:
+                    some = result.logits.float().cpu().numpy()
+                    # A hub model in training has no `pooled`; its width is then 0.
+                    vectors = getattr(result, "pooled", None)
+                    vectors = some[:, :0] if vectors is None else vectors.float().cpu().numpy()
+                    if logits is None or pooled is None:
+                        logits = np.empty((len(ids), some.shape[1]), np.float32)
+                        pooled = np.empty((len(ids), vectors.shape[1]), np.float32)
+                    logits[rows], pooled[rows] = some, vectors
                 if each is not None:
                     each(rows, batch["attention_mask"])
                 task.advance(len(rows))
