@@ -81,7 +81,7 @@ TEST_F(CApi, LoadsFromMemory) {
 
 // A tagger gives the logits of every token, specials included.
 TEST(CApi, GivesLogitsOfTokens) {
-  const Bytes file = TinyBert(TinyShape{.per_token = true, .tokenizer = true}).file();
+  const auto file = TinyBert(TinyShape{.per_token = true, .tokenizer = true}).file();
   potstill_error error;
   potstill_model* model = potstill_load_memory(file.data(), file.size(), 1, &error);
   ASSERT_NE(model, nullptr) << error.line;
