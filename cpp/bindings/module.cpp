@@ -11,6 +11,7 @@
 
 #include "kernels/select.h"
 #include "potstill/model.hpp"
+#include "tokenizer/words.h"
 #include "tokenizer_binding.h"
 
 namespace py = pybind11;
@@ -69,6 +70,7 @@ py::dict describe(const potstill::Info& info) {
   out["labels"] = info.labels;
   out["multi_label"] = info.multi_label;
   out["pairs"] = info.pairs;
+  out["per_token"] = info.per_token;
   out["max_tokens"] = info.max_tokens;
   out["vocabulary"] = info.vocabulary;
   out["hidden"] = info.hidden;
@@ -179,6 +181,29 @@ PYBIND11_MODULE(_core, module) {
           },
           py::arg("texts"), py::arg("truncate") = false)
       .def(
+          "tokenize_words",
+          [](const potstill::Model& model, const py::iterable& texts, bool truncate) {
+            std::vector<std::vector<std::string>> all;
+            for (const py::handle text : texts) {
+              all.push_back(read_texts(py::iterable(py::reinterpret_borrow<py::object>(text))));
+            }
+            std::vector<potstill::Words> found;
+            {
+              const py::gil_scoped_release released;
+              std::vector<std::vector<std::string_view>> views;
+              views.reserve(all.size());
+              for (const auto& words : all) views.emplace_back(words.begin(), words.end());
+              found = model.tokenize_words(views, truncate);
+            }
+            py::list ids, firsts;
+            for (const potstill::Words& words : found) {
+              ids.append(py::cast(words.ids));
+              firsts.append(py::cast(words.firsts));
+            }
+            return py::make_tuple(ids, firsts);
+          },
+          py::arg("texts"), py::arg("truncate") = false)
+      .def(
           "tokenize_pairs",
           [](const potstill::Model& model, const py::iterable& first, const py::iterable& second, bool truncate) {
             const std::vector<std::string> one = read_texts(first), two = read_texts(second);
@@ -226,6 +251,19 @@ PYBIND11_MODULE(_core, module) {
             return describe(profile);
           },
           py::arg("sequences"), py::arg("runs"));
+
+  module.def(
+      "word_ranges",
+      [](const py::str& text) {
+        py::list ends;
+        for (const auto& [begin, end] : potstill::tokenizer::word_ranges(read_texts(py::make_tuple(text)).front())) {
+          ends.append(begin);
+          ends.append(end);
+        }
+        return ends;
+      },
+      py::arg("text"),
+      "First character of each word and the one behind it, in turn: what white space and punctuation part.");
 
   module.def(
       "kernel_sets", [] { return potstill::kernels::available(); },

@@ -29,6 +29,8 @@ Classifies each TEXT (or each line of standard input for "-") and prints "label 
 Of a model that gives a text any number of labels, the line has all with a score of at least 0.5, "-" for none.
 
 A model of pairs of texts takes both in one TEXT or line, a tab between them.
+A model that labels words takes what stands between spaces as words, and prints "word <tab> label <tab> score" a line
+and an empty line after each text.
 
 options:
   --json         one JSON object a line: text, label, score, scores (and labels, where a text may have several)
@@ -150,8 +152,9 @@ std::vector<int32_t> parse_ids(std::string_view text) {
   }
 }
 
-void print_hex(const potstill::Matrix& matrix, std::size_t row) {
-  for (std::size_t i = 0; i < matrix.columns; ++i) {
+// `count` rows in one line.
+void print_hex(const potstill::Matrix& matrix, std::size_t row, std::size_t count = 1) {
+  for (std::size_t i = 0; i < count * matrix.columns; ++i) {
     std::printf("%s%08x", i > 0 ? " " : "", std::bit_cast<uint32_t>(matrix.data[row * matrix.columns + i]));
   }
   std::printf("\n");
@@ -195,7 +198,53 @@ void print_prediction(const potstill::Info& info, const potstill::Matrix& logits
   std::printf("%s}\n", line.c_str());
 }
 
+std::vector<std::string_view> between_spaces(std::string_view text) {
+  std::vector<std::string_view> words;
+  for (std::size_t begin = 0; (begin = text.find_first_not_of(" \t", begin)) != std::string_view::npos;) {
+    const std::size_t end = std::min(text.find_first_of(" \t", begin), text.size());
+    words.push_back(text.substr(begin, end - begin));
+    begin = end;
+  }
+  return words;
+}
+
+// Label and score of each word of each text.
+void tag(const potstill::Model& model, const Options& options, const std::vector<std::string>& texts) {
+  using potstill::tools::quoted;
+  const bool json = options.print == Print::Json;
+  for (const std::string& text : texts) {
+    const std::vector<std::string_view> given = between_spaces(text);
+    const potstill::Words words = model.tokenize_words(std::span(&given, 1), options.truncate).front();
+    const potstill::Output out = model.run(std::span(&words.ids, 1));
+    std::string line;
+    for (std::size_t i = 0; i < words.firsts.size(); ++i) {
+      const std::size_t columns = out.logits.columns;
+      const std::vector<double> scores = potstill::tools::softmax(
+          std::span(out.logits.data).subspan(static_cast<std::size_t>(words.firsts[i]) * columns, columns));
+      const auto top = std::max_element(scores.begin(), scores.end());
+      const std::string name = label(model.info(), static_cast<std::size_t>(top - scores.begin()));
+      if (!json) {
+        std::printf("%.*s\t%s\t%.4f\n", static_cast<int>(given[i].size()), given[i].data(), name.c_str(), *top);
+        continue;
+      }
+      line += (i > 0 ? ", " : "") + std::string("{\"word\": ") + quoted(std::string(given[i])) +
+              ", \"label\": " + quoted(name) + ", \"score\": " + potstill::tools::number(*top) + "}";
+    }
+    if (json) {
+      std::printf("{\"text\": %s, \"tokens\": [%s]}\n", quoted(text).c_str(), line.c_str());
+    } else {
+      std::printf("\n");
+    }
+  }
+}
+
 void answer(const potstill::Model& model, const Options& options, const std::vector<std::string>& texts) {
+  const bool labels = options.print == Print::Label || options.print == Print::Json;
+  if (model.info().per_token && labels) {
+    if (options.ids) usage("a model that labels words has no label for a text", "--ids, use --logits-hex");
+    tag(model, options, texts);
+    return;
+  }
   std::vector<std::vector<int32_t>> ids, types;
   if (options.ids) {
     for (const std::string& text : texts) {
@@ -246,8 +295,10 @@ void answer(const potstill::Model& model, const Options& options, const std::vec
                           embed ? "the model gives no pooled vector" : "the model has no classification head",
                           options.model, embed ? "use --logits-hex" : "use --embed-hex");
   }
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    if (options.print == Print::LogitsHex || embed) {
+  for (std::size_t i = 0, token = 0; i < texts.size(); token += ids[i++].size()) {
+    if (!embed && model.info().per_token) {
+      print_hex(out.logits, token, ids[i].size());
+    } else if (options.print == Print::LogitsHex || embed) {
       print_hex(embed ? out.embedding : out.logits, i);
     } else {
       print_prediction(model.info(), out.logits, i, texts[i], options.print == Print::Json);

@@ -18,16 +18,17 @@ if TYPE_CHECKING:
     from typing import Any
 
     from potstill.pipeline.api import build
-    from potstill.runtime.model import Model, Prediction, load
+    from potstill.runtime.model import Model, Prediction, Token, load
 
 __version__ = "0.1.0"
-__all__ = ["Model", "PotstillError", "Prediction", "__version__", "build", "load"]
+__all__ = ["Model", "PotstillError", "Prediction", "Token", "__version__", "build", "load"]
 
 _LAZY = {
     "build": "potstill.pipeline.api",
     "load": "potstill.runtime.model",
     "Model": "potstill.runtime.model",
     "Prediction": "potstill.runtime.model",
+    "Token": "potstill.runtime.model",
 }
 
 

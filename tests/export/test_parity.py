@@ -111,14 +111,14 @@ def test_failures_name_what_is_wrong() -> None:
 
 
 def test_another_tokenizer_is_counted(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    true_ids = parity._token_ids
+    true_ids = parity.token_ids
 
     def swapped(*arguments: Any) -> tuple[list[list[int]], list[list[int]] | None]:
         ids, types = true_ids(*arguments)
         ids[3] = [2, 9, 3]
         return ids, types
 
-    monkeypatch.setattr(parity, "_token_ids", swapped)
+    monkeypatch.setattr(parity, "token_ids", swapped)
     found = check_parity(
         tiny.model(base, "mean"),
         {"still_fp32": tiny.build(base)["still_fp32"]},

@@ -24,7 +24,7 @@ def test_stored_results_of_classifiers_stay_valid() -> None:
     assert not {"task", "data.text_pair", "data.label_separator"} & {key for stage in found.values() for key in stage}
 
 
-@pytest.mark.parametrize("task", ["multi-label", "embedding"])
+@pytest.mark.parametrize("task", ["multi-label", "embedding", "token-classification"])
 def test_another_task_is_another_result(task: str) -> None:
     found = keys(task=task)
     assert all("task" in found[stage] for stage in ("data", "teacher", "student", "verify"))

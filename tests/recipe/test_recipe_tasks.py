@@ -35,6 +35,13 @@ def read(task: str, changes: dict[str, dict[str, Any]]) -> Recipe:
         ("multi-label", {**PAIR, "student": {"architecture": "factorized"}}, "factorized"),
         ("classification", {**PAIR, "distil": {"augment": 1}}, "augment"),
         ("classification", {"data": {"text_pair": "b", "unlabelled": ["more.txt"]}}, "unlabelled"),
+        ("token-classification", PAIR, "text_pair"),
+        ("token-classification", {"distil": {"pooled_cosine": 1.0}}, "pooled_cosine"),
+        ("token-classification", {"distil": {"augment": 1}}, "augment"),
+        ("token-classification", {"student": {"architecture": "static"}}, "static"),
+        ("token-classification", {"student": {"pooling": "cls"}}, "pooling"),
+        ("token-classification", {"teacher": {"pooling": "cls"}}, "pooling"),
+        ("token-classification", {"budget": {"bytes": 1000}}, "budget"),
     ],
 )
 def test_what_does_not_go_together(task: str, changes: dict[str, Any], word: str) -> None:
@@ -52,6 +59,8 @@ def test_what_does_not_go_together(task: str, changes: dict[str, Any], word: str
         ("multi-label", {"budget": {"bytes": 1000}, "distil": {"augment": 1}}),
         ("multi-label", {"student": {"architecture": "static", "head_hidden": 8}, "compile": {"scheme": "mixed"}}),
         ("classification", {**PAIR, "quantize": {"qat_epochs": 1.0}, "student": {"vocabulary": "seen"}}),
+        ("token-classification", {"quantize": {"qat_epochs": 1.0}, "student": {"vocabulary": "seen"}}),
+        ("token-classification", {"student": {"init": "prune"}, "compile": {"scheme": "mixed"}}),
     ],
 )
 def test_what_goes_together(task: str, changes: dict[str, Any]) -> None:

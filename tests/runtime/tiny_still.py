@@ -113,6 +113,7 @@ def write_model(
     vocabulary: int = VOCABULARY,
     multi_label: bool = False,
     pairs: bool = False,
+    per_token: bool = False,
 ) -> Path:
     """Write the tiny model to `out`; its second token type is far from the first."""
     import numpy as np
@@ -130,11 +131,14 @@ def write_model(
     x = w.norm("second", w.linear("out", WIDTH, WIDTH, (context, x)))
     up = w.linear("up", INNER, WIDTH, (x,), activation="gelu")
     x = w.norm("third", w.linear("down", WIDTH, INNER, (up, x), input_quant="asymmetric"))
-    pooled = w.op("pool", "Pool", WIDTH, (x,), "sequences", kind="mean")
-    logits = w.linear("head", len(LABELS), WIDTH, (pooled,), "sequences") if head else -1
+    if per_token:
+        pooled, logits = -1, w.linear("head", len(LABELS), WIDTH, (x,))
+    else:
+        pooled = w.op("pool", "Pool", WIDTH, (x,), "sequences", kind="mean")
+        logits = w.linear("head", len(LABELS), WIDTH, (pooled,), "sequences") if head else -1
     metadata = Metadata(
         name="tiny",
-        task="text-classification",
+        task="token-classification" if per_token else "text-classification",
         scheme="int8",
         labels=LABELS if head else (),
         max_tokens=MAX_TOKENS,

@@ -35,8 +35,14 @@ struct Tokens {
   std::vector<int32_t> ids, types;
 };
 
+// One sequence made of words: `firsts` has the place in `ids` of the first piece of each word. Words that truncation
+// cut off have none.
+struct Words {
+  std::vector<int32_t> ids, firsts;
+};
+
 struct Output {
-  Matrix logits;     // [sequences, labels]
+  Matrix logits;     // [sequences, labels]; Info::per_token: [ids, labels], the sequences one after another
   Matrix embedding;  // [sequences, hidden], the pooled vectors
 };
 
@@ -47,6 +53,7 @@ struct Info {
   std::vector<std::pair<std::string, std::string>> provenance;  // hashes of recipe, data, teacher, student, onnx
   bool multi_label = false;                                     // labels do not exclude each other
   bool pairs = false;                                           // it tells the second text of a pair from the first
+  bool per_token = false;                                       // it labels tokens: `logits` has one row a token
   uint32_t max_tokens = 0;                                      // longest sequence, specials included
   uint32_t vocabulary = 0;                                      // ids are in [0, vocabulary)
   uint32_t logits = 0;                                          // columns of `logits`, 0: no classification head
@@ -80,6 +87,10 @@ class POTSTILL_API Model {
                                              bool truncate = false) const {
     return tokenize(std::span(texts.begin(), texts.size()), truncate);
   }
+
+  // Ids of texts that are cut into words already, with [CLS] and [SEP]; a word without any piece is read as the unknown
+  // token. A tagger's answer to a word is the row of its first piece. Throws I001 (no word in a text), I002, I005.
+  std::vector<Words> tokenize_words(std::span<const std::vector<std::string_view>> texts, bool truncate = false) const;
 
   // [CLS] first [SEP] second [SEP] of each pair. Over max_tokens, with `truncate`, the longer text is cut until both
   // fit. Throws I001 (no token in one of the texts), I002, I005 as tokenize(), I014 (Info::pairs is false).

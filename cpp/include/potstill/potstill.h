@@ -66,6 +66,10 @@ POTSTILL_API const char* potstill_label(const potstill_model* model, size_t inde
  * 0.5 on (a logit of 0). 0 if it has exactly one: scores are the softmax of the logits. */
 POTSTILL_API int potstill_multi_label(const potstill_model* model);
 
+/* 1 if the model labels tokens: logits then have potstill_logits_size() numbers for each token id in turn, specials
+ * included. 0 if it labels whole texts. */
+POTSTILL_API int potstill_per_token(const potstill_model* model);
+
 /* Longest sequence in tokens, specials included. */
 POTSTILL_API size_t potstill_max_tokens(const potstill_model* model);
 

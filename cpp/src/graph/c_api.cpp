@@ -112,6 +112,8 @@ const char* potstill_label(const potstill_model* model, std::size_t index) {
 
 int potstill_multi_label(const potstill_model* model) { return model->model.info().multi_label ? 1 : 0; }
 
+int potstill_per_token(const potstill_model* model) { return model->model.info().per_token ? 1 : 0; }
+
 std::size_t potstill_max_tokens(const potstill_model* model) { return model->model.info().max_tokens; }
 
 const char* potstill_kernel_set(const potstill_model* model) { return model->model.info().isa.c_str(); }

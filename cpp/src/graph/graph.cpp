@@ -50,19 +50,23 @@ void check_order(const format::File& file) {
 
 int check_result(const Graph& graph, int32_t value, const char* field) {
   if (value == -1) return -1;
-  const std::string place = graph.file.where + ": " + field;
   if (value < 0 || static_cast<std::size_t>(value) >= graph.values.size())
-    fail("F038", "it is not a value of the file", place);
-  if (graph.values[static_cast<std::size_t>(value)].rows != fb::Rows::Sequences) {
-    fail("F038", "it has one row a token, not one a sequence", place);
-  }
+    fail("F038", "it is not a value of the file", graph.file.where + ": " + field);
   return value;
+}
+
+bool per_token(const Graph& graph, int value) {
+  return value >= 0 && graph.values[static_cast<std::size_t>(value)].rows == fb::Rows::Tokens;
 }
 
 void check_results(Graph& graph) {
   const fb::Model& model = *graph.file.model;
   graph.embedding = check_result(graph, model.embedding_value(), "embedding_value");
   graph.logits = check_result(graph, model.logits_value(), "logits_value");
+  graph.per_token = per_token(graph, graph.logits);
+  if (per_token(graph, graph.embedding)) {
+    fail("F038", "it has one row a token, not one a sequence", graph.file.where + ": embedding_value");
+  }
   if (graph.embedding < 0 && graph.logits < 0)
     fail("F038", "the graph gives neither logits nor an embedding", graph.file.where);
   const std::size_t labels = model.metadata()->labels() == nullptr ? 0 : model.metadata()->labels()->size();

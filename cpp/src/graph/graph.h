@@ -26,8 +26,9 @@ struct Graph {
   format::File file;
   std::vector<ops::Shape> values;
   std::vector<std::unique_ptr<ops::Op>> ops;
-  int embedding = -1;  // value index of the pooled vectors, or -1
-  int logits = -1;
+  int embedding = -1;       // value index of the pooled vectors, or -1
+  int logits = -1;          // value index of the class scores, or -1
+  bool per_token = false;   // the class scores have one row a token, not one a sequence
   uint32_t vocabulary = 0;  // ids are in [0, vocabulary)
   uint32_t types = 1;       // token types are in [0, types); 1: they are not told apart
   uint32_t max_tokens = 0;

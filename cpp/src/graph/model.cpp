@@ -32,6 +32,7 @@ Info describe(const graph::Graph& graph) {
   }
   info.multi_label = meta.multi_label();
   info.pairs = graph.types > 1;
+  info.per_token = graph.per_token;
   info.max_tokens = graph.max_tokens;
   info.vocabulary = graph.vocabulary;
   info.logits = static_cast<uint32_t>(graph.width(graph.logits));
@@ -128,6 +129,46 @@ std::vector<std::vector<int32_t>> Model::tokenize(std::span<const std::string_vi
   return all;
 }
 
+std::vector<Words> Model::tokenize_words(std::span<const std::vector<std::string_view>> texts, bool truncate) const {
+  const auto& tokenizer = impl_->graph->tokenizer;
+  if (!tokenizer) {
+    throw Error("I005", "the model file holds no tokenizer", impl_->graph->file.where,
+                "compile it with --tokenizer, or give token ids");
+  }
+  const std::size_t limit = impl_->graph->max_tokens;
+  std::vector<Words> all;
+  all.reserve(texts.size());
+  std::vector<int32_t> pieces;  // [CLS] word [SEP]
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (texts[i].empty()) {
+      throw Error("I001", "there is no word in the text", "text " + std::to_string(i), "leave empty texts out");
+    }
+    Words words;
+    words.ids.push_back(static_cast<int32_t>(tokenizer->view().cls_id));
+    for (const std::string_view word : texts[i]) {
+      words.firsts.push_back(static_cast<int32_t>(words.ids.size()));
+      pieces.clear();
+      tokenizer->encode_into(word, pieces);
+      // A word of nothing but white space and control characters has no piece, yet it shall have its answer.
+      if (pieces.size() == 2) pieces.insert(pieces.begin() + 1, static_cast<int32_t>(tokenizer->view().unk_id));
+      words.ids.insert(words.ids.end(), pieces.begin() + 1, pieces.end() - 1);
+    }
+    if (words.ids.size() + 1 > limit) {
+      if (!truncate) {
+        throw Error("I002",
+                    "the text has " + std::to_string(words.ids.size() + 1) + " tokens, the model takes " +
+                        std::to_string(limit),
+                    "text " + std::to_string(i), "shorten it, or truncate");
+      }
+      words.ids.resize(limit - 1);
+      while (words.firsts.back() >= static_cast<int32_t>(limit - 1)) words.firsts.pop_back();
+    }
+    words.ids.push_back(static_cast<int32_t>(tokenizer->view().sep_id));
+    all.push_back(std::move(words));
+  }
+  return all;
+}
+
 std::vector<Tokens> Model::tokenize_pairs(std::span<const std::pair<std::string_view, std::string_view>> pairs,
                                           bool truncate) const {
   const auto& tokenizer = impl_->graph->tokenizer;
@@ -187,14 +228,14 @@ Output Model::run(std::span<const int32_t> ids, std::span<const std::size_t> off
   }
   const std::size_t sequences = offsets.empty() ? 0 : offsets.size() - 1;
   Output out;
-  const auto shape = [&](Matrix& matrix, int value) {
-    matrix.rows = sequences;
+  const auto shape = [&](Matrix& matrix, int value, std::size_t rows) {
+    matrix.rows = rows;
     matrix.columns = graph.width(value);
     matrix.data.resize(matrix.rows * matrix.columns);
     return matrix.data.empty() ? nullptr : matrix.data.data();
   };
-  float* logits = shape(out.logits, graph.logits);
-  float* embedding = shape(out.embedding, graph.embedding);
+  float* logits = shape(out.logits, graph.logits, graph.per_token ? ids.size() : sequences);
+  float* embedding = shape(out.embedding, graph.embedding, sequences);
   auto session = impl_->borrow();
   session->run({ids, offsets, types}, logits, embedding);  // when it throws, the session is simply dropped
   impl_->give_back(std::move(session));

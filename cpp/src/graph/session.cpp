@@ -124,7 +124,8 @@ void Session::run(const Ragged& batch, float* logits, float* embedding, Recorder
     run_chunk(batch.ids.subspan(begin, offsets_.back()), types, recorder);
     const std::size_t count = last - first;
     if (logits != nullptr && labels > 0) {
-      copy_rows(values_[static_cast<std::size_t>(graph_.logits)], logits + first * labels, count * labels);
+      const std::size_t row = graph_.per_token ? begin : first, rows = graph_.per_token ? offsets_.back() : count;
+      copy_rows(values_[static_cast<std::size_t>(graph_.logits)], logits + row * labels, rows * labels);
     }
     if (embedding != nullptr && hidden > 0) {
       copy_rows(values_[static_cast<std::size_t>(graph_.embedding)], embedding + first * hidden, count * hidden);

@@ -27,11 +27,11 @@ class Session {
   // allocates nothing. `graph` and `pool` must outlive the session.
   explicit Session(const Graph& graph, parallel::Pool& pool = parallel::pool());
 
-  // `logits` gets [sequences, labels], `embedding` [sequences, hidden]; either may be null. Results of a sequence don't
-  // depend on what else is in the batch. Any NaN is written as the one with bits 0x7fc00000.
-  // Throws Error I001 (empty sequence), I002 (longer than max_tokens), I003 (id outside the vocabulary), I014 (token
-  // type that the model has not), all found before anything runs. With a `recorder` of at least graph.sizes.threads
-  // tracks, every phase is recorded in it.
+  // `logits` gets [sequences, labels] (graph.per_token: [ids, labels]), `embedding` [sequences, hidden]; either may be
+  // null. Results of a sequence don't depend on what else is in the batch. Any NaN is written as the one with bits
+  // 0x7fc00000. Throws Error I001 (empty sequence), I002 (longer than max_tokens), I003 (id outside the vocabulary),
+  // I014 (token type that the model has not), all found before anything runs. With a `recorder` of at least
+  // graph.sizes.threads tracks, every phase is recorded in it.
   void run(const Ragged& batch, float* logits, float* embedding, Recorder* recorder = nullptr);
 
  private:

@@ -60,7 +60,7 @@ Enum wild() {
 using M = fb::ModelT;
 const HeaderCase kHeaderCases[] = {
     {"", "nothing", [](M&) {}},
-    {"F012", "newer schema", [](M& m) { m.schema_version = 3; }},
+    {"F012", "newer schema", [](M& m) { m.schema_version = 4; }},
     {"F012", "schema 0", [](M& m) { m.schema_version = 0; }},
     {"F013", "no ops", [](M& m) { m.ops.clear(); }},
     {"F014", "dtype", [](M& m) { m.tensors[0]->dtype = wild<fb::DType>(); }},

@@ -79,6 +79,24 @@ TEST_F(CApi, LoadsFromMemory) {
   EXPECT_EQ(error.code[0], 'F');
 }
 
+// A tagger gives the logits of every token, specials included.
+TEST(CApi, GivesLogitsOfTokens) {
+  const auto file = TinyBert(TinyShape{.per_token = true, .tokenizer = true}).file();
+  potstill_error error;
+  potstill_model* model = potstill_load_memory(file.data(), file.size(), 1, &error);
+  ASSERT_NE(model, nullptr) << error.line;
+  EXPECT_EQ(potstill_per_token(model), 1);
+  EXPECT_EQ(potstill_logits_size(model), 3u);
+  EXPECT_EQ(potstill_embedding_size(model), 0u);
+  float out[15] = {};
+  EXPECT_EQ(potstill_logits(model, "a b c", 0, out, 15, &error), 15) << error.line;
+  EXPECT_EQ(potstill_logits(model, "a b c", 0, out, 14, &error), -1);
+  EXPECT_STREQ(error.code, "I010");
+  EXPECT_EQ(potstill_embed(model, "a b c", 0, out, 15, &error), -1);
+  EXPECT_STREQ(error.code, "I009");
+  potstill_free(model);
+}
+
 // Without label names the number of logits is still told.
 TEST_F(CApi, LogitsWithoutLabelNames) {
   potstill_error error;

@@ -106,6 +106,54 @@ TEST_P(Models, TellTokenTypesApart) {
   EXPECT_TRUE(same_bits(model.run(std::span(&ids, 1)).logits, model.run(std::span(&zeros, 1)).logits));
 }
 
+// A tagger: one row of logits a token; batches, chunks and threads change no bit.
+TEST_P(Models, LabelTokens) {
+  TinyShape shape = GetParam();
+  shape.cls = false;
+  shape.per_token = true;
+  const TinyBert tiny(shape);
+  const Model model = Model::from_memory(tiny.file(), 2), alone = Model::from_memory(tiny.file(), 1);
+  EXPECT_TRUE(model.info().per_token);
+  EXPECT_EQ(model.info().hidden, 0u);
+  const auto batch = random_batch(17, 40, shape);  // several chunks
+  const Output out = model.run(batch);
+  ASSERT_EQ(out.logits.columns, shape.labels);
+  const double tolerance = shape.quantized ? 2e-2 : 2e-5;
+  std::size_t token = 0;
+  for (const auto& ids : batch) {
+    const auto found = std::span(out.logits.data).subspan(token * shape.labels, ids.size() * shape.labels);
+    expect_near(found, tiny.evaluate(ids).logits, tolerance);
+    const Output single = alone.run(std::span(&ids, 1));
+    ASSERT_EQ(single.logits.rows, ids.size());
+    EXPECT_EQ(std::memcmp(single.logits.data.data(), found.data(), found.size_bytes()), 0);
+    token += ids.size();
+  }
+  EXPECT_EQ(out.logits.rows, token);
+}
+
+TEST(Words, AreReadPieceByPiece) {
+  const Model model = Model::from_memory(TinyBert(TinyShape{.per_token = true, .tokenizer = true}).file(), 1);
+  // [CLS] a ##b | c | [UNK] | d [SEP]: a control character alone is a word all the same.
+  const std::vector<std::string_view> words{"ab", "c", "\x01", "d"};
+  const Words read = model.tokenize_words(std::span(&words, 1)).front();
+  const std::vector<int32_t> whole = model.tokenize({"ab c d"}).front();
+  ASSERT_EQ(read.ids.size(), whole.size() + 1);
+  EXPECT_EQ(read.firsts, (std::vector<int32_t>{1, 3, 4, 5}));
+  EXPECT_EQ(read.ids[4], 1);
+  EXPECT_EQ(read.ids.front(), whole.front());
+  EXPECT_EQ(read.ids.back(), whole.back());
+  const std::vector<std::string_view> none, many(30, "ab");
+  EXPECT_EQ(error_of([&] { (void)model.tokenize_words(std::span(&none, 1)); }), "I001");
+  EXPECT_EQ(error_of([&] { (void)model.tokenize_words(std::span(&many, 1)); }), "I002");
+  // 20 tokens: [CLS], nine words of two pieces and [SEP]; no word is left whose first piece went.
+  const Words cut = model.tokenize_words(std::span(&many, 1), true).front();
+  EXPECT_EQ(cut.ids.size(), 20u);
+  EXPECT_EQ(cut.ids.back(), whole.back());
+  EXPECT_EQ(cut.firsts, (std::vector<int32_t>{1, 3, 5, 7, 9, 11, 13, 15, 17}));
+  const Model without = Model::from_memory(TinyBert(TinyShape{.per_token = true}).file(), 1);
+  EXPECT_EQ(error_of([&] { (void)without.tokenize_words(std::span(&words, 1)); }), "I005");
+}
+
 TEST(TokenTypes, OutOfRangeOrOfAnotherNumberAreRefused) {
   const Model pairs = Model::from_memory(TinyBert(TinyShape{.types = 2}).file(), 1);
   const Model single = Model::from_memory(TinyBert(TinyShape{}).file(), 1);

@@ -197,6 +197,14 @@ TinyBert::TinyBert(const TinyShape& shape) : shape_(shape), engine_(shape.seed),
     norm(name + ".second", layer.second, down, last);
     x = last;
   }
+  if (shape.per_token) {
+    const uint32_t each = builder.value("logits", fb::Rows::Tokens, shape.labels);
+    linear("head", head_, shape.labels, h, x, each, fb::Activation::None, -1, false);
+    builder.model.logits_value = static_cast<int>(each);
+    builder.model.schema_version = 3;
+    if (shape.tokenizer) add_tokenizer();
+    return;
+  }
   uint32_t pooled = builder.value("pooled", fb::Rows::Sequences, h);
   fb::PoolT pool;
   pool.kind = shape.cls ? fb::PoolKind::Cls : fb::PoolKind::Mean;
@@ -261,6 +269,14 @@ TinyResult TinyBert::evaluate(const std::vector<int32_t>& ids, const std::vector
     x = std::move(next);
   }
   std::vector<double> pooled(h, 0);
+  if (shape_.per_token) {
+    std::vector<double> all;
+    for (const auto& row : x) {
+      const std::vector<double> one = apply(head_, row, false);
+      all.insert(all.end(), one.begin(), one.end());
+    }
+    return {all, {}};
+  }
   if (shape_.cls) {
     pooled = apply(pooler_, x[0], false);
     for (double& value : pooled) value = std::tanh(value);

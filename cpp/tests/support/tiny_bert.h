@@ -16,6 +16,7 @@ struct TinyShape {
   bool int4 = false;       // with quantized: int4 instead
   bool cls = false;        // pooling: [CLS] row and a tanh layer instead of the mean
   uint32_t types = 0;      // rows of a table of token types; 0: none
+  bool per_token = false;  // a head on every token, no pooling
   bool tokenizer = false;  // one-letter vocabulary: [PAD] [UNK] [CLS] [SEP] a..z ##a..##t
   uint64_t seed = 1;
 };
@@ -34,6 +35,7 @@ struct TinyLayer {
   TinyNorm first, second;
 };
 
+// Per token: the logits of all tokens, one after another, and no embedding.
 struct TinyResult {
   std::vector<double> logits, embedding;
 };

@@ -45,17 +45,24 @@ def bench_peers(
 
     Raises:
         InputError: I060 no length fits the model, I063 no texts, I064
-            no engine is called so, I066 the ONNX file beside it is another than the model was compiled from.
+            no engine is called so, I066 the ONNX file beside it is another than the model was compiled from, I068 a
+            model that labels words.
         FormatError: the file is not a `.still`.
         SystemFailure: S010 a package for making the common student is missing.
     """
     from potstill.cache import cache_dir
+    from potstill.runtime.backends import open_backend
 
     cache = cache_dir()
     if still is None:
         from potstill.bench.common_student import common_student
 
         still = common_student(cache, progress)
+    elif open_backend("native", still, 1).info["per_token"]:
+        raise InputError(
+            "I068", "engines are compared on models that label whole texts, this one labels words", str(still),
+            "measure it alone: leave --peers out",
+        )  # fmt: skip
     source = exports.find(still, (*versus.LITERT_LENGTHS, *lengths), cache, student)
     fitting = sorted({length for length in lengths if length <= source.max_tokens})
     if not fitting:

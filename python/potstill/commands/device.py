@@ -37,6 +37,9 @@ def _run(args: argparse.Namespace) -> int:
 
     model = potstill.load(args.model, threads=args.threads, backend=args.backend)
     for text in _texts(args.texts):
+        if model.per_token and not args.embed:
+            _tag(model, text, args)
+            continue
         given = _pair(text) if model.pairs else text
         if args.embed:
             vector = memoryview(model.embed([given], truncate=args.truncate)).tolist()[0]
@@ -55,6 +58,18 @@ def _run(args: argparse.Namespace) -> int:
             found = [(label, prediction.scores[label]) for label in prediction.labels] or [("-", prediction.score)]
             print("".join(f"{label}\t{score:.4f}\t" for label, score in found) + text, flush=True)
     return 0
+
+
+def _tag(model: Any, text: str, args: argparse.Namespace) -> None:
+    """Word, label and score, a line each, and an empty line; or one JSON object."""
+    tokens = model.tag([text.split() if args.words else text], truncate=args.truncate)[0]
+    if args.json:
+        row: dict[str, Any] = {"text": text, "tokens": [token._asdict() for token in tokens]}
+        print(json.dumps(row, ensure_ascii=False), flush=True)
+        return
+    for token in tokens:
+        print(f"{token.word}\t{token.label}\t{token.score:.4f}")
+    print(flush=True)
 
 
 def _inspect(args: argparse.Namespace) -> int:
@@ -99,7 +114,7 @@ def add(command: Command) -> None:
     run = command(
         "run",
         _run,
-        "Label texts with a compiled model: label, score and text, one line each; or give their vectors.",
+        "Label texts, or their words, with a compiled model: label, score and text, one a line; or give their vectors.",
         "potstill run model.still 'turn the light on' 'stop'",
         "cat lines.txt | potstill run model.still - --json",
     )
@@ -111,6 +126,9 @@ def add(command: Command) -> None:
     run.add_argument("--logits", action="store_true", help="with --json: add the raw f32 logits as hex")
     run.add_argument(
         "--threshold", type=float, default=0.5, help="least score of a label where a text may have several (0.5)"
+    )
+    run.add_argument(
+        "--words", action="store_true", help="of a model that labels words: words are what stands between spaces"
     )
     run.add_argument("--embed", action="store_true", help="the pooled vector instead of a label, as JSON")
     run.add_argument("--truncate", action="store_true", help="cut texts over the length limit instead of refusing them")

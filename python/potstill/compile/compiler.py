@@ -120,7 +120,7 @@ def compile_onnx(
         _check_vocabulary(len(tables.offsets) - 1, graph, tokenizer)
     metadata = Metadata(
         name=name if name is not None else onnx.stem,
-        task="text-classification" if graph.logits is not None else "feature-extraction",
+        task=_task(graph),
         scheme=chosen_scheme.name,
         labels=tuple(names),
         max_tokens=graph.max_tokens,
@@ -134,6 +134,13 @@ def compile_onnx(
     check = (lambda path: verify_file(path, model, imported)) if verify and core_available() else None
     size = write_still(model, out, check=check)
     return report(model, size, list(graph.notes), differences)
+
+
+def _task(graph: Graph) -> str:
+    """What the model is for, by the hub's names."""
+    if graph.logits is None:
+        return "feature-extraction"
+    return "token-classification" if graph.logits.per_token else "text-classification"
 
 
 def report(model: PackedModel, size: int, notes: list[str], differences: list[dict[str, Any]]) -> CompileReport:

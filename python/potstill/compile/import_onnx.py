@@ -123,7 +123,7 @@ def _results(
     names = {role: name for role, name in (("logits", chosen.logits), ("embedding", chosen.embedding)) if name}
     found: dict[str, Op] = {}
     for name in (*names.values(), *chosen.unnamed):
-        _expect(graph, name, values[name], SEQUENCES)
+        _expect(graph, name, values[name], TOKENS if chosen.per_token else SEQUENCES)
         found[name] = fuser.build(values[name].expr)
     rest = list(chosen.unnamed)
     # Names that tell nothing: of two, the one made from the other is the logits; a single one is the logits when a
@@ -137,7 +137,7 @@ def _results(
     elif rest:
         names["logits" if _is_head(found[rest[0]]) else "embedding"] = rest[0]
     results = {role: found[name] for role, name in names.items()}
-    if "embedding" not in results and _is_head(results["logits"]):
+    if "embedding" not in results and not chosen.per_token and _is_head(results["logits"]):
         results["embedding"] = results["logits"].inputs()[0]
     return results, names
 

@@ -31,8 +31,9 @@ _LONGEST_DOT = (2**31 - 1) // (128 * 127)
 
 
 class _Lowering:
-    def __init__(self, scheme: Scheme) -> None:
+    def __init__(self, scheme: Scheme, head: Op | None) -> None:
         self.scheme = scheme
+        self.head = head
         self.tensors: list[PackedTensor] = []
         self.values: list[PackedValue] = []
         self.ops: list[PackedOp] = []
@@ -120,8 +121,8 @@ class _Lowering:
         return tensors
 
     def _linear(self, op: Linear, name: str) -> tuple[dict[str, int], dict[str, Any]]:
-        # Heads on pooled vectors stay f32 in every scheme.
-        dtype = self.scheme.linear_dtype(name) if op.per_token else "f32"
+        # Heads stay f32 in every scheme, those on tokens too.
+        dtype = self.scheme.linear_dtype(name) if op.per_token and op is not self.head else "f32"
         if dtype != "f32":
             if op.weight.shape[1] > _LONGEST_DOT:
                 raise CompileError(
@@ -176,7 +177,7 @@ def lower(graph: Graph, scheme: Scheme, metadata: Metadata, tokenizer: Any | Non
     Raises:
         CompileError: C027 the scheme names a layer that is not there, C040 a dot product too long for int32.
     """
-    work = _Lowering(scheme)
+    work = _Lowering(scheme, graph.logits)
     work.names = operator_names(graph)
     unknown = sorted(set(scheme.layers) - set(work.names.values()))
     if unknown:

@@ -16,13 +16,17 @@ _TOKENS = ("last_hidden_state", "token_embeddings", "hidden")
 
 @dataclass(frozen=True)
 class Chosen:
-    """Output names by role. `unnamed` are vectors whose names tell nothing; `tokens` is to be pooled by `pooling`."""
+    """Output names by role. `unnamed` are vectors whose names tell nothing; `tokens` is to be pooled by `pooling`.
+
+    With `per_token` the logits have one row a token: the model labels words.
+    """
 
     logits: str | None = None
     embedding: str | None = None
     unnamed: tuple[str, ...] = ()
     tokens: str | None = None
     pooling: str | None = None
+    per_token: bool = False
 
 
 def choose_outputs(graph: Specialised, pooling: str | None) -> Chosen:
@@ -52,6 +56,9 @@ def choose_outputs(graph: Specialised, pooling: str | None) -> Chosen:
             )
         tokens = min(rows, key=lambda name: _rank(name, _TOKENS))
         return Chosen(tokens=tokens, pooling=pooling)
+    tagging = [n for n in rows if _rank(n, _LOGITS) < len(_LOGITS)]
+    if not vectors and len(tagging) == 1:
+        return Chosen(tagging[0], per_token=True)
     if not vectors:
         raise CompileError(
             "C016", f"the model has no pooled output or logits (outputs: {', '.join(graph.source.outputs)})", where,

@@ -108,7 +108,7 @@ def verify_file(path: Path, model: PackedModel, imported: Imported) -> None:
             expected = getattr(wanted, name)
             if expected is None:
                 continue
-            found = np.asarray(getattr(ours, name))[0]
+            found = np.asarray(getattr(ours, name)).reshape(expected.shape)
             relative = float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-6))
             if not relative <= tolerance:
                 raise CompileError(
@@ -136,6 +136,7 @@ def original(imported: Imported, ids: list[int], types: list[int] | None = None)
     results = run_onnx(onnx.source, onnx.inputs.feed(ids, mask, types), list(imported.outputs.values()))
     values = {ours: np.asarray(results[name])[0] for ours, name in imported.outputs.items()}
     if imported.pooling is None:
-        return values
+        # Logits of tokens: those of padding are left out.
+        return {name: value[:count] if value.ndim == 2 else value for name, value in values.items()}
     rows = values["embedding"][:count]
     return {"embedding": rows.mean(axis=0) if imported.pooling == "mean" else rows[0]}

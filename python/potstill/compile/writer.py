@@ -138,7 +138,11 @@ def _header(model: PackedModel, offsets: Sequence[int], hashes: Sequence[int]) -
 
 
 def _schema_version(model: PackedModel) -> int:
-    """The oldest readers that read the file rightly: those of version 1 know neither several labels nor token types."""
+    """The oldest readers that read the file rightly: those of version 1 know neither several labels nor token types,
+    those of version 2 no logits of tokens.
+    """
+    if model.logits_value >= 0 and model.values[model.logits_value].rows == "tokens":
+        return 3
     return 2 if model.metadata.multi_label or any("type_t" in op.tensors for op in model.ops) else 1
 
 

@@ -1,7 +1,7 @@
 """Rows of the demo corpora, from the plain files that `demo.fetch` leaves in the cache.
 
 Movie, Amazon and editorial sentences and tweets: Hutto and Gilbert 2014 (ICWSM), each with the mean of 20 human
-ratings. News documents: the BBC corpus of Greene and Cunningham 2006 (ICML).
+ratings. News documents: the BBC corpus of Greene and Cunningham 2006 (ICML); the same as words without case and marks.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from pathlib import Path
 
 from potstill.data import demo
 from potstill.data.labels import Raw
+from potstill.data.punctuation import TAGS, spoken_rows
 from potstill.data.unpack import BBC_FILE, HUTTO_FILES
 from potstill.errors import DataError
 from potstill.pipeline.progress import Progress
 
 MOVIE_LABELS = ["negative", "positive"]
 # Labelled corpora and those that give texts only.
-LABELLED = ("demo:movie-reviews", "demo:bbc-topics")
+LABELLED = ("demo:movie-reviews", "demo:bbc-topics", "demo:bbc-punctuation")
 UNLABELLED = ("demo:amazon-reviews", "demo:tweets", "demo:nyt-editorials", "demo:bbc-sentences")
 _PACKAGE_OF = {"movie-reviews": "hutto", "amazon-reviews": "hutto", "tweets": "hutto", "nyt-editorials": "hutto",
-               "bbc-topics": "bbc", "bbc-sentences": "bbc"}  # fmt: skip
+               "bbc-topics": "bbc", "bbc-sentences": "bbc", "bbc-punctuation": "bbc"}  # fmt: skip
 _SENTENCE_END = re.compile(r"""(?:(?<=[.!?])|(?<=[.!?]["']))\s+(?=["'(]?[A-Z0-9])""")
 
 
@@ -58,6 +59,10 @@ def read_demo(source: str, cache: Path, *, labelled: bool, progress: Progress) -
         raw = _documents(folder / BBC_FILE, source)
         if name == "bbc-sentences":
             raw = Raw([part for text in raw.texts for part in sentences(text)], None, source)
+        elif name == "bbc-punctuation":
+            # A document's first line is its headline.
+            rows, tags = spoken_rows(" ".join(sentences(text.partition("\n")[2])) for text in raw.texts)
+            raw = Raw(rows, tags, source, names=TAGS)
     return raw if labelled else Raw(raw.texts, None, source)
 
 

@@ -1,4 +1,4 @@
-"""Local data files: CSV, TSV, JSON, JSON Lines, Parquet, and plain text (one text a line) for unlabelled data.
+"""Local data files: CSV, TSV, JSON, JSON Lines, Parquet, CoNLL, and plain text (a text a line) for unlabelled data.
 
 A file is first read through once, in constant memory, by a check that can name the faulty line; then HF `datasets`
 reads it. CSV has no types, so every CSV column is read as text: "007" and "null" stay what they are.
@@ -15,10 +15,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from potstill.data import conll
 from potstill.data.labels import Raw
 from potstill.errors import DataError
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".txt")
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".txt", *conll.SUFFIXES)
 # A field over this is a quote that was never closed, not a text for an encoder.
 _LARGEST_FIELD = 16 * 1024 * 1024
 
@@ -39,7 +40,7 @@ def read_file(path: Path, text: str, label: str | None, cache: Path, pair: str |
         pair: name of the column with second texts, or None.
     Raises:
         DataError: D001 no such file, D002 unknown format, D003 missing column, D009 not UTF-8, D010 malformed CSV,
-            D011 malformed JSON, D012 unreadable for another reason.
+            D011 malformed JSON, D012 unreadable for another reason, D033 a CoNLL line without tag.
     """
     if not path.is_file():
         raise no_file(path)
@@ -53,6 +54,9 @@ def read_file(path: Path, text: str, label: str | None, cache: Path, pair: str |
         )
     if suffix == ".txt":
         return _plain_text(path, label)
+    if suffix in conll.SUFFIXES:
+        _check_utf8(path)
+        return conll.read_conll(path, tagged=label is not None)
     columns, options = _CHECKS[suffix](path)
     for key, column in (("data.text", text), ("data.text_pair", pair), ("data.label", label)):
         if column is not None and column not in columns:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from potstill.data import corpora, files, hub
 from potstill.data.labels import Raw, check_texts, class_ids, class_names
 from potstill.data.splits import Rows, Splits, make_splits, quiet_datasets
+from potstill.data.words import check_words, split_words
 from potstill.errors import DataError
 from potstill.pipeline.progress import Progress, QuietProgress
 
@@ -38,6 +39,7 @@ def load_data(
     progress: Progress | None = None,
     read_labels: ReadLabels = read_classes,
     labelled: bool = True,
+    words: bool = False,
 ) -> Splits:
     """All rows of a recipe's data, checked, deduplicated and split.
 
@@ -47,24 +49,27 @@ def load_data(
         cache: folder for downloads and converted copies.
         read_labels: checks the label columns (of a task: `potstill.distil.tasks`).
         labelled: False: the label column may be missing, and the data may have one class only.
+        words: texts are lists of words, labels lists of tags; unlabelled texts are cut at white space.
     Raises:
         DataError: D0xx, see the functions this calls.
     """
     shown = progress if progress is not None else QuietProgress()
     with quiet_datasets():
         raws = _read(data, cache, shown, labelled)
-        texts = {part: check_texts(raw, data.text) for part, raw in raws.items()}
+        check: Callable[[Raw, str], list[Any]] = check_words if words else check_texts
+        texts = {part: check(raw, data.text) for part, raw in raws.items()}
         names, ids = read_labels(raws, data)
         pairs = {
             part: check_texts(raw, data.text_pair, second=True) if data.text_pair is not None else None
             for part, raw in raws.items()
         }
         given = {part: Rows(texts[part], ids[part], pairs[part]) for part in raws}
-        unlabelled: list[str] | None = None
+        unlabelled: list[Any] | None = None
         if data.unlabelled:
             unlabelled = []
             for source in data.unlabelled:
-                unlabelled += check_texts(_read_texts(source, data, cache, shown), data.text)
+                raw = _read_texts(source, data, cache, shown)
+                unlabelled += split_words(raw, data.text) if words else check_texts(raw, data.text)
         return make_splits(
             given,
             unlabelled,

@@ -29,11 +29,12 @@ class Rows:
     """Texts with their labels; the plain form in which rows are checked and dealt.
 
     Attributes:
-        labels: a class id a row, or a list of label ids a row.
+        texts: a text a row, or a list of words.
+        labels: a class id a row, or a list of label ids a row; for words one id a word.
         pairs: second texts, or None.
     """
 
-    texts: list[str] = field(default_factory=list)
+    texts: list[Any] = field(default_factory=list)
     labels: list[Any] = field(default_factory=list)
     pairs: list[str] | None = None
 
@@ -47,8 +48,9 @@ class Rows:
         return Rows([self.texts[i] for i in chosen], [self.labels[i] for i in chosen], pairs)
 
     def whole(self, index: int) -> str:
-        """The text of a row, or both of its texts with a line break between."""
-        return self.texts[index] if self.pairs is None else f"{self.texts[index]}\n{self.pairs[index]}"
+        """The text of a row, or both of its texts, or its words, with a line break between."""
+        text: str = self.texts[index] if isinstance(self.texts[index], str) else "\n".join(self.texts[index])
+        return text if self.pairs is None else f"{text}\n{self.pairs[index]}"
 
 
 @dataclass
@@ -56,8 +58,9 @@ class Splits:
     """What `load_data` gives.
 
     Attributes:
-        train, validation, test: `datasets.Dataset` with columns `text` (str) and `label` (int, index into `labels`;
-            for texts of any number of labels a list of them), for pairs also `text_pair` (str).
+        train, validation, test: `datasets.Dataset` with columns `text` (str, or a list of words) and `label` (int,
+            index into `labels`; for texts of any number of labels a list of them, for words one a word), for pairs also
+            `text_pair` (str).
         unlabelled: `datasets.Dataset` with the column `text`, or None.
         labels: names of the classes.
         fingerprint: SHA-256 (hex) of labels and all rows; equal contents give equal fingerprints on any machine.
@@ -128,6 +131,8 @@ def drop_duplicates(rows: Rows, seen: set[str]) -> Rows:
     """The rows whose text is not in `seen` yet, first come first kept; `seen` grows by their keys."""
     kept = []
     for index, text in enumerate(rows.texts):
+        if not isinstance(text, str):
+            text = " ".join(text)
         key = text_key(text) if rows.pairs is None else f"{text_key(text)}\n{text_key(rows.pairs[index])}"
         if key not in seen:
             seen.add(key)
@@ -175,7 +180,7 @@ def _strata(labels: Sequence[Any]) -> list[int]:
 
 def make_splits(
     given: dict[str, Rows],
-    unlabelled: list[str] | None,
+    unlabelled: list[Any] | None,
     labels: Sequence[str],
     *,
     split: Sequence[float],
@@ -236,25 +241,30 @@ def _check(parts: dict[str, Rows], labels: Sequence[str], where: str, classes: b
                 where,
                 "give more data, or other shares in data.split, or a file or split name for it",
             )
-    used = {tuple(row) if isinstance(row, list) else (row,) for row in parts["train"].labels} if classes else set()
+    rows = parts["train"]
+    words = not isinstance(rows.texts[0], str)
+    each = chain.from_iterable(rows.labels) if words else rows.labels
+    used = {tuple(row) if isinstance(row, list) else (row,) for row in each} if classes else set()
     if classes and len(used) < 2:
         only = ", ".join(repr(labels[label]) for label in next(iter(used)))
         raise DataError(
             "D007",
-            f"all training rows have the one label {only or 'none'}",
+            f"all training {'words' if words else 'rows'} have the one label {only or 'none'}",
             where,
             "a classifier needs rows of at least two classes; check the label column",
         )
 
 
-def _build(parts: dict[str, Rows], unlabelled: list[str] | None, labels: list[str]) -> Splits:
+def _build(parts: dict[str, Rows], unlabelled: list[Any] | None, labels: list[str]) -> Splits:
     import datasets
 
     digest = hashlib.sha256(json.dumps(labels, ensure_ascii=False).encode())
     made: dict[str, Any] = {}
     several = any(isinstance(row, list) for row in parts["train"].labels)
     label_kind = datasets.Sequence(datasets.Value("int64")) if several else datasets.Value("int64")
-    kinds = datasets.Features({"text": datasets.Value("string"), "label": label_kind})
+    words = not isinstance(parts["train"].texts[0], str)
+    text_kind = datasets.Sequence(datasets.Value("string")) if words else datasets.Value("string")
+    kinds = datasets.Features({"text": text_kind, "label": label_kind})
     for name in ("train", "validation", "test"):
         rows = parts[name]
         columns = {"text": rows.texts, "label": rows.labels}
@@ -264,9 +274,10 @@ def _build(parts: dict[str, Rows], unlabelled: list[str] | None, labels: list[st
         _digest(digest, name, [rows.whole(index) for index in range(len(rows))], rows.labels)
     labelled = digest.hexdigest()
     if unlabelled is not None:
-        kinds = datasets.Features({"text": datasets.Value("string")})
+        kinds = datasets.Features({"text": text_kind})
         made["unlabelled"] = datasets.Dataset.from_dict({"text": unlabelled}, features=kinds)
-        _digest(digest, "unlabelled", unlabelled, [])
+        plain = Rows(unlabelled)
+        _digest(digest, "unlabelled", [plain.whole(index) for index in range(len(unlabelled))], [])
     parts_made = (made["train"], made["validation"], made["test"], made.get("unlabelled"))
     return Splits(*parts_made, labels, digest.hexdigest(), labelled)
 

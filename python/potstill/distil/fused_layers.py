@@ -107,7 +107,7 @@ def match_layers(student: nn.Module, graph: Graph) -> Layout:
                 raise _no_counterpart(name)
             shape = (int(op.word.shape[0]), int(op.word.shape[1]))
             embedding = FusedEmbedding(name, module, shape, embedding_importance(norm_behind.get(id(op))))
-        elif isinstance(op, Linear) and op.per_token:
+        elif isinstance(op, Linear) and op.per_token and op is not graph.logits:
             parts = found.parts(op.weight, scales.get(id(op)))
             if parts is None:
                 raise _no_counterpart(name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from potstill.distil.evaluate import Outputs, outputs
+from potstill.distil.evaluate import outputs
 from potstill.distil.fused_layers import FusedLinear, student_layout
 from potstill.distil.hub import quiet_loading
 from potstill.distil.modeling import EncoderClassifier, load_classifier
 from potstill.distil.rounded_student import RoundedStudent
-from potstill.distil.tasks import Truth, task_named
-from potstill.distil.tokens import encode_dataset, load_tokenizer
+from potstill.distil.rows import encode_rows
+from potstill.distil.tasks import task_named
+from potstill.distil.tokens import load_tokenizer
 from potstill.pipeline.progress import Progress, QuietProgress
 from potstill.quantize.gptq import Statistics, round_layer
 from potstill.quantize.int4 import quantize_rows_int4
@@ -68,30 +70,31 @@ def round_student(
     Raises:
         TrainError: T095 a layer of the compiled graph that the student lacks; errors of loading and exporting.
     """
-    task, tokenizer = task_named(task_name), load_tokenizer(student_dir)
+    task, tokenizer = task_named(task_name).with_labels(splits.labels), load_tokenizer(student_dir)
     with quiet_loading():
         student = EncoderClassifier.from_pretrained(str(student_dir), dtype=torch.float32).eval()
     plain = load_classifier(student_dir)
     rounded = RoundedStudent(student, student_layout(student, student_dir, work, opset=opset, max_tokens=max_tokens))
-    pad_id = int(tokenizer.pad_token_id)
-    tokens = {name: encode_dataset(tokenizer, getattr(splits, name), data_tokens) for name in ("validation", "test")}
     count = max(1, min(rows, len(splits.train)))
     chosen = splits.train.select([index * len(splits.train) // count for index in range(count)])
-    ids, types = encode_dataset(tokenizer, chosen, data_tokens)
+    some = SimpleNamespace(
+        train=chosen, validation=splits.validation, test=splits.test, unlabelled=None, labels=splits.labels
+    )
+    tokens = encode_rows(tokenizer, some, data_tokens, task)
 
     def measure() -> dict[str, float]:
         if not task.labelled:
             return {}
         found = {}
-        for name, (rows_of, types_of) in tokens.items():
-            truth = Truth(task.label_array(list(getattr(splits, name)["label"]), len(splits.labels)))
-            answers: Outputs = outputs(student, rows_of, pad_id=pad_id, types=types_of)
-            found[f"{name}_accuracy"] = task.score(answers, truth)
+        for name, part in (("validation", tokens.validation), ("test", tokens.test)):
+            answers = outputs(student, part.ids, pad_id=tokens.pad_id, types=part.types, words=part.words)
+            found[f"{name}_accuracy"] = task.score(answers, tokens.truth(name))
         return found
 
     rounded.set_scheme(scheme)
     nearest = measure()
-    layers = compensate(rounded, plain, scheme, ids, types=types, pad_id=pad_id, progress=progress)
+    train = tokens.train
+    layers = compensate(rounded, plain, scheme, train.ids, types=train.types, pad_id=tokens.pad_id, progress=progress)
     found = measure()
     rounded.snap()
     out.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
-"""The classifier Potstill trains: any Hugging Face encoder, a pooling, one linear head.
+"""The classifier Potstill trains: any Hugging Face encoder, a pooling (or none: it labels tokens), one linear head.
 
-A sentence encoder such as all-MiniLM has no pooler and no head; a `*ForSequenceClassification` of the hub has its own.
+A sentence encoder such as all-MiniLM has no pooler and no head; a `*ForSequenceClassification` of the hub has its own,
+and so has a `*ForTokenClassification`.
 `EncoderClassifier` covers the first, `load_classifier` gives both the same forward: logits and the pooled vector.
 """
 
@@ -13,7 +14,14 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, BertConfig, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    BertConfig,
+    PreTrainedModel,
+)
 from transformers.configuration_utils import PretrainedConfig
 from transformers.utils import ModelOutput
 
@@ -21,9 +29,9 @@ from potstill.distil import backbones as _registered  # noqa: F401  # its encode
 from potstill.distil.hub import model_errors, quiet_loading
 from potstill.errors import TrainError
 
-Pooling = Literal["mean", "cls"]
+Pooling = Literal["mean", "cls", "none"]
 Attention = Literal["eager", "sdpa"]
-POOLINGS: tuple[str, ...] = ("mean", "cls")
+POOLINGS: tuple[str, ...] = ("mean", "cls", "none")
 # Encoders whose constructor can leave the pooler out.
 _WITH_POOLER = ("bert", "roberta", "xlm-roberta", "camembert", "mobilebert", "potstill_factorized_bert")
 
@@ -34,8 +42,9 @@ class ClassifierOutput(ModelOutput):
 
     Attributes:
         loss: scalar f32 mean cross-entropy, only with labels.
-        logits: ``[batch, labels]`` f32; ``[batch, 0]`` for a sentence encoder, which has no labels.
-        pooled: ``[batch, hidden]`` f32, the vector the head reads.
+        logits: ``[batch, labels]`` f32; ``[batch, 0]`` for a sentence encoder, which has no labels; ``[batch, length,
+            labels]`` for a model that labels tokens.
+        pooled: ``[batch, hidden]`` f32, the vector the head reads; ``[batch, length, hidden]`` where it reads tokens.
         hidden_states: tuple of ``[batch, length, hidden]``, embeddings first, only on request.
     """
 
@@ -50,7 +59,8 @@ class EncoderClassifierConfig(PretrainedConfig):
 
     Args:
         backbone: configuration of the encoder, or its dictionary (with ``model_type``).
-        pooling: ``"mean"`` over the attended tokens, or ``"cls"`` for the first token.
+        pooling: ``"mean"`` over the attended tokens, ``"cls"`` for the first token, or ``"none"``: the head reads every
+            token.
         head_hidden: width of a hidden layer (ReLU) between the pooled vector and the logits; 0 has none.
     """
 
@@ -72,7 +82,7 @@ class EncoderClassifierConfig(PretrainedConfig):
             self.backbone.pop(key, None)
         if pooling not in POOLINGS:
             raise TrainError(
-                "T010", f"unknown pooling {pooling!r}", "the classifier's configuration", "use pooling mean or cls"
+                "T010", f"unknown pooling {pooling!r}", "the classifier's configuration", "use mean, cls or none"
             )
         self.pooling = pooling
         self.head_hidden = head_hidden
@@ -95,7 +105,12 @@ class EncoderClassifierConfig(PretrainedConfig):
 
 
 def pool(hidden: torch.Tensor, attention_mask: torch.Tensor, pooling: str) -> torch.Tensor:
-    """Pool ``[batch, length, hidden]`` to ``[batch, hidden]``; the mean is over positions whose mask is 1."""
+    """Pool ``[batch, length, hidden]`` to ``[batch, hidden]``; the mean is over positions whose mask is 1.
+
+    Without pooling the states are given as they are.
+    """
+    if pooling == "none":
+        return hidden
     if pooling == "cls":
         return hidden[:, 0]
     weights = attention_mask.to(hidden.dtype).unsqueeze(-1)
@@ -148,7 +163,8 @@ class EncoderClassifier(PreTrainedModel):
             attention_mask: ``[batch, length]``, 1 for real tokens; all ones when absent.
             token_type_ids: ``[batch, length]`` int64, zeros when absent.
             labels: ``[batch]`` int64, -100 marks a row without one; with ``problem_type``
-                ``multi_label_classification`` ``[batch, labels]`` f32 of 0 and 1.
+                ``multi_label_classification`` ``[batch, labels]`` f32 of 0 and 1; without pooling ``[batch, length]``
+                int64, -100 marks a token without one.
             output_hidden_states: also return the states of every layer.
         """
         if attention_mask is None:
@@ -167,7 +183,8 @@ class EncoderClassifier(PreTrainedModel):
 
 
 class SplitClassifier(nn.Module):
-    """A hub `*ForSequenceClassification` seen as body and last linear layer, so that its pooled vector is visible.
+    """A hub `*ForSequenceClassification`, or one of tokens, seen as body and last linear layer, so that what that reads
+    is visible.
 
     The body is the model with its last linear layer replaced by the identity: what it returns as logits is what that
     layer reads. The wrapped model is changed in place.
@@ -208,6 +225,8 @@ def _loss(config: Any, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tens
     """Mean cross-entropy; of each label by itself where labels do not exclude each other."""
     if config.problem_type == "multi_label_classification":
         return nn.functional.binary_cross_entropy_with_logits(logits.float(), labels.float())
+    if logits.ndim == 3:
+        logits, labels = logits.flatten(0, 1), labels.flatten()
     return nn.functional.cross_entropy(logits.float(), labels)
 
 
@@ -233,7 +252,8 @@ def load_classifier(model_dir: Path | str, *, attention: Attention = "sdpa") -> 
     """Load a classifier directory (or hub id) in f32 and eval mode.
 
     Args:
-        model_dir: folder with ``config.json`` and weights: ours, or any `*ForSequenceClassification`.
+        model_dir: folder with ``config.json`` and weights: ours, or any `*ForSequenceClassification` or
+            `*ForTokenClassification`.
         attention: implementation of attention; export uses ``"eager"``.
 
     Returns:
@@ -256,16 +276,22 @@ def load_classifier(model_dir: Path | str, *, attention: Attention = "sdpa") -> 
                 str(model_dir),
                 "fine-tune it first, or give a *ForSequenceClassification model",
             )
-        model = AutoModelForSequenceClassification.from_pretrained(
-            str(model_dir), dtype=torch.float32, attn_implementation=attention
-        )
+        kind = AutoModelForTokenClassification if labels_words(config) else AutoModelForSequenceClassification
+        model = kind.from_pretrained(str(model_dir), dtype=torch.float32, attn_implementation=attention)
     return SplitClassifier(model).eval()
 
 
 def has_head(config: PretrainedConfig) -> bool:
     """Whether a configuration says that its weights hold a classification head."""
     names = getattr(config, "architectures", None) or []
-    return any(name.endswith("ForSequenceClassification") or name == "EncoderClassifier" for name in names)
+    ends = ("ForSequenceClassification", "ForTokenClassification", "EncoderClassifier")
+    return any(name.endswith(ends) for name in names)
+
+
+def labels_words(config: Any) -> bool:
+    """Whether a configuration is that of a model whose head reads every token."""
+    names = getattr(config, "architectures", None) or []
+    return getattr(config, "pooling", None) == "none" or any(n.endswith("ForTokenClassification") for n in names)
 
 
 def load_encoder(
@@ -282,7 +308,7 @@ def load_encoder(
     Args:
         model: hub id or folder of an encoder (a head it may have is dropped).
         labels: label names, index = class id; none gives a sentence encoder without head.
-        pooling: ``"mean"`` or ``"cls"``.
+        pooling: ``"mean"``, ``"cls"``, or ``"none"`` for a head on every token.
         attention: implementation of attention.
         seed: seed of the head's weights.
         problem: ``problem_type`` of the configuration, None for one label a text.
@@ -315,4 +341,5 @@ def load_encoder(
 
 
 AutoConfig.register(EncoderClassifierConfig.model_type, EncoderClassifierConfig, exist_ok=True)
-AutoModelForSequenceClassification.register(EncoderClassifierConfig, EncoderClassifier, exist_ok=True)
+for _auto in (AutoModelForSequenceClassification, AutoModelForTokenClassification):
+    _auto.register(EncoderClassifierConfig, EncoderClassifier, exist_ok=True)

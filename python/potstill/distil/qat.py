@@ -20,6 +20,7 @@ from torch import nn
 
 from potstill.distil.augment import with_augmented
 from potstill.distil.checkpoints import prepare_work
+from potstill.distil.clock import Clock
 from potstill.distil.evaluate import Outputs, outputs
 from potstill.distil.fused_layers import student_layout
 from potstill.distil.hub import keep_random_state, quiet_loading
@@ -27,7 +28,8 @@ from potstill.distil.losses import TOKEN_LOSSES
 from potstill.distil.modeling import EncoderClassifier, load_classifier
 from potstill.distil.precision import training_attention
 from potstill.distil.rounded_student import RoundedStudent
-from potstill.distil.run import Clock, Rows, encode_rows, train_student
+from potstill.distil.rows import Rows, encode_rows
+from potstill.distil.run import train_student
 from potstill.distil.tasks import Task, task_of
 from potstill.distil.teacher_cache import weights_hash
 from potstill.distil.teaching import teach
@@ -78,7 +80,7 @@ def quantize_aware(
         TrainError: T095 a layer of the compiled graph that the student lacks; else as `run.distil`.
     """
     clock = Clock()
-    everyone, task = current(), task_of(recipe)
+    everyone, task = current(), task_of(recipe).with_labels(splits.labels)
     weights = weights_hash(teacher_dir)
     teacher, teacher_tokenizer = load_classifier(teacher_dir), load_tokenizer(teacher_dir)
     splits = with_augmented(
@@ -114,7 +116,7 @@ def quantize_aware(
         )
     teach(
         rows.train, student, teacher, weights, quiet, ids=for_teacher.train.ids, types=for_teacher.train.types,
-        pad_id=for_teacher.pad_id, cache=cache, progress=progress,
+        words=for_teacher.train.words, pad_id=for_teacher.pad_id, cache=cache, progress=progress,
     )  # fmt: skip
     clock.lap("teacher_outputs")
     # Each process reads the student's graph for itself, in a folder of its own.
@@ -128,7 +130,7 @@ def quantize_aware(
         if isinstance(module, nn.Dropout):
             module.p = 0.0
     test = for_teacher.test
-    taught = outputs(teacher, test.ids, pad_id=for_teacher.pad_id, types=test.types)
+    taught = outputs(teacher, test.ids, pad_id=for_teacher.pad_id, types=test.types, words=test.words)
     measure = _measurer(student, rows, task, taught)
     start = measure()
     clock.lap("start")
@@ -161,7 +163,7 @@ def quantize_aware(
 def _measurer(student: EncoderClassifier, rows: Rows, task: Task, taught: Outputs) -> Callable[[], dict[str, float]]:
     def measure() -> dict[str, float]:
         answers = {
-            name: outputs(student, part.ids, pad_id=rows.pad_id, types=part.types)
+            name: outputs(student, part.ids, pad_id=rows.pad_id, types=part.types, words=part.words)
             for name, part in (("validation", rows.validation), ("test", rows.test))
         }
         return {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +13,21 @@ from potstill.distil.arguments import pipeline_arguments
 from potstill.distil.augment import with_augmented
 from potstill.distil.averaging import WeightAverage
 from potstill.distil.checkpoints import KeepBest, latest_checkpoint, prepare_work
+from potstill.distil.clock import Clock
 from potstill.distil.diagnosis import StudentFigures, diagnose_losses, diagnose_student
 from potstill.distil.evaluate import Outputs, outputs
 from potstill.distil.forward import ForwardProgress
 from potstill.distil.hub import keep_random_state, quiet_loading
 from potstill.distil.modeling import EncoderClassifier, load_classifier
 from potstill.distil.precision import training_attention
+from potstill.distil.rows import Rows, encode_rows
 from potstill.distil.students.basis import principal_basis
 from potstill.distil.students.registry import make_student
 from potstill.distil.tasks import Task, Truth, task_of
 from potstill.distil.tasks.embedding import PROJECTION, project
 from potstill.distil.teacher_cache import TeacherOutputs, weights_hash
 from potstill.distil.teaching import compares_tokens, teach, token_settings
-from potstill.distil.tokens import NO_LABEL, Collator, TokenDataset, encode, encode_dataset, load_tokenizer
+from potstill.distil.tokens import Collator, TokenDataset, load_tokenizer
 from potstill.distil.trainer import DistillationTrainer
 from potstill.distil.vocabulary import Vocabulary, aligned_ids, choose_vocabulary, vocabulary_facts
 from potstill.pipeline.processes import current
@@ -40,32 +40,6 @@ _SAMPLE_ROWS = 1024
 _TRAIN_SAMPLE = 1000
 # Rows of teacher vectors that decide the projection where the initialisation chose none.
 _PROJECTION_ROWS = 2048
-
-
-@dataclass
-class Rows:
-    """Token rows of everything training looks at, in one tokenizer's ids.
-
-    Attributes:
-        train, validation, test: rows with their labels; unlabelled texts are the last of ``train``.
-        pad_id: id of the padding token.
-        labelled: number of rows of ``train`` that have a label column.
-        teacher: for a task that learns vectors, the teacher's outputs for ``validation`` and ``test``.
-        projection: ``[teacher hidden, student hidden]``, the way from these vectors into the student's space.
-    """
-
-    train: TokenDataset
-    validation: TokenDataset
-    test: TokenDataset
-    pad_id: int
-    labelled: int
-    teacher: dict[str, Outputs] = field(default_factory=dict)
-    projection: np.ndarray | None = None
-
-    def truth(self, split: str) -> Truth:
-        """What outputs for a split are measured against."""
-        vectors = self.teacher[split].pooled if split in self.teacher else None
-        return Truth(getattr(self, split).labels, vectors, self.projection)
 
 
 @keep_random_state()
@@ -99,7 +73,8 @@ def distil(
         TrainError: T0.. as the parts.
     """
     clock = Clock()
-    labels, settings, task = list(splits.labels), recipe.distil, task_of(recipe)
+    labels, settings = list(splits.labels), recipe.distil
+    task = task_of(recipe).with_labels(labels)
     weights = weights_hash(teacher_dir)
     tokenizer = load_tokenizer(teacher_dir)
     teacher = load_classifier(teacher_dir)
@@ -112,11 +87,11 @@ def distil(
     rows = read
     if vocabulary.kept is not None:
         rows = encode_rows(vocabulary.tokenizer, splits, recipe.data.max_tokens, task)
-    shown, types = read.train.ids, read.train.types
+    shown, types, words = read.train.ids, read.train.types, read.train.words
     if vocabulary.kept is not None and compares_tokens(settings):
         # Token by token the two must be cut alike, and every piece of the student's is one of the teacher's.
         shown = rows.train.extra["teacher_input_ids"] = aligned_ids(rows.train.ids, vocabulary.kept)
-        types = rows.train.types
+        types, words = rows.train.types, rows.train.words
         if types is not None:
             rows.train.extra["teacher_token_type_ids"] = types
     if not task.labelled:
@@ -136,7 +111,7 @@ def distil(
     clock.lap("initialise")
     taught = teach(
         rows.train, student, teacher, weights, recipe,
-        ids=shown, types=types, pad_id=read.pad_id, cache=cache, progress=progress,
+        ids=shown, types=types, words=words, pad_id=read.pad_id, cache=cache, progress=progress,
     )  # fmt: skip
     if projection is None and not task.labelled and taught.pooled.shape[1] != student.config.hidden_size:
         sample = taught.pooled.array()[:_PROJECTION_ROWS]
@@ -190,15 +165,13 @@ def _figures(
     task: Task,
 ) -> StudentFigures:
     """What `diagnosis` looks at; the student's accuracy on training rows is that of the first labelled ones."""
-    labels, types = rows.train.labels, rows.train.types
-    chosen = np.flatnonzero((labels if labels.ndim == 1 else labels[:, 0]) != NO_LABEL)[:_TRAIN_SAMPLE]
+    count = min(rows.labelled, _TRAIN_SAMPLE)
     on_train = taught_train = None
-    if len(chosen):
-        truth = Truth(labels[chosen])
-        some = None if types is None else [types[row] for row in chosen]
-        found = outputs(student, [rows.train.ids[row] for row in chosen], pad_id=rows.pad_id, types=some)
-        on_train = task.score(found, truth)
-        logits = np.stack([taught.logits[row] for row in chosen])
+    if count:
+        truth = Truth(rows.train.labels[:count])
+        on_train = task.score(_answers(student, rows.train, rows.pad_id, count), truth)
+        known = [taught.logits[row] for row in range(count)]
+        logits = np.concatenate(known) if task.words else np.stack(known)
         taught_train = task.score(Outputs(logits, logits[:, :0]), truth)
     return StudentFigures(
         train=on_train,
@@ -212,22 +185,10 @@ def _figures(
     )
 
 
-def encode_rows(tokenizer: Any, splits: Any, max_tokens: int, task: Task) -> Rows:
-    """Token rows of all splits, with the task's labels; unlabelled texts join the training rows."""
-
-    def labelled(name: str) -> TokenDataset:
-        dataset = getattr(splits, name)
-        labels = task.label_array(list(dataset["label"]), len(splits.labels))
-        ids, types = encode_dataset(tokenizer, dataset, max_tokens)
-        return TokenDataset(ids, labels, types=types)
-
-    train = labelled("train")
-    count = len(train)
-    if splits.unlabelled is not None and len(splits.unlabelled):
-        more = encode(tokenizer, list(splits.unlabelled["text"]), max_tokens)
-        none = np.full((len(more), *train.labels.shape[1:]), NO_LABEL, train.labels.dtype)
-        train = TokenDataset([*train.ids, *more], np.concatenate([train.labels, none]))
-    return Rows(train, labelled("validation"), labelled("test"), int(tokenizer.pad_token_id), count)
+def _answers(model: nn.Module, part: TokenDataset, pad_id: int, count: int | None = None, **more: Any) -> Outputs:
+    """The outputs for the first ``count`` rows, or all."""
+    types, words = (None if column is None else column[:count] for column in (part.types, part.words))
+    return outputs(model, part.ids[:count], pad_id=pad_id, types=types, words=words, **more)
 
 
 def _start(
@@ -299,18 +260,12 @@ def train_student(
     Returns:
         The evaluations of `KeepBest`, one for each epoch.
     """
-    settings, task = recipe.distil, task_of(recipe)
+    settings, names = recipe.distil, student.config.id2label
+    task = task_of(recipe).with_labels([names[index] for index in range(len(names))])
     losses, truth = task.loss_weights(settings), rows.truth("validation")
 
     def measure(candidate: nn.Module) -> float:
-        found = outputs(
-            candidate,
-            rows.validation.ids,
-            pad_id=rows.pad_id,
-            precision=settings.precision,
-            types=rows.validation.types,
-        )
-        return task.score(found, truth)
+        return task.score(_answers(candidate, rows.validation, rows.pad_id, precision=settings.precision), truth)
 
     def announce(epoch: int, value: float, best: bool) -> None:
         shown = f"validation {task.metric} {100 * value:.1f} %"
@@ -350,7 +305,7 @@ def train_student(
             **token_settings(settings),
             args=arguments,
             train_dataset=rows.train,
-            data_collator=Collator(rows.pad_id),
+            data_collator=Collator(rows.pad_id, per_token=task.words),
             callbacks=[ForwardProgress(shown), keep],
         )
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -364,15 +319,10 @@ def _measure(out: Path, teacher: nn.Module, rows: Rows, read: Rows, task: Task, 
     answers: dict[str, Outputs] = {}
     for name, model, given in (("student", student, rows), ("teacher", teacher, read)):
         known = rows.teacher.get("test") if name == "teacher" else None
-        answers[name] = known or outputs(
-            model,
-            given.test.ids,
-            pad_id=given.pad_id,
-            progress=progress,
-            what=f"{name} on the test set",
-            types=given.test.types,
+        answers[name] = known or _answers(
+            model, given.test, given.pad_id, progress=progress, what=f"{name} on the test set"
         )
-    on_validation = outputs(student, rows.validation.ids, pad_id=rows.pad_id, types=rows.validation.types)
+    on_validation = _answers(student, rows.validation, rows.pad_id)
     truth = rows.truth("test")
     projected = Outputs(answers["teacher"].logits, project(answers["teacher"].pooled, rows.projection))
     figures, taught = task.metrics(answers["student"], truth), task.score(projected, truth)
@@ -394,17 +344,3 @@ def _measure(out: Path, teacher: nn.Module, rows: Rows, read: Rows, task: Task, 
 
 def _count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-class Clock:
-    """Seconds of each phase, and their sum under ``total``."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {"total": 0.0}
-        self._start = self._last = time.monotonic()
-
-    def lap(self, name: str) -> None:
-        now = time.monotonic()
-        self.laps[name] = round(now - self._last, 1)
-        self.laps["total"] = round(now - self._start, 1)
-        self._last = now

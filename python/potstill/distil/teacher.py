@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
 from potstill.distil.arguments import GroupedTrainer, pipeline_arguments
 from potstill.distil.averaging import WeightAverage
@@ -18,10 +19,11 @@ from potstill.distil.diagnosis import diagnose_teacher
 from potstill.distil.evaluate import outputs
 from potstill.distil.forward import ForwardProgress
 from potstill.distil.hub import keep_random_state, model_errors, quiet_loading
-from potstill.distil.modeling import has_head, head_name, load_classifier, load_encoder
+from potstill.distil.modeling import has_head, head_name, labels_words, load_classifier, load_encoder
 from potstill.distil.precision import training_attention
+from potstill.distil.rows import encode_split
 from potstill.distil.tasks import Task, Truth, task_of
-from potstill.distil.tokens import Collator, TokenDataset, encode_dataset, load_tokenizer
+from potstill.distil.tokens import Collator, TokenDataset, load_tokenizer
 from potstill.errors import TrainError
 from potstill.pipeline.processes import current
 from potstill.pipeline.progress import Progress
@@ -81,8 +83,8 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
             never, T014 unknown demo teacher.
     """
     start = time.monotonic()
-    settings, task = recipe.teacher, task_of(recipe)
-    labels = list(splits.labels)
+    settings, labels = recipe.teacher, list(splits.labels)
+    task = task_of(recipe).with_labels(labels)
     everyone = current()
     source = everyone.broadcast(lambda: source_of(settings.model, cache, progress))
     tokenizer = load_tokenizer(source)
@@ -95,6 +97,8 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     order = label_order(config, labels)
     if task.problem is not None and config.problem_type != task.problem:
         order = None  # a head trained for one label a text says nothing of each by itself
+    if task.words != labels_words(config):
+        order = None
     if settings.finetune == "never" and order is None:
         raise TrainError(
             "T013",
@@ -103,7 +107,7 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
             "set teacher.finetune to auto, or give a model fine-tuned on these labels",
         )
     model = _start_model(source, labels, order, settings, recipe.seed, task)
-    rows = {name: _rows(tokenizer, splits, name, recipe.data.max_tokens, task) for name in _SPLITS}
+    rows = {name: encode_split(tokenizer, splits, name, recipe.data.max_tokens, task) for name in _SPLITS}
     history: list[dict[str, Any]] = []
     train = order is None or settings.finetune == "always"
     if train:
@@ -118,7 +122,10 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
         model.save_pretrained(str(out))
         tokenizer.save_pretrained(str(out))
     metrics = _measure(out, rows, tokenizer, progress, task)
-    metrics["warnings"] = diagnose_teacher({**metrics, "epochs": history}, rows["validation"].labels, settings)
+    truth = rows["validation"].labels
+    # Entities have no commonest one to guess.
+    guessed = np.zeros((0, 0)) if task.words else truth
+    metrics["warnings"] = diagnose_teacher({**metrics, "epochs": history}, guessed, settings)
     best = max(history, key=lambda entry: entry["accuracy"], default=None)
     return {
         "fine_tuned": train,
@@ -131,13 +138,6 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
 
 
 _SPLITS = ("train", "validation", "test")
-
-
-def _rows(tokenizer: Any, splits: Any, name: str, max_tokens: int, task: Task) -> TokenDataset:
-    dataset = getattr(splits, name)
-    labels = task.label_array(list(dataset["label"]), len(splits.labels))
-    ids, types = encode_dataset(tokenizer, dataset, max_tokens)
-    return TokenDataset(ids, labels, types=types)
 
 
 def _as_it_is(source: Path | str, tokenizer: Any, settings: Any, task: Task, out: Path) -> dict[str, Any]:
@@ -166,12 +166,16 @@ def _start_model(
     if order is None:
         attention = training_attention()
         return load_encoder(
-            source, labels=labels, pooling=settings.pooling, attention=attention, seed=seed, problem=task.problem
+            source,
+            labels=labels,
+            pooling="none" if task.words else settings.pooling,
+            attention=attention,
+            seed=seed,
+            problem=task.problem,
         )
+    kind = AutoModelForTokenClassification if task.words else AutoModelForSequenceClassification
     with model_errors(source), quiet_loading():
-        model = AutoModelForSequenceClassification.from_pretrained(
-            str(source), dtype=torch.float32, attn_implementation=training_attention()
-        )
+        model = kind.from_pretrained(str(source), dtype=torch.float32, attn_implementation=training_attention())
     head = model.get_submodule(head_name(model))
     with torch.no_grad():
         head.weight.copy_(head.weight[order].clone())
@@ -189,7 +193,14 @@ def _train(
     pad_id, validation = tokenizer.pad_token_id, rows["validation"]
 
     def measure(candidate: nn.Module) -> float:
-        found = outputs(candidate, validation.ids, pad_id=pad_id, precision=settings.precision, types=validation.types)
+        found = outputs(
+            candidate,
+            validation.ids,
+            pad_id=pad_id,
+            precision=settings.precision,
+            types=validation.types,
+            words=validation.words,
+        )
         return task.score(found, Truth(validation.labels))
 
     def announce(epoch: int, value: float, best: bool) -> None:
@@ -221,7 +232,7 @@ def _train(
             model=model,
             args=arguments,
             train_dataset=rows["train"],
-            data_collator=Collator(pad_id),
+            data_collator=Collator(pad_id, per_token=task.words),
             callbacks=[ForwardProgress(shown), keep],
         )
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -244,6 +255,7 @@ def _measure(
             progress=progress,
             what=f"teacher on {name}",
             types=None if dataset.types is None else dataset.types[:count],
+            words=None if dataset.words is None else dataset.words[:count],
         )
         figures = task.metrics(result, Truth(dataset.labels[:count]))
         found[f"{name}_accuracy"] = figures[task.metric]

@@ -61,12 +61,16 @@ class Column:
 
 
 class TokenColumn:
-    """States of the tokens of all rows at one place, over memory-mapped shards of ``[tokens, hidden]``."""
+    """States of the tokens of all rows at one place, over memory-mapped shards of ``[tokens, hidden]``.
+
+    Also the logits of the words of all rows, ``[words, labels]``.
+    """
 
     def __init__(self, shards: Sequence[np.ndarray], lengths: Sequence[int], shard_rows: int) -> None:
         self._shards, self._lengths, self._shard_rows = shards, lengths, shard_rows
         ends = [np.cumsum(lengths[start : start + shard_rows]) for start in range(0, len(lengths), shard_rows)]
         self._ends = np.concatenate(ends) if ends else np.zeros(0, np.int64)
+        self.shape = (sum(lengths), shards[0].shape[1] if shards else 0)
 
     def __len__(self) -> int:
         return len(self._lengths)
@@ -81,9 +85,12 @@ class TokenColumn:
 
 @dataclass(frozen=True)
 class TeacherOutputs:
-    """Logits ``[rows, labels]``, pooled vectors ``[rows, hidden]`` and states by place; and where they are."""
+    """Logits ``[rows, labels]``, pooled vectors ``[rows, hidden]`` and states by place; and where they are.
 
-    logits: Column
+    Of a teacher that labels words, the logits of a row are ``[words, labels]`` and there are no pooled vectors.
+    """
+
+    logits: Column | TokenColumn
     pooled: Column
     folder: Path
     states: Mapping[int, TokenColumn] = field(default_factory=dict)
@@ -109,7 +116,12 @@ def weights_hash(model_dir: Path) -> str:
 
 
 def outputs_key(
-    weights: str, ids: Sequence[np.ndarray], max_tokens: int, bf16: bool, types: Sequence[np.ndarray] | None = None
+    weights: str,
+    ids: Sequence[np.ndarray],
+    max_tokens: int,
+    bf16: bool,
+    types: Sequence[np.ndarray] | None = None,
+    words: Sequence[np.ndarray] | None = None,
 ) -> str:
     """Key of a teacher's outputs: 32 hexadecimal digits over everything that decides them."""
     total = hashlib.sha256(_VERSION)
@@ -117,6 +129,9 @@ def outputs_key(
     total.update(np.asarray([len(row) for row in ids], dtype=np.int64).tobytes())
     for row in [*ids, *(types or [])]:
         total.update(np.asarray(row, dtype=np.int32).tobytes())
+    if words is not None:
+        total.update(b"words" + np.asarray([len(row) for row in words], dtype=np.int64).tobytes())
+        total.update(np.concatenate([*words, np.zeros(0, np.int32)]).astype(np.int32).tobytes())
     return total.hexdigest()[:32]
 
 
@@ -136,6 +151,7 @@ def teacher_outputs(
     places: Sequence[int] = (),
     half: bool = True,
     types: Sequence[np.ndarray] | None = None,
+    words: Sequence[np.ndarray] | None = None,
 ) -> TeacherOutputs:
     """The teacher's outputs for token rows, from the cache where they are there; one forward pass gives all of a shard.
 
@@ -154,16 +170,19 @@ def teacher_outputs(
         places: keep the states of tokens at these places too; see `states_bytes` for the size.
         half: keep states as f16, else as f32.
         types: token types of each row, None for single texts.
+        words: where the words of each row begin, for a teacher that labels words.
 
     Raises:
         TrainError: T030 another process did not write its shards, T090 states of a teacher that is not BERT-shaped.
     """
-    key = outputs_key(weights, ids, max_tokens, use_bf16(precision), types)
+    key = outputs_key(weights, ids, max_tokens, use_bf16(precision), types, words)
     folder = cache / "teacher-outputs" / key
     with os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     starts = range(0, len(ids), shard_rows)
     lengths = [len(row) for row in ids]
+    # Entries of each row in a shard of logits: one, or one a word.
+    entries = [1] * len(ids) if words is None else [len(row) for row in words]
     labels = int(_config(teacher).num_labels)
     view = token_view(teacher, "teacher") if places else None
     state_folders = {place: folder / f"state-{place}-{'f16' if half else 'f32'}" for place in places}
@@ -178,18 +197,21 @@ def teacher_outputs(
                 tokens = sum(lengths[start : start + shard_rows])
                 paths = {place: _shard_path(state_folders[place], number, shard_rows) for place in places}
                 missing = [place for place in places if _open_shard(paths[place], tokens, state_dtype) is None]
-                lacking = _open_shard(path, len(rows)) is None
+                lacking = _open_shard(path, sum(entries[start : start + shard_rows])) is None
                 if missing or lacking:
-                    some = None if types is None else types[start : start + shard_rows]
-                    with _keep_states(view, missing, rows, state_dtype) as (each, states):
-                        result = outputs(teacher, rows, pad_id=pad_id, precision=precision, types=some, **each)
+                    each: dict[str, Any] = {
+                        name: None if column is None else column[start : start + shard_rows]
+                        for name, column in (("types", types), ("words", words))
+                    }
+                    with _keep_states(view, missing, rows, state_dtype) as (keep, states):
+                        result = outputs(teacher, rows, pad_id=pad_id, precision=precision, **each, **keep)
                     for place in missing:
                         _write_shard(paths[place], states[place])
                     if lacking:
                         _write_shard(path, np.concatenate([result.logits, result.pooled], axis=1))
             task.update(start + len(rows))
     shards = [
-        _wait_shard(_shard_path(folder, number, shard_rows), min(shard_rows, len(ids) - start))
+        _wait_shard(_shard_path(folder, number, shard_rows), sum(entries[start : start + shard_rows]))
         for number, start in enumerate(starts)
     ]
     columns = {}
@@ -204,9 +226,9 @@ def teacher_outputs(
         ]
         columns[place] = TokenColumn(found, lengths, shard_rows)
     width = shards[0].shape[1] if shards else labels
-    return TeacherOutputs(
-        Column(shards, 0, labels, shard_rows), Column(shards, labels, width, shard_rows), folder, columns
-    )
+    pooled = Column(shards, labels, width, shard_rows)
+    logits = Column(shards, 0, labels, shard_rows) if words is None else TokenColumn(shards, entries, shard_rows)
+    return TeacherOutputs(logits, pooled, folder, columns)
 
 
 def states_bytes(ids: Sequence[np.ndarray], width: int, places: Sequence[int], half: bool = True) -> int:

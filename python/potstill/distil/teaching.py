@@ -15,6 +15,7 @@ from potstill.distil.teacher_cache import TeacherOutputs, states_bytes, teacher_
 from potstill.distil.token_losses import STATE_COLUMN, check_lengths, token_plan
 from potstill.distil.token_states import token_view
 from potstill.distil.tokens import TokenDataset
+from potstill.distil.words import AtFirstPieces
 from potstill.pipeline.processes import current
 from potstill.pipeline.progress import Progress
 
@@ -39,6 +40,7 @@ def teach(
     *,
     ids: Sequence[np.ndarray],
     types: Sequence[np.ndarray] | None = None,
+    words: Sequence[np.ndarray] | None = None,
     pad_id: int,
     cache: Path,
     progress: Progress,
@@ -55,6 +57,7 @@ def teach(
         recipe: needs ``task``, ``distil`` and ``data.max_tokens``.
         ids: the rows in the teacher's token ids; of the rows' own lengths where a loss of tokens is asked for.
         types: their token types, None for single texts.
+        words: where their words begin, for a teacher that labels words (`potstill.distil.words`).
         pad_id: the teacher's padding id.
         cache: see `teacher_outputs`.
         progress: told the size of the states, and the rows done.
@@ -91,8 +94,11 @@ def teach(
         ranks=current().count,
         places=places,
         types=types,
+        words=words,
     )
-    if taught.logits.shape[1]:
+    if rows.words is not None:
+        rows.extra["teacher_logits"] = AtFirstPieces(taught.logits, rows.words, rows.lengths)
+    elif taught.logits.shape[1]:
         rows.extra["teacher_logits"] = taught.logits
     losses = task_of(recipe).loss_weights(settings)
     if any(losses.get(name, 0.0) > 0 for name in POOLED_LOSSES):

@@ -40,7 +40,7 @@ def encode(tokenizer: Any, texts: Sequence[str], max_tokens: int) -> list[np.nda
     Raises:
         TrainError: T007 when max_tokens is over what the tokenizer's model can take.
     """
-    _check_limit(int(getattr(tokenizer, "model_max_length", 0) or 0), max_tokens)
+    check_limit(int(getattr(tokenizer, "model_max_length", 0) or 0), max_tokens)
     rows = tokenizer(list(texts), truncation=True, max_length=max_tokens, padding=False, return_attention_mask=False)
     return [np.asarray(ids, dtype=np.int32) for ids in rows["input_ids"]]
 
@@ -53,7 +53,7 @@ def encode_pairs(
     Raises:
         TrainError: T007 as `encode`.
     """
-    _check_limit(int(getattr(tokenizer, "model_max_length", 0) or 0), max_tokens)
+    check_limit(int(getattr(tokenizer, "model_max_length", 0) or 0), max_tokens)
     rows = tokenizer(
         list(texts),
         list(pairs),
@@ -68,13 +68,22 @@ def encode_pairs(
 
 
 def encode_dataset(tokenizer: Any, dataset: Any, max_tokens: int) -> tuple[list[np.ndarray], list[np.ndarray] | None]:
-    """Token ids of a data set with the column ``text``, and token types when it has ``text_pair`` too, else None."""
+    """Token ids of a data set with the column ``text``, and token types when it has ``text_pair`` too, else None.
+
+    Of texts that are lists of words, `potstill.distil.words.encode_words` also tells where these are.
+    """
     if "text_pair" in getattr(dataset, "column_names", dataset):
         return encode_pairs(tokenizer, list(dataset["text"]), list(dataset["text_pair"]), max_tokens)
-    return encode(tokenizer, list(dataset["text"]), max_tokens), None
+    texts = list(dataset["text"])
+    if texts and not isinstance(texts[0], str):
+        from potstill.distil.words import encode_words
+
+        return encode_words(tokenizer, texts, max_tokens)[0], None
+    return encode(tokenizer, texts, max_tokens), None
 
 
-def _check_limit(limit: int, max_tokens: int) -> None:
+def check_limit(limit: int, max_tokens: int) -> None:
+    """T007 for more tokens than a tokenizer's model takes; 0 is no limit."""
     if 0 < limit < max_tokens:
         raise TrainError(
             "T007",
@@ -92,6 +101,8 @@ class TokenDataset(Dataset[dict[str, Any]]):
         labels: class ids ``[rows]``, or a row of numbers each ``[rows, n]``; None or -100 for rows without a label.
         types: token types of each row, or None for single texts.
         extra: columns indexed by row, e.g. ``teacher_logits`` ``[rows, labels]``: arrays or `teacher_cache.Column`.
+
+    `words` is None: the rows are answered as a whole (`potstill.distil.words.WordDataset`: word by word).
     """
 
     def __init__(
@@ -103,6 +114,7 @@ class TokenDataset(Dataset[dict[str, Any]]):
     ) -> None:
         self.ids = ids
         self.types = types
+        self.words: Sequence[np.ndarray] | None = None
         self.labels = np.full(len(ids), NO_LABEL) if labels is None else np.asarray(labels)
         self.extra: dict[str, Any] = dict(extra or {})
         self.lengths = [len(row) for row in ids]
@@ -126,10 +138,15 @@ class Collator:
     ``teacher_input_ids`` (and ``teacher_token_type_ids``) come with their own ``teacher_attention_mask``.
 
     Accepts rows of lists, arrays or tensors; a missing attention mask means every token is real.
+
+    Args:
+        pad_id: id of the padding token.
+        per_token: labels and the teacher's logits have one entry a token, and are padded (with -100 and NaN).
     """
 
-    def __init__(self, pad_id: int = 0) -> None:
+    def __init__(self, pad_id: int = 0, per_token: bool = False) -> None:
         self.pad_id = pad_id
+        self.per_token = per_token
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         ids = [np.asarray(row["input_ids"]) for row in rows]
@@ -139,22 +156,29 @@ class Collator:
         types = np.zeros((len(rows), longest), dtype=np.int64) if "token_type_ids" in rows[0] else None
         for index, row in enumerate(ids):
             input_ids[index, : len(row)] = row
-            given = rows[index].get("attention_mask")
-            mask[index, : len(row)] = 1 if given is None else np.asarray(given)
+            real = rows[index].get("attention_mask")
+            mask[index, : len(row)] = 1 if real is None else np.asarray(real)
             if types is not None:
                 types[index, : len(row)] = np.asarray(rows[index]["token_type_ids"])
         batch = {"input_ids": torch.from_numpy(input_ids), "attention_mask": torch.from_numpy(mask)}
         if types is not None:
             batch["token_type_ids"] = torch.from_numpy(types)
         label_key = next((key for key in ("labels", "label") if key in rows[0]), None)
-        if label_key is not None:
+        if label_key is not None and self.per_token:
+            labels = np.full((len(rows), longest), NO_LABEL, np.int64)
+            for index, given in enumerate(rows):
+                labels[index, : len(given[label_key])] = np.asarray(given[label_key])
+            batch["labels"] = torch.from_numpy(labels)
+        elif label_key is not None:
             if np.ndim(rows[0][label_key]):
                 batch["labels"] = torch.from_numpy(np.stack([np.asarray(row[label_key]) for row in rows]))
             else:
                 values = [NO_LABEL if row[label_key] is None else int(row[label_key]) for row in rows]
                 batch["labels"] = torch.tensor(values, dtype=torch.int64)
         for key in ("teacher_logits", "teacher_pooled"):
-            if key in rows[0]:
+            if key in rows[0] and self.per_token:
+                batch[key] = _pad_states([np.asarray(row[key]) for row in rows], np.nan)
+            elif key in rows[0]:
                 stacked = np.stack([np.asarray(row[key], dtype=np.float32) for row in rows])
                 batch[key] = torch.from_numpy(stacked)
         for key in rows[0]:
@@ -167,9 +191,9 @@ class Collator:
         return batch
 
 
-def _pad_states(rows: Sequence[np.ndarray]) -> torch.Tensor:
-    """States ``[length, width]`` of rows as one ``[batch, longest, width]`` f32, zeros where a row has ended."""
-    padded = np.zeros((len(rows), max(len(row) for row in rows), rows[0].shape[1]), np.float32)
+def _pad_states(rows: Sequence[np.ndarray], fill: float = 0.0) -> torch.Tensor:
+    """States ``[length, width]`` of rows as one ``[batch, longest, width]`` f32, ``fill`` where a row has ended."""
+    padded = np.full((len(rows), max(len(row) for row in rows), rows[0].shape[1]), fill, np.float32)
     for index, row in enumerate(rows):
         padded[index, : len(row)] = row
     return torch.from_numpy(padded)

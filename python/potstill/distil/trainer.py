@@ -20,12 +20,13 @@ from transformers import TrainingArguments
 from potstill.distil.arguments import GroupedTrainer, split_keywords
 from potstill.distil.live_teacher import Taught, mask_of, pooled_of, run_teacher
 from potstill.distil.losses import POOLED_LOSSES, Outputs, total
-from potstill.distil.modeling import load_classifier
+from potstill.distil.modeling import labels_words, load_classifier
 from potstill.distil.students.basis import principal_basis
 from potstill.distil.token_losses import STATE_COLUMN, TokenLosses, check_batch
 from potstill.distil.token_maps import StepMaps, add_to_optimizer, load_maps, save_maps
 from potstill.distil.token_states import tap
 from potstill.distil.tokens import Collator
+from potstill.distil.words import answered
 from potstill.errors import TrainError
 
 TEACHER_COLUMNS = ("teacher_logits", "teacher_pooled", "teacher_input_ids", "teacher_token_type_ids")
@@ -42,7 +43,8 @@ class DistillationTrainer(GroupedTrainer):
     + pooled_cosine * (1 - cos(student pooled, teacher pooled))``, with the teacher's and the student's softmax at
     temperature T. A row whose label is -100 (or that has none) counts in the teacher's terms only. Losses of every
     token and layer are added with the weights ``embedding``, ``hidden``, ``attention`` (TinyBERT) and ``relations``
-    (MiniLMv2): see `potstill.distil.losses`.
+    (MiniLMv2): see `potstill.distil.losses`. Of models that label words the words of the batch are the rows of these
+    losses: see `potstill.distil.words.answered`.
 
     Rows may carry the teacher's outputs: ``teacher_logits``, ``teacher_pooled``, and states of tokens in
     ``teacher_state_<place>`` (`token_states` counts places); what is there is not computed again. A row with
@@ -120,7 +122,8 @@ class DistillationTrainer(GroupedTrainer):
         if tokenizer is not None:
             keywords.setdefault("processing_class", tokenizer)
         pad_id = getattr(keywords.get("processing_class"), "pad_token_id", None)
-        keywords.setdefault("data_collator", Collator(_pad_id(student) if pad_id is None else pad_id))
+        per_token = labels_words(student.config)
+        keywords.setdefault("data_collator", Collator(_pad_id(student) if pad_id is None else pad_id, per_token))
         super().__init__(model=student, args=args, group_lengths=group_lengths, **keywords)
         # Our loss is a mean over the batch: the Trainer has to divide it by the accumulation steps.
         self.model_accepts_loss_kwargs = False
@@ -217,6 +220,9 @@ class DistillationTrainer(GroupedTrainer):
         with pooled_of(self.accelerator.unwrap_model(model), wants_pooled) as pooled, seen as states:
             outputs = model(**inputs)
         logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs[0]
+        taught_logits = taught.logits
+        if logits.ndim == 3:
+            logits, labels, taught_logits = answered(logits, labels, taught_logits, mask_of(inputs))
         student_pooled = teacher_pooled = None
         if wants_pooled:
             student_pooled = pooled[0] if pooled else outputs["pooled"]
@@ -225,7 +231,7 @@ class DistillationTrainer(GroupedTrainer):
         value, parts = total(
             Outputs(
                 student_logits=logits.float(),
-                teacher_logits=None if taught.logits is None else taught.logits.float(),
+                teacher_logits=None if taught_logits is None else taught_logits.float(),
                 student_pooled=None if student_pooled is None else student_pooled.float(),
                 teacher_pooled=teacher_pooled,
                 labels=labels,

@@ -1,9 +1,10 @@
 """ONNX export: one plain graph, dynamic batch and length, one file; and its int8 version.
 
-Inputs ``input_ids`` and ``attention_mask``, int64 ``[batch, length]``; outputs ``logits`` f32 ``[batch, labels]`` (not
-of a sentence encoder; a model of pairs of texts also has the input ``token_type_ids``) and ``embedding`` f32 ``[batch,
-hidden]`` (the vector the head reads). ``metadata_props`` carry ``labels`` (JSON list), ``max_tokens``, ``pad_id``,
-``vocabulary``, ``task``, ``producer``, and ``multi_label`` where labels do not exclude each other.
+Inputs ``input_ids`` and ``attention_mask``, int64 ``[batch, length]`` (and ``token_type_ids`` for pairs of texts);
+outputs ``logits`` f32 ``[batch, labels]`` (not of a sentence encoder) and ``embedding`` f32 ``[batch, hidden]`` (the
+vector the head reads), of a model that labels words ``logits`` f32 ``[batch, length, labels]`` alone.
+``metadata_props`` carry ``labels`` (JSON list), ``max_tokens``, ``pad_id``, ``vocabulary``, ``task``, ``producer``, and
+``multi_label`` where labels do not exclude each other.
 """
 
 from __future__ import annotations
@@ -140,7 +141,10 @@ def _finish(model: Any, facts: Any, limit: int) -> None:
         for axis, name in zip(value.type.tensor_type.shape.dim, ("batch", "length"), strict=True):
             axis.dim_param = name
     for value in graph.output:
-        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+        axes = value.type.tensor_type.shape.dim
+        axes[0].dim_param = "batch"
+        if len(axes) == 3:
+            axes[1].dim_param = "length"
     set_metadata(
         model,
         {
@@ -148,7 +152,7 @@ def _finish(model: Any, facts: Any, limit: int) -> None:
             "max_tokens": str(limit),
             "pad_id": str(facts.pad_id),
             "vocabulary": str(facts.vocabulary),
-            "task": "text-classification" if facts.labels else "feature-extraction",
+            "task": facts.task,
             "producer": producer(),
             **({"multi_label": "true"} if facts.multi_label else {}),
             **({"pairs": "true"} if facts.pairs else {}),

@@ -9,12 +9,23 @@ from the Hugging Face tokenizer; a `.still` must tokenize the same texts to the 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from potstill.errors import ExportError, missing_package
+from potstill.export.parity_rows import (
+    at_words_of,
+    by_length,
+    grid_of,
+    halves,
+    has_pairs,
+    reference,
+    token_ids,
+    word_ids,
+    words_read,
+)
 from potstill.export.quiet import quiet
 
 # One token alone, one and two tokens with [CLS] and [SEP], and lengths around the blocks that kernels work in.
@@ -30,7 +41,6 @@ BACKENDS = {
     "still": "native",
 }
 EXACT = ("onnx", "tflite", "still_fp32")
-_ROWS = 32
 
 
 @dataclass(frozen=True)
@@ -141,7 +151,8 @@ def check_parity(
     Args:
         model_dir: classifier folder with its tokenizer.
         exports: file of each export; keys from `BACKENDS`.
-        dataset: rows with ``text``, perhaps ``text_pair``, and ``label`` (as the task reads it; a class index).
+        dataset: rows with ``text`` (a list of words for a task of words), perhaps ``text_pair``, and ``label`` (as the
+            task reads it; a class index).
         max_tokens: longest sequence, specials included; longer texts are cut, keeping the last special.
         progress: a `potstill.pipeline.progress.Progress`, or None.
         lengths: lengths of the grid; those over `max_tokens` are left out and `max_tokens` itself is added.
@@ -161,7 +172,7 @@ def check_parity(
     unknown = sorted(set(exports) - set(BACKENDS))
     if unknown:
         raise ExportError("X021", f"unknown export {unknown[0]!r}", "exports", f"use {', '.join(BACKENDS)}")
-    texts = [str(text) for text in dataset["text"]]
+    texts: list[Any] = [str(text) for text in dataset["text"]]
     if not texts:
         raise ExportError("X022", "the test set is empty", str(model_dir), "give at least one sentence")
     try:
@@ -177,21 +188,26 @@ def check_parity(
         from potstill.pipeline.progress import QuietProgress
 
         progress = QuietProgress()
-    with quiet():
-        second = [str(text) for text in dataset["text_pair"]] if _has_pairs(dataset) else None
-        ids, types = _token_ids(model_dir, texts, second, max_tokens)
-    grid = _grid(ids, model, sorted({*(n for n in lengths if n < max_tokens), max_tokens}), batches)
     task = task or task_named("classification")
+    words = None
+    with quiet():
+        second = [str(text) for text in dataset["text_pair"]] if has_pairs(dataset) else None
+        if task.words:
+            texts = [list(row) for row in dataset["text"]]
+            ids, types, words = word_ids(model_dir, texts, max_tokens)
+        else:
+            ids, types = token_ids(model_dir, texts, second, max_tokens)
+    grid = grid_of(ids, model, sorted({*(n for n in lengths if n < max_tokens), max_tokens}), batches)
     if truth is None:
         truth = Truth(task.label_array(list(dataset["label"]), model.config.num_labels))
     report = ParityReport(sentences=len(texts), metric=task.metric)
     with progress.task("parity", total=len(texts) * (len(exports) + 1), unit="sentences") as shown:
-        wanted = _reference(model, ids, types, shown)
-        wanted_grid = [_reference(model, batch, _halves(batch, types)) for batch in grid]
+        wanted = at_words_of(reference(model, ids, types, shown), ids, words)
+        wanted_grid = [reference(model, batch, halves(batch, types)) for batch in grid]
         report.reference_accuracy = task.score(wanted, truth)
-        answers_before = None if earlier is None else _reference(earlier, ids, types)
+        answers_before = None if earlier is None else at_words_of(reference(earlier, ids, types), ids, words)
         for export, path in exports.items():
-            test = _Test(task, texts, second, ids, types, truth, max_tokens, answers_before)
+            test = _Test(task, texts, second, ids, types, truth, max_tokens, words, answers_before)
             _compare(report, export, path, test, wanted, (grid, wanted_grid), shown)
     return report
 
@@ -199,12 +215,13 @@ def check_parity(
 @dataclass(frozen=True)
 class _Test:
     task: Any
-    texts: list[str]
+    texts: list[Any]
     second: list[str] | None
     ids: list[list[int]]
     types: list[list[int]] | None
     truth: Any
     max_tokens: int
+    words: list[Any] | None
     before: Any
 
 
@@ -225,7 +242,7 @@ def _compare(
     backend = open_backend(BACKENDS[export], path, None)
     worst: dict[tuple[int, int], float] = {}
     for batch, (logits, pooled) in zip(*points, strict=True):
-        found = backend.run(batch, _halves(batch, test.types))
+        found = backend.run(batch, halves(batch, test.types))
         pairs = [(found.logits, logits), (found.embedding, pooled)]
         difference = float(np.max([_difference(got, want) for got, want in pairs if got is not None]))
         key = (max(map(len, batch)), len(batch))
@@ -234,22 +251,33 @@ def _compare(
         {"export": export, "length": length, "batch": batch, "max_abs_difference": difference}
         for (length, batch), difference in sorted(worst.items())
     ]
-    got = Outputs(np.empty_like(wanted.logits), np.empty_like(wanted.pooled))
-    for group in _by_length(test.ids):
+    # Of a model that labels words an entry a token, of others one a text.
+    ends = np.cumsum([len(row) if test.words is not None else 1 for row in test.ids])
+    got = Outputs(*(np.zeros((int(ends[-1]), part.shape[1]), np.float32) for part in wanted))
+    for group in by_length(test.ids):
         some = None if test.types is None else [test.types[index] for index in group]
         found = backend.run([test.ids[index] for index in group], some)
+        places = np.concatenate([np.arange(ends[index - 1] if index else 0, ends[index]) for index in group])
         for values, into in ((found.logits, got.logits), (found.embedding, got.pooled)):
             if values is not None:
-                into[group] = np.asarray(values)
+                into[places] = np.asarray(values)
         shown.advance(len(group), note=export)
+    got = at_words_of(got, test.ids, test.words)
     report.label_agreement[export] = test.task.agreement(got, wanted)
     if test.before is not None:
         report.before_agreement[export] = test.task.agreement(got, test.before)
     report.metrics[export] = test.task.metrics(got, test.truth)
     report.accuracy[export] = report.metrics[export][test.task.metric]
     main = 0 if wanted.logits.shape[1] else 1
-    report.test_difference[export] = _difference(got[main], wanted[main])
+    # Words that were cut off have no logits.
+    seen = slice(None) if test.words is None else np.concatenate(test.words) >= 0
+    report.test_difference[export] = _difference(got[main][seen], wanted[main][seen])
     if BACKENDS[export] == "native":
+        if test.words is not None:
+            read = [words_read(*row) for row in zip(*backend.tokenize_words(test.texts, True), strict=True)]
+            kept = [words_read(*row) for row in zip(test.ids, test.words, strict=True)]
+            report.tokenizer_differences[export] = sum(a != b for a, b in zip(read, kept, strict=True))
+            return
         if test.second is None:
             own = backend.tokenize(test.texts, True)
         else:
@@ -262,96 +290,3 @@ def _difference(found: Any, wanted: Any) -> float:
     import numpy as np
 
     return float(np.abs(np.asarray(found, np.float64) - wanted).max())
-
-
-def _has_pairs(dataset: Any) -> bool:
-    return "text_pair" in getattr(dataset, "column_names", dataset)
-
-
-def _token_ids(
-    model_dir: Path, texts: list[str], second: list[str] | None, max_tokens: int
-) -> tuple[list[list[int]], list[list[int]] | None]:
-    """Token ids, and of pairs token types, by the Hugging Face tokenizer."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(str(model_dir))
-    more = () if second is None else (second,)
-    encoded = tokenizer(texts, *more, truncation=True, max_length=max_tokens, return_attention_mask=False)
-    types = None if second is None else [list(row) for row in encoded["token_type_ids"]]
-    return [list(row) for row in encoded["input_ids"]], types
-
-
-def _halves(batch: Sequence[Sequence[int]], types: Any) -> list[list[int]] | None:
-    """Token types of made-up rows: the second half is the second text; None where `types`, the real ones, are."""
-    if types is None:
-        return None
-    return [[int(place >= len(row) // 2) for place in range(len(row))] for row in batch]
-
-
-def _grid(
-    ids: Sequence[Sequence[int]], model: Any, lengths: Iterable[int], batches: Sequence[int]
-) -> list[list[list[int]]]:
-    """Ragged batches of random and of real ids; the first row has the full length, the others are shorter."""
-    import numpy as np
-
-    config = model.config.backbone_config() if hasattr(model.config, "backbone_config") else model.config
-    generator = np.random.default_rng(20)
-    special = set(_padding(config))
-    allowed = np.array([token for token in range(config.vocab_size) if token not in special])
-    # All test texts end to end: a real stretch of any length.
-    stream = [token for row in ids for token in row[1:-1]]
-    first, last = ids[0][0], ids[0][-1]
-    found = []
-    for length in lengths:
-        for batch in batches:
-            sizes = [length, *(int(generator.integers(1, length + 1)) for _ in range(batch - 1))]
-            found.append([generator.choice(allowed, size).tolist() for size in sizes])
-            if length >= 3 and len(stream) >= length:
-                rows = []
-                for size in [max(size, 3) for size in sizes]:
-                    start = int(generator.integers(0, len(stream) - size + 3))
-                    rows.append([first, *stream[start : start + size - 2], last])
-                found.append(rows)
-    return found
-
-
-def _padding(config: Any) -> list[int]:
-    """The padding id: RoBERTa's own code takes it for a gap wherever it stands, so no real row may hold it."""
-    pad = getattr(config, "pad_token_id", None)
-    return [] if pad is None else [int(pad)]
-
-
-def _by_length(ids: Sequence[Sequence[int]]) -> list[list[int]]:
-    order = sorted(range(len(ids)), key=lambda index: -len(ids[index]))
-    return [order[start : start + _ROWS] for start in range(0, len(order), _ROWS)]
-
-
-def _reference(model: Any, ids: Sequence[Sequence[int]], types: Any = None, task: Any = None) -> Any:
-    """PyTorch's `Outputs`, in the order of `ids`."""
-    import numpy as np
-    import torch
-
-    from potstill.distil.evaluate import Outputs
-
-    config = model.config.backbone_config() if hasattr(model.config, "backbone_config") else model.config
-    fill = (_padding(config) or [0])[0]
-    logits: list[Any] = [None] * len(ids)
-    pooled: list[Any] = [None] * len(ids)
-    for group in _by_length(ids):
-        padded = torch.full((len(group), len(ids[group[0]])), fill, dtype=torch.int64)
-        mask = torch.zeros_like(padded)
-        for row, index in enumerate(group):
-            padded[row, : len(ids[index])] = torch.tensor(list(ids[index]))
-            mask[row, : len(ids[index])] = 1
-        more = {}
-        if types is not None:
-            more["token_type_ids"] = torch.zeros_like(padded)
-            for row, index in enumerate(group):
-                more["token_type_ids"][row, : len(types[index])] = torch.tensor(list(types[index]))
-        with torch.inference_mode():
-            output = model(input_ids=padded, attention_mask=mask, **more)
-        for row, index in enumerate(group):
-            logits[index], pooled[index] = output.logits[row].numpy(), output.pooled[row].numpy()
-        if task is not None:
-            task.advance(len(group), note="PyTorch")
-    return Outputs(np.stack(logits), np.stack(pooled))

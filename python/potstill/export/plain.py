@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from potstill.distil.modeling import load_classifier
+from potstill.distil.modeling import labels_words, load_classifier
 
 # exp(-10000 + score) is 0 in f32 for every score below 9,896; f16 holds the value.
 MASKED_SCORE = -10000.0
@@ -36,6 +36,7 @@ class Facts:
         vocabulary: rows of the word table.
         multi_label: labels do not exclude each other: scores are sigmoids, not a softmax.
         pairs: it reads pairs of texts; token types are an input.
+        per_token: it labels words: logits are of every token.
     """
 
     labels: list[str]
@@ -44,6 +45,7 @@ class Facts:
     vocabulary: int
     multi_label: bool = False
     pairs: bool = False
+    per_token: bool = False
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -53,7 +55,16 @@ class Facts:
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the graph's outputs, in order."""
+        if self.per_token:
+            return ("logits",)
         return ("logits", "embedding") if self.labels else ("embedding",)
+
+    @property
+    def task(self) -> str:
+        """What the model is for, by the hub's names."""
+        if self.per_token:
+            return "token-classification"
+        return "text-classification" if self.labels else "feature-extraction"
 
 
 class PlainEmbeddings(nn.Module):
@@ -134,9 +145,14 @@ class PlainClassifier(nn.Module):
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, ...]:
-        """``[batch, length]`` integer ids and mask to logits ``[batch, labels]`` and embedding ``[batch, hidden]``."""
+        """``[batch, length]`` integer ids and mask to logits ``[batch, labels]`` and embedding ``[batch, hidden]``.
+
+        Of a model that labels words to logits ``[batch, length, labels]`` alone.
+        """
         more = {"token_type_ids": token_type_ids} if self.pairs else {}
         output = self.model(input_ids=input_ids, attention_mask=attention_mask, **more)
+        if output.logits.ndim == 3:
+            return (output.logits,)
         return (output.logits, output.pooled) if self.model.config.num_labels else (output.pooled,)
 
     @contextlib.contextmanager
@@ -177,6 +193,7 @@ def load_plain(model_dir: Path) -> tuple[PlainClassifier, Facts]:
         vocabulary=plain.vocabulary or int(backbone.vocab_size),
         multi_label=config.problem_type == "multi_label_classification",
         pairs=pairs,
+        per_token=labels_words(config),
     )
     return plain, facts
 

@@ -3,7 +3,7 @@
 TFLite graphs have fixed shapes: the file holds one signature ``tokens_N`` for each of a few lengths (the longest one
 first, so that tools which know no signatures see it) over one set of weights. Inputs ``input_ids`` and
 ``attention_mask`` int32 ``[1, N]``; outputs ``logits`` f32 ``[1, labels]`` (not of a sentence encoder) and
-``embedding`` f32 ``[1, hidden]``.
+``embedding`` f32 ``[1, hidden]``; of a model that labels words ``logits`` f32 ``[1, N, labels]`` alone.
 Labels and limits ride in a zip archive appended to the file, the way TFLite's own metadata tools attach files: every
 interpreter ignores it, and ``unzip -p model.tflite potstill.json`` shows it.
 """

@@ -105,6 +105,7 @@ def run_data(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         progress=context.progress,
         read_labels=task.read_labels,
         labelled=task.labelled,
+        words=task.words,
     )
     splits.save(out)
     return {
@@ -253,9 +254,9 @@ def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     from potstill.pipeline.rounding import chosen_scheme
 
     del work
-    recipe, task = context.recipe, task_of(context.recipe)
+    recipe, labels = context.recipe, context.facts("data")["labels"]
+    task = task_of(recipe).with_labels(labels)
     test = Splits.load(context.folder("data")).test
-    labels = context.facts("data")["labels"]
     student, teacher = final_student(context), context.folder("teacher")
     report = check_parity(
         student,

@@ -28,7 +28,10 @@ _SMALLEST = np.float32(1e-30)
 
 @dataclass(frozen=True)
 class Outputs:
-    """For one text: logits [labels] and pooled embedding [width], f32; None when the model has no such output."""
+    """For one text: logits [labels] and pooled embedding [width], f32; None when the model has no such output.
+
+    Logits are [tokens, labels] where the model labels words.
+    """
 
     logits: Array | None
     embedding: Array | None
@@ -57,7 +60,9 @@ class Evaluator:
                 values[op.output] = self._step(op, [values[i] for i in op.inputs], np.asarray(ids), kinds)
 
         def result(index: int) -> Array | None:
-            return None if index < 0 else values[index][0]
+            if index < 0:
+                return None
+            return values[index] if self.model.values[index].rows == "tokens" else values[index][0]
 
         return Outputs(result(self.model.logits_value), result(self.model.embedding_value))
 

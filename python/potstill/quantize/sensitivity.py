@@ -31,10 +31,9 @@ DTYPES = ("i8", "i4")
 TABLE = "sensitivity.json"
 
 
-def compare(
-    reference: Array, logits: Array, labels: Sequence[int] | Array, task: Task | None = None
-) -> dict[str, float]:
-    """Damage of some logits against the fp32 student's, both ``[rows, classes]`` f32.
+def compare(reference: Array, logits: Array, labels: Any, task: Task | None = None) -> dict[str, float]:
+    """Damage of some logits against the fp32 student's, both ``[rows, classes]`` f32; of words their own, NaN for lost
+    ones.
 
     Args:
         reference: logits of the fp32 student.
@@ -51,9 +50,10 @@ def compare(
 
     task = task or task_named("classification")
     before, after = (Outputs(values, values[:, :0]) for values in (reference, logits))
-    truth = Truth(np.asarray(labels))
+    truth = Truth(labels if task.words else np.asarray(labels))
+    seen = ~np.isnan(reference[:, 0]) if task.words else slice(None)
     return {
-        "kl": float(_divergence(reference, logits, joint=task.problem is None).mean()),
+        "kl": float(_divergence(reference[seen], logits[seen], joint=task.problem is None).mean()),
         "flips": 1.0 - task.agreement(before, after),
         "accuracy_change": task.score(after, truth) - task.score(before, truth),
     }
@@ -62,10 +62,11 @@ def compare(
 def measure(
     rounded: RoundedStudent,
     ids: Sequence[Array],
-    labels: Sequence[int] | Array,
+    labels: Any,
     *,
     pad_id: int = 0,
     types: Sequence[Array] | None = None,
+    words: Sequence[Array] | None = None,
     task: Task | None = None,
     rows: int = ROWS,
     progress: Progress | None = None,
@@ -78,6 +79,7 @@ def measure(
         labels: as `Task.label_array` gives them.
         pad_id: id of the padding token.
         types: token types of the rows, None for single texts.
+        words: where the words of the rows begin, of a student that labels words.
         task: what the student is for; None: classification.
         rows: use at most so many, spread evenly.
         progress: told the forwards done.
@@ -90,14 +92,17 @@ def measure(
 
     count = max(1, min(rows, len(ids)))
     chosen = [index * len(ids) // count for index in range(count)]
-    some, truth = [ids[index] for index in chosen], np.asarray(labels)[chosen]
-    some_types = None if types is None else [types[index] for index in chosen]
+    some, truth = [ids[index] for index in chosen], (np.asarray(labels) if words is None else labels)[chosen]
+    more: dict[str, Any] = {
+        name: None if column is None else [column[index] for index in chosen]
+        for name, column in (("types", types), ("words", words))
+    }
     layout = rounded.layout
     items = [(layer.name, "linear", layer.modules, layer.shape) for layer in layout.linears]
     items.insert(0, (layout.embedding.name, "embedding", (layout.embedding.module,), layout.embedding.shape))
 
     def logits() -> Array:
-        return outputs(rounded.student, some, pad_id=pad_id, types=some_types).logits
+        return outputs(rounded.student, some, pad_id=pad_id, **more).logits
 
     def set_all(dtype: str) -> None:
         for name, *_ in items:
@@ -156,6 +161,7 @@ def measure_folder(
     from potstill.distil.rounded_student import RoundedStudent
     from potstill.distil.tasks import task_named
     from potstill.distil.tokens import encode_dataset, load_tokenizer
+    from potstill.distil.words import encode_words
     from potstill.errors import InputError
 
     task = task_named(task_name)
@@ -168,10 +174,18 @@ def measure_folder(
         )
     tokenizer, student = load_tokenizer(model_dir), load_classifier(model_dir)
     layout = student_layout(student, model_dir, work, opset=opset, max_tokens=max_tokens)
-    ids, types = encode_dataset(tokenizer, dataset, data_tokens)
-    labels = task.label_array(list(dataset["label"]), int(student.config.num_labels))
+    names = student.config.id2label
+    task = task.with_labels([names[index] for index in range(len(names))])
+    labels = task.label_array(list(dataset["label"]), len(names))
+    columns: dict[str, Any]
+    if task.words:
+        ids, words = encode_words(tokenizer, list(dataset["text"]), data_tokens)
+        columns = {"words": words}
+    else:
+        ids, types = encode_dataset(tokenizer, dataset, data_tokens)
+        columns = {"types": types}
     rounded, pad_id = RoundedStudent(student, layout), int(tokenizer.pad_token_id)
-    return measure(rounded, ids, labels, pad_id=pad_id, types=types, task=task, rows=rows, progress=progress)
+    return measure(rounded, ids, labels, pad_id=pad_id, task=task, rows=rows, progress=progress, **columns)
 
 
 def write_table(table: Mapping[str, Any], path: Path) -> None:

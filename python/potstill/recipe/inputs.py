@@ -47,8 +47,10 @@ class Data(Section):
     """What is trained and tested on."""
 
     source: Name = Field(
-        description="Demo corpus (`demo:movie-reviews`, `demo:bbc-topics`), hub id of a data set, path of a CSV, TSV, "
-        "JSON, JSON Lines or Parquet file, or a folder with `train.csv` and so on. Paths start at the recipe.",
+        description="Demo corpus (`demo:movie-reviews`, `demo:bbc-topics`, and for `token-classification` "
+        "`demo:bbc-punctuation`: words to restore case and marks of), hub id of a data set, path of a CSV, TSV, "
+        "JSON, JSON Lines, Parquet or CoNLL file (`.conll`: words with tags), or a folder with `train.csv` and so on. "
+        "Paths start at the recipe.",
         examples=["demo:movie-reviews", "my-data.csv", "stanfordnlp/sst2"],
     )
     config: Name | None = Field(default=None, description="Configuration of the hub data set, where it has several.")
@@ -61,7 +63,9 @@ class Data(Section):
         default=None,
         description="Split name or file with the test rows; without it they are taken out of the training rows.",
     )
-    text: Name = Field(default="text", description="Name of the column with the text.")
+    text: Name = Field(
+        default="text", description="Name of the column with the text; for `token-classification` a list of words."
+    )
     text_pair: Name | None = Field(
         default=None,
         description="Name of a column with a second text, for tasks on pairs (does one text answer, follow from or "
@@ -70,7 +74,7 @@ class Data(Section):
     label: Name = Field(
         default="label",
         description="Name of the column with the label: names or whole numbers; for `multi-label` a list of them, or "
-        "a text with `label_separator` between them.",
+        "a text with `label_separator` between them, for `token-classification` a list with one a word.",
     )
     label_separator: Name = Field(
         default=";", description="What stands between the labels of a row where `multi-label` reads them from a text."

@@ -47,8 +47,9 @@ class Recipe(Section):
     task: Task = Field(
         default="classification",
         description="What the model is for: one label a text (`classification`), any number of labels a text "
-        "(`multi-label`), or a vector a text, such that like texts get like vectors (`embedding`: no labels needed, "
-        "the teacher is a sentence encoder, taken as it is).",
+        "(`multi-label`), a vector a text, such that like texts get like vectors (`embedding`: no labels needed, "
+        "the teacher is a sentence encoder, taken as it is), or one label a word (`token-classification`: named "
+        "entities, punctuation, slots).",
     )
     teacher: Teacher = Field(description="The model whose behaviour the student learns.")
     data: Data = Field(description="What is trained and tested on.")
@@ -78,6 +79,8 @@ class Recipe(Section):
             self._check_pairs()
         if self.task == "embedding":
             self._check_embedding()
+        if self.task == "token-classification":
+            self._check_words()
         return self
 
     def _check_pairs(self) -> None:
@@ -119,6 +122,29 @@ class Recipe(Section):
             raise ValueError(
                 'budget chooses among students of classifiers and does not know task = "embedding"; leave it out and '
                 "set student.layers and student.hidden"
+            )
+
+    def _check_words(self) -> None:
+        """What is of whole texts."""
+        task = 'task = "token-classification"'
+        if self.data.text_pair is not None:
+            raise ValueError(f"data.text_pair does not go with {task}; it reads single rows of words")
+        if self.distil.pooled_cosine > 0:
+            raise ValueError(f"distil.pooled_cosine compares vectors of whole texts, which {task} has not; set it to 0")
+        if self.distil.augment:
+            raise ValueError(f"distil.augment makes texts whose words have no tags, {task} needs them; set it to 0")
+        if self.student.architecture == "static":
+            raise ValueError(
+                f"a static student sees each token alone, {task} asks what a word is among others; use "
+                'student.architecture = "bert"'
+            )
+        for section in (self.teacher, self.student):
+            if section.pooling != "mean":
+                raise ValueError(f"pooling makes one vector of a text, {task} answers every word; leave it out")
+        if self.budget.stated:
+            raise ValueError(
+                f"budget chooses among students of whole texts and does not know {task}; leave it out and set "
+                "student.layers and student.hidden"
             )
 
     def set_base(self, base: Path | None) -> None:

@@ -1,12 +1,13 @@
-"""The public face of the runtime: load a model, classify, embed."""
+"""The public face of the runtime: load a model, classify, tag, embed."""
 
 from __future__ import annotations
 
 import math
 import os
+from collections import namedtuple
 
 from potstill.errors import InputError
-from potstill.runtime.backends import open_backend
+from potstill.runtime.backends import open_backend, word_ranges
 
 TYPE_CHECKING = False  # see potstill/__init__.py
 if TYPE_CHECKING:
@@ -68,6 +69,21 @@ class Prediction:
         return f"Prediction(label={self.label!r}, score={self.score!r}, scores={self.scores!r}{several})"
 
 
+class Token(namedtuple("Token", ("word", "label", "score", "start", "end"))):
+    """The answer for one word; a tuple.
+
+    Attributes:
+        word: as it stands in the text.
+        label: the class with the largest logit (the first one of equals).
+        score: its probability in [0, 1], the softmax over all classes.
+        start: where the word begins in its text, in characters: `text[start:end]` is the word; None for a word that was
+            given as such.
+        end: where it ends, exclusive; None likewise.
+    """
+
+    __slots__ = ()
+
+
 class Model:
     """A loaded model: immutable, and safe to call from several threads at once."""
 
@@ -89,6 +105,11 @@ class Model:
     def multi_label(self) -> bool:
         """Whether a text may have several labels, or none."""
         return bool(self._backend.info.get("multi_label", False))
+
+    @property
+    def per_token(self) -> bool:
+        """Whether the model labels words, by `tag`, and not whole texts."""
+        return bool(self._backend.info.get("per_token", False))
 
     @property
     def info(self) -> dict[str, Any]:
@@ -121,7 +142,10 @@ class Model:
         return self._encode(texts, truncate)[0]
 
     def logits(self, texts: Sequence[Text], truncate: bool = False) -> Any:
-        """Logits of each text or pair: float32 [texts, labels], buffer protocol. Raises as `tokenize` and I008."""
+        """Logits of each text or pair: float32 [texts, labels], buffer protocol. Raises as `tokenize` and I008.
+
+        A model that labels words gives [tokens, labels]: a row for each of `tokenize`'s ids, the texts in turn.
+        """
         return self.logits_from_ids(*self._encode(texts, truncate))
 
     def logits_from_ids(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Any:
@@ -168,8 +192,10 @@ class Model:
                 elsewhere.
 
         Raises:
-            InputError: as `logits`; I013 the threshold is not in [0, 1].
+            InputError: as `logits`; I013 the threshold is not in [0, 1]; I017 the model labels words.
         """
+        if self.per_token:
+            raise InputError("I017", "the model labels words, not whole texts", "classify", "use tag()")
         if not 0.0 <= threshold <= 1.0:
             raise InputError("I013", f"{threshold} is no probability", "threshold", "give a number from 0 to 1")
         view: Any = memoryview(self.logits(texts, truncate))
@@ -178,6 +204,37 @@ class Model:
         if self.multi_label:
             return [_predict_each(labels, row, threshold) for row in rows]
         return [_predict(labels, row) for row in rows]
+
+    def tag(self, texts: Sequence[str | Sequence[str]], truncate: bool = False) -> list[list[Token]]:
+        """The label of each word of each text, for a model trained with task = "token-classification".
+
+        Args:
+            texts: a str is cut into words at white space, punctuation being words of their own, as in BERT's
+                pre-tokenization (`text.split()` keeps punctuation at its word); a list of str is taken as the words,
+                and gets exactly one label for each.
+            truncate: answer the words that fit into `max_tokens` alone; otherwise a longer text is an error.
+
+        Raises:
+            InputError: I001 a text without any word; I002 a text over `max_tokens`; I005 no tokenizer in the file; I007
+                `texts` is a single string, or holds something else than str and lists of str; I018 the model labels
+                whole texts.
+        """
+        if not self.per_token:
+            raise InputError("I018", "the model labels whole texts, not words", "tag", "use classify()")
+        words, places = _words(texts)
+        ids, firsts = self._backend.tokenize_words(words, truncate)
+        view: Any = memoryview(self.logits_from_ids(ids))
+        rows: list[list[float]] = view.tolist()
+        labels = self.labels or tuple(str(i) for i in range(len(rows[0]) if rows else 0))
+        found, start = [], 0
+        for row, first, given, at in zip(ids, firsts, words, places, strict=True):
+            answers = [_predict(labels, rows[start + place]) for place in first]
+            found.append([
+                Token(word, answer.label, answer.score, *where)
+                for answer, word, where in zip(answers, given, at, strict=False)
+            ])  # fmt: skip
+            start += len(row)
+        return found
 
 
 def load(path: str | os.PathLike[str], threads: int | None = None, backend: str = "native") -> Model:
@@ -216,6 +273,30 @@ def _texts(texts: Sequence[Any]) -> Sequence[str]:
                 "give a list of str, or of pairs of str",
             )
     return texts
+
+
+def _words(texts: Sequence[Any]) -> tuple[list[Sequence[str]], list[Sequence[tuple[int | None, int | None]]]]:
+    """The words of each text, and where they stand in it."""
+    if isinstance(texts, (str, bytes)):
+        raise InputError("I007", "a single string was given", "texts", 'give a list: ["..."]')
+    words: list[Sequence[str]] = []
+    places: list[Sequence[tuple[int | None, int | None]]] = []
+    for index, text in enumerate(texts):
+        if isinstance(text, str):
+            ranges = word_ranges(text)
+            words.append([text[start:end] for start, end in ranges])
+            places.append(ranges)
+        elif isinstance(text, (list, tuple)) and all(isinstance(word, str) for word in text):
+            words.append(text)
+            places.append([(None, None)] * len(text))
+        else:
+            raise InputError(
+                "I007",
+                f"a {type(text).__name__} where a str or a list of str is needed",
+                f"text {index}",
+                "give texts, or lists of their words",
+            )
+    return words, places
 
 
 def _predict(labels: Sequence[str], logits: Sequence[float]) -> Prediction:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from potstill.distil.evaluate import outputs
+from potstill.distil.modeling import labels_words
 from potstill.distil.students.basis import ridge
 from potstill.distil.students.registry import Job
 
@@ -15,12 +18,14 @@ def fit_head(job: Job) -> None:
 
     With fewer rows than numbers read the fit would be arbitrary: the strength of the ridge (1 % of the mean squared
     input) keeps it tame. A hidden layer of the head gets random directions of unit variance first. A student without
-    head is left as it is.
+    head is left as it is; for one that labels words every token is a row.
     """
     if job.student.classifier is None:
         return
-    taught = outputs(job.teacher, job.teacher_ids, pad_id=job.teacher_pad_id, types=job.types).logits
-    read = outputs(job.student, job.ids, pad_id=job.pad_id, types=job.types).pooled
+    words = [np.arange(len(row)) for row in job.ids] if labels_words(job.teacher.config) else None
+    more: dict[str, Any] = {"types": job.types, "words": words}
+    taught = outputs(job.teacher, job.teacher_ids, pad_id=job.teacher_pad_id, **more).logits
+    read = outputs(job.student, job.ids, pad_id=job.pad_id, states=words is not None, **more).pooled
     if job.student.head is not None:
         read = _random_features(job, read)
     weight, bias = ridge(read, taught, strength=1e-2)

@@ -109,8 +109,10 @@ def _activations(
             if getattr(classifier.config, "problem_type", None) == "multi_label_classification":
                 logits.abs().sum().backward()
             else:
-                best = logits.topk(2, dim=1).values
-                (best[:, 0] - best[:, 1]).sum().backward()
+                best = logits.topk(2, dim=-1).values
+                margins = best[..., 0] - best[..., 1]
+                # A model that labels words has a margin for each token; those of padding say nothing.
+                (margins * batch["attention_mask"] if margins.ndim == 2 else margins).sum().backward()
     finally:
         for handle in handles:
             handle.remove()

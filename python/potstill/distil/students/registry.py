@@ -6,13 +6,14 @@ import copy
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from potstill.distil.modeling import EncoderClassifier
+from potstill.distil.modeling import EncoderClassifier, labels_words
 from potstill.distil.vocabulary import aligned_ids
 from potstill.errors import TrainError
 
@@ -122,6 +123,8 @@ def make_student(
         teacher_config = copy.deepcopy(teacher_config)
         teacher_config.vocab_size, teacher_config.pad_token_id = len(kept), pad_id
     torch.manual_seed(seed)
+    if labels_words(teacher.config):
+        settings = SimpleNamespace(**{**vars(settings), "pooling": "none"})
     student = architecture.build(settings, teacher_config, labels)
     layers = _chosen_layers(settings, depth) if student.config.num_hidden_layers else []
     job = Job(student=student, teacher=teacher, layers=layers, ids=ids, pad_id=pad_id, kept=kept, types=types)

@@ -16,6 +16,7 @@ TASKS = {
     "classification": ("potstill.distil.tasks.classification", "Classification"),
     "multi-label": ("potstill.distil.tasks.multi_label", "MultiLabel"),
     "embedding": ("potstill.distil.tasks.embedding", "Embedding"),
+    "token-classification": ("potstill.distil.tasks.token_classification", "TokenClassification"),
 }
 
 __all__ = ["TASKS", "Task", "Truth", "task_named", "task_of"]

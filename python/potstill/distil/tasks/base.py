@@ -37,6 +37,7 @@ class Task(ABC):
         name: as in a recipe.
         metric: name of the figure by which the best epoch is chosen and that reports show first.
         labelled: whether training needs labels, and so whether a teacher is fine-tuned.
+        words: whether a row is a list of words and has a label for each: outputs then have one row a word.
         outputs: outputs of the exported graphs, in order.
         problem: ``problem_type`` of the Hugging Face configuration, None for its default.
     """
@@ -44,8 +45,14 @@ class Task(ABC):
     name: ClassVar[str]
     metric: ClassVar[str]
     labelled: ClassVar[bool] = True
+    words: ClassVar[bool] = False
     outputs: ClassVar[tuple[str, ...]] = ("logits", "embedding")
     problem: ClassVar[str | None] = None
+
+    def with_labels(self, names: Sequence[str]) -> Task:
+        """The task for these labels; some tasks measure by what the labels are called."""
+        del names
+        return self
 
     @abstractmethod
     def read_labels(self, raws: Mapping[str, Raw], data: Data) -> tuple[list[str], dict[str, list[Any]]]:
@@ -60,8 +67,8 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def label_array(self, column: Sequence[Any], labels: int) -> np.ndarray:
-        """A split's label column as an array for losses and metrics; ``labels`` is the number of names."""
+    def label_array(self, column: Sequence[Any], labels: int) -> Any:
+        """A split's label column as an array (of words `Tags`) for losses and metrics; ``labels``: number of names."""
 
     @abstractmethod
     def loss_weights(self, settings: Any) -> dict[str, float]:
@@ -81,4 +88,4 @@ class Task(ABC):
 
     @abstractmethod
     def agreement(self, found: Outputs, wanted: Outputs) -> float:
-        """Share of rows (0-1) for which one model's answer is the other's."""
+        """Share of rows of the outputs (0-1) for which one model's answer is the other's."""

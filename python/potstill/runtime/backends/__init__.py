@@ -29,7 +29,8 @@ class Output:
     """What one run gives; both are float32 with the buffer protocol (`memoryview(x)`, `numpy.asarray(x)`).
 
     Attributes:
-        logits: [sequences, labels], or None when the model has no classification head.
+        logits: [sequences, labels], or None when the model has no classification head; of a model that labels words
+            [tokens, labels], the tokens of the sequences one after another.
         embedding: [sequences, hidden] pooled vectors, or None when the model does not give them.
     """
 
@@ -54,6 +55,16 @@ def open_backend(name: str, path: str | os.PathLike[str], threads: int | None) -
         )
     loaded: Backend = importlib.import_module(module).open_backend(path, threads)
     return loaded
+
+
+def word_ranges(text: str) -> list[tuple[int, int]]:
+    """First character of each word of a text, and the one behind it.
+
+    Words are what white space parts; punctuation and ideographs are words of their own, as in BERT's pre-tokenization.
+    The core finds them, for all backends.
+    """
+    ends: list[int] = importlib.import_module(_MODULES["native"]).word_ends(text)
+    return list(zip(ends[::2], ends[1::2], strict=True))
 
 
 def __getattr__(name: str) -> Any:

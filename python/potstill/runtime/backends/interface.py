@@ -41,6 +41,15 @@ class Backend(Protocol):
                 the longer text first; I014 the model does not read pairs.
         """
 
+    def tokenize_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> tuple[list[list[int]], list[list[int]]]:
+        """Token ids of texts given as words, with [CLS] and [SEP], and for each word the place of its first piece.
+
+        A word without any piece is read as the unknown token. Words that `truncate` cut off have no place.
+
+        Raises:
+            InputError: I001 a text without words; I002 longer than `max_tokens` and not `truncate`.
+        """
+
     def run(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Output:
         """Run one ragged batch of token ids, specials included; `types` are the token types, None: all 0.
 

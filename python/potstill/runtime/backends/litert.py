@@ -93,6 +93,7 @@ class LiteRtBackend:
             facts.producer,
             facts.multi_label,
             facts.pairs,
+            facts.per_token,
         )
         self._texts = Texts(path, self._facts)
         self._info = {
@@ -102,6 +103,7 @@ class LiteRtBackend:
             "labels": list(self._facts.labels),
             "multi_label": self._facts.multi_label,
             "pairs": self._facts.pairs,
+            "per_token": self._facts.per_token,
             "max_tokens": self._facts.max_tokens,
             "lengths": sorted(self._runners),
             "vocabulary": self._facts.vocabulary,
@@ -135,6 +137,10 @@ class LiteRtBackend:
         """Token ids and token types; see `outside.Texts`. Raises InputError I001, I002, I014, I050."""
         return self._texts.tokenize_pairs(first, second, truncate)
 
+    def tokenize_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> tuple[list[list[int]], list[list[int]]]:
+        """Token ids and places of words; see `outside.Texts`. Raises InputError I001, I002, I050."""
+        return self._texts.tokenize_words(texts, truncate)
+
     def run(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Output:
         """Run sequence by sequence. Raises InputError I001, I002, I003, I014."""
         import numpy as np
@@ -149,7 +155,9 @@ class LiteRtBackend:
                 feed = self._feed(row, length, None if types is None else types[index])
                 found = self._runners[length](**feed)
                 for name, kept in rows.items():
-                    if name in found:
+                    if name in found and self._facts.per_token:
+                        kept.append(found[name][0, : len(row)])
+                    elif name in found:
                         kept.append(found[name])
         if not ids:
             return Output(np.empty((0, len(self._facts.labels)), np.float32), None)

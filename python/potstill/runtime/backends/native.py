@@ -67,10 +67,23 @@ class NativeBackend:
         ids, types = self._model.tokenize_pairs(first, second, truncate)
         return ids, types
 
+    def tokenize_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> tuple[list[list[int]], list[list[int]]]:
+        """Token ids, and the place of each word's first piece. Raises InputError I001, I002, I005."""
+        ids: list[list[int]]
+        firsts: list[list[int]]
+        ids, firsts = self._model.tokenize_words(texts, truncate)
+        return ids, firsts
+
     def run(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Output:
         """Run one ragged batch. Raises InputError I001, I002, I003, I014."""
         logits, embedding = self._model.run(ids, types)
         return Output(logits, embedding)
+
+
+def word_ends(text: str) -> list[int]:
+    """First character of each word of a text and the one behind it, in turn; see `backends.word_ranges`."""
+    ends: list[int] = _core.word_ranges(text)
+    return ends
 
 
 def open_backend(path: str | os.PathLike[str], threads: int | None) -> NativeBackend:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,11 @@ class OnnxRuntimeBackend:
                 str(path),
                 "give a model with the output logits or embedding",
             )
-        self._facts = _facts(self._session.get_modelmeta().custom_metadata_map)
+        shapes = {value.name: value.shape for value in self._session.get_outputs()}
+        self._facts = replace(
+            _facts(self._session.get_modelmeta().custom_metadata_map),
+            per_token="logits" in shapes and len(shapes["logits"]) == 3,
+        )
         self._texts = Texts(path, self._facts)
         self._info = {
             "name": path.stem,
@@ -83,6 +88,7 @@ class OnnxRuntimeBackend:
             "labels": list(self._facts.labels),
             "multi_label": self._facts.multi_label,
             "pairs": self._facts.pairs,
+            "per_token": self._facts.per_token,
             "max_tokens": self._facts.max_tokens,
             "vocabulary": self._facts.vocabulary,
             "bytes": path.stat().st_size,
@@ -115,6 +121,10 @@ class OnnxRuntimeBackend:
         """Token ids and token types; see `outside.Texts`. Raises InputError I001, I002, I014, I050."""
         return self._texts.tokenize_pairs(first, second, truncate)
 
+    def tokenize_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> tuple[list[list[int]], list[list[int]]]:
+        """Token ids and places of words; see `outside.Texts`. Raises InputError I001, I002, I050."""
+        return self._texts.tokenize_words(texts, truncate)
+
     def run(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Output:
         """Run one ragged batch. Raises InputError I001, I002, I003, I014."""
         import numpy as np
@@ -122,6 +132,8 @@ class OnnxRuntimeBackend:
         check_ids(ids, self._facts)
         check_types(ids, types, self._facts)
         found: dict[str, Any] = {}
+        if self._facts.per_token:
+            return Output(self._per_token(ids), None)
         for group in batches(ids):
             feed = self._feed([ids[i] for i in group], None if types is None else [types[i] for i in group])
             for name, values in zip(self._outputs, self._session.run(self._outputs, feed), strict=True):
@@ -131,6 +143,17 @@ class OnnxRuntimeBackend:
         if not ids:
             found = {name: np.empty((0, self._width(name)), np.float32) for name in self._outputs}
         return Output(found.get("logits"), found.get("embedding"))
+
+    def _per_token(self, ids: Sequence[Sequence[int]]) -> Any:
+        """Logits of all tokens, [tokens, labels]; padding is left out."""
+        import numpy as np
+
+        rows: list[Any] = [None] * len(ids)
+        for group in batches(ids):
+            values = self._session.run(self._outputs[:1], self._feed([ids[i] for i in group]))[0]
+            for place, index in enumerate(group):
+                rows[index] = values[place, : len(ids[index])]
+        return np.concatenate(rows) if rows else np.empty((0, len(self._facts.labels)), np.float32)
 
     def prepared(self, ids: Sequence[Sequence[int]]) -> Callable[[], Any]:
         """A call that runs one batch whose arrays exist already, for measuring the engine.

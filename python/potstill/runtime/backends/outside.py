@@ -30,6 +30,7 @@ class Facts:
         producer: program that wrote the file, empty when unknown.
         multi_label: labels do not exclude each other.
         pairs: it reads pairs of texts.
+        per_token: it labels words: logits are of every token.
     """
 
     labels: tuple[str, ...] = ()
@@ -39,6 +40,7 @@ class Facts:
     producer: str = ""
     multi_label: bool = False
     pairs: bool = False
+    per_token: bool = False
 
 
 def facts_from(values: Mapping[str, Any]) -> Facts:
@@ -51,6 +53,7 @@ def facts_from(values: Mapping[str, Any]) -> Facts:
         producer=str(values.get("producer", "")),
         multi_label=bool(values.get("multi_label", False)),
         pairs=bool(values.get("pairs", False)),
+        per_token=bool(values.get("per_token", False)),
     )
 
 
@@ -191,6 +194,37 @@ class Texts:
                     )
                 found[index] = [*row[: limit - 1], row[-1]]
         return found
+
+    def tokenize_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> tuple[list[list[int]], list[list[int]]]:
+        """Token ids of texts given as words, and the place of each word's first piece; see `Backend.tokenize_words`.
+
+        Raises:
+            InputError: I001 a text without words, I002 longer than `max_tokens` and not `truncate`, I050 no tokenizer
+                beside the model.
+            SystemFailure: S010 the package tokenizers is missing.
+        """
+        if self._encode is None:
+            self._encode = self._open()
+        limit = self._facts.max_tokens
+        ids, firsts = [], []
+        for index, words in enumerate(texts):
+            if not words:
+                raise InputError("I001", "there is no word in the text", f"text {index}", "leave empty texts out")
+            # What stands before and behind every word: [CLS] and [SEP].
+            pieces = self._encode(words)
+            row, places = [pieces[0][0]], []
+            for piece in pieces:
+                places.append(len(row))
+                row += piece[1:-1] or self._encode(["[UNK]"])[0][1:-1]
+            row.append(pieces[0][-1])
+            if len(row) > limit:
+                if not truncate:
+                    found = f"{len(row)} tokens, the model takes {limit}"
+                    raise InputError("I002", found, f"text {index}", "use truncate=True")
+                row, places = [*row[: limit - 1], row[-1]], [place for place in places if place < limit - 1]
+            ids.append(row)
+            firsts.append(places)
+        return ids, firsts
 
     def tokenize_pairs(
         self, first: Sequence[str], second: Sequence[str], truncate: bool

@@ -1,0 +1,103 @@
+"""Rows of words with a tag each: word lists as texts, tag lists as labels (CoNLL files, JSON Lines, Parquet, hub)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from potstill.data.labels import Raw, label_name, named_id, ordered_names
+from potstill.errors import DataError
+
+
+def check_words(raw: Raw, column: str) -> list[list[str]]:
+    """The words of each row; none of them empty, none of the rows without one.
+
+    Raises:
+        DataError: D005 a row without words or an empty word, D019 a text column that holds something else than lists of
+            words.
+    """
+    for index, words in enumerate(raw.texts):
+        row = f"{raw.where}, row {raw.first + index}, column {column!r}"
+        if words is None or (isinstance(words, list | tuple) and not words):
+            raise DataError("D005", "the row has no words", row, "fill them in or delete the row")
+        if not isinstance(words, list | tuple):
+            raise DataError(
+                "D019",
+                f"a value of type {type(words).__name__} stands where a list of words should",
+                row,
+                "set data.text to the column with the lists of words (often called tokens)",
+            )
+        for place, word in enumerate(words, 1):
+            if not isinstance(word, str) or not word.strip():
+                raise DataError(
+                    "D005" if word is None or isinstance(word, str) else "D019",
+                    f"word {place} is {'empty' if word is None or isinstance(word, str) else type(word).__name__}",
+                    row,
+                    "give each word as a text, with its tag",
+                )
+    return [list(words) for words in raw.texts]
+
+
+def split_words(raw: Raw, column: str) -> list[list[str]]:
+    """The words of texts without tags: lists as they are, of a plain text what stands between white space.
+
+    Raises:
+        DataError: as `check_words`.
+    """
+    plain = [text.split() if isinstance(text, str) else text for text in raw.texts]
+    return check_words(Raw(plain, None, raw.where, raw.column, first=raw.first), column)
+
+
+def tag_names(train: Raw, given: Sequence[str] | None) -> list[str]:
+    """Names of the tags: those of the recipe, else the source's own, else the distinct values of `train`, sorted.
+
+    Raises:
+        DataError: D008, D020 as `tag_ids`.
+    """
+    if given is not None:
+        return list(given)
+    if train.names is not None:
+        return list(train.names)
+    return ordered_names({name for row, tags in enumerate(train.labels or []) for name in _tags(tags, train, row)})
+
+
+def tag_ids(raw: Raw, names: Sequence[str]) -> list[list[int]]:
+    """For each row the index into `names` of each word's tag.
+
+    Raises:
+        DataError: D004 a tag that is not in `names`, D008 a value that is no list of tags, D020 a word without tag,
+            D032 not as many tags as words.
+    """
+    index_of = {name: index for index, name in enumerate(names)}
+    found = []
+    for row, tags in enumerate(raw.labels or []):
+        known = _tags(tags, raw, row)
+        words = raw.texts[row]
+        if len(known) != len(words):
+            raise DataError(
+                "D032",
+                f"{len(known)} tags for {len(words)} words",
+                f"{raw.where}, row {raw.first + row}, column {raw.column!r}",
+                "give one tag a word; correct the row or delete it",
+            )
+        found.append([index_of.get(name, -1) for name in known])
+        if -1 in found[-1]:
+            found[-1] = [named_id(name, names, index_of, raw, row) for name in known]
+    return found
+
+
+def _tags(value: Any, raw: Raw, row: int) -> list[str]:
+    where = f"{raw.where}, row {raw.first + row}, column {raw.column!r}"
+    if value is None:
+        raise DataError("D020", "the row has no tags", where, "fill them in or delete the row")
+    if not isinstance(value, list | tuple):
+        raise DataError(
+            "D008",
+            f"the tags {value!r} are of type {type(value).__name__}",
+            where,
+            "give a list with one tag a word; set data.label to the column that has it",
+        )
+    names = raw.names or []
+    return [
+        names[tag] if isinstance(tag, int) and 0 <= tag < len(names) else label_name(tag, raw, row) for tag in value
+    ]
