@@ -55,9 +55,9 @@ def test_the_compiler_finds_the_same_grid(rounded: dict[str, Any], splits: Any, 
     compile_onnx(onnx, tmp_path / "m.still", scheme=INT4, verify=False)
     evaluator = Evaluator(read_still(tmp_path / "m.still"))
     ids = encode(load_tokenizer(tmp_path / "out"), list(splits.test["text"]), 16)
-    logits = np.stack([evaluator.run(row)[1] for row in ids])
+    logits = np.stack([evaluator.run(row.tolist()).logits for row in ids])
     right = (logits.argmax(1) == np.array(splits.test["label"])).mean()
-    assert right == pytest.approx(rounded["test_accuracy"], abs=1.1 / len(ids))
+    assert right == pytest.approx(rounded["test_accuracy"], abs=1.5 / len(ids))
 
 
 def test_nearer_to_fp32_than_nearest_rounding(tiny_teacher: Path, layout: Layout) -> None:
