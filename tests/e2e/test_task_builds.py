@@ -213,10 +213,11 @@ WORDS = 'text = "tokens"\nlabel = "tags"'
 def test_token_classification(build: Build, sentences: list[str]) -> None:
     """Named entities from a recipe to a file: every export answers every word as PyTorch does."""
     rows = tagged(sentences)
-    out, report = build(
-        "token-classification", rows, data=WORDS, epochs=6, tflite=True, settings=("student.vocabulary=seen",)
-    )
-    assert report["metric"] == "entity_f1"
+    settings = ("student.vocabulary=seen", "compile.scheme=mixed", "quantize.qat_epochs=1", "export.onnx_static=true")
+    out, report = build("token-classification", rows, data=WORDS, epochs=6, tflite=True, settings=settings)
+    assert report["metric"] == report["quantization"]["qat"]["metric"] == "entity_f1"
+    assert report["packed"]["scheme"] == "mixed" and report["quantization"]["sensitivity"]["all"]["i4"]["kl"] > 0
+    assert "onnx_static" in report["label_agreement"]
     assert report["packed"]["test_accuracy"] > 0.8, report["metrics"]
     assert set(report["metrics"]["still"]) == {"entity_f1", "entity_precision", "entity_recall", "word_accuracy"}
     for export in ("onnx", "tflite", "still_fp32"):
@@ -244,11 +245,3 @@ def test_token_classification(build: Build, sentences: list[str]) -> None:
         assert len(other.tag([["film"] * 40], truncate=True)[0]) == 30
     lines = run(str(out / "model.still"), sentences[0])
     assert lines[0] == f"{found[0][0].word}\t{found[0][0].label}\t{found[0][0].score:.4f}"
-
-
-def test_token_classification_by_mixed_and_trained_for_it(build: Build, sentences: list[str]) -> None:
-    settings = ("compile.scheme=mixed", "quantize.qat_epochs=1", "export.onnx_static=true", "student.init=prune")
-    out, report = build("token-classification", tagged(sentences), data=WORDS, epochs=4, settings=settings)
-    assert report["packed"]["scheme"] == "mixed" and report["quantization"]["qat"]["metric"] == "entity_f1"
-    assert report["quantization"]["sensitivity"]["all"]["i4"]["kl"] > 0
-    assert "onnx_static" in report["label_agreement"] and potstill.load(out / "model.still").per_token
