@@ -115,12 +115,12 @@ class Token(tuple):  # type: ignore[type-arg]
     @property
     def start(self) -> int | None:
         """See the class."""
-        return self[3]  # type: ignore[no-any-return]
+        return self[3]
 
     @property
     def end(self) -> int | None:
         """See the class."""
-        return self[4]  # type: ignore[no-any-return]
+        return self[4]
 
 
 class Model:
