@@ -205,25 +205,29 @@ WORDS = 'text = "tokens"\nlabel = "tags"'
 
 
 def test_token_classification(build: Build, sentences: list[str]) -> None:
-    """Named entities from a recipe to a file: every export answers every word as PyTorch does."""
-    rows = tagged(sentences)
-    out, report = build(
-        "token-classification", rows, data=WORDS, epochs=6, tflite=True, settings=("student.vocabulary=seen",)
-    )
-    assert report["metric"] == "entity_f1"
-    assert report["packed"]["test_accuracy"] > 0.8, report["metrics"]
+    """Named entities from a recipe to a file: every export answers every word as PyTorch does.
+
+    With 16 tokens some rows lose their last words, and TFLite has one length to convert.
+    """
+    rows = tagged(sentences[:200])
+    settings = ("student.vocabulary=seen", "compile.scheme=mixed", "quantize.qat_epochs=1", "data.max_tokens=16")
+    out, report = build("token-classification", rows, data=WORDS, epochs=6, tflite=True, settings=settings)
+    assert report["metric"] == report["quantization"]["qat"]["metric"] == "entity_f1"
+    assert report["packed"]["scheme"] == "mixed" and report["quantization"]["sensitivity"]["all"]["i4"]["kl"] > 0
+    assert report["packed"]["test_accuracy"] > 0.7, report["metrics"]
     assert set(report["metrics"]["still"]) == {"entity_f1", "entity_precision", "entity_recall", "word_accuracy"}
     for export in ("onnx", "tflite", "still_fp32"):
         assert report["label_agreement"][export] == 1.0, export
     model = potstill.load(out / "model.still", threads=1)
     assert model.per_token and model.info["task"] == "token-classification"
-    some = rows[:40]
+    short = [number for number, row in enumerate(rows) if len(row["tokens"]) <= 11][:40]
+    some = [rows[number] for number in short]
     found = model.tag([row["tokens"] for row in some])
     given = [[token.label for token in row] for row in found]
     assert [len(row) for row in given] == [len(row["tags"]) for row in some]
-    assert sum(row == wanted["tags"] for row, wanted in zip(given, some, strict=True)) >= 30
+    assert sum(row == wanted["tags"] for row, wanted in zip(given, some, strict=True)) >= 0.75 * len(some)
     # A text is cut where its words were cut.
-    assert [token[:3] for token in model.tag([sentences[0]])[0]] == [token[:3] for token in found[0]]
+    assert [token[:3] for token in model.tag([sentences[short[0]]])[0]] == [token[:3] for token in found[0]]
     ids, firsts = model._backend.tokenize_words([row["tokens"] for row in some], False)
     for name, backend, near in (("model.onnx", "onnxruntime", 1e-4), ("model.tflite", "litert", 1e-4)):
         other = potstill.load(out / name, threads=1, backend=backend)
@@ -235,14 +239,6 @@ def test_token_classification(build: Build, sentences: list[str]) -> None:
         np.testing.assert_allclose(np.asarray(other.logits_from_ids(ids)), exact, atol=near)
         with pytest.raises(InputError, match="I002"):
             other.tag([["film"] * 40])
-        assert len(other.tag([["film"] * 40], truncate=True)[0]) == 30
-    lines = run(str(out / "model.still"), sentences[0])
+        assert len(other.tag([["film"] * 40], truncate=True)[0]) == 14
+    lines = run(str(out / "model.still"), sentences[short[0]])
     assert lines[0] == f"{found[0][0].word}\t{found[0][0].label}\t{found[0][0].score:.4f}"
-
-
-def test_token_classification_by_mixed_and_trained_for_it(build: Build, sentences: list[str]) -> None:
-    settings = ("compile.scheme=mixed", "quantize.qat_epochs=1", "export.onnx_static=true", "student.init=prune")
-    out, report = build("token-classification", tagged(sentences), data=WORDS, epochs=4, settings=settings)
-    assert report["packed"]["scheme"] == "mixed" and report["quantization"]["qat"]["metric"] == "entity_f1"
-    assert report["quantization"]["sensitivity"]["all"]["i4"]["kl"] > 0
-    assert "onnx_static" in report["label_agreement"] and potstill.load(out / "model.still").per_token

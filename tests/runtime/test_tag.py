@@ -62,7 +62,7 @@ def test_a_token_is_a_value() -> None:
     assert pickle.loads(pickle.dumps(token)) == token and token.label == "B-PER"
     assert "word='Bob'" in repr(token)
     with pytest.raises(AttributeError):
-        token.label = "O"
+        token.label = "O"  # type: ignore[misc]
 
 
 def test_long_texts(tagger: Path) -> None:
@@ -138,5 +138,5 @@ def test_the_command_line(tagger: Path) -> None:
     assert run(str(tagger), "ab, c", "d").splitlines()[:5] == [*lines, "", run(str(tagger), "d").splitlines()[0]]
     rows = [json.loads(line) for line in run(str(tagger), "--json", "-", given="ab, c\nd\n").splitlines()]
     assert rows[0]["text"] == "ab, c" and [row["word"] for row in rows[0]["tokens"]] == ["ab", ",", "c"]
-    assert rows[0]["tokens"][0] == {**found[0]._asdict(), "score": pytest.approx(found[0].score)}
+    assert rows[0]["tokens"][0] == {**found[0].as_dict(), "score": pytest.approx(found[0].score)}
     assert [line.partition("\t")[0] for line in run(str(tagger), "--words", "ab, c").splitlines()] == ["ab,", "c", ""]

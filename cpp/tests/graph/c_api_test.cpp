@@ -80,7 +80,7 @@ TEST_F(CApi, LoadsFromMemory) {
 }
 
 // A tagger gives the logits of every token, specials included.
-TEST(CApi, GivesLogitsOfTokens) {
+TEST(CApiTagger, GivesLogitsOfTokens) {
   const auto file = TinyBert(TinyShape{.per_token = true, .tokenizer = true}).file();
   potstill_error error;
   potstill_model* model = potstill_load_memory(file.data(), file.size(), 1, &error);

@@ -64,7 +64,7 @@ def _tag(model: Any, text: str, args: argparse.Namespace) -> None:
     """Word, label and score, a line each, and an empty line; or one JSON object."""
     tokens = model.tag([text.split() if args.words else text], truncate=args.truncate)[0]
     if args.json:
-        row: dict[str, Any] = {"text": text, "tokens": [token._asdict() for token in tokens]}
+        row: dict[str, Any] = {"text": text, "tokens": [token.as_dict() for token in tokens]}
         print(json.dumps(row, ensure_ascii=False), flush=True)
         return
     for token in tokens:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections import namedtuple
 
 from potstill.errors import InputError
 from potstill.runtime.backends import open_backend, word_ranges
@@ -69,8 +68,10 @@ class Prediction:
         return f"Prediction(label={self.label!r}, score={self.score!r}, scores={self.scores!r}{several})"
 
 
-class Token(namedtuple("Token", ("word", "label", "score", "start", "end"))):
-    """The answer for one word; a tuple.
+class Token(tuple):  # type: ignore[type-arg]
+    """The answer for one word, as the tuple (word, label, score, start, end).
+
+    Written out, because the module `collections` would take memory on the board.
 
     Attributes:
         word: as it stands in the text.
@@ -82,6 +83,44 @@ class Token(namedtuple("Token", ("word", "label", "score", "start", "end"))):
     """
 
     __slots__ = ()
+
+    def __new__(cls, word: str, label: str, score: float, start: int | None = None, end: int | None = None) -> Token:
+        return tuple.__new__(cls, (word, label, score, start, end))
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return tuple(self)
+
+    def __repr__(self) -> str:
+        return "Token(" + ", ".join(f"{name}={value!r}" for name, value in self.as_dict().items()) + ")"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The attributes by name."""
+        return dict(zip(("word", "label", "score", "start", "end"), self, strict=True))
+
+    @property
+    def word(self) -> str:
+        """See the class."""
+        return str(self[0])
+
+    @property
+    def label(self) -> str:
+        """See the class."""
+        return str(self[1])
+
+    @property
+    def score(self) -> float:
+        """See the class."""
+        return float(self[2])
+
+    @property
+    def start(self) -> int | None:
+        """See the class."""
+        return self[3]
+
+    @property
+    def end(self) -> int | None:
+        """See the class."""
+        return self[4]
 
 
 class Model:
