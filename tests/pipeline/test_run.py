@@ -88,6 +88,14 @@ def test_artefacts_get_their_final_names(tmp_path: Path, ran: list[str]) -> None
     assert json.loads((out / "report.json").read_text()) == report
 
 
+def test_a_build_without_times_leaves_them_out(tmp_path: Path, ran: list[str]) -> None:
+    report = run.run_build(write_recipe(tmp_path), tmp_path / "out", timed=False)
+    assert ran == ALL[:-1] and report["bench"] == report["memory"] == []
+    assert (tmp_path / "out" / "model.still").is_file()
+    assert run.run_build(write_recipe(tmp_path), tmp_path / "out").keys() == report.keys()
+    assert ran == ALL
+
+
 def test_answers_of_a_board_go_with_the_model_that_gave_them(tmp_path: Path, ran: list[str]) -> None:
     out = tmp_path / "out"
     run.run_build(write_recipe(tmp_path), out)

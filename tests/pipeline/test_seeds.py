@@ -29,7 +29,8 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, Path, Path]]:
     """Every build asked for: recipe, seed, folder and folder of stages."""
     found: list[tuple[str, int, Path, Path]] = []
 
-    def build(recipe: Any, out: Path, *, progress: Any, stages: Path) -> dict[str, Any]:
+    def build(recipe: Any, out: Path, *, progress: Any, stages: Path, timed: bool) -> dict[str, Any]:
+        assert not timed
         found.append((recipe.name, recipe.seed, out, stages))
         return _report(0.88, 0.84 + 0.01 * recipe.seed)
 

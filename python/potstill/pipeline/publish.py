@@ -78,6 +78,7 @@ def make_report(context: Context, budget: Mapping[str, Any] | None = None) -> di
     files = export_files(context)
     accuracy: Mapping[str, float] = verify["accuracy"]
     agreement: Mapping[str, float] = verify["label_agreement"]
+    times = context.facts("bench") if "bench" in context.records else {}
     seconds = {name: record.facts["seconds"] for name, record in context.records.items()}
     packed = accuracy["still"]
     teacher_accuracy = teacher["test_accuracy"]
@@ -104,8 +105,8 @@ def make_report(context: Context, budget: Mapping[str, Any] | None = None) -> di
         "before_agreement": dict(verify.get("before_agreement", {})),
         "accuracy": dict(accuracy),
         "metrics": dict(verify.get("metrics", {})),
-        "bench": context.facts("bench")["bench"],
-        "memory": context.facts("bench").get("memory", []),
+        "bench": times.get("bench", []),
+        "memory": times.get("memory", []),
         "warnings": [text for record in context.records.values() for text in record.facts.get("warnings", ())],
         "keys": dict(context.keys),
         "seed": context.recipe.seed,

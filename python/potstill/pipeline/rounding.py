@@ -168,7 +168,9 @@ def sensitivity_of_build(out: Path, *, rows: int = 512, progress: Progress | Non
     from potstill.report.collect import collect
 
     report = collect(out)
-    folders = {stage: out / "stages" / stage / key for stage, key in report["keys"].items()}
+    # Recipes built under one seed share a folder of stages beside theirs.
+    stages = next((folder for folder in (out, out.parent) if (folder / "stages").is_dir()), out) / "stages"
+    folders = {stage: stages / stage / key for stage, key in report["keys"].items()}
     if (stored := folders.get("sensitivity")) is not None and (stored / TABLE).is_file():
         return read_table(stored / TABLE)
     for stage in ("student", "data"):

@@ -37,6 +37,7 @@ def run_build(
     cache: Path | None = None,
     stop_after: str | None = None,
     stages: Path | None = None,
+    timed: bool = True,
 ) -> dict[str, Any]:
     """Run a recipe: everything done earlier with the same inputs is kept, what a kill left is resumed.
 
@@ -49,6 +50,7 @@ def run_build(
         cache: shared downloads and teacher outputs; None is `potstill.cache.cache_dir()`.
         stop_after: name of the last stage to run (`data`, `teacher`, `student`, ...); nothing is published then.
         stages: a folder of stage results that several recipes share, in which nothing is removed; one build at a time.
+        timed: measure times and memory on this host; otherwise the report has none.
     Returns: what `report.json` holds; with `stop_after`, the facts of each stage.
     Raises:
         PotstillError: see the stages. SystemFailure S010 a package is missing, S020 another build uses `out`, S080
@@ -90,7 +92,8 @@ def run_build(
             recipe, budget = meet_budget(recipe, context, store)
             shown.message(f"budget: {budget['chosen']} is built")
             context = Context(recipe, context.cache, shown)
-        run_stages(build_stages(recipe), context, store, stop_after=stop_after)
+        wanted = [stage for stage in build_stages(recipe) if timed or stage.name != "bench"]
+        run_stages(wanted, context, store, stop_after=stop_after)
         if stop_after is not None:
             return {name: record.facts for name, record in context.records.items()}
         report = everyone.broadcast(finish)

@@ -23,7 +23,7 @@ def run_seeds(
 ) -> dict[str, Any]:
     """Build every recipe under every seed, and take mean and spread of the figures.
 
-    Builds lie in `out/seed-N/<recipe>`; those of one seed share their stages, so recipes of equal data and teacher
+    Builds lie in `out/seed-N/<recipe>`, without measured times; those of one seed share their stages, so recipes of equal data and teacher
     train it once. What was done earlier is kept.
 
     Args:
@@ -52,7 +52,7 @@ def run_seeds(
             progress.message(f"seed {seed}, recipe {name}")
             folder, build = out / f"seed-{seed}", re.sub(r"[^\w.=-]+", "-", name)
             made = load_recipe(recipe, [*changes, f"seed={seed}"])
-            report = run_build(made, folder / build, progress=progress, stages=folder / STAGES_FOLDER)
+            report = run_build(made, folder / build, progress=progress, stages=folder / STAGES_FOLDER, timed=False)
             result["recipes"][name]["builds"][str(seed)] = figures(report)
             result["recipes"][name] |= summary(list(result["recipes"][name]["builds"].values()))
             write_json(out / RESULT, result)
