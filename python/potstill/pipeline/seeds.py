@@ -23,8 +23,8 @@ def run_seeds(
 ) -> dict[str, Any]:
     """Build every recipe under every seed, and take mean and spread of the figures.
 
-    Builds lie in `out/seed-N/<recipe>`, without measured times; those of one seed share their stages, so recipes of equal data and teacher
-    train it once. What was done earlier is kept.
+    Builds lie in `out/seed-N/<recipe>`, without measured times; those of one seed share their stages, so recipes of
+    equal data and teacher train it once. What was done earlier is kept.
 
     Args:
         recipes: names or paths, each perhaps with overrides of its own behind it: ``sentiment compile.scheme=int8``.
