@@ -161,7 +161,7 @@ std::vector<Words> Model::tokenize_words(std::span<const std::vector<std::string
                     "text " + std::to_string(i), "shorten it, or truncate");
       }
       words.ids.resize(limit - 1);
-      while (words.firsts.back() >= static_cast<int32_t>(limit - 1)) words.firsts.pop_back();
+      while (!words.firsts.empty() && words.firsts.back() >= static_cast<int32_t>(limit - 1)) words.firsts.pop_back();
     }
     words.ids.push_back(static_cast<int32_t>(tokenizer->view().sep_id));
     all.push_back(std::move(words));
