@@ -71,7 +71,17 @@ def test_twice_the_same(built: list[Any], tmp_path: Path, recipes: list[str], nu
 def test_table(built: list[Any], tmp_path: Path) -> None:
     text = render(seeds.run_seeds(["sentiment"], [1, 2, 3], tmp_path, progress=QuietProgress()))
     line = next(line for line in text.splitlines() if line.strip().startswith("sentiment"))
-    for cell in ("88.0 ± 0.0 %", "86.0 ± 1.0 %", "97.7 ± 1.1 %", "2.00 MB", "1/45.0", "99.0", "84.0", "95.0"):
+    for cell in (
+        "88.0 ± 0.0 %",
+        "86.0 ± 1.0 %",
+        "97.7 ± 1.1 %",
+        "2.00 MB",
+        "1/45.0",
+        "+1.00 ± 0.00",
+        "99.0",
+        "84.0",
+        "95.0",
+    ):
         assert cell in line, cell
     assert "seeds 1, 2, 3" in text
 

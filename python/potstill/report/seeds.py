@@ -20,6 +20,7 @@ def render(result: Mapping[str, Any]) -> str:
         "kept",
         "size",
         "of teacher",
+        "rounding cost, points",
         "same label",
         "ONNX int8, same label",
     ]
@@ -32,11 +33,13 @@ def render(result: Mapping[str, Any]) -> str:
         def share(key: str, mean: Mapping[str, float] = mean, spread: Mapping[str, float] = spread) -> str:
             return f"{100 * mean[key]:.1f} ± {100 * spread[key]:.1f} %" if key in mean else "-"
 
+        cost = f"{mean['packed_cost_points']:+.2f} ± {spread['packed_cost_points']:.2f}"
         onnx = f"{share('onnx_int8')}, {share('onnx_int8_agreement')}" if "onnx_int8" in mean else "-"
         rows.append(
             [
                 name, share("teacher"), share("student_fp32"), share("packed"), share("retained"),
-                show_bytes(mean["bytes"]), f"1/{1 / mean['bytes_of_teacher']:.1f}", share("packed_agreement"), onnx,
+                show_bytes(mean["bytes"]), f"1/{1 / mean['bytes_of_teacher']:.1f}", cost, share("packed_agreement"),
+                onnx,
             ]
         )  # fmt: skip
     title = f"Test accuracy: mean ± standard deviation over the seeds {seeds}"
