@@ -71,6 +71,7 @@ py::dict describe(const potstill::Info& info) {
   out["multi_label"] = info.multi_label;
   out["pairs"] = info.pairs;
   out["per_token"] = info.per_token;
+  out["normalized"] = info.normalized;
   out["max_tokens"] = info.max_tokens;
   out["vocabulary"] = info.vocabulary;
   out["hidden"] = info.hidden;

@@ -54,6 +54,7 @@ struct Info {
   bool multi_label = false;                                     // labels do not exclude each other
   bool pairs = false;                                           // it tells the second text of a pair from the first
   bool per_token = false;                                       // it labels tokens: `logits` has one row a token
+  bool normalized = false;                                      // vectors of `embedding` have the length 1
   uint32_t max_tokens = 0;                                      // longest sequence, specials included
   uint32_t vocabulary = 0;                                      // ids are in [0, vocabulary)
   uint32_t logits = 0;                                          // columns of `logits`, 0: no classification head

@@ -94,6 +94,7 @@ class LiteRtBackend:
             facts.multi_label,
             facts.pairs,
             facts.per_token,
+            facts.normalized,
         )
         self._texts = Texts(path, self._facts)
         self._info = {
@@ -104,6 +105,7 @@ class LiteRtBackend:
             "multi_label": self._facts.multi_label,
             "pairs": self._facts.pairs,
             "per_token": self._facts.per_token,
+            "normalized": self._facts.normalized,
             "max_tokens": self._facts.max_tokens,
             "lengths": sorted(self._runners),
             "vocabulary": self._facts.vocabulary,

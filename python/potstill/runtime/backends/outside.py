@@ -31,6 +31,7 @@ class Facts:
         multi_label: labels do not exclude each other.
         pairs: it reads pairs of texts.
         per_token: it labels words: logits are of every token.
+        normalized: its vectors have the length 1.
     """
 
     labels: tuple[str, ...] = ()
@@ -41,6 +42,7 @@ class Facts:
     multi_label: bool = False
     pairs: bool = False
     per_token: bool = False
+    normalized: bool = False
 
 
 def facts_from(values: Mapping[str, Any]) -> Facts:
@@ -54,6 +56,7 @@ def facts_from(values: Mapping[str, Any]) -> Facts:
         multi_label=bool(values.get("multi_label", False)),
         pairs=bool(values.get("pairs", False)),
         per_token=bool(values.get("per_token", False)),
+        normalized=bool(values.get("normalized", False)),
     )
 
 
