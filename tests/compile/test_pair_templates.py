@@ -55,7 +55,7 @@ OTHER = {
     "no specials": ("is A B, not", template("$A $B:1")),
     "no last separator": ("is <s> A </s> B, not", template("<s> $A </s> $B:1")),
     "second text first": ("is <s> B </s> A </s>, not", template("<s> $B </s> $A:1 </s>:1")),
-    "one text twice": ("is <s> A </s> A </s>, not", template("<s> $A </s> $A:1 </s>:1")),
+    "a text more": ("is <s> A </s> B </s> B </s>, not", template("<s> $A </s> $B:1 </s>:1 $B:1 </s>:1")),
     "another separator": ("other special tokens", template("<s> $A </q> $B:1 </s>:1")),
     "another last token": ("other special tokens", template("<s> $A </s> $B:1 </q>:1")),
 }
