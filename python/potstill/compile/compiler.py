@@ -18,9 +18,12 @@ from potstill.quantize.schemes import Scheme, scheme_by_name
 if TYPE_CHECKING:
     from potstill.compile.import_onnx import Imported
     from potstill.compile.ir import Graph
+    from potstill.compile.tokenizer import WordPieceTables
 
 # Written into every file: who made it, and the version of the file format's writer.
 PRODUCER = "potstill compile 1"
+# [CLS] a [SEP] b [SEP]
+SHORTEST_PAIR = 5
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def compile_onnx(
     pooling: str | None = None,
     multi_label: bool | None = None,
     pairs: bool | None = None,
+    lowercase: bool | None = None,
     verify: bool = True,
 ) -> CompileReport:
     """Compile an ONNX encoder into one `.still` file. The same inputs give the same bytes.
@@ -90,6 +94,8 @@ def compile_onnx(
         pooling: "mean" or "cls" for an output with one row a token.
         multi_label: labels do not exclude each other; None for what the ONNX says (property `multi_label`).
         pairs: the model reads pairs of texts: token types are told apart; None for what the ONNX says (`pairs`).
+        lowercase: text is lower-cased and loses its accents; None for what the tokenizer's folder says (C147 where it
+            says nothing and its vocabulary contradicts the default, which is to lower-case).
         verify: compare with onnxruntime at three lengths before writing, and run the written file with the core
             (when it is built) before it takes its name.
 
@@ -110,7 +116,7 @@ def compile_onnx(
     if tokenizer is not None:
         from potstill.compile.tokenizer import wordpiece_tables
 
-        tables = wordpiece_tables(Path(tokenizer))
+        tables = wordpiece_tables(Path(tokenizer), lowercase=lowercase)
     limits = [n for n in (max_tokens, tables.max_tokens if tables is not None else None) if n is not None]
     limit = min(limits) if limits else None
     imported = import_onnx(onnx, max_tokens=limit, output=output, pooling=pooling, pairs=pairs)
@@ -121,6 +127,7 @@ def compile_onnx(
     names = _labels(labels, None if graph.logits is None else graph.logits.width, onnx)
     if tables is not None:
         _check_vocabulary(len(tables.offsets) - 1, graph, tokenizer)
+        _check_pairs(tables, graph, tokenizer)
     metadata = Metadata(
         name=name if name is not None else onnx.stem,
         task=_task(graph),
@@ -136,7 +143,7 @@ def compile_onnx(
     model = lower(graph, chosen_scheme, metadata, tables)
     check = (lambda path: verify_file(path, model, imported)) if verify and core_available() else None
     size = write_still(model, out, check=check)
-    return report(model, size, list(graph.notes), differences)
+    return report(model, size, [*(tables.notes if tables is not None else ()), *graph.notes], differences)
 
 
 def _task(graph: Graph) -> str:
@@ -215,6 +222,24 @@ def _check_vocabulary(pieces: int, graph: Graph, tokenizer: Path | None) -> None
                 "C025", f"the tokenizer has {pieces} pieces, the model only {op.word.shape[0]} embeddings",
                 str(tokenizer), "give the tokenizer that the model was trained with",
             )  # fmt: skip
+
+
+def _check_pairs(tables: WordPieceTables, graph: Graph, tokenizer: Path | None) -> None:
+    """Of a model of pairs: the core encodes them as the tokenizer does, and one can fit."""
+    from potstill.compile.ir import Embedding
+
+    if not any(isinstance(op, Embedding) and op.types is not None for op in graph.ordered()):
+        return
+    if tables.pairs_problem is not None:
+        raise CompileError(
+            "C145", tables.pairs_problem, str(tokenizer),
+            "use a tokenizer of BERT's template of pairs, or keep this model on the onnxruntime backend",
+        )  # fmt: skip
+    if graph.max_tokens < SHORTEST_PAIR:
+        raise CompileError(
+            "C146", f"a limit of {graph.max_tokens} tokens holds no pair, the shortest has {SHORTEST_PAIR}",
+            "max_tokens", f"allow {SHORTEST_PAIR} tokens or more",
+        )  # fmt: skip
 
 
 def _sha256(path: Path) -> str:
