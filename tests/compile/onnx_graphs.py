@@ -256,8 +256,8 @@ def unit(b: Builder, x: str, spelling: str) -> str:
         return b.op("LpNormalization", x, axis=-1, p=2)
     if spelling == "l1":
         return b.op("Div", x, b.op("ReduceSum", b.op("Abs", x), b.ints(1), keepdims=1))
-    squares = b.op("ReduceSum", b.op("Pow" if spelling == "pow" else "Mul", x, b.const(2.0) if spelling == "pow" else x),
-                   b.ints(1), keepdims=1)  # fmt: skip
+    square = b.op("Pow", x, b.const(2.0)) if spelling == "pow" else b.op("Mul", x, x)
+    squares = b.op("ReduceSum", square, b.ints(1), keepdims=1)
     if spelling == "rms":
         return b.op("Div", x, b.op("Sqrt", b.op("Div", squares, b.const(WIDTH))))
     if spelling == "rsqrt":  # TensorFlow's: eps below the root

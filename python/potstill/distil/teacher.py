@@ -29,6 +29,7 @@ from potstill.distil.modeling import (
 )
 from potstill.distil.precision import training_attention
 from potstill.distil.rows import encode_split
+from potstill.distil.sentence_teacher import Vectors, lowercased, sentence_model, teacher_vectors
 from potstill.distil.tasks import Task, Truth, task_of
 from potstill.distil.tokens import Collator, TokenDataset, load_tokenizer
 from potstill.errors import TrainError
@@ -94,13 +95,18 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     task = task_of(recipe).with_labels(labels)
     everyone = current()
     source = everyone.broadcast(lambda: source_of(settings.model, cache, progress))
+    said = everyone.broadcast(lambda: sentence_model(source))
+    vectors = teacher_vectors(source, said, settings.pooling, labelled=task.labelled, max_tokens=recipe.data.max_tokens)
+    source = vectors.source
     tokenizer = load_tokenizer(source)
+    if said is not None and said.lowercase:
+        lowercased(tokenizer, source)
     with model_errors(source), quiet_loading():
         config = AutoConfig.from_pretrained(str(source))
     if not task.labelled:
         if not everyone.main:
             return {}
-        return {"seconds": round(time.monotonic() - start, 1), **_as_it_is(source, tokenizer, settings, task, out)}
+        return {"seconds": round(time.monotonic() - start, 1), **_as_it_is(vectors, tokenizer, task, out)}
     order = label_order(config, labels)
     if task.problem is not None and config.problem_type != task.problem:
         order = None  # a head trained for one label a text says nothing of each by itself
@@ -113,7 +119,7 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
             str(settings.model),
             "set teacher.finetune to auto, or give a model fine-tuned on these labels",
         )
-    model = _start_model(source, labels, order, settings, recipe.seed, task)
+    model = _start_model(vectors, labels, order, recipe.seed, task)
     rows = {name: encode_split(tokenizer, splits, name, recipe.data.max_tokens, task) for name in _SPLITS}
     history: list[dict[str, Any]] = []
     train = order is None or settings.finetune == "always"
@@ -129,10 +135,11 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
         model.save_pretrained(str(out))
         tokenizer.save_pretrained(str(out))
     metrics = _measure(out, rows, tokenizer, progress, task)
+    notes = vectors.notes if order is None and not task.words else []
     truth = rows["validation"].labels
     # Entities have no commonest one to guess.
     guessed = np.zeros((0, 0)) if task.words else truth
-    metrics["warnings"] = diagnose_teacher({**metrics, "epochs": history}, guessed, settings)
+    metrics["warnings"] = [*notes, *diagnose_teacher({**metrics, "epochs": history}, guessed, settings)]
     best = max(history, key=lambda entry: entry["accuracy"], default=None)
     return {
         "fine_tuned": train,
@@ -147,9 +154,9 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
 _SPLITS = ("train", "validation", "test")
 
 
-def _as_it_is(source: Path | str, tokenizer: Any, settings: Any, task: Task, out: Path) -> dict[str, Any]:
-    """A teacher that gives vectors: the encoder and its pooling, without head. By definition it agrees with itself."""
-    model = load_encoder(source, labels=[], pooling=settings.pooling)
+def _as_it_is(vectors: Vectors, tokenizer: Any, task: Task, out: Path) -> dict[str, Any]:
+    """A teacher that gives vectors: the encoder, its pooling and what follows. By definition it agrees with itself."""
+    model = load_encoder(vectors.source, labels=[], pooling=vectors.pooling, sentence=vectors.sentence)
     out.mkdir(parents=True, exist_ok=True)
     with quiet_loading():
         model.save_pretrained(str(out))
@@ -162,27 +169,27 @@ def _as_it_is(source: Path | str, tokenizer: Any, settings: Any, task: Task, out
         "epochs": [],
         "best_epoch": 0,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "warnings": [],
+        "pooling": vectors.pooling,
+        "normalized": model.config.normalized,
+        "warnings": vectors.notes,
     }
 
 
-def _start_model(
-    source: Path | str, labels: list[str], order: list[int] | None, settings: Any, seed: int, task: Task
-) -> Any:
+def _start_model(vectors: Vectors, labels: list[str], order: list[int] | None, seed: int, task: Task) -> Any:
     """The model before training: with its own head in the order of our labels, or an encoder under a new one."""
     if order is None:
         attention = training_attention()
         return load_encoder(
-            source,
+            vectors.source,
             labels=labels,
-            pooling="none" if task.words else settings.pooling,
+            pooling="none" if task.words else vectors.pooling,
             attention=attention,
             seed=seed,
             problem=task.problem,
         )
     kind = AutoModelForTokenClassification if task.words else AutoModelForSequenceClassification
-    with model_errors(source), quiet_loading():
-        model = load_pretrained(kind, source, training_attention())
+    with model_errors(vectors.source), quiet_loading():
+        model = load_pretrained(kind, vectors.source, training_attention())
     head = model.get_submodule(head_name(model))
     with torch.no_grad():
         head.weight.copy_(head.weight[order].clone())

@@ -159,9 +159,9 @@ class Model:
     def info(self) -> dict[str, Any]:
         """Facts about the model and how it runs here.
 
-        For the native backend: name, task, scheme, labels, multi_label, normalized, max_tokens, vocabulary, hidden, parameters,
-        bytes (of the file), arena_bytes (working memory of one call at most), has_tokenizer, isa, threads, producer,
-        license, provenance.
+        For the native backend: name, task, scheme, labels, multi_label, normalized, max_tokens, vocabulary, hidden,
+        parameters, bytes (of the file), arena_bytes (working memory of one call at most), has_tokenizer, isa, threads,
+        producer, license, provenance.
         """
         return dict(self._backend.info)
 

@@ -1,6 +1,7 @@
 """L2 normalisation of pooled vectors: x / max(|x|, eps), however an exporter writes the length.
 
-The tree gives the candidates (what is divided, which constant could be eps), evaluation in float64 on a few rows decides.
+The tree gives the candidates (what is divided, which constant could be eps), evaluation in float64 on a few rows
+decides.
 """
 
 from __future__ import annotations
