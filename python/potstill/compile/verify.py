@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from potstill.compile.import_onnx import Imported, sample_ids
+from potstill.compile.ids import sample_ids
+from potstill.compile.import_onnx import Imported
 from potstill.compile.ir import Embedding, Graph
 from potstill.compile.packed import PackedModel
-from potstill.compile.specialise import run_onnx
+from potstill.compile.run import run_onnx
 from potstill.errors import CompileError, PotstillError
 from potstill.quantize.reference import Evaluator
 
