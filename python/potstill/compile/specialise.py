@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from potstill.compile.ids import IdTest, id_tests
+from potstill.compile.ids import IdTest, compared_with, id_tests
 from potstill.compile.load import Node, Source, flatten
 from potstill.compile.run import SHAPE_OPS, names_used, run_onnx
 from potstill.errors import CompileError
@@ -57,7 +57,8 @@ class Inputs:
 class Specialised:
     """The graph at one length: what is constant, and the nodes that compute on token ids."""
 
-    source: Source
+    whole: Source  # as it was read
+    source: Source  # with each branch on shapes replaced by the side that is taken at this length
     inputs: Inputs
     length: int
     values: dict[str, Array]  # every value that does not depend on the ids
@@ -127,7 +128,7 @@ def specialise(source: Source, ids: Sequence[int], inputs: Inputs) -> Specialise
     Raises:
         CompileError: C008 the graph cannot run at this length, C009 control flow that depends on the text.
     """
-    source = _resolve_branches(source, ids, inputs)
+    whole, source = source, _resolve_branches(source, ids, inputs)
     tests = id_tests(source, inputs)
     special = {i for test in tests.values() for i in test.others}
     plain = next((i for i in ids if i not in special), None)
@@ -135,20 +136,38 @@ def specialise(source: Source, ids: Sequence[int], inputs: Inputs) -> Specialise
         plain = next(i for i in range(len(special) + 1) if i not in special)
     ids = [plain if i in special else i for i in ids]
     names = [name for node in source.nodes for name in node.outputs if name]
-    found = run_onnx(source, inputs.feed(ids), names)
+    try:
+        found = run_onnx(source, inputs.feed(ids), names)
+    except CompileError as error:
+        raise _only_with(source, inputs, ids, names) or error from error
     for name, value in inputs.feed(ids).items():
         found[name] = value
-    return _split(source, inputs, found, len(ids), tests)
+    result = Specialised(whole, source, inputs, len(ids), dict(source.constants), {}, [], tests=tests)
+    _split(result, found)
+    return result
 
 
-def _split(
-    source: Source, inputs: Inputs, found: dict[str, Any], length: int, tests: Mapping[str, IdTest]
-) -> Specialised:
+def _only_with(source: Source, inputs: Inputs, ids: Sequence[int], names: Sequence[str]) -> CompileError | None:
+    """C102 when the model runs on texts with a certain id only, as one that looks for its place."""
+    for special in compared_with(source, inputs.ids):
+        try:
+            run_onnx(source, inputs.feed([special, *ids[1:]]), names)
+        except CompileError:
+            continue
+        return CompileError(
+            "C102", f"the model runs only on texts with the id {special}", str(source.path),
+            "use a model that pools by mean or by the first token, or the onnxruntime backend",
+        )  # fmt: skip
+    return None
+
+
+def _split(result: Specialised, found: dict[str, Any]) -> None:
+    """Fill in values, shapes and nodes."""
+    source, inputs, tests = result.source, result.inputs, result.tests
     depends = {inputs.ids}
-    result = Specialised(source, inputs, length, dict(source.constants), {}, [], tests=tests)
     # ONNX allows an initializer of the same name as an input (a default value): the input wins.
     result.values.update({k: v for k, v in found.items() if k in inputs.dtypes and k != inputs.ids})
-    result.shapes[inputs.ids] = (1, length)
+    result.shapes[inputs.ids] = (1, result.length)
     result.sample_id = int(found[inputs.ids].reshape(-1)[0])
     for node in source.nodes:
         if node.op in _CONTROL_FLOW:
@@ -167,7 +186,6 @@ def _split(
                     result.shapes[name] = found[name].shape
                 else:
                     result.values[name] = found[name]
-    return result
 
 
 def _resolve_branches(source: Source, ids: Sequence[int], inputs: Inputs) -> Source:
