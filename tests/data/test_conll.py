@@ -145,3 +145,10 @@ def test_a_column_of_other_things_is_no_tags(tmp_path: Path) -> None:
     raw = read(tmp_path / "rows.conll", "".join(f"word{n} O sha{n}\n" for n in range(30)))
     with pytest.raises(DataError, match=r"D047.*30 different labels"):
         tag_names(raw, None)
+
+
+def test_a_sentence_of_another_width_must_hold_entities(tmp_path: Path) -> None:
+    rows = "a O\nb O\n\n" * 3
+    assert pairs(read(tmp_path / "r.conll", rows + "Ann NNP B-PER\nran VBD O\n"))[-1] == TWO[0]
+    with pytest.raises(DataError, match=r"D045.*3 columns where other lines have 2.*line 10"):
+        read(tmp_path / "r.conll", rows + "see this O\n")

@@ -201,7 +201,7 @@ def _check_width(block: Sequence[_Line], layout: _Layout, tags: set[str], path: 
         return
     if len(widths) == 1 and min(widths) > 1 and (layout.word, layout.tag) == (0, layout.width - 1):
         ends = {line.columns[-1].strip() for line in block}
-        if ends <= tags or looks_like_tags(ends | tags):
+        if looks_like_tags(ends) and looks_like_tags(ends | tags):
             return
     for line in block:
         found, where = len(line.columns), f"{path}, line {line.number}"
