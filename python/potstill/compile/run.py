@@ -7,6 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from potstill.compile.bounds import first_line, memory_bound
 from potstill.compile.load import Source
 from potstill.errors import CompileError, missing_package
 
@@ -29,7 +30,8 @@ def run_onnx(source: Source, feed: dict[str, Array], wanted: Sequence[str]) -> d
     session = source.sessions[key]
     known = {value.name for value in session.get_inputs()}
     try:
-        results = session.run(None, {name: value for name, value in feed.items() if name in known})
+        with memory_bound():
+            results = session.run(None, {name: value for name, value in feed.items() if name in known})
     except Exception as error:  # onnxruntime raises its own types, all derived from Exception only
         raise _cannot_run(source, error) from error
     return dict(zip(wanted, results, strict=True))
@@ -63,15 +65,15 @@ def _session(model: Any, source: Source) -> Any:
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
     try:
-        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        with memory_bound():
+            return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise _cannot_run(source, error) from error
 
 
 def _cannot_run(source: Source, error: Exception) -> CompileError:
-    reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
     return CompileError(
-        "C008", f"onnxruntime cannot run the model on one text ({reason})", str(source.path),
+        "C008", f"onnxruntime cannot run the model on one text ({first_line(error)})", str(source.path),
         "export with dynamic batch and length, and check the model with onnxruntime",
     )  # fmt: skip
 

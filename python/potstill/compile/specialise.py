@@ -82,6 +82,11 @@ def classify_inputs(source: Source) -> Inputs:
     fixed = None
     for value in source.inputs:
         name, tensor = value.name, value.type.tensor_type
+        if tensor.elem_type not in helper.get_all_tensor_dtypes():  # of sequences, maps and optional values it is 0
+            raise CompileError(
+                "C007", f"the input {name!r} is not a tensor of numbers", str(source.path),
+                "export the encoder with input_ids and attention_mask only",
+            )  # fmt: skip
         dtypes[name] = helper.tensor_dtype_to_np_dtype(tensor.elem_type)
         lower = name.lower()
         if "mask" in lower:
