@@ -85,14 +85,15 @@ def test_a_student_has_its_own_padding_id_and_positions(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("init", ["random", "copy", "pca"])
 def test_positions_of_a_long_context_teacher_are_cut(init: str, tmp_path: Path) -> None:
-    """To what the recipe needs; those of BERT's usual 512 or fewer stay as they are."""
+    """To 512 or what the recipe needs; fewer than that stay as they are."""
     sizes = {"hidden": 24, "intermediate": 48} if init == "copy" else {}
     found = teacher("Bert", tmp_path / "long", max_position_embeddings=2048)
-    made = student(found, 100, init=init, **sizes).student.backbone
-    assert made.embeddings.position_embeddings.weight.shape[0] == made.config.max_position_embeddings == 100
+    for longest, wanted in ((100, 512), (600, 600), (5000, 2048)):
+        made = student(found, longest, init=init, **sizes).student.backbone
+        assert made.embeddings.position_embeddings.weight.shape[0] == made.config.max_position_embeddings == wanted
     if init == "copy":
         table = found.backbone.embeddings.position_embeddings.weight
-        assert made.embeddings.position_embeddings.weight.equal(table[:100])
+        assert made.embeddings.position_embeddings.weight.equal(table)
     usual = teacher("Bert", tmp_path / "usual", max_position_embeddings=128)
     assert student(usual, 100, init=init, **sizes).student.backbone.config.max_position_embeddings == 128
 

@@ -298,8 +298,8 @@ TinyResult TinyBert::evaluate(const std::vector<int32_t>& ids, const std::vector
   }
   if (shape_.normalized) {
     double squares = 0;
-    for (const double x : pooled) squares += x * x;
-    for (double& x : pooled) x /= std::max(std::sqrt(squares), 1e-12);
+    for (const double value : pooled) squares += value * value;
+    for (double& value : pooled) value /= std::max(std::sqrt(squares), 1e-12);
     return {{}, pooled};
   }
   return {apply(head_, pooled, false), pooled};

@@ -144,7 +144,7 @@ class EncoderClassifier(PreTrainedModel):
     def __init__(self, config: EncoderClassifierConfig) -> None:
         super().__init__(config)
         backbone = config.backbone_config()
-        attention: Attention = getattr(config, "_attn_implementation", None) or "sdpa"
+        attention: Attention = "eager" if getattr(config, "_attn_implementation", None) == "eager" else "sdpa"
         # The pooler of BERT-like encoders is not used: leaving it out keeps its weights out of every file.
         arguments: dict[str, Any] = {}
         if backbone.model_type in _WITH_POOLER:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-# BERT's own. A table of so many costs little, and stays whole: a student keeps the positions of a BERT teacher.
+# BERT's own. A table of so many costs little, and the limit of the file can be raised to it without new training.
 USUAL = 512
 
 
@@ -35,7 +35,7 @@ def usable_positions(encoder: Any) -> int | None:
 
 
 def positions(encoder: Any, longest: int | None) -> int:
-    """Positions of a student: its teacher's; of a teacher for long contexts only as many as the recipe needs.
+    """Positions of a student: its teacher's, but of a teacher for long contexts 512, or more if the recipe needs more.
 
     Args:
         encoder: the teacher's.
@@ -43,5 +43,5 @@ def positions(encoder: Any, longest: int | None) -> int:
     """
     theirs = usable_positions(encoder)
     if theirs is None:
-        return longest or USUAL
-    return theirs if longest is None or theirs <= USUAL else min(theirs, longest)
+        return max(USUAL, longest or 0)
+    return theirs if longest is None else min(theirs, max(USUAL, longest))

@@ -48,11 +48,13 @@ def build_stages(recipe: Recipe) -> list[Stage]:
         "split",
         "unlabelled",
         "limit",
+        "separator",
+        "encoding",
     )
     # The task is part of a key where it is not the first one there was: stored results of classifiers stay valid.
     task = () if recipe.task == "classification" else ("task",)
-    # It decides how many positions of a long-context teacher the student gets.
-    longest = () if recipe.compile.max_tokens is None else ("compile.max_tokens",)
+    # Texts longer than BERT's 512 tokens decide how many positions of a long-context teacher the student gets.
+    longest = ("compile.max_tokens",) if (recipe.compile.max_tokens or 0) > 512 else ()
     more: tuple[str, ...] = ("data.label_separator",) if recipe.task == "multi-label" else ()
     more += ("data.text_pair",) if recipe.data.text_pair is not None else ()
     stages = [
