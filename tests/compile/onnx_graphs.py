@@ -69,12 +69,13 @@ class Builder:
         for final, value in outputs.items():
             self.nodes.append(helper.make_node("Identity", [value], [final]))
         shape = options.get("shape", ["batch", "length"])
+        ranks = options.get("ranks", {})  # of single outputs, where they differ
         graph = helper.make_graph(
             self.nodes,
             "encoder",
             [helper.make_tensor_value_info(name, kind, shape) for name, kind in inputs.items()],
             [
-                helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * options.get("rank", 2))
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * ranks.get(name, options.get("rank", 2)))
                 for name in outputs
             ],
             self.weights,

@@ -69,6 +69,7 @@ def compile_onnx(
     max_tokens: int | None = None,
     provenance: Mapping[str, str] | None = None,
     license: str | None = None,
+    output: str | None = None,
     pooling: str | None = None,
     multi_label: bool | None = None,
     pairs: bool | None = None,
@@ -89,7 +90,8 @@ def compile_onnx(
         max_tokens: longest text to accept; the least of this, the model's positions and the tokenizer's limit counts.
         provenance: hashes of recipe, data, teacher, student; the ONNX file's own SHA-256 is added as `onnx_sha256`.
         license: SPDX expression or text.
-        pooling: "mean" or "cls" for an encoder whose only output has one row a token.
+        output: name of the one output to take; None to tell by names and shapes.
+        pooling: "mean" or "cls" for an output with one row a token.
         multi_label: labels do not exclude each other; None for what the ONNX says (property `multi_label`).
         pairs: the model reads pairs of texts: token types are told apart; None for what the ONNX says (`pairs`).
         lowercase: text is lower-cased and loses its accents; None for what the tokenizer's folder says (C147 where it
@@ -98,7 +100,7 @@ def compile_onnx(
             (when it is built) before it takes its name.
 
     Raises:
-        CompileError: C001 to C049, C050 and up for the tokenizer.
+        CompileError: C001 to C049, C100 to C104, C050 and up for the tokenizer.
         SystemFailure: S001 to S003 writing failed, S010 a package is missing.
     """
     from potstill.compile.import_onnx import import_onnx
@@ -116,7 +118,8 @@ def compile_onnx(
 
         tables = wordpiece_tables(Path(tokenizer), lowercase=lowercase)
     limits = [n for n in (max_tokens, tables.max_tokens if tables is not None else None) if n is not None]
-    imported = import_onnx(onnx, max_tokens=min(limits) if limits else None, pooling=pooling, pairs=pairs)
+    limit = min(limits) if limits else None
+    imported = import_onnx(onnx, max_tokens=limit, output=output, pooling=pooling, pairs=pairs)
     graph = imported.graph
     properties = imported.onnx.source.properties
     if labels is None and graph.logits is not None:
