@@ -14,7 +14,7 @@ from potstill.runtime.backends import word_ranges
 
 TYPE_CHECKING = False  # see potstill/__init__.py
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from typing import Any
 
     # Where a word begins in its text and where it ends; None: it was given as a word.
@@ -79,7 +79,8 @@ def read_numbers(given: Any, what: str = "token ids") -> list[list[int]]:
         what: the numbers' name, for messages.
 
     Raises:
-        InputError: I003 a number below 0 or over 31 bits; I007 anything else than sequences of whole numbers.
+        InputError: I003 (of token types I014) a number below 0 or over 31 bits; I007 anything else than sequences of
+            whole numbers.
     """
     rows = []
     for index, row in enumerate(_items(given, what, f"give a list of lists of {what}")):
@@ -87,7 +88,7 @@ def read_numbers(given: Any, what: str = "token ids") -> list[list[int]]:
         if isinstance(row, (str, bytes, bytearray)) or not _is_iterable(row):
             raise InputError("I007", f"a {_kind(row)} where a sequence is needed", where, "give whole numbers in lists")
         numbers = _items(row, where, "give whole numbers in lists")
-        rows.append([n if type(n) is int and 0 <= n < _IDS else _whole(n, where) for n in numbers])
+        rows.append([n if type(n) is int and 0 <= n < _IDS else _whole(n, what, where) for n in numbers])
     return rows
 
 
@@ -137,7 +138,7 @@ def read_threads(value: Any, name: str = "threads") -> int | None:
 
 
 def read_path(given: Any) -> str:
-    """A file's path as Python writes it; bytes of a name that is no UTF-8 are surrogates there, as `os.fsdecode` has it.
+    """A file's path as Python writes it: bytes that are no UTF-8 are surrogates there, as `os.fsdecode` has it.
 
     Raises:
         InputError: I121 it is no path, or none that a file can have.
@@ -220,12 +221,13 @@ def _index(value: Any) -> int | None:
         return None
 
 
-def _whole(number: Any, where: str) -> int:
+def _whole(number: Any, what: str, where: str) -> int:
     found = _index(number)
     if found is None:
         raise InputError("I007", f"{_shown(number)} is no whole number", where, "give whole numbers in lists")
     if not 0 <= found < _IDS:
-        raise InputError("I003", f"{_shown(found)} is outside the vocabulary", where, "ids start at 0")
+        code = "I003" if what == "token ids" else "I014"
+        raise InputError(code, f"{_shown(found)} is none of the model's {what}", where, "they start at 0")
     return found
 
 

@@ -48,11 +48,10 @@ def open_backend(name: str, path: str | os.PathLike[str], threads: int | None) -
         InputError: I006 there is no such backend.
         SystemFailure: S010 the backend's package is not installed.
     """
-    module = _MODULES.get(name)
+    module = _MODULES.get(name) if isinstance(name, str) else None
     if module is None:
-        raise InputError(
-            "I006", f"there is no backend {name!r}", f"backend={name!r}", "use one of " + ", ".join(_MODULES)
-        )
+        given = ascii(name)[:40] if isinstance(name, str) else f"of the type {type(name).__name__}"
+        raise InputError("I006", f"there is no backend {given}", "backend", "use one of " + ", ".join(_MODULES))
     loaded: Backend = importlib.import_module(module).open_backend(path, threads)
     return loaded
 

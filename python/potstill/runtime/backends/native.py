@@ -34,7 +34,7 @@ class NativeBackend:
             InputError: I004 a bad thread count.
             CpuError: K001, K002 POTSTILL_ISA names a kernel set that does not exist or that the CPU lacks.
         """
-        self._model = _core.Model(os.fspath(path), 0 if threads is None else threads)
+        self._model = _core.Model(os.fsencode(path), 0 if threads is None else threads)
         self._info: dict[str, Any] = self._model.info()
         self._labels = tuple(self._info["labels"])
 
