@@ -48,6 +48,8 @@ def build_stages(recipe: Recipe) -> list[Stage]:
         "split",
         "unlabelled",
         "limit",
+        "separator",
+        "encoding",
     )
     # The task is part of a key where it is not the first one there was: stored results of classifiers stay valid.
     task = () if recipe.task == "classification" else ("task",)
