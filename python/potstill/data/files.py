@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import difflib
 import glob
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,12 +21,6 @@ from potstill.errors import DataError
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".txt", *conll.SUFFIXES)
 # A field over this is a quote that was never closed, not a text for an encoder.
 _LARGEST_FIELD = 16 * 1024 * 1024
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 (hex) of the file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_file(path: Path, text: str, label: str | None, cache: Path, pair: str | None = None) -> Raw:
