@@ -1,9 +1,9 @@
 """Which code decides the result of a stage: what its `run` function really imports, followed through the whole package.
 
-A module counts by its syntax tree without comments and docstrings, so that better words retrain nothing. Of a module
-that defines stages only what the function refers to counts, since it holds the work of many; of every other module all
-counts, lazy imports inside functions included, and so do the `__init__` files that importing it runs, the data files
-beside it, the native core, and the versions of the libraries.
+From the function on, every definition counts that it refers to: functions, classes and tables of its own and of other
+modules, lazy imports inside functions included. So does what runs when those modules are imported, the data files
+beside them, the native core where it is used, and the versions of the libraries. A definition counts by its syntax tree
+without comments and docstrings, so that better words retrain nothing.
 """
 
 from __future__ import annotations

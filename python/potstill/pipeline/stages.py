@@ -40,6 +40,8 @@ def build_stages(recipe: Recipe) -> list[Stage]:
     measured = ("sensitivity",) if recipe.compile.scheme == "mixed" else ()
     # Where data and teacher lie says nothing: they are known by their content, in `identity`.
     data = keys_but("data", "source", "train", "validation", "test", "unlabelled", "max_tokens")
+    # Texts longer than BERT's 512 tokens decide how many positions of a long-context teacher the student gets.
+    longest = ("compile.max_tokens",) if (recipe.compile.max_tokens or 0) > 512 else ()
     stages = [
         Stage("data", run_data, "reading and splitting the data", recipe=("seed", "task", *data),
               identity=_source_identity),
@@ -47,7 +49,7 @@ def build_stages(recipe: Recipe) -> list[Stage]:
               recipe=("seed", "task", *keys_but("teacher", "model"), "data.max_tokens"),
               needs=("data",), keyed_by=(), identity=_teacher_identity, parallel=True),
         Stage("student", run_student, "distilling the student",
-              recipe=("seed", "task", "student", "distil", "data.max_tokens"),
+              recipe=("seed", "task", "student", "distil", "data.max_tokens", *longest),
               needs=("data", "teacher"), keyed_by=("teacher",), identity=data_identity, parallel=True),
         *rounding_stages(recipe),
         Stage("onnx", run_onnx, "exporting to ONNX, fp32 and int8", recipe=("export.opset", *limits), needs=(final,)),
