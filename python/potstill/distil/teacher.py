@@ -30,6 +30,7 @@ from potstill.distil.modeling import (
 from potstill.distil.precision import training_attention
 from potstill.distil.rows import encode_split
 from potstill.distil.tasks import Task, Truth, task_of
+from potstill.distil.text_check import examine_texts
 from potstill.distil.tokens import Collator, TokenDataset, load_tokenizer
 from potstill.errors import TrainError
 from potstill.pipeline.processes import current
@@ -97,10 +98,14 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     tokenizer = load_tokenizer(source)
     with model_errors(source), quiet_loading():
         config = AutoConfig.from_pretrained(str(source))
+    found = examine_texts(tokenizer, splits, recipe.data.max_tokens) if everyone.main else []
+    for text in found:
+        progress.message(f"warning: {text}")
     if not task.labelled:
         if not everyone.main:
             return {}
-        return {"seconds": round(time.monotonic() - start, 1), **_as_it_is(source, tokenizer, settings, task, out)}
+        made = _as_it_is(source, tokenizer, settings, task, out)
+        return {**made, "seconds": round(time.monotonic() - start, 1), "warnings": found}
     order = label_order(config, labels)
     if task.problem is not None and config.problem_type != task.problem:
         order = None  # a head trained for one label a text says nothing of each by itself
@@ -132,7 +137,7 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     truth = rows["validation"].labels
     # Entities have no commonest one to guess.
     guessed = np.zeros((0, 0)) if task.words else truth
-    metrics["warnings"] = diagnose_teacher({**metrics, "epochs": history}, guessed, settings)
+    metrics["warnings"] = found + diagnose_teacher({**metrics, "epochs": history}, guessed, settings)
     best = max(history, key=lambda entry: entry["accuracy"], default=None)
     return {
         "fine_tuned": train,
@@ -162,7 +167,6 @@ def _as_it_is(source: Path | str, tokenizer: Any, settings: Any, task: Task, out
         "epochs": [],
         "best_epoch": 0,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "warnings": [],
     }
 
 

@@ -122,6 +122,7 @@ def run_data(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
             "test": len(splits.test),
             "unlabelled": len(splits.unlabelled) if splits.unlabelled is not None else 0,
         },
+        "warnings": splits.warnings,
     }
 
 
