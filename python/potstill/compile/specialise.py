@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from potstill.compile.bounds import first_line, memory_bound
 from potstill.compile.load import Node, Source, flatten
 from potstill.errors import CompileError, missing_package
 
@@ -79,6 +80,11 @@ def classify_inputs(source: Source) -> Inputs:
     fixed = None
     for value in source.inputs:
         name, tensor = value.name, value.type.tensor_type
+        if tensor.elem_type not in helper.get_all_tensor_dtypes():  # of sequences, maps and optional values it is 0
+            raise CompileError(
+                "C007", f"the input {name!r} is not a tensor of numbers", str(source.path),
+                "export the encoder with input_ids and attention_mask only",
+            )  # fmt: skip
         dtypes[name] = helper.tensor_dtype_to_np_dtype(tensor.elem_type)
         lower = name.lower()
         if "mask" in lower:
@@ -133,7 +139,8 @@ def run_onnx(source: Source, feed: dict[str, Array], wanted: Sequence[str]) -> d
     session = source.sessions[key]
     known = {value.name for value in session.get_inputs()}
     try:
-        results = session.run(None, {name: value for name, value in feed.items() if name in known})
+        with memory_bound():
+            results = session.run(None, {name: value for name, value in feed.items() if name in known})
     except Exception as error:  # onnxruntime raises its own types, all derived from Exception only
         raise _cannot_run(source, error) from error
     return dict(zip(wanted, results, strict=True))
@@ -167,15 +174,15 @@ def _session(model: Any, source: Source) -> Any:
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
     try:
-        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        with memory_bound():
+            return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise _cannot_run(source, error) from error
 
 
 def _cannot_run(source: Source, error: Exception) -> CompileError:
-    reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
     return CompileError(
-        "C008", f"onnxruntime cannot run the model on one text ({reason})", str(source.path),
+        "C008", f"onnxruntime cannot run the model on one text ({first_line(error)})", str(source.path),
         "export with dynamic batch and length, and check the model with onnxruntime",
     )  # fmt: skip
 
