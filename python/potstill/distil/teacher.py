@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoMod
 from potstill.distil.arguments import GroupedTrainer, pipeline_arguments
 from potstill.distil.averaging import WeightAverage
 from potstill.distil.checkpoints import KeepBest, latest_checkpoint, prepare_work
+from potstill.distil.class_weights import WeightedTrainer, chosen
 from potstill.distil.diagnosis import diagnose_teacher
 from potstill.distil.evaluate import outputs
 from potstill.distil.forward import ForwardProgress
@@ -73,7 +75,7 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     Training resumes from the last checkpoint in ``work``. The model of the best epoch on the validation set is kept.
 
     Args:
-        recipe: needs ``task``, ``teacher``, ``data.max_tokens`` and ``seed``.
+        recipe: needs ``task``, ``teacher``, ``distil.class_weights``, ``data.max_tokens`` and ``seed``.
         splits: needs ``train``, ``validation``, ``test`` (columns text, label), ``labels`` and ``fingerprint``.
         out: folder to write.
         cache: where demo packages are kept.
@@ -124,7 +126,7 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     train = order is None or settings.finetune == "always"
     if train:
         note = {"recipe": settings.model_dump(), "seed": recipe.seed, "data": splits.fingerprint, "source": str(source)}
-        note["max_tokens"] = recipe.data.max_tokens
+        note |= {"max_tokens": recipe.data.max_tokens, "class_weights": recipe.distil.class_weights}
         everyone.broadcast(lambda: prepare_work(work, note))
         history = _train(model, rows, tokenizer, recipe, work, progress, task)
     if not everyone.main:
@@ -239,7 +241,8 @@ def _train(
     checkpoint = current().broadcast(lambda: latest_checkpoint(work))
     keep.resume(checkpoint)
     with quiet_loading(), progress.task("teacher", unit="steps") as shown:
-        trainer = GroupedTrainer(
+        weights = chosen(recipe.distil, rows["train"].labels, model.config.num_labels)
+        trainer = (GroupedTrainer if weights is None else partial(WeightedTrainer, class_weights=weights))(
             model=model,
             args=arguments,
             train_dataset=rows["train"],

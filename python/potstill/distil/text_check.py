@@ -27,7 +27,8 @@ def examine_texts(tokenizer: Any, splits: Any, max_tokens: int) -> list[str]:
     """
     train = splits.train
     step = max(1, -(-len(train) // _SAMPLE))
-    columns = [list(train[name])[::step] for name in ("text", "text_pair") if name in train.column_names]
+    names = getattr(train, "column_names", train)
+    columns = [list(train[name])[::step] for name in ("text", "text_pair") if name in names]
     if not columns[0]:
         return []
     first, more = _read(tokenizer, columns[0]), _read(tokenizer, columns[1] if len(columns) > 1 else [])
