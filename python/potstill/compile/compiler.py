@@ -119,7 +119,10 @@ def compile_onnx(
         tables = wordpiece_tables(Path(tokenizer), lowercase=lowercase)
     limits = [n for n in (max_tokens, tables.max_tokens if tables is not None else None) if n is not None]
     limit = min(limits) if limits else None
-    imported = import_onnx(onnx, max_tokens=limit, output=output, pooling=pooling, pairs=pairs)
+    imported = import_onnx(
+        onnx, max_tokens=limit, output=output, pooling=pooling, pairs=pairs,
+        piece=None if tables is None else tables.piece_in_text,
+    )  # fmt: skip
     graph = imported.graph
     properties = imported.onnx.source.properties
     if labels is None and graph.logits is not None:
@@ -138,6 +141,7 @@ def compile_onnx(
         license=license or "",
         provenance={**(provenance or {}), "onnx_sha256": _sha256(onnx)},
         multi_label=properties.get("multi_label") == "true" if multi_label is None else multi_label,
+        forbidden_ids=graph.forbidden_ids,
     )
     differences = _verify(imported, metadata) if verify else []
     model = lower(graph, chosen_scheme, metadata, tables)
