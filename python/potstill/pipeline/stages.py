@@ -46,7 +46,7 @@ def build_stages(recipe: Recipe) -> list[Stage]:
         Stage("data", run_data, "reading and splitting the data", recipe=("seed", "task", *data),
               identity=_source_identity),
         Stage("teacher", run_teacher, "making the teacher",
-              recipe=("seed", "task", *keys_but("teacher", "model"), "data.max_tokens"),
+              recipe=("seed", "task", *keys_but("teacher", "model"), "distil.class_weights", "data.max_tokens"),
               needs=("data",), keyed_by=(), identity=_teacher_identity, parallel=True),
         Stage("student", run_student, "distilling the student",
               recipe=("seed", "task", "student", "distil", "data.max_tokens", *longest),
@@ -105,6 +105,7 @@ def run_data(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
             "test": len(splits.test),
             "unlabelled": len(splits.unlabelled) if splits.unlabelled is not None else 0,
         },
+        "warnings": splits.warnings,
     }
 
 
