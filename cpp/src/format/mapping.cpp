@@ -34,6 +34,43 @@ struct Descriptor {
   }
 };
 
+Descriptor open_file(const std::string& path) {
+  return Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a FIFO must not block us
+}
+
+// Bytes of an open regular file.
+std::size_t size_of(const Descriptor& file, const std::string& path) {
+  if (file.value < 0) cannot_open(path, std::generic_category().message(errno));
+  struct stat status{};
+  if (::fstat(file.value, &status) != 0) cannot_open(path, std::generic_category().message(errno));
+  if (!S_ISREG(status.st_mode)) cannot_open(path, "it is not a regular file");
+  if (status.st_size < 0 || static_cast<uintmax_t>(status.st_size) > SIZE_MAX / 2) {
+    cannot_open(path, "it is too large for this machine's address space");
+  }
+  return static_cast<std::size_t>(status.st_size);
+}
+
+// How many bytes could be read, fewer than `size` only at the end of the file.
+std::size_t read_up_to(const Descriptor& file, std::byte* to, std::size_t size, const std::string& path) {
+  std::size_t got = 0;
+  while (got < size) {
+    const ssize_t count = ::read(file.value, to + got, size - got);
+    if (count == 0) break;
+    if (count < 0 && errno != EINTR) cannot_open(path, std::generic_category().message(errno));
+    if (count > 0) got += static_cast<std::size_t>(count);
+  }
+  return got;
+}
+
+std::byte* allocate(std::size_t size, const std::string& where) {
+  void* data = ::operator new(size, kAlignment, std::nothrow);
+  if (data == nullptr) {
+    throw Error("F061", "there is no memory for the " + std::to_string(size) + " bytes of the model", where,
+                "free some memory, or load the file mapped");
+  }
+  return static_cast<std::byte*>(data);
+}
+
 }  // namespace
 
 void ReleaseBytes::operator()(const std::byte* data) const noexcept {
@@ -44,17 +81,28 @@ void ReleaseBytes::operator()(const std::byte* data) const noexcept {
   }
 }
 
-Mapping Mapping::open(const std::string& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a FIFO must not block us
-  if (file.value < 0) cannot_open(path, std::generic_category().message(errno));
-  struct stat status{};
-  if (::fstat(file.value, &status) != 0) cannot_open(path, std::generic_category().message(errno));
-  if (!S_ISREG(status.st_mode)) cannot_open(path, "it is not a regular file");
-  if (status.st_size < 0 || static_cast<uintmax_t>(status.st_size) > SIZE_MAX / 2) {
-    cannot_open(path, "it is too large for this machine's address space");
-  }
+Mapping Mapping::read(const std::string& path) {
+  const Descriptor file = open_file(path);
   Mapping mapping;
-  mapping.size_ = static_cast<std::size_t>(status.st_size);
+  mapping.size_ = size_of(file, path);
+  if (mapping.size_ == 0) return mapping;                    // the reader refuses it: too short
+  ::posix_fadvise(file.value, 0, 0, POSIX_FADV_SEQUENTIAL);  // only a hint: its failure changes nothing
+  std::byte* data = allocate(mapping.size_, path);
+  mapping.data_ = {data, ReleaseBytes{}};
+  std::byte more{};
+  const std::size_t got = read_up_to(file, data, mapping.size_, path);
+  if (got < mapping.size_ || read_up_to(file, &more, 1, path) == 1) {
+    throw Error("F060",
+                "the file became " + std::string(got < mapping.size_ ? "shorter" : "longer") + " while it was read",
+                path, "wait until it is written, and load it again");
+  }
+  return mapping;
+}
+
+Mapping Mapping::map(const std::string& path) {
+  const Descriptor file = open_file(path);
+  Mapping mapping;
+  mapping.size_ = size_of(file, path);
   if (mapping.size_ == 0) return mapping;  // the reader refuses it: too short
   void* data = ::mmap(nullptr, mapping.size_, PROT_READ, MAP_PRIVATE, file.value, 0);
   if (data == MAP_FAILED) cannot_open(path, std::generic_category().message(errno));
@@ -80,7 +128,7 @@ Mapping Mapping::copy(std::span<const std::byte> bytes) {
   Mapping mapping;
   mapping.size_ = bytes.size();
   if (bytes.empty()) return mapping;
-  auto* data = static_cast<std::byte*>(::operator new(bytes.size(), kAlignment));
+  std::byte* data = allocate(bytes.size(), "memory");
   std::memcpy(data, bytes.data(), bytes.size());
   mapping.data_ = {data, ReleaseBytes{}};
   return mapping;
