@@ -42,6 +42,7 @@ class Mapping {
 
   std::unique_ptr<const std::byte, ReleaseBytes> data_;
   std::size_t size_ = 0;
+  bool of_file_ = false;  // pages of the file itself
 };
 
 }  // namespace potstill::format
