@@ -216,6 +216,7 @@ def _start(
         job = make_student(
             recipe.student, teacher, labels, sample,
             pad_id=rows.pad_id, seed=recipe.seed, kept=vocabulary.kept, types=types,
+            longest=max(recipe.data.max_tokens, recipe.compile.max_tokens or 0),
         )  # fmt: skip
         if types is not None:
             job.student.config.text_pair = True

@@ -19,7 +19,14 @@ from potstill.distil.diagnosis import diagnose_teacher
 from potstill.distil.evaluate import outputs
 from potstill.distil.forward import ForwardProgress
 from potstill.distil.hub import keep_random_state, model_errors, quiet_loading
-from potstill.distil.modeling import has_head, head_name, labels_words, load_classifier, load_encoder
+from potstill.distil.modeling import (
+    has_head,
+    head_name,
+    labels_words,
+    load_classifier,
+    load_encoder,
+    load_pretrained,
+)
 from potstill.distil.precision import training_attention
 from potstill.distil.rows import encode_split
 from potstill.distil.tasks import Task, Truth, task_of
@@ -175,7 +182,7 @@ def _start_model(
         )
     kind = AutoModelForTokenClassification if task.words else AutoModelForSequenceClassification
     with model_errors(source), quiet_loading():
-        model = kind.from_pretrained(str(source), dtype=torch.float32, attn_implementation=training_attention())
+        model = load_pretrained(kind, source, training_attention())
     head = model.get_submodule(head_name(model))
     with torch.no_grad():
         head.weight.copy_(head.weight[order].clone())

@@ -48,9 +48,13 @@ def build_stages(recipe: Recipe) -> list[Stage]:
         "split",
         "unlabelled",
         "limit",
+        "separator",
+        "encoding",
     )
     # The task is part of a key where it is not the first one there was: stored results of classifiers stay valid.
     task = () if recipe.task == "classification" else ("task",)
+    # Texts longer than BERT's 512 tokens decide how many positions of a long-context teacher the student gets.
+    longest = ("compile.max_tokens",) if (recipe.compile.max_tokens or 0) > 512 else ()
     more: tuple[str, ...] = ("data.label_separator",) if recipe.task == "multi-label" else ()
     more += ("data.text_pair",) if recipe.data.text_pair is not None else ()
     stages = [
@@ -60,7 +64,7 @@ def build_stages(recipe: Recipe) -> list[Stage]:
         Stage("teacher", run_teacher, "making the teacher", recipe=("seed", "teacher", "data.max_tokens", *task),
               needs=("data",), keyed_by=(), identity=_teacher_identity, parallel=True),
         Stage("student", run_student, "distilling the student",
-              recipe=("seed", "student", "distil", "data.max_tokens", *task),
+              recipe=("seed", "student", "distil", "data.max_tokens", *task, *longest),
               needs=("data", "teacher"), keyed_by=("teacher",), identity=data_identity, parallel=True),
         *rounding_stages(recipe),
         Stage("onnx", run_onnx, "exporting to ONNX, fp32 and int8", recipe=("export.opset", *limits),

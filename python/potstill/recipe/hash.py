@@ -23,6 +23,7 @@ ADDED = frozenset(
         "distil.augment",
         "distil.cache_limit",
         "student.preset",
+        "student.activation",
         "student.embedding_size",
         "student.head_hidden",
         "student.vocabulary",

@@ -41,6 +41,11 @@ class Student(Section):
         description="Width of a hidden layer between the pooled vector and the labels of a `static` student; 0 has "
         "none.",
     )
+    activation: Literal["gelu", "gelu_new", "relu", "tanh"] | None = Field(
+        default=None,
+        description="Activation between the two feed-forward layers; without it the teacher's, which must be one of "
+        "these (`gelu_new` is GELU by tanh). An `init` from the teacher's weights wants the teacher's.",
+    )
     init: Literal["pca", "copy", "prune", "random"] = Field(
         default="pca",
         description="Where the weights start: the teacher's, projected onto the main directions of its states (`pca`), "
@@ -105,6 +110,8 @@ class Student(Section):
         static = self.architecture == "static"
         if static and self.init not in ("pca", "random"):
             raise ValueError(f'init = "{self.init}" has no meaning for a static student; use "pca" or "random"')
+        if static and self.activation is not None:
+            raise ValueError("activation has no meaning for a static student; leave it out")
         if static and self.init_layers is not None:
             raise ValueError("init_layers has no meaning for a static student; leave it out")
         if static and self.pooling != "mean":

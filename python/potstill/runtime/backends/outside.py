@@ -249,9 +249,9 @@ class Texts:
             if not left or not right:
                 raise InputError("I001", "one of the texts holds no token", f"pair {index}", "give texts with words")
             if len(left) + len(right) + 3 > limit:
-                if not truncate:
+                if not truncate or limit < 5:  # [CLS] a [SEP] b [SEP]
                     found = f"{len(left) + len(right) + 3} tokens, the model takes {limit}"
-                    raise InputError("I002", found, f"pair {index}", "use truncate=True")
+                    raise InputError("I002", found, f"pair {index}", "shorten it or use truncate=True")
                 left, right = fit_pair(left, right, limit - 3)
             ids.append([one[0], *left, one[-1], *right, two[-1]])
             types.append([0] * (len(left) + 2) + [1] * (len(right) + 1))
