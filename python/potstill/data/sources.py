@@ -11,6 +11,7 @@ from potstill.data import corpora, files, hub
 from potstill.data.columns import Wanted
 from potstill.data.labels import Raw, check_texts, class_ids, class_names, tidy_labels
 from potstill.data.splits import Rows, Splits, make_splits, quiet_datasets
+from potstill.data.tagging import scheme
 from potstill.data.words import check_words, split_words
 from potstill.errors import DataError
 from potstill.pipeline.progress import Progress, QuietProgress
@@ -61,6 +62,8 @@ def load_data(
         for raw in raws.values():
             for note in raw.notes:
                 shown.message(f"data: {Path(raw.where).name}: {note}")
+        if words and (tags := scheme(row for row in raws["train"].labels or [] if _are_names(row))):
+            shown.message(f"data: the tags spell entities as {tags}")
         check: Callable[[Raw, str], list[Any]] = check_words if words else check_texts
         texts = {part: check(raw, data.text) for part, raw in raws.items()}
         names, ids = read_labels(raws, data)
@@ -86,6 +89,10 @@ def load_data(
             note=shown.message,
             classes=labelled,
         )
+
+
+def _are_names(row: Any) -> bool:
+    return isinstance(row, list | tuple) and all(isinstance(tag, str) for tag in row)
 
 
 def source_identity(data: Data, *, labelled: bool = True) -> dict[str, str]:
