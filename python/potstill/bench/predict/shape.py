@@ -118,9 +118,9 @@ class ModelShape:
     def peak_bytes(self, tokens: int) -> int:
         """Peak resident memory of a Python process that runs it: Python, the file, arena.
 
-        The loader reads the file into memory once; a mapped one takes less, the token table's pages are let go. Measured
-        on x86-64 at 64 tokens with 4 x 312 students: fp32 70.0, int8 28.0, int4 21.1 MB, where this
-        says 69.9, 27.9 and 21.0.
+        The loader reads the file into memory once; a mapped one takes less, its token table's pages are let go.
+        Measured on x86-64 at 64 tokens with 4 x 312 students: fp32 70.0, int8 28.0, int4 21.1 MB, where this says 69.9,
+        27.9 and 21.0.
         """
         return _PROCESS_BYTES + self.file_bytes() + self.arena_bytes(tokens)
 
