@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import warnings
 from collections.abc import Sequence
@@ -64,6 +65,7 @@ class Source:
     nodes: list[Node]
     constants: dict[str, Array]
     sessions: dict[tuple[str, ...], Any] = field(default_factory=dict)  # onnxruntime's, by what they compute
+    halved: bool = False  # the file held numbers in half precision
 
     @property
     def inputs(self) -> list[Any]:
@@ -111,8 +113,10 @@ def load_onnx(path: Path) -> Source:
         model = onnx.inliner.inline_local_functions(model)
     if model.graph.sparse_initializer:
         raise CompileError("C122", "sparse weights are not supported", str(path), "export the weights as plain tensors")
-    _widen_halves(model, str(path))
-    return flatten(model, path)
+    halved = _widen_halves(model, str(path))
+    source = flatten(model, path)
+    source.halved = halved
+    return source
 
 
 def flatten(model: Any, path: Path) -> Source:
@@ -178,8 +182,6 @@ def _not_onnx(path: Path) -> CompileError:
 
 def _check_size(tensor: Any, path: Path) -> None:
     """A data file cut short gives a tensor with fewer bytes than its shape needs."""
-    import math
-
     from onnx import helper
 
     if tensor.HasField("raw_data") and tensor.data_type in helper.get_all_tensor_dtypes():
@@ -239,16 +241,30 @@ def _constant_value(node: Node) -> Array:
     return np.asarray(value)
 
 
-def _widen_halves(model: Any, where: str) -> None:
-    """Rewrite float16 and bfloat16 to float32 everywhere; every half-precision value is exact in float32."""
+# Numbers of the GELUs. In half precision they are off by up to 3e-4, and no known function any more.
+_FORMULAS = (2**0.5, 0.5**0.5, 0.044715, (2 / math.pi) ** 0.5, 0.044715 * (2 / math.pi) ** 0.5, (8 / math.pi) ** 0.5)
+
+
+def _widen_halves(model: Any, where: str) -> bool:
+    """Rewrite float16 and bfloat16 to float32 everywhere; whether there were any.
+
+    Every half-precision value is exact in float32. Only a single number that is the rounding of one of `_FORMULAS`
+    becomes that number again.
+    """
     from onnx import TensorProto, numpy_helper
 
     halves = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
     def widen(tensor: Any) -> None:
         if tensor.data_type in halves:
-            wide = numpy_helper.from_array(array_of(tensor, where).astype("float32"), tensor.name)
-            tensor.CopyFrom(wide)
+            half = array_of(tensor, where)
+            wide = half.astype("float32")
+            if half.size == 1:
+                value = half.reshape(-1)[0]
+                for number in _FORMULAS:
+                    if value == half.dtype.type(number):
+                        wide[...] = number
+            tensor.CopyFrom(numpy_helper.from_array(wide, tensor.name))
 
     def widen_graph(graph: Any) -> bool:
         found = any(t.data_type in halves for t in graph.initializer)
@@ -273,4 +289,4 @@ def _widen_halves(model: Any, where: str) -> None:
             del graph.value_info[:]
         return found
 
-    widen_graph(model.graph)
+    return widen_graph(model.graph)
