@@ -271,6 +271,7 @@ def test_any_argument_of_load(models: dict[str, potstill.Model], tmp_path: Path,
     attempt(potstill.load, value)
     attempt(potstill.load, still, threads=value)
     attempt(potstill.load, still, backend=value)
+    attempt(potstill.load, still, mapped=value)
     attempt(potstill.load, tmp_path / "absent.onnx", threads=value, backend="onnxruntime")
 
 
@@ -325,6 +326,19 @@ def test_paths_that_are_none(path: str, tmp_path: Path, monkeypatch: pytest.Monk
             potstill.load(given)
         assert caught.value.code in ("I121", "F001")
         str(caught.value).encode("utf-8")
+
+
+@pytest.mark.parametrize("mode", ["wb", "w", "r"])
+def test_file_objects_that_give_no_bytes(tmp_path: Path, mode: str) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    with (tmp_path / "file").open(mode) as file, pytest.raises(InputError, match="I102"):
+        potstill.load(file)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="I102"):
+        potstill.load(file)  # type: ignore[arg-type]
+    view = memoryview(b"x")
+    view.release()
+    with pytest.raises(InputError, match="I102"):
+        potstill.load(view)
 
 
 def test_a_directory_is_no_model(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import io
 import json
 import multiprocessing
 import pickle
@@ -98,10 +99,25 @@ def test_another_file_in_its_place_is_told(tmp_path: Path) -> None:
     write_model(path, multi_label=True)
     with pytest.raises(potstill.InputError, match="changed since") as caught:
         pickle.loads(pickled)
-    assert caught.value.code == "I125"
+    assert caught.value.code == "I124"
     path.unlink()
     with pytest.raises(potstill.FormatError, match="F001"):
         pickle.loads(pickled)
+
+
+def test_a_model_from_memory_is_pickled_with_its_content(still: Path) -> None:
+    content = still.read_bytes()
+    for source in (content, bytearray(content), memoryview(content), io.BytesIO(content)):
+        model = potstill.load(source, threads=1)
+        opened = pickle.loads(pickle.dumps(model))
+        assert opened.classify(TEXTS) == model.classify(TEXTS)
+        assert pickle.loads(pickle.dumps(opened)).info == model.info
+
+
+def test_a_mapped_model_is_mapped_again(still: Path) -> None:
+    opened = pickle.loads(pickle.dumps(potstill.load(still, mapped=True)))
+    assert str(still) in Path("/proc/self/maps").read_text("utf-8")
+    assert opened.labels == LABELS
 
 
 def test_copies_are_closed_on_their_own(still: Path) -> None:

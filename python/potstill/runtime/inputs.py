@@ -137,12 +137,20 @@ def read_threads(value: Any, name: str = "threads") -> int | None:
     return count
 
 
-def read_path(given: Any) -> str:
-    """A file's path as Python writes it: bytes that are no UTF-8 are surrogates there, as `os.fsdecode` has it.
+def read_source(given: Any) -> str | bytes | bytearray | memoryview:
+    """A file's path, or the bytes of one in one piece; a file object is read from where it stands.
+
+    A path is as Python writes it: bytes that are no UTF-8 are surrogates there, as `os.fsdecode` has it.
 
     Raises:
-        InputError: I121 it is no path, or none that a file can have.
+        InputError: I102 a file object that gives no bytes; I121 it is no path, or none that a file can have.
     """
+    if hasattr(given, "read") and not isinstance(given, type):
+        return _content(given)
+    if isinstance(given, memoryview):
+        return _in_one_piece(given)
+    if isinstance(given, (bytes, bytearray)):
+        return given
     try:
         path = os.fspath(given)
     except TypeError as error:
@@ -158,7 +166,25 @@ def read_path(given: Any) -> str:
     if not bare or b"\0" in bare:
         what = "the path is empty" if path == "" else "no file can have this name"
         raise InputError("I121", what, ascii(path), "check the path")
-    return path
+    return str(path)
+
+
+def _content(file: Any) -> bytes | bytearray | memoryview:
+    where, next_step = "the file object given to load", "open it with mode 'rb'"
+    try:
+        data = file.read()
+    except (OSError, ValueError) as error:  # closed, or not open for reading
+        raise InputError("I102", f"reading it fails ({error})", where, next_step) from error
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise InputError("I102", f"reading it gives {_kind(data)}, not bytes", where, next_step)
+    return _in_one_piece(data) if isinstance(data, memoryview) else data
+
+
+def _in_one_piece(data: memoryview) -> bytes | memoryview:
+    try:
+        return data if data.c_contiguous else data.tobytes()
+    except ValueError as error:  # it was released
+        raise InputError("I102", f"reading it fails ({error})", "the memoryview given to load", "give bytes") from error
 
 
 def _items(given: Any, what: str = "texts", next_step: str = _LIST) -> Iterator[Any]:

@@ -10,8 +10,8 @@ from potstill.runtime.backends import open_backend
 from potstill.runtime.inputs import (
     read_flag,
     read_numbers,
-    read_path,
     read_probability,
+    read_source,
     read_texts,
     read_threads,
     read_words,
@@ -20,15 +20,15 @@ from potstill.runtime.inputs import (
 TYPE_CHECKING = False  # see potstill/__init__.py
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, BinaryIO
 
     from potstill._core import Matrix
-    from potstill.runtime.backends import Backend
+    from potstill.runtime.backends import Backend, Source
 else:
     # What typing.get_type_hints needs; both lines cost no memory, for Python itself has loaded the module.
     from _collections_abc import Iterable, Mapping, Sequence
 
-    Any = Backend = Matrix = object
+    Any = Backend = BinaryIO = Matrix = Source = object
 
 # One text, or two.
 Text = str | tuple[str, str]
@@ -152,7 +152,8 @@ class Token(tuple):  # type: ignore[type-arg]
 class Model:
     """A loaded model: immutable, and safe to call from several threads at once.
 
-    It can be pickled: the copy opens the same file. In a ``with`` it is closed at the end.
+    It can be pickled: the copy opens the same file, or has its content if it was loaded from memory. In a ``with`` it
+    is closed at the end.
     """
 
     def __init__(self, backend: Backend) -> None:
@@ -160,7 +161,8 @@ class Model:
         if not hasattr(backend, "run"):
             raise InputError("I122", f"a {type(backend).__name__} is no backend", "Model", "use potstill.load(path)")
         self._backend = backend
-        self._source: str | None = None
+        # Path of the file and whether it is mapped; None: the model came from memory.
+        self._file: tuple[str, bool] | None = None
 
     def __repr__(self) -> str:
         if isinstance(self._backend, _Closed):
@@ -188,16 +190,20 @@ class Model:
 
     def __copy__(self) -> Model:
         copied = Model(self._backend)
-        copied._source = self._source
+        copied._file = self._file
         return copied
 
     def __deepcopy__(self, _: object) -> Model:
         return self.__copy__()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self._source is None:
-            raise InputError("I124", "the model comes from no file", "pickle", "load it from a file")
-        return _reopen, (self._source, _identity(self), self.info["threads"])
+        identity, threads = _identity(self), self.info["threads"]
+        if self._file is not None:
+            return _reopen, (self._file[0], identity, threads, self._file[1])
+        content: Any = getattr(self._backend, "content", None)
+        if content is None:
+            raise InputError("I125", "the model comes from no file", "pickle", "get it by potstill.load")
+        return _reopen, (content(), identity, threads, False)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -353,24 +359,32 @@ class Model:
         return found
 
 
-def load(path: str | os.PathLike[str], threads: int | None = None, backend: str = "native") -> Model:
+def load(path: Source | BinaryIO, threads: int | None = None, backend: str = "native", mapped: bool = False) -> Model:
     """Load a model.
 
     Args:
-        path: the `.still` file (native), `.onnx` (onnxruntime) or `.tflite` (litert).
+        path: the `.still` file (native), `.onnx` (onnxruntime) or `.tflite` (litert). A `.still` file may also be given
+            as bytes, bytearray or memoryview, or as a file opened for reading bytes, which is read once from where it
+            stands.
         threads: worker threads; None means POTSTILL_NUM_THREADS, else the CPUs this process may use.
         backend: "native", "onnxruntime" or "litert".
+        mapped: use the `.still` file where it is instead of reading it into memory of this process. It takes less
+            memory, and processes share it; but a file that is cut short then ends the process, and one that is
+            overwritten changes answers. Only for files that nobody changes in place; replacing by rename is fine.
 
     Raises:
         FormatError: F... the file is missing, damaged, too new or not valid.
-        InputError: I004 a bad thread count; I006 no such backend.
+        InputError: I004 a bad thread count; I006 no such backend; I100 bytes for another backend; I101 `mapped` without
+            a `.still` file's path; I102 the file object gives no bytes.
         CpuError: K001, K002 POTSTILL_ISA asks for a kernel set that is unknown or that the CPU lacks.
         SystemFailure: S010 the backend's package is not installed; S030-S036 the wheel does not fit this machine,
             Python or system, or a library it needs is absent (list: core_failure.py).
     """
-    source = read_path(path)
-    model = Model(open_backend(backend, source, read_threads(threads)))
-    model._source = os.path.abspath(source)  # noqa: PTH100  # pathlib is not for the board
+    source = read_source(path)
+    use_pages = read_flag(mapped, "mapped")
+    model = Model(open_backend(backend, source, read_threads(threads), use_pages))
+    if isinstance(source, str):
+        model._file = (os.path.abspath(source), use_pages)  # noqa: PTH100  # pathlib is not for the board
     return model
 
 
@@ -389,15 +403,16 @@ def _identity(model: Model) -> dict[str, Any]:
     return {key: value for key, value in model.info.items() if key not in _RUNNING}
 
 
-def _reopen(source: str, identity: dict[str, Any], threads: int) -> Model:
+def _reopen(source: str | bytes, identity: dict[str, Any], threads: int, mapped: bool) -> Model:
     """A pickled model, opened again.
 
     Raises:
-        InputError: I125 the file is another one by now. And as `load`.
+        InputError: I124 the file is another one by now. And as `load`.
     """
-    model = load(source, threads, str(identity.get("backend", "native")))
+    model = load(source, threads, str(identity.get("backend", "native")), mapped)
     if _identity(model) != identity:
-        raise InputError("I125", "the file changed since its model was pickled", source, "pickle the model again")
+        where = source if isinstance(source, str) else "memory"
+        raise InputError("I124", "the file changed since its model was pickled", where, "pickle the model again")
     return model
 
 
