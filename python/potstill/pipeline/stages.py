@@ -57,12 +57,13 @@ def build_stages(recipe: Recipe) -> list[Stage]:
     longest = ("compile.max_tokens",) if (recipe.compile.max_tokens or 0) > 512 else ()
     more: tuple[str, ...] = ("data.label_separator",) if recipe.task == "multi-label" else ()
     more += ("data.text_pair",) if recipe.data.text_pair is not None else ()
+    weighted = ("distil.class_weights",) if recipe.distil.class_weights != "none" else ()
     stages = [
         Stage("data", run_data, "reading and splitting the data",
               recipe=("seed", *task, *more, *(f"data.{k}" for k in data_keys)), identity=_source_identity,
               code=("data",)),
         Stage("teacher", run_teacher, "making the teacher",
-              recipe=("seed", "teacher", "distil.class_weights", "data.max_tokens", *task),
+              recipe=("seed", "teacher", "data.max_tokens", *task, *weighted),
               needs=("data",), keyed_by=(), identity=_teacher_identity, parallel=True),
         Stage("student", run_student, "distilling the student",
               recipe=("seed", "student", "distil", "data.max_tokens", *task, *longest),
