@@ -8,6 +8,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from potstill.distil.precision import use_bf16
@@ -116,6 +117,7 @@ def split_keywords(
     given.setdefault("report_to", "none")
     if isinstance(given.get("optim"), str):
         given["optim"] = OPTIMIZERS.get(given["optim"].lower(), given["optim"])
+    given.setdefault("dataloader_pin_memory", torch.cuda.is_available())  # without a GPU it does nothing but warn
     return TrainingArguments(**given), keywords
 
 
