@@ -54,6 +54,15 @@ def tests(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *(session.posargs or ["-q"]))
 
 
+@nox.session(requires=["wheels(host)"])
+@environment.friendly
+def conformance(session: nox.Session) -> None:
+    """Every node test of the installed onnx through the compiler: right or refused by a numbered error."""
+    environment.install(session, environment.requirements(groups=["conformance"]))
+    environment.install_wheel(session, wheel_jobs.host_wheel())
+    session.run("python", "-m", "toolchains.conformance")
+
+
 @nox.session
 @environment.friendly
 def lint(session: nox.Session) -> None:
@@ -62,7 +71,7 @@ def lint(session: nox.Session) -> None:
     environment.install(session, environment.requirements(groups=["lint"]))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
-    session.run("mypy", "--strict", "python", "toolchains", "noxfile.py")
+    session.run("mypy", "--strict", "python", "toolchains", "noxfile.py", "tests/runtime/typed_use.py")
     session.run("clang-format", "--dry-run", "-Werror", *map(str, cpp.sources()))
     cpp.tidy(session)
 

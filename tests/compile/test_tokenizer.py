@@ -89,7 +89,7 @@ def tokenizer_json(pieces: list[str], **flags: bool | None) -> dict[str, Any]:
 def native(tables: WordPieceTables) -> Any:
     """The core's tokenizer over `tables`."""
     given = dataclasses.asdict(tables)
-    del given["max_tokens"]
+    del given["max_tokens"], given["pairs_problem"], given["notes"]
     return core.WordPieceTokenizer(given.pop("blob"), given.pop("offsets"), given.pop("slots"), **given)
 
 

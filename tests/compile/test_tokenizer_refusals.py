@@ -50,7 +50,8 @@ def read(change: Callable[[dict[str, Any]], object] | None = None) -> WordPieceT
 
 def template(*single: dict[str, Any], ids: list[int] | None = None) -> dict[str, Any]:
     special = {t: {"id": t, "ids": ids or [i], "tokens": [t]} for t, i in (("[CLS]", 2), ("[SEP]", 3))}
-    return {"type": "TemplateProcessing", "single": list(single), "pair": [], "special_tokens": special}
+    pair = [*single, {"Sequence": {"id": "B", "type_id": 1}}, token("[SEP]", 1)]
+    return {"type": "TemplateProcessing", "single": list(single), "pair": pair, "special_tokens": special}
 
 
 def token(text: str, type_id: int = 0) -> dict[str, Any]:
@@ -58,6 +59,7 @@ def token(text: str, type_id: int = 0) -> dict[str, Any]:
 
 
 A = {"Sequence": {"id": "A", "type_id": 0}}
+A_OF_TYPE_1 = {"Sequence": {"id": "A", "type_id": 1}}
 
 
 def test_what_is_read() -> None:
@@ -111,7 +113,11 @@ REFUSED: list[tuple[str, str, Callable[[dict[str, Any]], object]]] = [
     ("C054", "Whitespace", lambda c: c.update(pre_tokenizer={"type": "Whitespace"})),
     ("C054", "None", lambda c: c.update(pre_tokenizer=None)),
     ("C055", "None", lambda c: c.update(post_processor=None)),
-    ("C055", "RobertaProcessing", lambda c: c["post_processor"].update(type="RobertaProcessing")),
+    ("C055", "ByteLevel", lambda c: c.update(post_processor={"type": "ByteLevel"})),
+    ("C055", r"is A \[SEP\], not", lambda c: c.update(post_processor=template(A, token("[SEP]")))),
+    ("C055", "is A, not", lambda c: c.update(post_processor=template(A))),
+    ("C055", "type ids", lambda c: c.update(post_processor=template(token("[CLS]"), A_OF_TYPE_1, token("[SEP]")))),
+    ("C055", "type ids", lambda c: c.update(post_processor=template(token("[CLS]"), A, token("[SEP]", 1)))),
     ("C055", "not .CLS. A .SEP.", lambda c: c.update(post_processor=template(token("[CLS]"), A))),
     ("C055", "not .CLS. A .SEP.", lambda c: c.update(post_processor=template(A, token("[CLS]"), token("[SEP]")))),
     ("C055", "type ids", lambda c: c.update(post_processor=template(token("[CLS]", 1), A, token("[SEP]")))),
@@ -168,10 +174,11 @@ def test_folder_with_tokenizer_json_alone(tmp_path: Path, transformers: Any) -> 
 
 @pytest.mark.parametrize("config", [None, {"do_lower_case": False, "model_max_length": 48}], ids=["bare", "cased"])
 def test_folder_with_vocab_txt(tmp_path: Path, transformers: Any, config: dict[str, Any] | None) -> None:
+    """The bare one has to be told: `Turn` and `é` speak against the default."""
     (tmp_path / "vocab.txt").write_text("\n".join(PIECES) + "\n", "utf-8")
     if config is not None:
         (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}), "utf-8")
-    tables = wordpiece_tables(save(tmp_path, config, content=None))
+    tables = wordpiece_tables(save(tmp_path, config, content=None), lowercase=True if config is None else None)
     assert tables.blob == read().blob and tables.slots == read().slots
     assert tables.lowercase is (config is None) and tables.strip_accents is (config is None)
     assert tables.max_tokens == (None if config is None else 48)

@@ -34,20 +34,25 @@ def _compile(args: argparse.Namespace) -> int:
 
     report = compile_onnx(
         Path(args.model),
-        Path(args.output),
+        Path(args.out),
         scheme=_scheme(args),
         tokenizer=Path(args.tokenizer) if args.tokenizer else None,
         labels=args.labels.split(",") if args.labels else None,
         name=args.name,
         max_tokens=args.max_tokens,
+        output=args.output,
+        pooling=args.pooling,
         license=args.license,
         multi_label=args.multi_label,
         pairs=args.pairs,
+        lowercase=args.lowercase,
     )
     if args.json:
         print(report.to_json())
     else:
-        print(f"{args.output}: {report.bytes:,} bytes, scheme {report.scheme}, {report.parameters:,} parameters")
+        print(f"{args.out}: {report.bytes:,} bytes, scheme {report.scheme}, {report.parameters:,} parameters")
+        for note in report.notes:
+            print(f"note: {note}")
     return 0
 
 
@@ -81,7 +86,7 @@ def add(command: Command) -> None:
         "potstill compile model.onnx -o model.still --scheme int4 --embedding int8",
     )
     compile_.add_argument("model", help="an fp32 ONNX file")
-    compile_.add_argument("-o", "--output", required=True, help="the .still file to write")
+    compile_.add_argument("-o", "--out", required=True, metavar="FILE", help="the .still file to write")
     compile_.add_argument(
         "--scheme", choices=("int8", "int4", "fp32", "mixed"), default="int8", help="numbers of the weights"
     )
@@ -101,12 +106,28 @@ def add(command: Command) -> None:
     compile_.add_argument("--labels", metavar="A,B,...", help="label names in the order of the logits")
     compile_.add_argument("--name", help="name stored in the file (default: the file's stem)")
     compile_.add_argument("--max-tokens", type=int, help="longest accepted sequence, [CLS] and [SEP] included")
+    compile_.add_argument("--output", metavar="NAME", help="the output of the ONNX to take, where it has several")
+    compile_.add_argument(
+        "--pooling", choices=("mean", "cls"), help="make one vector a text of an output with one row a token"
+    )
     compile_.add_argument("--license", help="licence of the weights, stored in the file")
     compile_.add_argument(
         "--multi-label", action="store_true", default=None, help="labels do not exclude each other: scores are sigmoids"
     )
     compile_.add_argument(
         "--pairs", action="store_true", default=None, help="it reads pairs of texts: tell token types apart"
+    )
+    case = compile_.add_mutually_exclusive_group()
+    case.add_argument(
+        "--lowercase", action="store_true", default=None,
+        help="text is lower-cased and loses its accents, where the tokenizer's folder does not say",
+    )  # fmt: skip
+    case.add_argument(
+        "--cased",
+        dest="lowercase",
+        action="store_false",
+        default=None,
+        help="text keeps its case and accents, likewise",
     )
     compile_.add_argument("--json", action="store_true", help="print what was written as JSON")
 

@@ -18,9 +18,12 @@ from potstill.quantize.schemes import Scheme, scheme_by_name
 if TYPE_CHECKING:
     from potstill.compile.import_onnx import Imported
     from potstill.compile.ir import Graph
+    from potstill.compile.tokenizer import WordPieceTables
 
 # Written into every file: who made it, and the version of the file format's writer.
 PRODUCER = "potstill compile 1"
+# [CLS] a [SEP] b [SEP]
+SHORTEST_PAIR = 5
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class CompileReport:
         labels: class labels in the order of the logits.
         notes: assumptions about the input that the user should know.
         differences: of the self-check, for each output and length the relative difference to the ONNX.
+        forbidden_ids: token ids that a text must not have; the core refuses them.
     """
 
     bytes: int
@@ -48,6 +52,7 @@ class CompileReport:
     labels: list[str]
     notes: list[str]
     differences: list[dict[str, Any]]
+    forbidden_ids: list[int] = dataclasses.field(default_factory=list)
 
     def to_json(self) -> str:
         """The report as a JSON object."""
@@ -66,9 +71,11 @@ def compile_onnx(
     max_tokens: int | None = None,
     provenance: Mapping[str, str] | None = None,
     license: str | None = None,
+    output: str | None = None,
     pooling: str | None = None,
     multi_label: bool | None = None,
     pairs: bool | None = None,
+    lowercase: bool | None = None,
     verify: bool = True,
 ) -> CompileReport:
     """Compile an ONNX encoder into one `.still` file. The same inputs give the same bytes.
@@ -85,14 +92,17 @@ def compile_onnx(
         max_tokens: longest text to accept; the least of this, the model's positions and the tokenizer's limit counts.
         provenance: hashes of recipe, data, teacher, student; the ONNX file's own SHA-256 is added as `onnx_sha256`.
         license: SPDX expression or text.
-        pooling: "mean" or "cls" for an encoder whose only output has one row a token.
+        output: name of the one output to take; None to tell by names and shapes.
+        pooling: "mean" or "cls" for an output with one row a token.
         multi_label: labels do not exclude each other; None for what the ONNX says (property `multi_label`).
         pairs: the model reads pairs of texts: token types are told apart; None for what the ONNX says (`pairs`).
-        verify: compare with onnxruntime at three lengths before writing, and run the written file with the core
+        lowercase: text is lower-cased and loses its accents; None for what the tokenizer's folder says (C147 where it
+            says nothing and its vocabulary contradicts the default, which is to lower-case).
+        verify: compare with onnxruntime up to the longest text before writing, and run the written file with the core
             (when it is built) before it takes its name.
 
     Raises:
-        CompileError: C001 to C049, C050 and up for the tokenizer.
+        CompileError: C001 to C049, C100 to C104, C050 and up for the tokenizer.
         SystemFailure: S001 to S003 writing failed, S010 a package is missing.
     """
     from potstill.compile.import_onnx import import_onnx
@@ -108,9 +118,13 @@ def compile_onnx(
     if tokenizer is not None:
         from potstill.compile.tokenizer import wordpiece_tables
 
-        tables = wordpiece_tables(Path(tokenizer))
+        tables = wordpiece_tables(Path(tokenizer), lowercase=lowercase)
     limits = [n for n in (max_tokens, tables.max_tokens if tables is not None else None) if n is not None]
-    imported = import_onnx(onnx, max_tokens=min(limits) if limits else None, pooling=pooling, pairs=pairs)
+    limit = min(limits) if limits else None
+    imported = import_onnx(
+        onnx, max_tokens=limit, output=output, pooling=pooling, pairs=pairs,
+        piece=None if tables is None else tables.piece_in_text,
+    )  # fmt: skip
     graph = imported.graph
     properties = imported.onnx.source.properties
     if labels is None and graph.logits is not None:
@@ -118,6 +132,7 @@ def compile_onnx(
     names = _labels(labels, None if graph.logits is None else graph.logits.width, onnx)
     if tables is not None:
         _check_vocabulary(len(tables.offsets) - 1, graph, tokenizer)
+        _check_pairs(tables, graph, tokenizer)
     metadata = Metadata(
         name=name if name is not None else onnx.stem,
         task=_task(graph),
@@ -128,12 +143,13 @@ def compile_onnx(
         license=license or "",
         provenance={**(provenance or {}), "onnx_sha256": _sha256(onnx)},
         multi_label=properties.get("multi_label") == "true" if multi_label is None else multi_label,
+        forbidden_ids=graph.forbidden_ids,
     )
     differences = _verify(imported, metadata) if verify else []
     model = lower(graph, chosen_scheme, metadata, tables)
     check = (lambda path: verify_file(path, model, imported)) if verify and core_available() else None
     size = write_still(model, out, check=check)
-    return report(model, size, list(graph.notes), differences)
+    return report(model, size, [*(tables.notes if tables is not None else ()), *graph.notes], differences)
 
 
 def _task(graph: Graph) -> str:
@@ -163,7 +179,16 @@ def report(model: PackedModel, size: int, notes: list[str], differences: list[di
     ops = dict(sorted(Counter(op.kind for op in model.ops).items()))
     meta = model.metadata
     return CompileReport(
-        size, meta.scheme, meta.max_tokens, parameters, tensors, ops, list(meta.labels), notes, differences
+        size,
+        meta.scheme,
+        meta.max_tokens,
+        parameters,
+        tensors,
+        ops,
+        list(meta.labels),
+        notes,
+        differences,
+        list(meta.forbidden_ids),
     )
 
 
@@ -212,6 +237,24 @@ def _check_vocabulary(pieces: int, graph: Graph, tokenizer: Path | None) -> None
                 "C025", f"the tokenizer has {pieces} pieces, the model only {op.word.shape[0]} embeddings",
                 str(tokenizer), "give the tokenizer that the model was trained with",
             )  # fmt: skip
+
+
+def _check_pairs(tables: WordPieceTables, graph: Graph, tokenizer: Path | None) -> None:
+    """Of a model of pairs: the core encodes them as the tokenizer does, and one can fit."""
+    from potstill.compile.ir import Embedding
+
+    if not any(isinstance(op, Embedding) and op.types is not None for op in graph.ordered()):
+        return
+    if tables.pairs_problem is not None:
+        raise CompileError(
+            "C145", tables.pairs_problem, str(tokenizer),
+            "use a tokenizer of BERT's template of pairs, or keep this model on the onnxruntime backend",
+        )  # fmt: skip
+    if graph.max_tokens < SHORTEST_PAIR:
+        raise CompileError(
+            "C146", f"a limit of {graph.max_tokens} tokens holds no pair, the shortest has {SHORTEST_PAIR}",
+            "max_tokens", f"allow {SHORTEST_PAIR} tokens or more",
+        )  # fmt: skip
 
 
 def _sha256(path: Path) -> str:

@@ -12,10 +12,11 @@ import numpy as np
 
 from potstill.compile.expr import SEQUENCES, TOKENS, Const, Elementwise, Expr, Reduced, Tensor
 from potstill.compile.fuse import Fuser
+from potstill.compile.ids import Piece, forbidden_ids, sample_ids
 from potstill.compile.interpret import Interpreter, known
 from potstill.compile.ir import Attention, Embedding, Graph, Linear, Op
-from potstill.compile.load import Source, load_onnx
-from potstill.compile.outputs import Chosen, choose_outputs
+from potstill.compile.load import load_onnx
+from potstill.compile.outputs import Chosen, ambiguous, choose_outputs
 from potstill.compile.passes.embedding_sum import EmbeddingSum
 from potstill.compile.passes.linear import reaches
 from potstill.compile.positions import resolve_embedding
@@ -39,7 +40,13 @@ class Imported:
 
 
 def import_onnx(
-    path: Path, *, max_tokens: int | None = None, pooling: str | None = None, pairs: bool | None = None
+    path: Path,
+    *,
+    max_tokens: int | None = None,
+    output: str | None = None,
+    pooling: str | None = None,
+    pairs: bool | None = None,
+    piece: Piece | None = None,
 ) -> Imported:
     """Read an encoder of the BERT family from any exporter.
 
@@ -47,11 +54,13 @@ def import_onnx(
         path: the `.onnx` file.
         max_tokens: rows of the position table to keep at most; None for all, or what the ONNX says (its property
             `max_tokens`, as potstill's own export writes it).
+        output: the one output to take; None to tell by names and shapes.
         pooling: for encoders that end at one row a token: "mean" or "cls".
         pairs: tell the second text of a pair from the first; None for what the ONNX says (property `pairs`).
+        piece: of an id that texts contain, its text, else None; left out, no tokenizer is known.
 
     Raises:
-        CompileError: what is missing, invalid or unsupported (C001 to C024), naming operator and node.
+        CompileError: what is missing, invalid or unsupported (C001 to C024, C100 to C103), naming operator and node.
         SystemFailure: S010 onnx or onnxruntime is not installed.
     """
     source = load_onnx(path)
@@ -59,17 +68,38 @@ def import_onnx(
     if noted.isdecimal() and int(noted) > 0:
         max_tokens = min(int(noted), max_tokens or int(noted))
     inputs = classify_inputs(source)
+    _check_fixed_length(inputs.fixed_length, max_tokens, path)
     length = inputs.fixed_length or PROBE_LENGTH
     graph = specialise(source, sample_ids(source, inputs.ids, length, seed=0), inputs)
-    chosen = choose_outputs(graph, pooling)
-    wanted = [n for n in (chosen.logits, chosen.embedding, chosen.tokens, *chosen.unnamed) if n]
-    values = Interpreter(graph).run(wanted)
-    fuser = Fuser(length)
-    found, outputs = _results(graph, chosen, values, fuser)
+    chosen = choose_outputs(graph, pooling, output)
+    graph.notes.extend(chosen.notes)
+    forbidden = forbidden_ids(graph, chosen.names(), piece)
+    graph.notes.extend(f"the id {i} marks padding and must not occur inside a sequence" for i in forbidden)
+    if source.halved:
+        graph.notes.append("the ONNX is in half precision: its numbers are taken as they are and computed with in f32")
+    try:
+        values = Interpreter(graph).run(chosen.names())
+        found, outputs = _results(graph, chosen, values, Fuser(length))
+    except CompileError as error:
+        if source.halved and error.code == "C010":
+            raise CompileError(
+                "C103", "an activation is not recognised, its numbers being rounded to half precision", error.where,
+                "compile from the fp32 ONNX",
+            ) from error  # fmt: skip
+        raise
     pairs = source.properties.get("pairs") == "true" if pairs is None else pairs
     resolve = partial(resolve_embedding, graph=graph, limit=max_tokens, pairs=pairs)
     logits, embedding, rows = _with_positions(found.get("logits"), found.get("embedding"), graph, resolve)
-    return Imported(Graph(embedding, logits, rows, tuple(graph.notes)), graph, outputs, chosen.pooling)
+    return Imported(Graph(embedding, logits, rows, tuple(graph.notes), forbidden), graph, outputs, chosen.pooling)
+
+
+def _check_fixed_length(fixed: int | None, limit: int | None, path: Path) -> None:
+    """A length fixed by the example of an export would become the limit of the file: only on the user's word."""
+    if fixed is not None and (limit is None or limit > fixed):
+        raise CompileError(
+            "C101", f"the ONNX is fixed to {fixed} tokens", str(path),
+            f"export it with a dynamic length, or take that as the longest text: --max-tokens {fixed}",
+        )  # fmt: skip
 
 
 def unknown_operators(path: Path) -> dict[str, int]:
@@ -87,24 +117,6 @@ def unknown_operators(path: Path) -> dict[str, int]:
         return {}
     found = [f"{node.domain}.{node.op}" if node.domain else node.op for node in graph.nodes if not known(node)]
     return {name: found.count(name) for name in found}
-
-
-def sample_ids(source: Source, ids_name: str, length: int, *, seed: int) -> list[int]:
-    """Random token ids of the model's vocabulary, without the lowest ones (padding and other specials)."""
-    rows = vocabulary(source, ids_name)
-    lowest = min(rows // 4, 1000)
-    return [int(i) for i in np.random.default_rng(seed).integers(lowest, rows, length)]
-
-
-def vocabulary(source: Source, ids_name: str) -> int:
-    """Rows of the table that the token ids select from; 8 when none is found (the interpreter then says why)."""
-    aliases = {ids_name}
-    for node in source.nodes:
-        if node.op in ("Cast", "Identity", "Reshape", "Unsqueeze", "Squeeze") and node.inputs[0] in aliases:
-            aliases.update(node.outputs)
-        elif node.op == "Gather" and node.inputs[1] in aliases and node.inputs[0] in source.constants:
-            return int(source.constants[node.inputs[0]].shape[0])
-    return 8
 
 
 def _results(
@@ -131,11 +143,20 @@ def _results(
     if len(rest) == 2:
         first, second = rest
         later_first = reaches(found[second], found[first])
+        if not later_first and not reaches(found[first], found[second]):
+            raise ambiguous(graph, rest)
         names = {"embedding": second, "logits": first} if later_first else {"embedding": first, "logits": second}
     elif rest and names:
-        names["embedding" if "logits" in names else "logits"] = rest[0]
+        role, named = next(iter(names.items()))
+        earlier, later = (named, rest[0]) if role == "embedding" else (rest[0], named)
+        if not reaches(found[earlier], found[later]):
+            raise ambiguous(graph, [named, *rest])
+        names["embedding" if role == "logits" else "logits"] = rest[0]
     elif rest:
-        names["logits" if _is_head(found[rest[0]]) else "embedding"] = rest[0]
+        head = _is_head(found[rest[0]])
+        names["logits" if head else "embedding"] = rest[0]
+        made = "logits, because a plain linear layer makes it" if head else "pooled vector, as no linear head makes it"
+        graph.notes.append(f"the output {rest[0]!r} is taken as the {made}")
     results = {role: found[name] for role, name in names.items()}
     if "embedding" not in results and not chosen.per_token and _is_head(results["logits"]):
         results["embedding"] = results["logits"].inputs()[0]

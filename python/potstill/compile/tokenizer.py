@@ -1,18 +1,19 @@
 """The tokenizer of a model directory as the tables the C++ core reads (schema table ``WordPiece``).
 
-The core reproduces one family exactly: BertNormalizer, BertPreTokenizer, WordPiece and [CLS] A [SEP], with added
-tokens matched in the raw text. Everything else is refused here, by name, so that a packed model never tokenizes
-differently from the model that was trained.
+The core reproduces one family exactly: BertNormalizer, BertPreTokenizer, WordPiece and [CLS] A [SEP] (of pairs
+[CLS] A [SEP] B [SEP], with token type 1 from B on), with added tokens matched in the raw text. Everything else is
+refused here, by name, so that a packed model never tokenizes differently from the model that was trained.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from potstill.compile.casing import are_many, described, is_stated, some, unreachable_pieces
 from potstill.errors import CompileError, missing_package
 
 # The limits of cpp/src/tokenizer/wordpiece.h.
@@ -39,6 +40,8 @@ class WordPieceTables:
         added_ids: ids of the pieces that are cut out of the raw text before normalization.
         pad_id: the tokenizer's padding token, the unknown token when it has none (the core never pads).
         max_tokens: ``model_max_length``, specials included; None when the tokenizer sets no limit.
+        pairs_problem: why the core would encode a pair of texts differently; None: it encodes pairs exactly.
+        notes: what the user should know about the vocabulary.
     """
 
     blob: bytes
@@ -56,32 +59,97 @@ class WordPieceTables:
     max_chars_per_word: int
     max_tokens: int | None
     added_ids: list[int] = field(default_factory=list)
+    pairs_problem: str | None = None
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    def piece_in_text(self, token_id: int) -> str | None:
+        """The piece with this id where ordinary texts give it; None for padding, unused entries and ids without one."""
+        if not 0 <= token_id < len(self.offsets) - 1:
+            return None
+        text = self.blob[self.offsets[token_id] : self.offsets[token_id + 1]].decode("utf-8", "replace")
+        if token_id in (self.cls_id, self.sep_id, self.unk_id):
+            return text
+        if token_id == self.pad_id or not text:
+            return None
+        word = text.removeprefix(self.continuing_prefix)
+        # A word is cut at punctuation: "[unused5]" is one piece of no text, unless it is cut out before that.
+        whole = len(word) == 1 or word.isalnum() or any(ord(c) > 127 for c in word)
+        return text if whole or token_id in self.added_ids else None
 
 
-def wordpiece_tables(tokenizer_dir: Path) -> WordPieceTables:
+def wordpiece_tables(tokenizer_dir: Path, *, lowercase: bool | None = None) -> WordPieceTables:
     """Read the tokenizer in `tokenizer_dir` (``tokenizer.json``, or ``vocab.txt`` with its configuration).
 
     It is loaded the way training loads it (``AutoTokenizer``), because ``tokenizer_config.json`` may change what
     ``tokenizer.json`` says. Truncation and padding stored in the file do not matter: the runtime does neither.
 
+    Args:
+        tokenizer_dir: the folder.
+        lowercase: whether text is lower-cased (and stripped of accents, as for BERT's uncased models), for a folder
+            that does not say so; None: if it does not, it is, unless the vocabulary has pieces that contradict it.
+
     Raises:
         CompileError: C050 no tokenizer there, C051 it cannot be loaded or is not a `tokenizers` one, C052 model,
             C053 normalizer, C054 pre-tokenizer, C055 post-processor, C056 added token, C057 vocabulary,
-            C058 a limit of the core, C059 truncation on the left.
+            C058 a limit of the core, C059 truncation on the left, C147 nothing says whether text is lower-cased and the
+            vocabulary speaks against it, C148 `lowercase` is not what the folder says.
         SystemFailure: S010 transformers is not installed.
     """
-    tokenizer = _load(tokenizer_dir)
+    stated = is_stated(tokenizer_dir)
+    tokenizer = _load(tokenizer_dir, None if stated else lowercase)
     where = str(tokenizer_dir)
     if getattr(tokenizer, "truncation_side", "right") != "right":
         _refuse("C059", "the tokenizer truncates on the left, the runtime on the right", where)
     if getattr(tokenizer, "split_special_tokens", False):
         _refuse("C056", "split_special_tokens is on: special tokens in text would be cut into pieces", where)
     limit = getattr(tokenizer, "model_max_length", None)
-    return tables_from_json(
-        json.loads(tokenizer.backend_tokenizer.to_str()),
+    content = json.loads(tokenizer.backend_tokenizer.to_str())
+    tables = tables_from_json(
+        content,
         where=where,
         pad_token=getattr(tokenizer, "pad_token", None),
         max_tokens=int(limit) if limit is not None and 0 < limit < _NO_LIMIT else None,
+    )
+    if lowercase is not None and tables.lowercase is not lowercase:
+        _refuse(
+            "C148", f"by the tokenizer's own files text is {described(tables.lowercase, tables.strip_accents)}", where,
+            "leave --cased and --lowercase out, or mend the tokenizer's files",
+        )  # fmt: skip
+    return tables if stated or lowercase is not None else _with_guess(tables, content, where)
+
+
+def _with_guess(tables: WordPieceTables, content: Mapping[str, Any], where: str) -> WordPieceTables:
+    """The tables of a folder that leaves open whether text is lower-cased, with a note, if the guess can be right."""
+    unreachable, pieces = _unreachable(content, where)
+    guess = f"text is {described(tables.lowercase, tables.strip_accents)}"
+    if are_many(len(unreachable), pieces):
+        _refuse(
+            "C147",
+            f"nothing says whether text is lower-cased, and if {guess}, {len(unreachable)} of {pieces} pieces "
+            f"cannot occur ({some(unreachable)})", where,
+            "say --cased or --lowercase, or write do_lower_case and strip_accents into tokenizer_config.json",
+        )  # fmt: skip
+    note = f"the tokenizer's files do not say whether text is lower-cased; taken: {guess} (or say --cased)"
+    return replace(tables, notes=(note, *tables.notes))
+
+
+def _unreachable(content: Mapping[str, Any], where: str) -> tuple[list[str], int]:
+    flags = _normalizer(_single(content.get("normalizer"), "normalizers"), where)
+    added = {str(token["content"]) for token in content.get("added_tokens") or []}
+    return unreachable_pieces(
+        content["model"]["vocab"], added, str(content["model"]["continuing_subword_prefix"]),
+        lowercase=flags["lowercase"], strip_accents=flags["strip_accents"],
+    )  # fmt: skip
+
+
+def _notes(content: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    """What normalization leaves of the vocabulary, where that is telling."""
+    unreachable, pieces = _unreachable(content, where)
+    if not are_many(len(unreachable), pieces):
+        return ()
+    return (
+        f"{len(unreachable)} of {pieces} pieces of the tokenizer's vocabulary cannot occur ({some(unreachable)}): "
+        "its case folding seems to be another than the vocabulary was made for",
     )
 
 
@@ -115,7 +183,8 @@ def tables_from_json(
     pre_tokenizer = _single(content.get("pre_tokenizer"), "pretokenizers")
     if pre_tokenizer.get("type") != "BertPreTokenizer":
         _refuse("C054", f"the pre-tokenizer is {_name(pre_tokenizer)}, the core has BertPreTokenizer only", where)
-    cls_id, sep_id = _template(_single(content.get("post_processor"), "processors"), where)
+    post_processor = _single(content.get("post_processor"), "processors")
+    cls_id, sep_id = _template(post_processor, where)
     for token_id in (cls_id, sep_id):
         if token_id >= len(offsets) - 1:
             _refuse("C055", f"the post-processor adds id {token_id}, which no piece has", where)
@@ -132,6 +201,8 @@ def tables_from_json(
         max_chars_per_word=max_chars,
         max_tokens=max_tokens,
         added_ids=sorted(added.values()),
+        pairs_problem=_pairs_problem(post_processor, cls_id, sep_id),
+        notes=_notes(content, where),
     )
 
 
@@ -174,7 +245,7 @@ def _longest_run(slots: list[int]) -> int:
     return longest
 
 
-def _load(tokenizer_dir: Path) -> Any:
+def _load(tokenizer_dir: Path, lowercase: bool | None) -> Any:
     if not any((tokenizer_dir / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
         raise CompileError(
             "C050",
@@ -186,14 +257,15 @@ def _load(tokenizer_dir: Path) -> Any:
         from transformers import AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast
     except ImportError as error:
         raise missing_package("transformers", "build", "reading a tokenizer") from error
-    described = any((tokenizer_dir / name).is_file() for name in ("tokenizer_config.json", "config.json"))
+    configured = any((tokenizer_dir / name).is_file() for name in ("tokenizer_config.json", "config.json"))
+    options = {"local_files_only": True, **({} if lowercase is None else {"do_lower_case": lowercase})}
     try:
-        if described:
-            tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_dir), local_files_only=True)
+        if configured:
+            tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_dir), **options)
         elif (tokenizer_dir / "tokenizer.json").is_file():
             tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_dir / "tokenizer.json"))
         else:
-            tokenizer = BertTokenizer.from_pretrained(str(tokenizer_dir), local_files_only=True)
+            tokenizer = BertTokenizer.from_pretrained(str(tokenizer_dir), **options)
     except Exception as error:  # `tokenizers` raises plain Exception for a file it cannot parse
         reason = " ".join(str(error).split())[:300]
         raise CompileError(
@@ -240,15 +312,14 @@ def _normalizer(component: Mapping[str, Any], where: str) -> dict[str, bool]:
 def _template(component: Mapping[str, Any], where: str) -> tuple[int, int]:
     """Ids of the first and the last token of exactly [CLS] A [SEP]."""
     kind = component.get("type")
-    if kind == "BertProcessing":
+    if kind in ("BertProcessing", "RobertaProcessing"):  # of one text both add the two tokens, all types 0
         return int(component["cls"][1]), int(component["sep"][1])
     if kind != "TemplateProcessing":
         _refuse("C055", f"the post-processor is {_name(component)}, the core adds [CLS] and [SEP] only", where)
     single = component["single"]
-    shape = [next(iter(part)) for part in single]
-    if shape != ["SpecialToken", "Sequence", "SpecialToken"] or single[1]["Sequence"]["id"] != "A":
-        _refuse("C055", f"the template of one text is {' '.join(shape)}, not [CLS] A [SEP]", where)
-    if any(part[name]["type_id"] != 0 for part, name in zip(single, shape, strict=True)):
+    if _shape(single) != ["SpecialToken", "A", "SpecialToken"]:
+        _refuse("C055", f"the template of one text is {_spelled(single)}, not [CLS] A [SEP]", where)
+    if any(_type_ids(single)):
         _refuse("C055", "the template gives token type ids other than 0", where)
     ids = []
     for part in (single[0], single[2]):
@@ -257,6 +328,41 @@ def _template(component: Mapping[str, Any], where: str) -> tuple[int, int]:
             _refuse("C055", f"the template's token {token['id']!r} stands for {len(token['ids'])} ids", where)
         ids.append(int(token["ids"][0]))
     return ids[0], ids[1]
+
+
+def _pairs_problem(component: Mapping[str, Any], cls_id: int, sep_id: int) -> str | None:
+    """Why pairs are not encoded as exactly [CLS] A [SEP] B [SEP] with the types 0 0 0 1 1; None when they are."""
+    kind = component.get("type")
+    if kind == "BertProcessing":
+        return None
+    if kind == "RobertaProcessing":
+        return "the post-processor is RobertaProcessing, which puts two separators between the texts, all types 0"
+    pair = component.get("pair") or []
+    if not pair:
+        return "the tokenizer has no template for pairs"
+    if _shape(pair) != ["SpecialToken", "A", "SpecialToken", "B", "SpecialToken"]:
+        return f"the template of pairs is {_spelled(pair)}, not [CLS] A [SEP] B [SEP]"
+    if _type_ids(pair) != [0, 0, 0, 1, 1]:
+        types = " ".join(map(str, _type_ids(pair)))
+        return f"the template of pairs gives the token types {types}, not 0 0 0 1 1"
+    ids = [component["special_tokens"][part["SpecialToken"]["id"]]["ids"] for part in pair[::2]]
+    if ids != [[cls_id], [sep_id], [sep_id]]:
+        return f"the template of pairs is {_spelled(pair)}, with other special tokens than the template of one text"
+    return None
+
+
+def _shape(template: list[dict[str, Any]]) -> list[str]:
+    """Of each part of a template: "A", "B" or "SpecialToken"."""
+    return [str(part["Sequence"]["id"]) if "Sequence" in part else next(iter(part)) for part in template]
+
+
+def _spelled(template: list[dict[str, Any]]) -> str:
+    """A template as `tokenizers` writes it: ``[CLS] A [SEP]``."""
+    return " ".join(str(next(iter(part.values()))["id"]) for part in template) or "empty"
+
+
+def _type_ids(template: list[dict[str, Any]]) -> list[int]:
+    return [int(next(iter(part.values()))["type_id"]) for part in template]
 
 
 def _added_tokens(listed: list[Mapping[str, Any]], vocabulary: Mapping[str, int], where: str) -> dict[str, int]:

@@ -53,7 +53,6 @@ def pipeline_arguments(
     Raises:
         RecipeError: R020 the processes do not divide the batch.
     """
-    import torch
 
     everyone = current().start()
     return TrainingArguments(

@@ -26,11 +26,11 @@ from transformers.configuration_utils import PretrainedConfig
 from transformers.utils import ModelOutput
 
 from potstill.distil import backbones as _registered  # noqa: F401  # its encoders join the Auto classes
+from potstill.distil.attention import Attention, with_attention
 from potstill.distil.hub import model_errors, quiet_loading
 from potstill.errors import TrainError
 
 Pooling = Literal["mean", "cls", "none"]
-Attention = Literal["eager", "sdpa"]
 POOLINGS: tuple[str, ...] = ("mean", "cls", "none")
 # Encoders whose constructor can leave the pooler out.
 _WITH_POOLER = ("bert", "roberta", "xlm-roberta", "camembert", "mobilebert", "potstill_factorized_bert")
@@ -134,12 +134,14 @@ class EncoderClassifier(PreTrainedModel):
     def __init__(self, config: EncoderClassifierConfig) -> None:
         super().__init__(config)
         backbone = config.backbone_config()
-        attention = getattr(config, "_attn_implementation", None) or "sdpa"
+        attention: Attention = "eager" if getattr(config, "_attn_implementation", None) == "eager" else "sdpa"
         # The pooler of BERT-like encoders is not used: leaving it out keeps its weights out of every file.
-        arguments: dict[str, Any] = {"attn_implementation": attention}
+        arguments: dict[str, Any] = {}
         if backbone.model_type in _WITH_POOLER:
             arguments["add_pooling_layer"] = False
-        self.backbone = AutoModel.from_config(backbone, **arguments)
+        self.backbone = with_attention(
+            lambda kind: AutoModel.from_config(backbone, attn_implementation=kind, **arguments), attention
+        )
         self.dropout = nn.Dropout(0.1)
         # Without labels it is a sentence encoder: the pooled vector is the answer.
         hidden = int(getattr(config, "head_hidden", 0)) if config.num_labels else 0
@@ -277,8 +279,15 @@ def load_classifier(model_dir: Path | str, *, attention: Attention = "sdpa") -> 
                 "fine-tune it first, or give a *ForSequenceClassification model",
             )
         kind = AutoModelForTokenClassification if labels_words(config) else AutoModelForSequenceClassification
-        model = kind.from_pretrained(str(model_dir), dtype=torch.float32, attn_implementation=attention)
+        model = load_pretrained(kind, model_dir, attention)
     return SplitClassifier(model).eval()
+
+
+def load_pretrained(kind: Any, model: Path | str, attention: Attention) -> Any:
+    """``kind.from_pretrained`` in f32, with the attention wanted or, where the class lacks it, the eager one."""
+    return with_attention(
+        lambda found: kind.from_pretrained(str(model), dtype=torch.float32, attn_implementation=found), attention
+    )
 
 
 def has_head(config: PretrainedConfig) -> bool:

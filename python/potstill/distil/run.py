@@ -13,6 +13,7 @@ from potstill.distil.arguments import pipeline_arguments
 from potstill.distil.augment import with_augmented
 from potstill.distil.averaging import WeightAverage
 from potstill.distil.checkpoints import KeepBest, latest_checkpoint, prepare_work
+from potstill.distil.class_weights import chosen
 from potstill.distil.clock import Clock
 from potstill.distil.diagnosis import StudentFigures, diagnose_losses, diagnose_student
 from potstill.distil.evaluate import Outputs, outputs
@@ -216,6 +217,7 @@ def _start(
         job = make_student(
             recipe.student, teacher, labels, sample,
             pad_id=rows.pad_id, seed=recipe.seed, kept=vocabulary.kept, types=types,
+            longest=max(recipe.data.max_tokens, recipe.compile.max_tokens or 0),
         )  # fmt: skip
         if types is not None:
             job.student.config.text_pair = True
@@ -301,6 +303,7 @@ def train_student(
             alpha=settings.alpha,
             pooled_cosine=settings.pooled_cosine,
             loss_weights=losses,
+            class_weights=chosen(settings, rows.train.labels, len(names)),
             pooled_projection=projection,
             **token_settings(settings),
             args=arguments,

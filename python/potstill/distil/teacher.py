@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,23 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoMod
 from potstill.distil.arguments import GroupedTrainer, pipeline_arguments
 from potstill.distil.averaging import WeightAverage
 from potstill.distil.checkpoints import KeepBest, latest_checkpoint, prepare_work
+from potstill.distil.class_weights import WeightedTrainer, chosen
 from potstill.distil.diagnosis import diagnose_teacher
 from potstill.distil.evaluate import outputs
 from potstill.distil.forward import ForwardProgress
 from potstill.distil.hub import keep_random_state, model_errors, quiet_loading
-from potstill.distil.modeling import has_head, head_name, labels_words, load_classifier, load_encoder
+from potstill.distil.modeling import (
+    has_head,
+    head_name,
+    labels_words,
+    load_classifier,
+    load_encoder,
+    load_pretrained,
+)
 from potstill.distil.precision import training_attention
 from potstill.distil.rows import encode_split
 from potstill.distil.tasks import Task, Truth, task_of
+from potstill.distil.text_check import examine_texts
 from potstill.distil.tokens import Collator, TokenDataset, load_tokenizer
 from potstill.errors import TrainError
 from potstill.pipeline.processes import current
@@ -65,7 +75,7 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     Training resumes from the last checkpoint in ``work``. The model of the best epoch on the validation set is kept.
 
     Args:
-        recipe: needs ``task``, ``teacher``, ``data.max_tokens`` and ``seed``.
+        recipe: needs ``task``, ``teacher``, ``distil.class_weights``, ``data.max_tokens`` and ``seed``.
         splits: needs ``train``, ``validation``, ``test`` (columns text, label), ``labels`` and ``fingerprint``.
         out: folder to write.
         cache: where demo packages are kept.
@@ -90,10 +100,14 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     tokenizer = load_tokenizer(source)
     with model_errors(source), quiet_loading():
         config = AutoConfig.from_pretrained(str(source))
+    found = examine_texts(tokenizer, splits, recipe.data.max_tokens) if everyone.main else []
+    for text in found:
+        progress.message(f"warning: {text}")
     if not task.labelled:
         if not everyone.main:
             return {}
-        return {"seconds": round(time.monotonic() - start, 1), **_as_it_is(source, tokenizer, settings, task, out)}
+        made = _as_it_is(source, tokenizer, settings, task, out)
+        return {**made, "seconds": round(time.monotonic() - start, 1), "warnings": found}
     order = label_order(config, labels)
     if task.problem is not None and config.problem_type != task.problem:
         order = None  # a head trained for one label a text says nothing of each by itself
@@ -112,7 +126,7 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     train = order is None or settings.finetune == "always"
     if train:
         note = {"recipe": settings.model_dump(), "seed": recipe.seed, "data": splits.fingerprint, "source": str(source)}
-        note["max_tokens"] = recipe.data.max_tokens
+        note |= {"max_tokens": recipe.data.max_tokens, "class_weights": recipe.distil.class_weights}
         everyone.broadcast(lambda: prepare_work(work, note))
         history = _train(model, rows, tokenizer, recipe, work, progress, task)
     if not everyone.main:
@@ -125,7 +139,7 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     truth = rows["validation"].labels
     # Entities have no commonest one to guess.
     guessed = np.zeros((0, 0)) if task.words else truth
-    metrics["warnings"] = diagnose_teacher({**metrics, "epochs": history}, guessed, settings)
+    metrics["warnings"] = found + diagnose_teacher({**metrics, "epochs": history}, guessed, settings)
     best = max(history, key=lambda entry: entry["accuracy"], default=None)
     return {
         "fine_tuned": train,
@@ -155,7 +169,6 @@ def _as_it_is(source: Path | str, tokenizer: Any, settings: Any, task: Task, out
         "epochs": [],
         "best_epoch": 0,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "warnings": [],
     }
 
 
@@ -175,7 +188,7 @@ def _start_model(
         )
     kind = AutoModelForTokenClassification if task.words else AutoModelForSequenceClassification
     with model_errors(source), quiet_loading():
-        model = kind.from_pretrained(str(source), dtype=torch.float32, attn_implementation=training_attention())
+        model = load_pretrained(kind, source, training_attention())
     head = model.get_submodule(head_name(model))
     with torch.no_grad():
         head.weight.copy_(head.weight[order].clone())
@@ -228,7 +241,8 @@ def _train(
     checkpoint = current().broadcast(lambda: latest_checkpoint(work))
     keep.resume(checkpoint)
     with quiet_loading(), progress.task("teacher", unit="steps") as shown:
-        trainer = GroupedTrainer(
+        weights = chosen(recipe.distil, rows["train"].labels, model.config.num_labels)
+        trainer = (GroupedTrainer if weights is None else partial(WeightedTrainer, class_weights=weights))(
             model=model,
             args=arguments,
             train_dataset=rows["train"],

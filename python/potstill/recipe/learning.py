@@ -41,6 +41,11 @@ class Student(Section):
         description="Width of a hidden layer between the pooled vector and the labels of a `static` student; 0 has "
         "none.",
     )
+    activation: Literal["gelu", "gelu_new", "relu", "tanh"] | None = Field(
+        default=None,
+        description="Activation between the two feed-forward layers; without it the teacher's, which must be one of "
+        "these (`gelu_new` is GELU by tanh). An `init` from the teacher's weights wants the teacher's.",
+    )
     init: Literal["pca", "copy", "prune", "random"] = Field(
         default="pca",
         description="Where the weights start: the teacher's, projected onto the main directions of its states (`pca`), "
@@ -108,6 +113,8 @@ class Student(Section):
         static = self.architecture == "static"
         if static and self.init not in ("pca", "random"):
             raise ValueError(f'init = "{self.init}" has no meaning for a static student; use "pca" or "random"')
+        if static and self.activation is not None:
+            raise ValueError("activation has no meaning for a static student; leave it out")
         if static and self.init_layers is not None:
             raise ValueError("init_layers has no meaning for a static student; leave it out")
         if static and self.pooling != "mean":
@@ -133,6 +140,12 @@ class Distil(Section):
     alpha: Share = Field(
         default=0.5,
         description="Weight of the loss on the true labels; the rest is the weight of the loss on the teacher's.",
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        default="none",
+        description="What a row counts in the loss on the true labels, of the student and of a teacher that is "
+        "fine-tuned: all alike, or `balanced`: rows of a class of a tenth the size count ten times (`classification` "
+        "only).",
     )
     pooled_cosine: float = Field(
         default=0.0,

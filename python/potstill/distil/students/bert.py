@@ -14,8 +14,8 @@ def build(settings: Any, teacher_config: Any, labels: list[str]) -> EncoderClass
     """A BERT classifier with the recipe's sizes and the teacher's vocabulary, positions and activation.
 
     Args:
-        settings: ``layers, hidden, heads, intermediate, pooling``.
-        teacher_config: configuration of the teacher's encoder.
+        settings: ``layers, hidden, heads, intermediate, pooling``, and ``activation`` where it is not the teacher's.
+        teacher_config: `inherited.inherited_config` of the teacher's encoder.
         labels: label names.
 
     Raises:
@@ -43,7 +43,7 @@ def build(settings: Any, teacher_config: Any, labels: list[str]) -> EncoderClass
         intermediate_size=settings.intermediate,
         # Dropout inside attention costs 5 % of a step; hidden dropout (0.1) stays.
         attention_probs_dropout_prob=0.0,
-        hidden_act=_activation(teacher_config),
+        hidden_act=getattr(settings, "activation", None) or teacher_config.hidden_act,
         max_position_embeddings=getattr(teacher_config, "max_position_embeddings", 512),
         type_vocab_size=max(1, getattr(teacher_config, "type_vocab_size", 0) or 2),
         layer_norm_eps=getattr(teacher_config, "layer_norm_eps", 1e-12),
@@ -56,7 +56,3 @@ def build(settings: Any, teacher_config: Any, labels: list[str]) -> EncoderClass
         label2id={label: index for index, label in enumerate(labels)},
     )
     return EncoderClassifier(config)
-
-
-def _activation(config: Any) -> str:
-    return str(getattr(config, "hidden_act", None) or getattr(config, "activation", "gelu"))

@@ -37,6 +37,8 @@ def initialise(job: Job) -> None:
         tables = teacher.module.embeddings.state_dict()
         if job.kept is not None:
             tables["word_embeddings.weight"] = tables["word_embeddings.weight"][torch.from_numpy(job.kept).long()]
+        # The student of a teacher for long contexts has fewer positions.
+        tables["position_embeddings.weight"] = tables["position_embeddings.weight"][: ours.max_position_embeddings]
         student.module.embeddings.load_state_dict(tables)
         for own, index in zip(student.module.encoder.layer, job.layers, strict=True):
             own.load_state_dict(teacher.module.encoder.layer[index].state_dict())

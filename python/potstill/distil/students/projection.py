@@ -113,7 +113,9 @@ def _project_embeddings(teacher: Encoder, student: Encoder, axes: np.ndarray, ke
         table = _array(getattr(teacher.embeddings, name).weight)
         if name == "word_embeddings" and kept is not None:
             table = table[kept]
-        _set(getattr(student.embeddings, name).weight, table @ axes)
+        weight = getattr(student.embeddings, name).weight
+        # The student of a teacher for long contexts has fewer positions.
+        _set(weight, table[: len(weight)] @ axes)
 
 
 def _set_layer(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,8 @@ import torch
 from torch import nn
 
 from potstill.distil.modeling import EncoderClassifier, labels_words
+from potstill.distil.positions import encoder_module
+from potstill.distil.students.inherited import inherited_config
 from potstill.distil.vocabulary import aligned_ids
 from potstill.errors import TrainError
 
@@ -83,6 +84,7 @@ def make_student(
     seed: int = 42,
     kept: np.ndarray | None = None,
     types: Sequence[np.ndarray] | None = None,
+    longest: int | None = None,
 ) -> Job:
     """Build and initialise the student of a recipe.
 
@@ -97,6 +99,7 @@ def make_student(
         seed: seed of what stays random.
         kept: the teacher's id of each of the student's, for a pruned vocabulary.
         types: token types of the sample rows, None for single texts.
+        longest: tokens of the longest text that the student is made for; None keeps the teacher's positions.
 
     Returns:
         The job with its finished student.
@@ -109,8 +112,7 @@ def make_student(
     architecture = importlib.import_module(ARCHITECTURES[settings.architecture])
     inits: dict[str, str] = getattr(architecture, "INITS", INITS)
     _check_name(settings.init, inits, "init")
-    body = getattr(teacher, "backbone", None)
-    teacher_config = body.config if body is not None else teacher.body.base_model.config
+    teacher_config = encoder_module(teacher).config
     depth = int(teacher_config.num_hidden_layers)
     if types is not None and getattr(teacher_config, "type_vocab_size", None) in (0, 1):
         raise TrainError(
@@ -119,13 +121,11 @@ def make_student(
             f"teacher of type {teacher_config.model_type}",
             "use a BERT teacher, or leave data.text_pair out",
         )
-    if kept is not None:
-        teacher_config = copy.deepcopy(teacher_config)
-        teacher_config.vocab_size, teacher_config.pad_token_id = len(kept), pad_id
+    inherited = inherited_config(encoder_module(teacher), pad_id, longest, None if kept is None else len(kept))
     torch.manual_seed(seed)
     if labels_words(teacher.config):
         settings = SimpleNamespace(**{**vars(settings), "pooling": "none"})
-    student = architecture.build(settings, teacher_config, labels)
+    student = architecture.build(settings, inherited, labels)
     layers = _chosen_layers(settings, depth) if student.config.num_hidden_layers else []
     job = Job(student=student, teacher=teacher, layers=layers, ids=ids, pad_id=pad_id, kept=kept, types=types)
     student.eval()

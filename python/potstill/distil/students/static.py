@@ -33,7 +33,7 @@ def build(settings: Any, teacher_config: Any, labels: list[str]) -> EncoderClass
 
     Args:
         settings: ``hidden, pooling, head_hidden``.
-        teacher_config: configuration of the teacher's encoder.
+        teacher_config: `inherited.inherited_config` of the teacher's encoder.
         labels: label names.
 
     Raises:

@@ -1,0 +1,132 @@
+"""Pairs of texts: a tokenizer's template is what the core does, or it is refused; cut pairs are Hugging Face's."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from onnx_graphs import VOCABULARY, encoder
+from tokenizers import Tokenizer, processors
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+
+from potstill.compile import compile_onnx
+from potstill.compile.tokenizer import tables_from_json
+from potstill.errors import CompileError, InputError
+from potstill.runtime.backends.native import NativeBackend
+
+LETTERS = "abcdefghijkl"
+PIECES = ["<pad>", "<unk>", "<s>", "</s>", "</q>", *LETTERS]
+SINGLE = "<s> $A </s>"
+SPECIAL = [("<s>", 2), ("</s>", 3), ("</q>", 4)]
+
+
+def tokenizer_with(processor: Any) -> Tokenizer:
+    tokenizer = Tokenizer(WordPiece({piece: i for i, piece in enumerate(PIECES)}, unk_token="<unk>"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = BertNormalizer(), BertPreTokenizer()
+    tokenizer.add_special_tokens(PIECES[:5])
+    tokenizer.post_processor = processor
+    return tokenizer
+
+
+def template(pair: str | None, single: str = SINGLE) -> Any:
+    return processors.TemplateProcessing(single=single, pair=pair, special_tokens=SPECIAL)
+
+
+BERT = processors.BertProcessing(("</s>", 3), ("<s>", 2))
+ROBERTA = processors.RobertaProcessing(("</s>", 3), ("<s>", 2))
+SAME = {
+    "template": template("<s> $A </s> $B:1 </s>:1"),
+    "template with every type": template("<s>:0 $A:0 </s>:0 $B:1 </s>:1"),
+    "BertProcessing": BERT,
+    "sequence of one": processors.Sequence([BERT]),
+}
+OTHER = {
+    "two separators": ("two separators", ROBERTA),
+    "two separators, by template": (r"<s> A </s> </s> B </s>", template("<s> $A </s> </s> $B:1 </s>:1")),
+    "all types 0": ("types 0 0 0 0 0", template("<s> $A </s> $B </s>")),
+    "last separator of type 0": ("types 0 0 0 1 0", template("<s> $A </s> $B:1 </s>")),
+    "types 1 and 0": ("types 1 1 1 0 0", template("<s>:1 $A:1 </s>:1 $B:0 </s>:0")),
+    "first token of type 1": ("types 1 0 0 1 1", template("<s>:1 $A </s> $B:1 </s>:1")),
+    "no specials": ("is A B, not", template("$A $B:1")),
+    "no last separator": ("is <s> A </s> B, not", template("<s> $A </s> $B:1")),
+    "second text first": ("is <s> B </s> A </s>, not", template("<s> $B </s> $A:1 </s>:1")),
+    "a text more": ("is <s> A </s> B </s> B </s>, not", template("<s> $A </s> $B:1 </s>:1 $B:1 </s>:1")),
+    "another separator": ("other special tokens", template("<s> $A </q> $B:1 </s>:1")),
+    "another last token": ("other special tokens", template("<s> $A </s> $B:1 </q>:1")),
+}
+
+
+def problem(processor: Any) -> str | None:
+    return tables_from_json(json.loads(tokenizer_with(processor).to_str()), where="test").pairs_problem
+
+
+def saved(folder: Path, processor: Any) -> Path:
+    folder.mkdir()
+    tokenizer_with(processor).save(str(folder / "tokenizer.json"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def typed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    assert len(PIECES) <= VOCABULARY
+    return encoder(tmp_path_factory.mktemp("typed") / "typed.onnx", types="input")
+
+
+@pytest.mark.parametrize("processor", SAME.values(), ids=SAME)
+def test_what_the_core_does_is_taken(processor: Any) -> None:
+    assert problem(processor) is None
+    found = tokenizer_with(processor).encode("a b", "c")
+    assert (found.ids, found.type_ids) == ([2, 5, 6, 3, 7, 3], [0, 0, 0, 0, 1, 1])
+
+
+@pytest.mark.parametrize(("text", "processor"), OTHER.values(), ids=OTHER)
+def test_every_other_template_is_told(text: str, processor: Any) -> None:
+    found = tokenizer_with(processor).encode("a b", "c")
+    assert (found.ids, found.type_ids) != ([2, 5, 6, 3, 7, 3], [0, 0, 0, 0, 1, 1])
+    assert text in (problem(processor) or "")
+
+
+def test_no_template_for_pairs() -> None:
+    content = json.loads(tokenizer_with(template("<s> $A </s> $B:1 </s>:1")).to_str())
+    for absent in (None, []):
+        content["post_processor"]["pair"] = absent
+        assert "no template for pairs" in (tables_from_json(content, where="test").pairs_problem or "")
+
+
+def test_it_is_refused_for_pairs_and_only_for_pairs(typed: Path, tmp_path: Path) -> None:
+    folder = saved(tmp_path / "tokenizer", ROBERTA)
+    with pytest.raises(CompileError, match="two separators") as caught:
+        compile_onnx(typed, tmp_path / "out.still", tokenizer=folder, pairs=True)
+    assert caught.value.code == "C145" and str(folder) in caught.value.where
+    assert not (tmp_path / "out.still").exists()
+    compile_onnx(typed, tmp_path / "single.still", tokenizer=folder)
+    rng, oracle = random.Random(5), tokenizer_with(ROBERTA)
+    texts = [" ".join(rng.choices(LETTERS + "z!", k=rng.randint(1, 9))) for _ in range(100)]
+    wanted = [found.ids for found in oracle.encode_batch(texts)]
+    assert NativeBackend(tmp_path / "single.still", 1).tokenize(texts, False) == wanted
+
+
+@pytest.mark.parametrize("limit", range(3, 13))
+def test_small_limits_cut_like_hugging_face(typed: Path, tmp_path: Path, limit: int) -> None:
+    folder, out = saved(tmp_path / "tokenizer", BERT), tmp_path / "pairs.still"
+    if limit < 5:
+        with pytest.raises(CompileError, match="holds no pair") as caught:
+            compile_onnx(typed, out, tokenizer=folder, pairs=True, max_tokens=limit, verify=False)
+        assert caught.value.code == "C146"
+        return
+    compile_onnx(typed, out, tokenizer=folder, pairs=True, max_tokens=limit, verify=False)
+    core, oracle = NativeBackend(out, 1), tokenizer_with(BERT)
+    oracle.enable_truncation(limit, strategy="longest_first")
+    for first in range(1, 14):
+        for second in range(1, 14):
+            one, two = (" ".join((LETTERS * 2)[:count]) for count in (first, second))
+            wanted = oracle.encode(one, two)
+            assert core.tokenize_pairs([one], [two], True) == ([wanted.ids], [wanted.type_ids]), (first, second)
+            if first + second + 3 > limit:
+                with pytest.raises(InputError, match="I002"):
+                    core.tokenize_pairs([one], [two], False)
