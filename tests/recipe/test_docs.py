@@ -11,6 +11,7 @@ from potstill.errors import RecipeError
 from potstill.recipe import load_recipe
 from potstill.recipe.docs import bundled_text, schema_json, schema_markdown, template
 from potstill.recipe.hash import content_hash, keys_but, values_of
+from potstill.recipe.load import parse_recipe
 from potstill.recipe.schema import SECTIONS, Recipe
 
 
