@@ -127,6 +127,11 @@ def fetch(name: str, cache: Path, *, progress: Progress | None = None) -> Path:
     return final
 
 
+def is_there(name: str, cache: Path) -> bool:
+    """Whether the package `name` of `PACKAGES` was fetched into this cache."""
+    return _is_complete(cache / "demo" / name, PACKAGES[name])
+
+
 def _is_complete(folder: Path, package: Package) -> bool:
     try:
         facts = json.loads((folder / _SOURCE_FILE).read_text(encoding="utf-8"))

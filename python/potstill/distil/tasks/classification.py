@@ -40,6 +40,11 @@ class Classification(Task):
         """Share of rows whose largest logit is at the label."""
         return {self.metric: _share_equal(found.logits.argmax(axis=1), truth.labels)}
 
+    def guess(self, truth: Truth) -> float:
+        """Share of the commonest label."""
+        labels = np.asarray(truth.labels)
+        return float(np.bincount(labels).max() / len(labels)) if len(labels) else 0.0
+
     def right(self, found: Outputs, truth: Truth) -> np.ndarray:
         """Whether the largest logit is at the label."""
         return np.asarray(found.logits.argmax(axis=1) == np.asarray(truth.labels))
