@@ -54,6 +54,15 @@ def tests(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *(session.posargs or ["-q"]))
 
 
+@nox.session(requires=["wheels(host)"])
+@environment.friendly
+def conformance(session: nox.Session) -> None:
+    """Every node test of the installed onnx through the compiler: right or refused by a numbered error."""
+    environment.install(session, environment.requirements(groups=["conformance"]))
+    environment.install_wheel(session, wheel_jobs.host_wheel())
+    session.run("python", "-m", "toolchains.conformance")
+
+
 @nox.session
 @environment.friendly
 def lint(session: nox.Session) -> None:

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+_NEWLINE = "\n"
+
+
+def printable(text: str, keep: str = "") -> str:
+    """`text` with what a terminal would obey or could not show (control characters, newlines, lone surrogates,
+    reversed writing) as Python's escapes, but for the characters of `keep`."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
 
 
 class PotstillError(Exception):
@@ -37,7 +46,9 @@ class PotstillError(Exception):
         self.next_step = next_step
 
     def __str__(self) -> str:
-        return f"error[{self.code}]: {self.what}; {self.where}; {self.next_step}"
+        # Names from files and texts stand in it; a next step may list problems, a line each.
+        what, where = printable(self.what), printable(self.where)
+        return f"error[{self.code}]: {what}; {where}; {printable(self.next_step, keep=_NEWLINE)}"
 
 
 class RecipeError(PotstillError):

@@ -201,6 +201,8 @@ def attend(b: Builder, x: str, mask: str, **o: Any) -> str:
     elif masking == "distance":
         spot = b.op("Range", b.const(0, np.int64), b.op("Squeeze", b.op("Shape", mask, start=1)), b.const(1, np.int64))
         scores = b.op("Sub", scores, b.op("Cast", spot, to=TensorProto.FLOAT))
+    if "bias" in o:
+        scores = o["bias"](b, scores)
     p = b.op("Softmax", scores, axis=-1)
     if o.get("nan_guard", False):
         p = b.op("Where", b.op("IsNaN", p), b.const(0.0), p)

@@ -247,3 +247,32 @@ def test_cyclic_or_undefined_values(plain: Path, tmp_path: Path) -> None:
         del model.graph.node[5]
 
     assert refused(changed(plain, tmp_path, cut), tmp_path).code == "C004"
+
+
+def inputs_of(*kinds: Any) -> Any:
+    """A model that takes the first of its inputs through, each of the given type."""
+    values = [helper.make_value_info(f"input_{i}", kind) for i, kind in enumerate(kinds)]
+    output = helper.make_value_info("out", kinds[0])
+    graph = helper.make_graph([helper.make_node("Identity", ["input_0"], ["out"])], "g", values, [output])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+_TENSOR = helper.make_tensor_type_proto(TensorProto.FLOAT, [1, 4])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        helper.make_sequence_type_proto(_TENSOR),
+        helper.make_optional_type_proto(_TENSOR),
+        helper.make_map_type_proto(TensorProto.INT64, _TENSOR),
+        helper.make_sparse_tensor_type_proto(TensorProto.FLOAT, [1, 4]),
+        helper.make_tensor_type_proto(TensorProto.STRING, [1, 4]),
+        helper.make_tensor_type_proto(TensorProto.COMPLEX64, [1, 4]),
+        helper.make_tensor_type_proto(TensorProto.FLOAT8E4M3FN, [1, 4]),
+    ],
+)
+def test_inputs_of_other_kinds(tmp_path: Path, kind: Any) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(inputs_of(kind).SerializeToString())
+    assert refused(path, tmp_path).code in ("C004", "C007")

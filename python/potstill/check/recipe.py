@@ -30,14 +30,23 @@ def check_recipe(recipe: Any, *, cache: Path, fetch: bool, data: bool = False) -
     findings = Findings()
     splits = check_data(findings, recipe, cache) if data else None
     labels = splits.labels if splits is not None else recipe.data.labels
-    check_teacher(findings, recipe, cache=cache, fetch=fetch, labels=labels)
+    check_teacher(findings, recipe, cache=cache, fetch=fetch, labels=labels, splits=splits)
     return findings
 
 
 def check_teacher(
-    findings: Findings, recipe: Any, *, cache: Path, fetch: bool, labels: list[str] | None
+    findings: Findings,
+    recipe: Any,
+    *,
+    cache: Path,
+    fetch: bool,
+    labels: list[str] | None,
+    splits: Any | None = None,
 ) -> Teacher | None:
     """What depends on the teacher's files: its kind, tokenizer, labels, and the student that it shall teach.
+
+    Args:
+        splits: the data, where it was read: its texts are looked at as the tokenizer cuts them.
 
     Returns:
         The teacher; None where its files are not on this machine or describe none.
@@ -47,6 +56,7 @@ def check_teacher(
     from potstill.check.teacher import note_teacher, read_teacher, teacher_folder
     from potstill.check.tokenizer import check_tokenizer
     from potstill.distil.tasks import task_of
+    from potstill.distil.text_check import examine_texts
 
     try:
         folder = teacher_folder(recipe, cache=cache, fetch=fetch)
@@ -69,6 +79,9 @@ def check_teacher(
         return None
     note_teacher(findings, teacher)
     tokenizer = check_tokenizer(findings, recipe, teacher)
+    if splits is not None and tokenizer is not None:
+        for sentence in examine_texts(tokenizer, splits, recipe.data.max_tokens):
+            findings.warning("texts", sentence)
     check_labels(findings, recipe, teacher, labels)
     check_student(findings, recipe, teacher, named, tokenizer)
     return teacher

@@ -40,6 +40,7 @@ class CompileReport:
         labels: class labels in the order of the logits.
         notes: assumptions about the input that the user should know.
         differences: of the self-check, for each output and length the relative difference to the ONNX.
+        forbidden_ids: token ids that a text must not have; the core refuses them.
     """
 
     bytes: int
@@ -51,6 +52,7 @@ class CompileReport:
     labels: list[str]
     notes: list[str]
     differences: list[dict[str, Any]]
+    forbidden_ids: list[int] = dataclasses.field(default_factory=list)
 
     def to_json(self) -> str:
         """The report as a JSON object."""
@@ -96,7 +98,7 @@ def compile_onnx(
         pairs: the model reads pairs of texts: token types are told apart; None for what the ONNX says (`pairs`).
         lowercase: text is lower-cased and loses its accents; None for what the tokenizer's folder says (C147 where it
             says nothing and its vocabulary contradicts the default, which is to lower-case).
-        verify: compare with onnxruntime at three lengths before writing, and run the written file with the core
+        verify: compare with onnxruntime up to the longest text before writing, and run the written file with the core
             (when it is built) before it takes its name.
 
     Raises:
@@ -119,7 +121,10 @@ def compile_onnx(
         tables = wordpiece_tables(Path(tokenizer), lowercase=lowercase)
     limits = [n for n in (max_tokens, tables.max_tokens if tables is not None else None) if n is not None]
     limit = min(limits) if limits else None
-    imported = import_onnx(onnx, max_tokens=limit, output=output, pooling=pooling, pairs=pairs)
+    imported = import_onnx(
+        onnx, max_tokens=limit, output=output, pooling=pooling, pairs=pairs,
+        piece=None if tables is None else tables.piece_in_text,
+    )  # fmt: skip
     graph = imported.graph
     properties = imported.onnx.source.properties
     if labels is None and graph.logits is not None:
@@ -138,6 +143,7 @@ def compile_onnx(
         license=license or "",
         provenance={**(provenance or {}), "onnx_sha256": _sha256(onnx)},
         multi_label=properties.get("multi_label") == "true" if multi_label is None else multi_label,
+        forbidden_ids=graph.forbidden_ids,
     )
     differences = _verify(imported, metadata) if verify else []
     model = lower(graph, chosen_scheme, metadata, tables)
@@ -173,7 +179,16 @@ def report(model: PackedModel, size: int, notes: list[str], differences: list[di
     ops = dict(sorted(Counter(op.kind for op in model.ops).items()))
     meta = model.metadata
     return CompileReport(
-        size, meta.scheme, meta.max_tokens, parameters, tensors, ops, list(meta.labels), notes, differences
+        size,
+        meta.scheme,
+        meta.max_tokens,
+        parameters,
+        tensors,
+        ops,
+        list(meta.labels),
+        notes,
+        differences,
+        list(meta.forbidden_ids),
     )
 
 

@@ -12,9 +12,10 @@ import numpy as np
 
 from potstill.compile.expr import SEQUENCES, TOKENS, Const, Elementwise, Expr, Reduced, Tensor
 from potstill.compile.fuse import Fuser
+from potstill.compile.ids import Piece, forbidden_ids, sample_ids
 from potstill.compile.interpret import Interpreter, known
 from potstill.compile.ir import Attention, Embedding, Graph, Linear, Op
-from potstill.compile.load import Source, load_onnx
+from potstill.compile.load import load_onnx
 from potstill.compile.outputs import Chosen, ambiguous, choose_outputs
 from potstill.compile.passes.embedding_sum import EmbeddingSum
 from potstill.compile.passes.linear import reaches
@@ -45,6 +46,7 @@ def import_onnx(
     output: str | None = None,
     pooling: str | None = None,
     pairs: bool | None = None,
+    piece: Piece | None = None,
 ) -> Imported:
     """Read an encoder of the BERT family from any exporter.
 
@@ -55,9 +57,10 @@ def import_onnx(
         output: the one output to take; None to tell by names and shapes.
         pooling: for encoders that end at one row a token: "mean" or "cls".
         pairs: tell the second text of a pair from the first; None for what the ONNX says (property `pairs`).
+        piece: of an id that texts contain, its text, else None; left out, no tokenizer is known.
 
     Raises:
-        CompileError: what is missing, invalid or unsupported (C001 to C024, C100, C101), naming operator and node.
+        CompileError: what is missing, invalid or unsupported (C001 to C024, C100 to C103), naming operator and node.
         SystemFailure: S010 onnx or onnxruntime is not installed.
     """
     source = load_onnx(path)
@@ -70,13 +73,24 @@ def import_onnx(
     graph = specialise(source, sample_ids(source, inputs.ids, length, seed=0), inputs)
     chosen = choose_outputs(graph, pooling, output)
     graph.notes.extend(chosen.notes)
-    values = Interpreter(graph).run(chosen.names())
-    fuser = Fuser(length)
-    found, outputs = _results(graph, chosen, values, fuser)
+    forbidden = forbidden_ids(graph, chosen.names(), piece)
+    graph.notes.extend(f"the id {i} marks padding and must not occur inside a sequence" for i in forbidden)
+    if source.halved:
+        graph.notes.append("the ONNX is in half precision: its numbers are taken as they are and computed with in f32")
+    try:
+        values = Interpreter(graph).run(chosen.names())
+        found, outputs = _results(graph, chosen, values, Fuser(length))
+    except CompileError as error:
+        if source.halved and error.code == "C010":
+            raise CompileError(
+                "C103", "an activation is not recognised, its numbers being rounded to half precision", error.where,
+                "compile from the fp32 ONNX",
+            ) from error  # fmt: skip
+        raise
     pairs = source.properties.get("pairs") == "true" if pairs is None else pairs
     resolve = partial(resolve_embedding, graph=graph, limit=max_tokens, pairs=pairs)
     logits, embedding, rows = _with_positions(found.get("logits"), found.get("embedding"), graph, resolve)
-    return Imported(Graph(embedding, logits, rows, tuple(graph.notes)), graph, outputs, chosen.pooling)
+    return Imported(Graph(embedding, logits, rows, tuple(graph.notes), forbidden), graph, outputs, chosen.pooling)
 
 
 def _check_fixed_length(fixed: int | None, limit: int | None, path: Path) -> None:
@@ -103,24 +117,6 @@ def unknown_operators(path: Path) -> dict[str, int]:
         return {}
     found = [f"{node.domain}.{node.op}" if node.domain else node.op for node in graph.nodes if not known(node)]
     return {name: found.count(name) for name in found}
-
-
-def sample_ids(source: Source, ids_name: str, length: int, *, seed: int) -> list[int]:
-    """Random token ids of the model's vocabulary, without the lowest ones (padding and other specials)."""
-    rows = vocabulary(source, ids_name)
-    lowest = min(rows // 4, 1000)
-    return [int(i) for i in np.random.default_rng(seed).integers(lowest, rows, length)]
-
-
-def vocabulary(source: Source, ids_name: str) -> int:
-    """Rows of the table that the token ids select from; 8 when none is found (the interpreter then says why)."""
-    aliases = {ids_name}
-    for node in source.nodes:
-        if node.op in ("Cast", "Identity", "Reshape", "Unsqueeze", "Squeeze") and node.inputs[0] in aliases:
-            aliases.update(node.outputs)
-        elif node.op == "Gather" and node.inputs[1] in aliases and node.inputs[0] in source.constants:
-            return int(source.constants[node.inputs[0]].shape[0])
-    return 8
 
 
 def _results(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from potstill.compile import layout, matmul
 from potstill.compile.expr import FUNCTIONS, SCORES, TOKENS, Const, Elementwise, Expr, Ids, IsNan, Lookup, Norm, Tensor
+from potstill.compile.ids import PICKS
 from potstill.compile.load import Node
 from potstill.compile.passes.layer_norm import match_layer_norm
 from potstill.compile.specialise import Specialised
@@ -33,6 +34,16 @@ def unsupported(node: Node, why: str = "") -> CompileError:
         step = "export again without the optimiser that made this operator"
     what = f"the operator {name} is not supported{' here: ' + why if why else ''}"
     return CompileError("C006", what, node.label, step)
+
+
+def more_than_look_up(node: Node) -> CompileError:
+    """C102: the ids themselves are computed with."""
+    picks = " (pooling at the largest id, as CLIP does, or at a certain one)" if node.op in PICKS else ""
+    return CompileError(
+        "C102", f"the model does more with the token ids than look up their embeddings: {node.op}{picks}", node.label,
+        "export it with pooling by mean or by the first token and with token types as an input, "
+        "or run it with the onnxruntime backend",
+    )  # fmt: skip
 
 
 def known(node: Node) -> bool:
@@ -68,10 +79,14 @@ class Interpreter:
     def _step(self, node: Node) -> None:
         handler = _HANDLERS.get((node.domain, node.op))
         if handler is None:
+            if self._reads_ids(node):
+                raise more_than_look_up(node)
             raise unsupported(node)
         try:
             results = handler(self, node)
         except ViewError as error:
+            if self._reads_ids(node):
+                raise more_than_look_up(node) from error
             raise unsupported(node, str(error)) from error
         for name, tensor in zip(node.outputs, results, strict=False):
             if not name:
@@ -80,6 +95,9 @@ class Interpreter:
             if expected is not None and shape_of(tensor.axes) != tuple(expected):
                 raise unsupported(node, f"its result has shape {list(expected)}, understood as {shape_of(tensor.axes)}")
             self.values[name] = tensor
+
+    def _reads_ids(self, node: Node) -> bool:
+        return any(name in self.values and isinstance(self.values[name].expr, Ids) for name in node.inputs)
 
     # --- operands ---
 
@@ -125,7 +143,7 @@ def _binary(it: Interpreter, node: Node) -> list[Tensor]:
     a, b = values
     shape = it.graph.shapes[node.outputs[0]]
     if any(isinstance(v, Tensor) and isinstance(v.expr, Ids) for v in values):
-        raise unsupported(node, "arithmetic on token ids")
+        raise more_than_look_up(node)
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         return [_join(node, node.op, a, b)]
     tensor, const = (a, b) if isinstance(a, Tensor) else (b, a)
@@ -188,7 +206,7 @@ def elementwise(op: str, args: tuple[Expr | Const, ...], like: Tensor, node: Nod
 def _unary(it: Interpreter, node: Node) -> list[Tensor]:
     x = it.tensor(node)
     if isinstance(x.expr, Ids):
-        raise unsupported(node, "arithmetic on token ids")
+        raise more_than_look_up(node)
     return [elementwise(node.op, (x.expr,), x, node)]
 
 
@@ -217,6 +235,8 @@ def _clip(it: Interpreter, node: Node) -> list[Tensor]:
 def _cast(it: Interpreter, node: Node) -> list[Tensor]:
     x = it.tensor(node)
     allowed = _INTEGERS if isinstance(x.expr, Ids) else _FLOATS
+    if isinstance(x.expr, Ids) and node.attributes["to"] not in allowed:
+        raise more_than_look_up(node)
     if node.attributes["to"] not in allowed:
         raise unsupported(node, "conversion of values that depend on the text")
     return [x]

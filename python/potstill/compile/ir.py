@@ -126,13 +126,15 @@ class Pool(Op):
 class Graph:
     """A fused model: what it computes for a text.
 
-    `embedding` is the pooled vector, `logits` the class scores; at least one is there.
+    `embedding` is the pooled vector, `logits` the class scores; at least one is there. It is right for texts without
+    the `forbidden_ids`.
     """
 
     embedding: Op | None
     logits: Op | None
     max_tokens: int
     notes: tuple[str, ...] = ()
+    forbidden_ids: tuple[int, ...] = ()
 
     def ordered(self) -> list[Op]:
         """All operators, each after its inputs."""

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import math
+import os
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from potstill.compile.bounds import array_of, check_functions, first_line, nodes_within
 from potstill.errors import CompileError, missing_package
 
 if TYPE_CHECKING:
@@ -24,6 +29,7 @@ QUANTIZED_OPS = frozenset(
 )  # fmt: skip
 
 _STANDARD_DOMAINS = ("", "ai.onnx")
+_LONGEST_NAME = 200  # of a node, as errors show it
 
 
 @dataclass
@@ -41,7 +47,13 @@ class Node:
     @property
     def label(self) -> str:
         """How errors name it: operator and node name (or first output when the node has no name)."""
-        return f"{self.op} node {self.name or self.outputs[0]!r}"
+        return label_of(self.op, self.name, self.outputs)
+
+
+def label_of(op: str, name: str, outputs: Sequence[str]) -> str:
+    """See `Node.label`; a node without name and outputs is known by its operator alone."""
+    own = name or next(iter(outputs), "")
+    return f"{op} node {own[:_LONGEST_NAME]!r}" if own else f"{op} node"
 
 
 @dataclass
@@ -53,6 +65,7 @@ class Source:
     nodes: list[Node]
     constants: dict[str, Array]
     sessions: dict[tuple[str, ...], Any] = field(default_factory=dict)  # onnxruntime's, by what they compute
+    halved: bool = False  # the file held numbers in half precision
 
     @property
     def inputs(self) -> list[Any]:
@@ -83,7 +96,8 @@ def load_onnx(path: Path) -> Source:
     Raises:
         CompileError: C001 no such file, C002 not an ONNX model or cut short, C003 external data missing or too short,
             C004 the graph is not valid ONNX, C005 already quantized, C009 control flow that depends on the text,
-            C023 weights in double precision.
+            C023 weights in double precision, C120 a tensor that cannot be read, C121 functions without end, C122 sparse
+            weights.
     """
     try:
         import onnx
@@ -95,23 +109,28 @@ def load_onnx(path: Path) -> Source:
     _refuse_quantized(model, path)
     _check(model, path)
     if model.functions:
+        check_functions(model, path)
         model = onnx.inliner.inline_local_functions(model)
-    _widen_halves(model)
-    return flatten(model, path)
+    if model.graph.sparse_initializer:
+        raise CompileError("C122", "sparse weights are not supported", str(path), "export the weights as plain tensors")
+    halved = _widen_halves(model, str(path))
+    source = flatten(model, path)
+    source.halved = halved
+    return source
 
 
 def flatten(model: Any, path: Path) -> Source:
     """The `Source` view of an ONNX protobuf; Constant nodes become constants."""
-    from onnx import helper, numpy_helper
+    from onnx import helper
 
-    constants: dict[str, Array] = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+    constants: dict[str, Array] = {i.name: array_of(i, str(path)) for i in model.graph.initializer}
     nodes = []
     for proto in model.graph.node:
         attributes = {}
         for attribute in proto.attribute:
             value = helper.get_attribute_value(attribute)
             if attribute.type == attribute.TENSOR:
-                value = numpy_helper.to_array(value)
+                value = array_of(value, str(path))
             elif attribute.type == attribute.STRING:
                 value = value.decode("utf-8", "replace")
             attributes[attribute.name] = value
@@ -129,22 +148,24 @@ def _parse(path: Path) -> Any:
 
     # protobuf comes with onnx; it ships no types, so it is imported as a value
     decode_error: type[Exception] = importlib.import_module("google.protobuf.message").DecodeError
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 (Path.is_file fails on names that no system takes)
         raise CompileError("C001", "no such ONNX file", str(path), "check the path or export the model first")
     try:
         model = onnx.load(str(path), load_external_data=False)
     except OSError as error:
         raise CompileError("C001", f"cannot read the file: {error}", str(path), "check its permissions") from error
-    except (decode_error, ValueError, TypeError) as error:
+    except (decode_error, MemoryError, ValueError, TypeError) as error:
         raise _not_onnx(path) from error
     if not model.graph.node or not model.opset_import:
         raise _not_onnx(path)
     try:
-        onnx.load_external_data_for_model(model, str(path.parent))
-    except (OSError, ValueError, onnx.checker.ValidationError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of keys that onnx does not know: they change nothing
+            onnx.load_external_data_for_model(model, str(path.parent))
+    except (MemoryError, OSError, TypeError, ValueError, onnx.checker.ValidationError) as error:
         raise CompileError(
             "C003",
-            f"the weights kept outside the ONNX file cannot be read ({str(error).strip().splitlines()[0]})",
+            f"the weights kept outside the ONNX file cannot be read ({first_line(error)})",
             str(path),
             "put its data files beside it, or export with external_data=False",
         ) from error
@@ -161,11 +182,9 @@ def _not_onnx(path: Path) -> CompileError:
 
 def _check_size(tensor: Any, path: Path) -> None:
     """A data file cut short gives a tensor with fewer bytes than its shape needs."""
-    import math
-
     from onnx import helper
 
-    if tensor.HasField("raw_data"):
+    if tensor.HasField("raw_data") and tensor.data_type in helper.get_all_tensor_dtypes():
         item = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
         if len(tensor.raw_data) < math.prod(tensor.dims) * item and tensor.data_type not in _SUB_BYTE:
             raise CompileError(
@@ -187,18 +206,17 @@ def _check(model: Any, path: Path) -> None:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError) as error:
         # ValueError: a model above the 2 GiB limit of protobuf cannot be handed to the checker.
-        lines = str(error).strip().splitlines() or ["no reason given"]
         raise CompileError(
-            "C004", f"the graph is not valid ONNX ({lines[0]})", str(path), "export the model again"
+            "C004", f"the graph is not valid ONNX ({first_line(error)})", str(path), "export the model again"
         ) from error
 
 
 def _refuse_quantized(model: Any, path: Path) -> None:
-    for node in model.graph.node:
+    for node in nodes_within(model.graph.node):
         if node.op_type in QUANTIZED_OPS:
             raise CompileError(
                 "C005",
-                f"the ONNX is already quantized ({node.op_type} node {node.name or node.output[0]!r})",
+                f"the ONNX is already quantized ({label_of(node.op_type, node.name, node.output)})",
                 str(path),
                 "compile from the fp32 ONNX; potstill quantizes itself (--scheme int8)",
             )
@@ -223,16 +241,30 @@ def _constant_value(node: Node) -> Array:
     return np.asarray(value)
 
 
-def _widen_halves(model: Any) -> None:
-    """Rewrite float16 and bfloat16 to float32 everywhere; every half-precision value is exact in float32."""
+# Numbers of the GELUs. In half precision they are off by up to 3e-4, and no known function any more.
+_FORMULAS = (2**0.5, 0.5**0.5, 0.044715, (2 / math.pi) ** 0.5, 0.044715 * (2 / math.pi) ** 0.5, (8 / math.pi) ** 0.5)
+
+
+def _widen_halves(model: Any, where: str) -> bool:
+    """Rewrite float16 and bfloat16 to float32 everywhere; whether there were any.
+
+    Every half-precision value is exact in float32. Only a single number that is the rounding of one of `_FORMULAS`
+    becomes that number again.
+    """
     from onnx import TensorProto, numpy_helper
 
     halves = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
     def widen(tensor: Any) -> None:
         if tensor.data_type in halves:
-            wide = numpy_helper.from_array(numpy_helper.to_array(tensor).astype("float32"), tensor.name)
-            tensor.CopyFrom(wide)
+            half = array_of(tensor, where)
+            wide = half.astype("float32")
+            if half.size == 1:
+                value = half.reshape(-1)[0]
+                for number in _FORMULAS:
+                    if value == half.dtype.type(number):
+                        wide[...] = number
+            tensor.CopyFrom(numpy_helper.from_array(wide, tensor.name))
 
     def widen_graph(graph: Any) -> bool:
         found = any(t.data_type in halves for t in graph.initializer)
@@ -257,4 +289,4 @@ def _widen_halves(model: Any) -> None:
             del graph.value_info[:]
         return found
 
-    widen_graph(model.graph)
+    return widen_graph(model.graph)

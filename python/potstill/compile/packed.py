@@ -105,6 +105,7 @@ class Metadata:
     license: str
     provenance: Mapping[str, str]
     multi_label: bool = False
+    forbidden_ids: tuple[int, ...] = ()  # the model's answer is not right for texts with these
 
 
 @dataclass(frozen=True)

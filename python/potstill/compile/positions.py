@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from potstill.compile.ir import Embedding
 from potstill.compile.passes.embedding_sum import EmbeddingSum
-from potstill.compile.specialise import Specialised, run_onnx
+from potstill.compile.run import run_onnx
+from potstill.compile.specialise import Specialised
 from potstill.errors import CompileError
 
 Array = NDArray[Any]

@@ -8,22 +8,23 @@ several lengths afterwards (verify.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from potstill.compile.ids import IdTest, compared_with, id_tests
 from potstill.compile.load import Node, Source, flatten
-from potstill.errors import CompileError, missing_package
+from potstill.compile.run import SHAPE_OPS, names_used, run_onnx
+from potstill.errors import CompileError
 
 Array = NDArray[Any]
 
 # Any small prime would do: a length that no other dimension of a model is likely to share.
 PROBE_LENGTH = 7
 
-_SHAPE_OPS = ("Shape", "Size")
 _CONTROL_FLOW = ("Loop", "Scan")
 
 
@@ -56,13 +57,15 @@ class Inputs:
 class Specialised:
     """The graph at one length: what is constant, and the nodes that compute on token ids."""
 
-    source: Source
+    whole: Source  # as it was read
+    source: Source  # with each branch on shapes replaced by the side that is taken at this length
     inputs: Inputs
     length: int
     values: dict[str, Array]  # every value that does not depend on the ids
     shapes: dict[str, tuple[int, ...]]  # of values that do
     nodes: list[Node]  # those that depend on the ids, in order
     sample_id: int = 0  # an id the graph was run with; not its padding id
+    tests: Mapping[str, IdTest] = field(default_factory=dict)  # values taken for constant, by name
     notes: list[str] = field(default_factory=list)
 
 
@@ -79,6 +82,11 @@ def classify_inputs(source: Source) -> Inputs:
     fixed = None
     for value in source.inputs:
         name, tensor = value.name, value.type.tensor_type
+        if tensor.elem_type not in helper.get_all_tensor_dtypes():  # of sequences, maps and optional values it is 0
+            raise CompileError(
+                "C007", f"the input {name!r} is not a tensor of numbers", str(source.path),
+                "export the encoder with input_ids and attention_mask only",
+            )  # fmt: skip
         dtypes[name] = helper.tensor_dtype_to_np_dtype(tensor.elem_type)
         lower = name.lower()
         if "mask" in lower:
@@ -119,96 +127,61 @@ def classify_inputs(source: Source) -> Inputs:
     )  # fmt: skip
 
 
-def run_onnx(source: Source, feed: dict[str, Array], wanted: Sequence[str]) -> dict[str, Any]:
-    """Values of the named outputs or inner values, computed by onnxruntime without graph optimisation.
-
-    Raises:
-        CompileError: C008 onnxruntime cannot run the model at this shape.
-        SystemFailure: S010 onnxruntime is not installed.
-    """
-    wanted = [name for name in dict.fromkeys(wanted) if name]
-    key = tuple(wanted)
-    if key not in source.sessions:
-        source.sessions[key] = _session(_part(source, wanted), source)
-    session = source.sessions[key]
-    known = {value.name for value in session.get_inputs()}
-    try:
-        results = session.run(None, {name: value for name, value in feed.items() if name in known})
-    except Exception as error:  # onnxruntime raises its own types, all derived from Exception only
-        raise _cannot_run(source, error) from error
-    return dict(zip(wanted, results, strict=True))
-
-
-def _part(source: Source, wanted: Sequence[str]) -> Any:
-    """The part of the model that the wanted values need, with them as outputs."""
-    import onnx
-
-    whole = source.model.graph
-    keep = _ancestors(whole.node, wanted)
-    nodes = [node for index, node in enumerate(whole.node) if index in keep]
-    used = _names_used(nodes) | set(wanted)
-    model = onnx.ModelProto(ir_version=source.model.ir_version)
-    model.opset_import.extend(source.model.opset_import)
-    model.graph.name = "part"
-    model.graph.node.extend(nodes)
-    model.graph.initializer.extend(tensor for tensor in whole.initializer if tensor.name in used)
-    model.graph.input.extend(value for value in whole.input if value.name in used)
-    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in wanted)
-    return model
-
-
-def _session(model: Any, source: Source) -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise missing_package("onnxruntime", "build", "potstill compile") from error
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    try:
-        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise _cannot_run(source, error) from error
-
-
-def _cannot_run(source: Source, error: Exception) -> CompileError:
-    reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
-    return CompileError(
-        "C008", f"onnxruntime cannot run the model on one text ({reason})", str(source.path),
-        "export with dynamic batch and length, and check the model with onnxruntime",
-    )  # fmt: skip
-
-
 def specialise(source: Source, ids: Sequence[int], inputs: Inputs) -> Specialised:
     """Run the graph on one sequence and separate constants from the arithmetic on ids.
 
     Raises:
         CompileError: C008 the graph cannot run at this length, C009 control flow that depends on the text.
     """
-    source = _resolve_branches(source, ids, inputs)
+    whole, source = source, _resolve_branches(source, ids, inputs)
+    tests = id_tests(source, inputs)
+    special = {i for test in tests.values() for i in test.others}
+    plain = next((i for i in ids if i not in special), None)
+    if plain is None:  # every id of the sample is one that the graph asks for
+        plain = next(i for i in range(len(special) + 1) if i not in special)
+    ids = [plain if i in special else i for i in ids]
     names = [name for node in source.nodes for name in node.outputs if name]
-    found = run_onnx(source, inputs.feed(ids), names)
+    try:
+        found = run_onnx(source, inputs.feed(ids), names)
+    except CompileError as error:
+        raise _only_with(source, inputs, ids, names) or error from error
     for name, value in inputs.feed(ids).items():
         found[name] = value
-    return _split(source, inputs, found, len(ids))
+    result = Specialised(whole, source, inputs, len(ids), dict(source.constants), {}, [], tests=tests)
+    _split(result, found)
+    return result
 
 
-def _split(source: Source, inputs: Inputs, found: dict[str, Any], length: int) -> Specialised:
+def _only_with(source: Source, inputs: Inputs, ids: Sequence[int], names: Sequence[str]) -> CompileError | None:
+    """C102 when the model runs on texts with a certain id only, as one that looks for its place."""
+    for special in compared_with(source, inputs.ids):
+        try:
+            run_onnx(source, inputs.feed([special, *ids[1:]]), names)
+        except CompileError:
+            continue
+        return CompileError(
+            "C102", f"the model runs only on texts with the id {special}", str(source.path),
+            "use a model that pools by mean or by the first token, or the onnxruntime backend",
+        )  # fmt: skip
+    return None
+
+
+def _split(result: Specialised, found: dict[str, Any]) -> None:
+    """Fill in values, shapes and nodes."""
+    source, inputs, tests = result.source, result.inputs, result.tests
     depends = {inputs.ids}
-    result = Specialised(source, inputs, length, dict(source.constants), {}, [])
     # ONNX allows an initializer of the same name as an input (a default value): the input wins.
     result.values.update({k: v for k, v in found.items() if k in inputs.dtypes and k != inputs.ids})
-    result.shapes[inputs.ids] = (1, length)
+    result.shapes[inputs.ids] = (1, result.length)
     result.sample_id = int(found[inputs.ids].reshape(-1)[0])
     for node in source.nodes:
         if node.op in _CONTROL_FLOW:
             raise CompileError(
                 "C009", "loops are not supported", node.label, "export the encoder with torch.onnx.export(dynamo=True)"
             )
-        tainted = node.op not in _SHAPE_OPS and any(name in depends for name in node.inputs)
-        if tainted and _pad_test(node, result, inputs, found):
-            tainted = False
+        tainted = node.op not in SHAPE_OPS and any(name in depends for name in node.inputs)
+        if tainted and node.outputs[0] in tests:
+            tainted = False  # the same for all ids that a text may have (ids.py)
         if tainted:
             depends.update(name for name in node.outputs if name)
             result.nodes.append(node)
@@ -218,42 +191,6 @@ def _split(source: Source, inputs: Inputs, found: dict[str, Any], length: int) -
                     result.shapes[name] = found[name].shape
                 else:
                     result.values[name] = found[name]
-    return result
-
-
-def _pad_test(node: Node, result: Specialised, inputs: Inputs, found: dict[str, Any]) -> bool:
-    """`ids == pad`, with which RoBERTa-like graphs build positions or masks: false for every id of an unpadded text."""
-    if node.op != "Equal":
-        return False
-    other = [result.values[name] for name in node.inputs if name in result.values]
-    if len(other) != 1 or other[0].size != 1 or found[node.outputs[0]].any():
-        return False
-    note = f"the id {int(other[0].reshape(-1)[0])} marks padding and must not occur inside a sequence"
-    if note not in result.notes:
-        result.notes.append(note)
-    return True
-
-
-def _ancestors(nodes: Sequence[Any], wanted: Iterable[str]) -> set[int]:
-    """Indices of the nodes that the wanted values need."""
-    needed, keep = set(wanted), set()
-    for index in range(len(nodes) - 1, -1, -1):
-        if needed.intersection(nodes[index].output):
-            keep.add(index)
-            needed |= _names_used([nodes[index]])
-    return keep
-
-
-def _names_used(nodes: Sequence[Any]) -> set[str]:
-    """Names the nodes read, including what branches of If nodes capture."""
-    used: set[str] = set()
-    for node in nodes:
-        used.update(node.input)
-        for attribute in node.attribute:
-            if attribute.type == attribute.GRAPH:
-                used |= _names_used(attribute.g.node)
-                used.update(value.name for value in attribute.g.output)
-    return used
 
 
 def _resolve_branches(source: Source, ids: Sequence[int], inputs: Inputs) -> Source:
@@ -293,6 +230,6 @@ def _resolve_branches(source: Source, ids: Sequence[int], inputs: Inputs) -> Sou
 def _depends_on_ids(source: Source, name: str, ids: str) -> bool:
     depends = {ids}
     for node in source.model.graph.node:
-        if node.op_type not in _SHAPE_OPS and _names_used([node]) & depends:
+        if node.op_type not in SHAPE_OPS and names_used([node]) & depends:
             depends.update(node.output)
     return name in depends

@@ -62,6 +62,20 @@ class WordPieceTables:
     pairs_problem: str | None = None
     notes: tuple[str, ...] = field(default=(), compare=False)
 
+    def piece_in_text(self, token_id: int) -> str | None:
+        """The piece with this id where ordinary texts give it; None for padding, unused entries and ids without one."""
+        if not 0 <= token_id < len(self.offsets) - 1:
+            return None
+        text = self.blob[self.offsets[token_id] : self.offsets[token_id + 1]].decode("utf-8", "replace")
+        if token_id in (self.cls_id, self.sep_id, self.unk_id):
+            return text
+        if token_id == self.pad_id or not text:
+            return None
+        word = text.removeprefix(self.continuing_prefix)
+        # A word is cut at punctuation: "[unused5]" is one piece of no text, unless it is cut out before that.
+        whole = len(word) == 1 or word.isalnum() or any(ord(c) > 127 for c in word)
+        return text if whole or token_id in self.added_ids else None
+
 
 def wordpiece_tables(tokenizer_dir: Path, *, lowercase: bool | None = None) -> WordPieceTables:
     """Read the tokenizer in `tokenizer_dir` (``tokenizer.json``, or ``vocab.txt`` with its configuration).

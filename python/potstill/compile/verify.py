@@ -1,4 +1,4 @@
-"""Self-check after compiling: the fused graph in f32 against onnxruntime on the original ONNX, at three lengths.
+"""Self-check after compiling: the fused graph in f32 against onnxruntime on the original ONNX, up to its longest text.
 
 Whatever the importer may have misread shows here as a difference; no file is written then.
 """
@@ -6,6 +6,7 @@ Whatever the importer may have misread shows here as a difference; no file is wr
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from potstill.compile.import_onnx import Imported, sample_ids
+from potstill.compile.ids import compared_with, sample_ids, vocabulary
+from potstill.compile.import_onnx import Imported
 from potstill.compile.ir import Embedding, Graph
+from potstill.compile.lengths import lengths_around
 from potstill.compile.packed import PackedModel
-from potstill.compile.specialise import run_onnx
+from potstill.compile.run import run_onnx
 from potstill.errors import CompileError, PotstillError
 from potstill.quantize.reference import Evaluator
 
@@ -30,6 +33,10 @@ TOLERANCE = 1e-4
 CORE_TOLERANCE = {"fp32": 1e-4}
 _QUANTIZED_TOLERANCE = 1e-3
 
+# Lengths of the texts with special ids.
+_SPECIAL_LENGTHS = (3, 16)
+
+_OTHER_BACKEND = "run this model with the onnxruntime backend"
 _REPORT = "do not use this model with potstill; please report the ONNX"
 
 
@@ -43,38 +50,125 @@ class Difference:
 
 
 def check_lengths(graph: Graph) -> list[int]:
-    """Three lengths: a very short text, a middle one and the longest that costs little to run."""
-    longest = min(graph.max_tokens, 128)
+    """Three lengths: a very short text, a middle one and the longest that the file accepts."""
+    longest = graph.max_tokens
     return sorted({min(2, longest), max(longest // 3, 1), longest})
 
 
 def verify(model: PackedModel, imported: Imported) -> list[Difference]:
     """Compare a model packed with scheme fp32 with the ONNX it came from.
 
+    Compared are texts of the three lengths of `check_lengths`, which are returned, texts at both sides of every number
+    that the graph holds a length against, and texts with the ids that it compares ids with, at several places.
+
     Raises:
-        CompileError: C047 the ONNX gives no finite numbers, C049 they differ.
+        CompileError: C047 the ONNX gives no finite numbers, C049 they differ, C102 they differ for certain ids, C104
+            they differ from a certain length on.
     """
-    evaluator = Evaluator(model)
-    onnx = imported.onnx
-    found = []
-    for tokens in check_lengths(imported.graph):
-        ids = sample_ids(onnx.source, onnx.inputs.ids, tokens, seed=tokens)
-        types = pair_types(imported.graph, tokens)
-        ours = evaluator.run(ids, types)
-        for name, wanted in original(imported, ids, types).items():
+    checked = _Comparison(Evaluator(model), imported)
+    shown = check_lengths(imported.graph)
+    around = lengths_around(imported.onnx, imported.graph.max_tokens)
+    agreed = 0
+    for tokens in sorted({*shown, *around}):
+        differences = checked.compare(checked.sample(tokens), tokens in shown)
+        if not _fine(differences):
+            raise checked.length_error(max(differences, key=lambda d: d.relative), agreed)
+        agreed = tokens
+    for special, ids in _special_texts(imported, checked):
+        worst = max(checked.compare(ids), key=lambda d: d.relative)
+        if not worst.relative <= TOLERANCE:
+            raise CompileError(
+                "C102", f"the {worst.output} differs from the ONNX by {worst.relative:.1e} for texts with {special}",
+                checked.where, _OTHER_BACKEND,
+            )  # fmt: skip
+    return checked.shown
+
+
+class _Comparison:
+    """Runs both, and keeps the differences that are shown."""
+
+    def __init__(self, evaluator: Evaluator, imported: Imported) -> None:
+        self.evaluator, self.imported = evaluator, imported
+        self.where = str(imported.onnx.source.path)
+        self.shown: list[Difference] = []
+
+    def sample(self, tokens: int) -> list[int]:
+        onnx = self.imported.onnx
+        without = self.imported.graph.forbidden_ids
+        return sample_ids(onnx.source, onnx.inputs.ids, tokens, seed=tokens, without=without)
+
+    def compare(self, ids: list[int], shown: bool = False) -> list[Difference]:
+        """The differences of one text, an output each."""
+        tokens = len(ids)
+        types = pair_types(self.imported.graph, tokens)
+        ours = self.evaluator.run(ids, types)
+        found = []
+        for name, wanted in self._original(ids, types).items():
             if not np.isfinite(wanted).all():
                 raise CompileError(
-                    "C047", f"the ONNX itself gives NaN or infinity as {name} ({tokens} tokens)",
-                    str(onnx.source.path), "train or export the model again",
+                    "C047", f"the ONNX itself gives NaN or infinity as {name} ({tokens} tokens)", self.where,
+                    "train or export the model again",
                 )  # fmt: skip
             relative = float(np.abs(getattr(ours, name) - wanted).max() / max(np.abs(wanted).max(), 1e-6))
             found.append(Difference(name, tokens, relative))
-            if not relative <= TOLERANCE:
-                raise CompileError(
-                    "C049", f"the compiled {name} differs from the ONNX by {relative:.1e} (relative, {tokens} tokens)",
-                    str(onnx.source.path), _REPORT,
-                )  # fmt: skip
-    return found
+        self.shown.extend(found if shown else [])
+        return found
+
+    def _original(self, ids: list[int], types: list[int] | None) -> dict[str, Array]:
+        try:
+            return original(self.imported, ids, types)
+        except CompileError as error:
+            raise CompileError(
+                "C104", f"the ONNX does not run on texts of {len(ids)} tokens ({error.what})", self.where,
+                "set the limit to the longest text of the model: --max-tokens N",
+            ) from error  # fmt: skip
+
+    def length_error(self, worst: Difference, agreed: int) -> CompileError:
+        """C104 when what was read at the probe's length is right there, C049 when it is wrong in any case."""
+        if worst.tokens == self.imported.onnx.length or not _fine(
+            self.compare(self.sample(min(self.imported.onnx.length, self.imported.graph.max_tokens)))
+        ):
+            return CompileError(
+                "C049", f"the compiled {worst.output} differs from the ONNX by {worst.relative:.1e} (relative, "
+                f"{worst.tokens} tokens)", self.where, _REPORT,
+            )  # fmt: skip
+        limit = f"it agrees up to {agreed} tokens: --max-tokens {agreed}; or " if agreed > 2 else ""
+        return CompileError(
+            "C104", f"the model computes otherwise at {worst.tokens} tokens than at {self.imported.onnx.length} (a "
+            f"window, branch or scale that depends on the length; {worst.output} differs by {worst.relative:.1e})",
+            self.where, f"{limit}{_OTHER_BACKEND}",
+        )  # fmt: skip
+
+
+def _fine(differences: list[Difference]) -> bool:
+    return all(item.relative <= TOLERANCE for item in differences)
+
+
+def _special_texts(imported: Imported, checked: _Comparison) -> Iterator[tuple[str, list[int]]]:
+    """Texts with each id that the graph compares ids with, and with ids in order; each with what is special in it."""
+    onnx, forbidden = imported.onnx, imported.graph.forbidden_ids
+    size = vocabulary(onnx.source, onnx.inputs.ids) or 1
+    special = sorted({*compared_with(onnx.whole, onnx.inputs.ids), 0, size - 1}.difference(forbidden))
+    for tokens in sorted({min(n, imported.graph.max_tokens) for n in _SPECIAL_LENGTHS}):
+        plain = checked.sample(tokens)
+        for number in special:
+            for places in _places(tokens):
+                ids = [number if i in places else plain[i] for i in range(tokens)]
+                yield f"the id {number} at {', '.join(map(str, places))}", ids
+        rising = sorted(plain)
+        for what, ids in (("rising", rising), ("falling", rising[::-1]), ("rising and falling", _hill(rising))):
+            yield f"{what} ids", ids
+
+
+def _places(tokens: int) -> list[tuple[int, ...]]:
+    """Where an id is put: start, middle, end, twice, three times, everywhere."""
+    middle, end = tokens // 2, tokens - 1
+    several = [(0,), (middle,), (end,), (middle, end), (0, middle, end), tuple(range(tokens))]
+    return list(dict.fromkeys(tuple(dict.fromkeys(places)) for places in several))
+
+
+def _hill(rising: list[int]) -> list[int]:
+    return rising[::2] + rising[1::2][::-1]
 
 
 def core_available() -> bool:
@@ -100,7 +194,8 @@ def verify_file(path: Path, model: PackedModel, imported: Imported) -> None:
     evaluator, tolerance = Evaluator(model, exact=scheme != "fp32"), CORE_TOLERANCE.get(scheme, _QUANTIZED_TOLERANCE)
     onnx = imported.onnx
     for tokens in check_lengths(imported.graph)[:2]:
-        ids = sample_ids(onnx.source, onnx.inputs.ids, tokens, seed=tokens)
+        without = imported.graph.forbidden_ids
+        ids = sample_ids(onnx.source, onnx.inputs.ids, tokens, seed=tokens, without=without)
         types = pair_types(imported.graph, tokens)
         ours = core.run([ids]) if types is None else core.run([ids], [types])
         wanted = evaluator.run(ids, types)
@@ -133,7 +228,7 @@ def original(imported: Imported, ids: list[int], types: list[int] | None = None)
         mask = [1] * count + [0] * (fixed - count)
         ids = ids + [ids[0]] * (fixed - count)
         types = None if types is None else types + [0] * (fixed - count)
-    results = run_onnx(onnx.source, onnx.inputs.feed(ids, mask, types), list(imported.outputs.values()))
+    results = run_onnx(onnx.whole, onnx.inputs.feed(ids, mask, types), list(imported.outputs.values()))
     values = {ours: np.asarray(results[name])[0] for ours, name in imported.outputs.items()}
     if imported.pooling is None:
         # Logits of tokens: those of padding are left out.

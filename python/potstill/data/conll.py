@@ -1,53 +1,221 @@
-"""CoNLL files: a word a line, its columns parted by tabs or spaces, the tag in the last one, an empty line after each
-sentence (Tjong Kim Sang and De Meulder: Introduction to the CoNLL-2003 Shared Task, 2003). Lines of `-DOCSTART-` part
-documents and hold no word.
+"""CoNLL files: a word a line with its columns, an empty line after each sentence (Tjong Kim Sang and De Meulder:
+Introduction to the CoNLL-2003 Shared Task, 2003). Lines of `-DOCSTART-` part documents and hold no word, lines of `#`
+are comments unless they are shaped like the words around them.
+
+The word is in the first column and the tag in the last, except in files that show another order: numbered words
+(CoNLL-U: form and universal part of speech; others: second and last column), or the tag first and the word last.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from potstill.data.encodings import open_text, text_encoding
 from potstill.data.labels import Raw
+from potstill.data.tagging import looks_like_tags
 from potstill.errors import DataError
 
-SUFFIXES = (".conll", ".bio", ".iob2")
+SUFFIXES = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".bioes", ".bilou")
 _DOCUMENT = "-DOCSTART-"
+# CoNLL-U (universaldependencies.org, format): ten columns, of which these can be learnt as tags.
+_CONLLU = 10
+_CONLLU_TAGS = {"upos": 3, "xpos": 4, "deprel": 7}
+_SPACES = re.compile(r"[ \t]+")
+# Lines by which a .txt file is judged.
+_SAMPLE = 2000
 
 
-def read_conll(path: Path, *, tagged: bool) -> Raw:
-    """The sentences of a file, which must be UTF-8: word lists as texts, tag lists as labels.
+@dataclass
+class _Line:
+    number: int
+    columns: list[str]
+    text: str
+
+
+@dataclass
+class _Layout:
+    """Columns of a line, and which of them are read (from 0)."""
+
+    width: int
+    word: int
+    tag: int
+    note: str
+
+    def place(self, line: _Line) -> int:
+        """The column of a line's tag: in a sentence of another width it is the last one too."""
+        return self.tag if len(line.columns) == self.width else len(line.columns) - 1
+
+
+def read_conll(path: Path, *, label: str | None, encoding: str | None = None) -> Raw:
+    """The sentences of a file: word lists as texts, tag lists as labels.
 
     Args:
         path: the file.
-        tagged: False takes the words alone, of lines of a single column too.
+        label: None takes the words alone, of lines of a single column too; ``upos``, ``xpos`` or ``deprel`` names the
+            column of a CoNLL-U file, any other name leaves the choice to the file.
+        encoding: as `text_encoding` takes it.
 
     Raises:
-        DataError: D033 a line without tag.
+        DataError: D009, D040, D041 as `text_encoding`; D033 a line without tag, D045 one with another number of columns
+            than the others.
     """
+    blocks = _blocks(path, text_encoding(path, encoding))
+    layout = _layout(blocks, (label or "").lower())
     texts: list[list[str]] = []
     labels: list[list[str]] = []
-    words: list[str] = []
-    tags: list[str] = []
-    with path.open(encoding="utf-8-sig") as stream:
-        for number, line in enumerate(stream, 1):
-            # With tabs a word may hold spaces.
-            columns = line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
-            if not any(column.strip() for column in columns) or columns[0] == _DOCUMENT:
-                if words:
-                    texts.append(words)
-                    labels.append(tags)
-                words, tags = [], []
-                continue
-            if tagged and len(columns) < 2:
+    lines: list[int] = []
+    tags = _tags(blocks, layout)
+    sentences = _without_comments(blocks, layout, tags, path)
+    comments = sum(map(len, blocks)) - sum(map(len, sentences))
+    for block in sentences:
+        _check_width(block, layout, tags, path, tagged=label is not None)
+        words = block
+        if layout.width == _CONLLU and layout.word == 1:
+            # Without 3-4 (a contraction, whose words follow) and 8.1 (a word left out).
+            words = [line for line in block if line.columns[0].isdigit()]
+        if words:
+            texts.append([line.columns[layout.word].strip() for line in words])
+            labels.append([line.columns[layout.place(line)].strip() for line in words])
+            lines.append(words[0].number)
+    notes = [layout.note] if label is not None and layout.note else []
+    notes += [f"{comments:,} lines of comments passed over"] if comments else []
+    column = f"{layout.tag + 1} of {layout.width}" if label is not None else ""
+    return Raw(texts, labels if label is not None else None, str(path), column, lines=lines, notes=notes)
+
+
+def is_conll(path: Path, encoding: str, *, strict: bool) -> bool:
+    """Whether a .txt file holds words with tags: several columns, the same number in nearly every line.
+
+    Args:
+        path: the file.
+        encoding: as `text_encoding` gives it.
+        strict: True: also every last column spells a tag of entities; texts of two words a line are not tagged words.
+    """
+    blocks = _blocks(path, encoding, _SAMPLE)
+    lines = [line for block in blocks for line in block if not line.text.startswith("#")]
+    if not lines:
+        return False
+    (width, count), *_ = Counter(len(line.columns) for line in lines).most_common(1)
+    if width < 2 or count < 0.9 * len(lines):
+        return False
+    even = [line for line in lines if len(line.columns) == width]
+    ends = [{line.columns[place].strip() for line in even} for place in (0, -1)]
+    few = len(blocks) > 1 and 4 * len(ends[1]) <= len(even)
+    return any(looks_like_tags(end) for end in ends) or (few and not strict)
+
+
+def _blocks(path: Path, encoding: str, most: int | None = None) -> list[list[_Line]]:
+    """The lines of each sentence, comments included."""
+    blocks: list[list[_Line]] = [[]]
+    for number, text in enumerate(open_text(path, encoding), 1):
+        if most is not None and number > most:
+            break
+        # With tabs a word may hold spaces.
+        columns = text.split("\t") if "\t" in text else _SPACES.split(text.strip(" "))
+        if not any(column.strip() for column in columns) or columns[0].strip() == _DOCUMENT:
+            if blocks[-1]:
+                blocks.append([])
+        else:
+            blocks[-1].append(_Line(number, columns, text))
+    return blocks if blocks[-1] else blocks[:-1]
+
+
+def _layout(blocks: Sequence[Sequence[_Line]], label: str) -> _Layout:
+    plain = [line for block in blocks for line in block if not line.text.startswith("#")]
+    widths = Counter(len(line.columns) for line in plain)
+    width = max(widths, key=lambda columns: (widths[columns], columns), default=1)
+    even = [line for line in plain if len(line.columns) == width]
+    last = width - 1
+    if width >= 3 and _numbered(blocks, width):
+        if width == _CONLLU:
+            tag = _CONLLU_TAGS.get(label, 3)
+            name = next(name for name, place in _CONLLU_TAGS.items() if place == tag)
+            return _Layout(width, 1, tag, f"a CoNLL-U file: words from the column FORM, tags from {name.upper()}")
+        return _Layout(width, 1, last, f"numbered words: words from column 2, tags from column {width} of {width}")
+    first_tags, last_tags = ({line.columns[place].strip() for line in even} for place in (0, last))
+    if width == 2 and looks_like_tags(first_tags) and not looks_like_tags(last_tags):
+        return _Layout(width, 1, 0, "words from column 2, tags from column 1 of 2")
+    note = f"words from column 1, tags from column {width} of {width}" if width > 2 else ""
+    return _Layout(width, 0, last, note)
+
+
+def _numbered(blocks: Sequence[Sequence[_Line]], width: int) -> bool:
+    """Whether the first column counts the words of every sentence from 1."""
+    for block in blocks:
+        found = [line.columns[0].strip() for line in block if len(line.columns) == width and line.text[0] != "#"]
+        whole = [number for number in found if "-" not in number and "." not in number]
+        if whole != [str(place) for place in range(1, len(whole) + 1)]:
+            return False
+    return bool(blocks)
+
+
+def _tags(blocks: Sequence[Sequence[_Line]], layout: _Layout) -> set[str]:
+    """The tags of all lines that have the usual columns and are surely words."""
+    plain = (line for block in blocks for line in block if not line.text.startswith("#"))
+    return {line.columns[layout.tag].strip() for line in plain if len(line.columns) == layout.width}
+
+
+def _without_comments(
+    blocks: Sequence[Sequence[_Line]], layout: _Layout, tags: set[str], path: Path
+) -> list[list[_Line]]:
+    """The sentences without lines of # that are no words."""
+    kept = []
+    for block in blocks:
+        words: list[_Line] = []
+        for line in block:
+            if not line.text.startswith("#") or _is_word(line, layout, tags):
+                words.append(line)
+            elif words:
                 raise DataError(
-                    "D033",
-                    f"the word {columns[0]!r} has no tag",
-                    f"{path}, line {number}",
-                    "give word and tag, a tab or space between, and an empty line after each sentence",
+                    "D045",
+                    f"a comment, or a word # without its columns, stands inside a sentence: {line.text[:60]!r}",
+                    f"{path}, line {line.number}",
+                    "put comments before a sentence, and give the word # a tag that other words have",
                 )
-            words.append(columns[0].strip())
-            tags.append(columns[-1].strip())
-    if words:
-        texts.append(words)
-        labels.append(tags)
-    return Raw(texts, labels if tagged else None, str(path), "the last column" if tagged else "")
+        kept.append(words)
+    return kept
+
+
+def _is_word(line: _Line, layout: _Layout, tags: set[str]) -> bool:
+    """Whether a line of # has the columns of a word: "# O" and "#fun B-X" have, "# id 7" has not."""
+    if layout.width == 1:
+        return line.text.strip() == "#"
+    if len(line.columns) != layout.width:
+        return False
+    tag = line.columns[layout.tag].strip()
+    return tag in tags or (looks_like_tags(tags | {tag}) and looks_like_tags({tag}))
+
+
+def _check_width(block: Sequence[_Line], layout: _Layout, tags: set[str], path: Path, *, tagged: bool) -> None:
+    """A sentence has the columns of the others; or all of it has others, and its last column still holds tags.
+
+    Raises:
+        DataError: D033, D045.
+    """
+    widths = {len(line.columns) for line in block}
+    if widths <= {layout.width} and not (tagged and layout.width < 2):
+        return
+    if len(widths) == 1 and min(widths) > 1 and (layout.word, layout.tag) == (0, layout.width - 1):
+        ends = {line.columns[-1].strip() for line in block}
+        if looks_like_tags(ends) and looks_like_tags(ends | tags):
+            return
+    for line in block:
+        found, where = len(line.columns), f"{path}, line {line.number}"
+        if tagged and found < 2:
+            raise DataError(
+                "D033",
+                f"the word {line.columns[0]!r} has no tag",
+                where,
+                "give word and tag, a tab or space between, and an empty line after each sentence",
+            )
+        if found != layout.width:
+            raise DataError(
+                "D045",
+                f"{found} columns where other lines have {layout.width}: {line.text[:60]!r}",
+                where,
+                "give every word the same columns, parted by tabs if a word holds spaces; begin comments with #",
+            )

@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from potstill.data.files import declared_names, missing_column
+from potstill.data.columns import missing_column
+from potstill.data.files import declared_names
 from potstill.data.labels import Raw
 from potstill.errors import DataError
 from potstill.pipeline.progress import Progress

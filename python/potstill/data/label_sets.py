@@ -56,7 +56,7 @@ def _row(value: Any, raw: Raw, row: int, separator: str) -> list[str]:
     if isinstance(value, list | tuple):
         names = [raw.names[v] if raw.names is not None and _is_index(v, raw.names) else v for v in value]
         return [label_name(name, raw, row) for name in names]
-    where = f"{raw.where}, row {raw.first + row}, column {raw.column!r}"
+    where = raw.at(row)
     if value is None:
         raise DataError("D020", "the row has no labels", where, "give an empty list where there is none")
     raise DataError(

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from potstill.errors import DataError
+
+_WHOLE = re.compile(r"[+-]?\d+(?:\.0*)?")
+_NUMBER = re.compile(r"[+-]?\d*[.,]?\d+(?:[eE][+-]?\d+)?")
+# More different numbers than these are a scale: classes are rarely numbered so far, and never with fractions.
+_MOST_NUMBERS, _MOST_FRACTIONS = 50, 20
+# From so many on, labels are compared with the number of rows: each on less than two of them is no class.
+_SOME = 8
 
 
 @dataclass
@@ -22,6 +31,8 @@ class Raw:
         column: name of the label column, for errors.
         first: number of the first row as the reader of the file counts, for errors.
         pairs: second texts, None if the source is read for single texts.
+        lines: line of the file that each row begins at, None where lines mean nothing.
+        notes: what the reader found out by itself, a sentence each.
     """
 
     texts: list[Any]
@@ -31,6 +42,13 @@ class Raw:
     names: list[str] | None = None
     first: int = field(default=1)
     pairs: list[Any] | None = None
+    lines: list[int] | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def at(self, index: int, column: str | None = None) -> str:
+        """Where row `index` stands, for errors; `column` is the label's by default."""
+        line = "" if self.lines is None else f" (line {self.lines[index]})"
+        return f"{self.where}, row {self.first + index}{line}, column {(self.column if column is None else column)!r}"
 
 
 def check_texts(raw: Raw, column: str, *, second: bool = False) -> list[str]:
@@ -41,7 +59,7 @@ def check_texts(raw: Raw, column: str, *, second: bool = False) -> list[str]:
     """
     texts = (raw.pairs or []) if second else raw.texts
     for index, text in enumerate(texts):
-        row = f"{raw.where}, row {raw.first + index}, column {column!r}"
+        row = raw.at(index, column)
         if text is None or (isinstance(text, str) and not text.strip()):
             raise DataError("D005", "the text is empty", row, "fill the text in or delete the row")
         if not isinstance(text, str):
@@ -54,15 +72,82 @@ def check_texts(raw: Raw, column: str, *, second: bool = False) -> list[str]:
     return texts
 
 
+def tidy_labels(raws: Mapping[str, Raw], given: Sequence[str] | None) -> dict[str, Raw]:
+    """The rows with text labels in one spelling: ``0.0`` and ``1.0`` are 0 and 1, ``True`` and ``TRUE`` are true.
+
+    A column is changed as a whole or not at all: beside ``2.5``, the label ``2.0`` is a name like others.
+    """
+    values = {v.strip() for raw in raws.values() for v in raw.labels or [] if isinstance(v, str)} - {""}
+    names = list(given or [])
+    meant: dict[str, str] = {}
+    if values <= set(names):
+        return dict(raws)
+    if all(_WHOLE.fullmatch(value) for value in values) and any("." in value for value in values):
+        meant = {value: str(int(value.partition(".")[0])) for value in values}
+    elif {value.lower() for value in values} <= {"true", "false"}:
+        spelt = {name.lower(): name for name in names}
+        meant = {value: spelt.get(value.lower(), value.lower()) for value in values}
+
+    def tidy(value: Any) -> Any:
+        return meant.get(value.strip(), value) if isinstance(value, str) else value
+
+    return {
+        part: raw if raw.labels is None else dataclasses.replace(raw, labels=[tidy(value) for value in raw.labels])
+        for part, raw in raws.items()
+    }
+
+
+def refuse_scores_and_ids(train: Raw) -> None:
+    """Refuse a column that holds no classes; for columns whose names are not given.
+
+    Raises:
+        DataError: D046 a scale of numbers, D047 nearly every row has a label of its own.
+    """
+    values = [value for value in train.labels or [] if isinstance(value, str | int | float)]
+    distinct = {value.strip() if isinstance(value, str) else value for value in values}
+    kinds, many = len(distinct), len(distinct) >= _SOME and 2 * len(distinct) > len(values)
+    numbers = [number for value in distinct if (number := _number(value)) is not None]
+    where = f"{train.where}, column {train.column!r}"
+    if numbers and len(numbers) == kinds:
+        whole = all(number.is_integer() for number in numbers)
+        if kinds > (_MOST_NUMBERS if whole else _MOST_FRACTIONS) or (many and not whole):
+            raise DataError(
+                "D046",
+                f"the labels are {kinds:,} different numbers from {min(numbers):g} to {max(numbers):g}: "
+                "the column looks like a score, not like classes",
+                where,
+                "regression is not supported as a task: cut the score into classes (low, high), or set data.label to "
+                "the column that has them; if these are classes, list them all in data.labels",
+            )
+    if many:
+        raise DataError(
+            "D047",
+            f"{kinds:,} different labels on {len(values):,} rows: the column looks like ids or texts, not like classes",
+            where,
+            "set data.label to the column with the classes; if these are classes, list them all in data.labels",
+        )
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, str):
+        plain = value.strip()
+        return float(plain.replace(",", ".")) if _NUMBER.fullmatch(plain) else None
+    return None if isinstance(value, bool) or value != value else float(value)
+
+
 def class_names(train: Raw, given: Sequence[str] | None) -> list[str]:
     """Names of the classes: those of the recipe, else the source's own, else the distinct values of `train`.
 
     Distinct whole numbers are ordered as numbers, all else as text.
+
+    Raises:
+        DataError: D008, D020 as `label_name`; D046, D047 as `refuse_scores_and_ids`.
     """
     if given is not None:
         return list(given)
     if train.names is not None:
         return list(train.names)
+    refuse_scores_and_ids(train)
     return ordered_names({label_name(value, train, index) for index, value in enumerate(train.labels or [])})
 
 
@@ -111,8 +196,8 @@ def label_name(value: Any, raw: Raw, index: int) -> str:
     Raises:
         DataError: D008 an unusable type, D020 no label.
     """
-    row = f"{raw.where}, row {raw.first + index}, column {raw.column!r}"
-    if value is None or value == "" or value != value:
+    row = raw.at(index)
+    if value is None or value != value or (isinstance(value, str) and not value.strip()):
         raise DataError("D020", "the row has no label", row, "fill the label in or delete the row")
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -141,6 +226,6 @@ def _unknown(name: str, names: Sequence[str], raw: Raw, index: int) -> DataError
     return DataError(
         "D004",
         f"the label {name!r} is not among the known ones",
-        f"{raw.where}, row {raw.first + index}, column {raw.column!r}",
+        raw.at(index),
         f"{hint}known labels: {shown}; correct the row, or list all labels in data.labels",
     )

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from potstill.data import corpora, files, hub
-from potstill.data.labels import Raw, check_texts, class_ids, class_names
+from potstill.data.columns import Wanted
+from potstill.data.labels import Raw, check_texts, class_ids, class_names, tidy_labels
 from potstill.data.splits import Rows, Splits, make_splits, quiet_datasets
+from potstill.data.tagging import scheme
 from potstill.data.words import check_words, split_words
 from potstill.errors import DataError
 from potstill.pipeline.progress import Progress, QuietProgress
@@ -27,8 +29,9 @@ ReadLabels = Callable[[Mapping[str, Raw], "Data"], tuple[list[str], dict[str, li
 
 def read_classes(raws: Mapping[str, Raw], data: Data) -> tuple[list[str], dict[str, list[Any]]]:
     """One class a row: names and ids."""
-    names = class_names(raws["train"], data.labels)
-    return names, {part: class_ids(raw, names) for part, raw in raws.items()}
+    tidy = tidy_labels(raws, data.labels)
+    names = class_names(tidy["train"], data.labels)
+    return names, {part: class_ids(raw, names) for part, raw in tidy.items()}
 
 
 def load_data(
@@ -56,6 +59,11 @@ def load_data(
     shown = progress if progress is not None else QuietProgress()
     with quiet_datasets():
         raws = _read(data, cache, shown, labelled)
+        for raw in raws.values():
+            for note in raw.notes:
+                shown.message(f"data: {Path(raw.where).name}: {note}")
+        if words and (tags := scheme(row for row in raws["train"].labels or [] if _are_names(row))):
+            shown.message(f"data: the tags spell entities as {tags}")
         check: Callable[[Raw, str], list[Any]] = check_words if words else check_texts
         texts = {part: check(raw, data.text) for part, raw in raws.items()}
         names, ids = read_labels(raws, data)
@@ -81,6 +89,10 @@ def load_data(
             note=shown.message,
             classes=labelled,
         )
+
+
+def _are_names(row: Any) -> bool:
+    return isinstance(row, list | tuple) and all(isinstance(tag, str) for tag in row)
 
 
 def source_identity(data: Data, *, labelled: bool = True) -> dict[str, str]:
@@ -179,7 +191,8 @@ def _read_column(data: Data, label: str | None, cache: Path, progress: Progress)
         return {"train": corpora.read_demo(source, cache, labelled=label is not None, progress=progress)}
     if _is_local(source, data):
         paths = _local_files(source, data, labelled=True)
-        return {part: files.read_file(path, data.text, label, cache, data.text_pair) for part, path in paths.items()}
+        what = Wanted(data.text, label, data.text_pair, data.separator, data.encoding)
+        return {part: files.read_file(path, what) for part, path in paths.items()}
     wanted = {part: getattr(data, part) for part in _PARTS}
     return hub.read_hub(source, data.config, wanted, data.text, label, progress, data.text_pair)
 
@@ -188,5 +201,6 @@ def _read_texts(source: str, data: Data, cache: Path, progress: Progress) -> Raw
     if source.startswith("demo:"):
         return corpora.read_demo(source, cache, labelled=False, progress=progress)
     if _is_local(source, data):
-        return files.read_file(resolve(source, data.base), data.text, None, cache)
+        what = Wanted(data.text, None, None, data.separator, data.encoding)
+        return files.read_file(resolve(source, data.base), what)
     return hub.read_hub(source, None, {"train": None}, data.text, None, progress)["train"]

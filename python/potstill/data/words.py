@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from potstill.data.labels import Raw, label_name, named_id, ordered_names
+from potstill.data.labels import Raw, label_name, named_id, ordered_names, refuse_scores_and_ids
 from potstill.errors import DataError
 
 
@@ -17,7 +18,7 @@ def check_words(raw: Raw, column: str) -> list[list[str]]:
             words.
     """
     for index, words in enumerate(raw.texts):
-        row = f"{raw.where}, row {raw.first + index}, column {column!r}"
+        row = raw.at(index, column)
         if words is None or (isinstance(words, list | tuple) and not words):
             raise DataError("D005", "the row has no words", row, "fill them in or delete the row")
         if not isinstance(words, list | tuple):
@@ -45,20 +46,22 @@ def split_words(raw: Raw, column: str) -> list[list[str]]:
         DataError: as `check_words`.
     """
     plain = [text.split() if isinstance(text, str) else text for text in raw.texts]
-    return check_words(Raw(plain, None, raw.where, raw.column, first=raw.first), column)
+    return check_words(Raw(plain, None, raw.where, raw.column, first=raw.first, lines=raw.lines), column)
 
 
 def tag_names(train: Raw, given: Sequence[str] | None) -> list[str]:
     """Names of the tags: those of the recipe, else the source's own, else the distinct values of `train`, sorted.
 
     Raises:
-        DataError: D008, D020 as `tag_ids`.
+        DataError: D008, D020 as `tag_ids`; D046, D047 as `refuse_scores_and_ids`.
     """
     if given is not None:
         return list(given)
     if train.names is not None:
         return list(train.names)
-    return ordered_names({name for row, tags in enumerate(train.labels or []) for name in _tags(tags, train, row)})
+    found = [name for row, tags in enumerate(train.labels or []) for name in _tags(tags, train, row)]
+    refuse_scores_and_ids(dataclasses.replace(train, labels=found))
+    return ordered_names(set(found))
 
 
 def tag_ids(raw: Raw, names: Sequence[str]) -> list[list[int]]:
@@ -77,7 +80,7 @@ def tag_ids(raw: Raw, names: Sequence[str]) -> list[list[int]]:
             raise DataError(
                 "D032",
                 f"{len(known)} tags for {len(words)} words",
-                f"{raw.where}, row {raw.first + row}, column {raw.column!r}",
+                raw.at(row),
                 "give one tag a word; correct the row or delete it",
             )
         found.append([index_of.get(name, -1) for name in known])
@@ -87,7 +90,7 @@ def tag_ids(raw: Raw, names: Sequence[str]) -> list[list[int]]:
 
 
 def _tags(value: Any, raw: Raw, row: int) -> list[str]:
-    where = f"{raw.where}, row {raw.first + row}, column {raw.column!r}"
+    where = raw.at(row)
     if value is None:
         raise DataError("D020", "the row has no tags", where, "fill them in or delete the row")
     if not isinstance(value, list | tuple):

@@ -13,6 +13,7 @@ from potstill.distil.arguments import pipeline_arguments
 from potstill.distil.augment import with_augmented
 from potstill.distil.averaging import WeightAverage
 from potstill.distil.checkpoints import KeepBest, latest_checkpoint, prepare_work
+from potstill.distil.class_weights import chosen
 from potstill.distil.clock import Clock
 from potstill.distil.diagnosis import StudentFigures, diagnose_losses, diagnose_student
 from potstill.distil.evaluate import Outputs, outputs
@@ -64,7 +65,7 @@ def distil(
 
     Returns:
         ``metric`` (what the task calls accuracy), ``validation_accuracy``, ``test_accuracy``,
-        ``teacher_test_accuracy``, ``retained`` (test, student / teacher; None of a teacher no better than a guess),
+        ``teacher_test_accuracy``, ``retained`` (test, student / teacher; None of a teacher that is never right),
         ``metrics`` (all figures of the task on the test set), ``agreement`` (share of test rows with the teacher's
         answer), ``epochs``, ``best_epoch``, ``parameters``, ``parameters_without_embeddings``, ``vocabulary``
         (`vocabulary_facts`), ``seconds`` (by phase), ``warnings``, ``processes``; with labels also
@@ -304,6 +305,7 @@ def train_student(
             alpha=settings.alpha,
             pooled_cosine=settings.pooled_cosine,
             loss_weights=losses,
+            class_weights=chosen(settings, rows.train.labels, len(names)),
             pooled_projection=projection,
             **token_settings(settings),
             args=arguments,
@@ -334,7 +336,7 @@ def _measure(out: Path, teacher: nn.Module, rows: Rows, read: Rows, task: Task, 
         "validation_accuracy": task.score(on_validation, rows.truth("validation")),
         "test_accuracy": figures[task.metric],
         "teacher_test_accuracy": taught,
-        "retained": retained(figures[task.metric], taught, task.guess(truth)),
+        "retained": retained(figures[task.metric], taught),
         "agreement": task.agreement(answers["student"], projected),
         "metrics": figures,
     }

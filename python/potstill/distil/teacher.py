@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoMod
 from potstill.distil.arguments import GroupedTrainer, pipeline_arguments
 from potstill.distil.averaging import WeightAverage
 from potstill.distil.checkpoints import KeepBest, latest_checkpoint, prepare_work
+from potstill.distil.class_weights import WeightedTrainer, chosen
 from potstill.distil.diagnosis import diagnose_teacher
 from potstill.distil.evaluate import outputs
 from potstill.distil.forward import ForwardProgress
@@ -23,6 +25,7 @@ from potstill.distil.modeling import head_name, load_classifier, load_encoder, l
 from potstill.distil.precision import training_attention
 from potstill.distil.rows import encode_split
 from potstill.distil.tasks import Task, Truth, task_of
+from potstill.distil.text_check import examine_texts
 from potstill.distil.tokens import Collator, TokenDataset, load_tokenizer
 from potstill.pipeline.processes import current
 from potstill.pipeline.progress import Progress
@@ -49,7 +52,7 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     Training resumes from the last checkpoint in ``work``. The model of the best epoch on the validation set is kept.
 
     Args:
-        recipe: needs ``task``, ``teacher``, ``data.max_tokens`` and ``seed``.
+        recipe: needs ``task``, ``teacher``, ``distil.class_weights``, ``data.max_tokens`` and ``seed``.
         splits: needs ``train``, ``validation``, ``test`` (columns text, label), ``labels`` and ``fingerprint``.
         out: folder to write.
         cache: where demo packages are kept.
@@ -74,10 +77,14 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     tokenizer = load_tokenizer(source)
     with model_errors(source), quiet_loading():
         config = AutoConfig.from_pretrained(str(source))
+    found = examine_texts(tokenizer, splits, recipe.data.max_tokens) if everyone.main else []
+    for text in found:
+        progress.message(f"warning: {text}")
     if not task.labelled:
         if not everyone.main:
             return {}
-        return {"seconds": round(time.monotonic() - start, 1), **_as_it_is(source, tokenizer, settings, task, out)}
+        made = _as_it_is(source, tokenizer, settings, task, out)
+        return {**made, "seconds": round(time.monotonic() - start, 1), "warnings": found}
     order = head_order(config, labels, task)
     if settings.finetune == "never" and order is None:
         raise no_head(recipe, labels)
@@ -91,7 +98,7 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     train = order is None or settings.finetune == "always"
     if train:
         note = {"recipe": settings.model_dump(), "seed": recipe.seed, "data": splits.fingerprint, "source": str(source)}
-        note["max_tokens"] = recipe.data.max_tokens
+        note |= {"max_tokens": recipe.data.max_tokens, "class_weights": recipe.distil.class_weights}
         everyone.broadcast(lambda: prepare_work(work, note))
         history = _train(model, rows, tokenizer, recipe, work, progress, task)
     if not everyone.main:
@@ -104,7 +111,7 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     truth = rows["validation"].labels
     # Entities have no commonest one to guess.
     guessed = np.zeros((0, 0)) if task.words else truth
-    metrics["warnings"] = [*doubts, *diagnose_teacher({**metrics, "epochs": history}, guessed, settings)]
+    metrics["warnings"] = [*found, *doubts, *diagnose_teacher({**metrics, "epochs": history}, guessed, settings)]
     metrics["test_guess"] = task.guess(Truth(rows["test"].labels))
     best = max(history, key=lambda entry: entry["accuracy"], default=None)
     return {
@@ -135,7 +142,6 @@ def _as_it_is(source: Path | str, tokenizer: Any, settings: Any, task: Task, out
         "epochs": [],
         "best_epoch": 0,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "warnings": [],
     }
 
 
@@ -208,7 +214,8 @@ def _train(
     checkpoint = current().broadcast(lambda: latest_checkpoint(work))
     keep.resume(checkpoint)
     with quiet_loading(), progress.task("teacher", unit="steps") as shown:
-        trainer = GroupedTrainer(
+        weights = chosen(recipe.distil, rows["train"].labels, model.config.num_labels)
+        trainer = (GroupedTrainer if weights is None else partial(WeightedTrainer, class_weights=weights))(
             model=model,
             args=arguments,
             train_dataset=rows["train"],

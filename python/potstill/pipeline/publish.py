@@ -92,7 +92,7 @@ def make_report(context: Context, budget: Mapping[str, Any] | None = None) -> di
         "labels": context.facts("data")["labels"],
         "rows": context.facts("data")["rows"],
         "teacher": {"model": context.recipe.teacher.model, **_without_seconds(teacher)},
-        "student": _without_seconds(student),
+        "student": {**_without_seconds(student), **({"retained": None} if _meaningless(teacher) else {})},
         "packed": {"test_accuracy": packed, **_without_seconds(context.facts("still"))},
         "retained": retained(packed, teacher_accuracy, teacher.get("test_guess", 0.0)),
         "quantization": _quantization(context, packed),

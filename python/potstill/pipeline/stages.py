@@ -48,6 +48,8 @@ def build_stages(recipe: Recipe) -> list[Stage]:
         "split",
         "unlabelled",
         "limit",
+        "separator",
+        "encoding",
     )
     # The task is part of a key where it is not the first one there was: stored results of classifiers stay valid.
     task = () if recipe.task == "classification" else ("task",)
@@ -59,7 +61,8 @@ def build_stages(recipe: Recipe) -> list[Stage]:
         Stage("data", run_data, "reading and splitting the data",
               recipe=("seed", *task, *more, *(f"data.{k}" for k in data_keys)), identity=_source_identity,
               code=("data",)),
-        Stage("teacher", run_teacher, "making the teacher", recipe=("seed", "teacher", "data.max_tokens", *task),
+        Stage("teacher", run_teacher, "making the teacher",
+              recipe=("seed", "teacher", "distil.class_weights", "data.max_tokens", *task),
               needs=("data",), keyed_by=(), identity=_teacher_identity, parallel=True),
         Stage("student", run_student, "distilling the student",
               recipe=("seed", "student", "distil", "data.max_tokens", *task, *longest),
@@ -120,6 +123,7 @@ def run_data(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
             "test": len(splits.test),
             "unlabelled": len(splits.unlabelled) if splits.unlabelled is not None else 0,
         },
+        "warnings": splits.warnings,
     }
 
 

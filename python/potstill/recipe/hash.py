@@ -22,6 +22,7 @@ ADDED = frozenset(
         "distil.relation_heads",
         "distil.augment",
         "distil.cache_limit",
+        "distil.class_weights",
         "student.preset",
         "student.activation",
         "student.embedding_size",

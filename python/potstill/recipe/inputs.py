@@ -49,8 +49,8 @@ class Data(Section):
     source: Name = Field(
         description="Demo corpus (`demo:movie-reviews`, `demo:bbc-topics`, and for `token-classification` "
         "`demo:bbc-punctuation`: words to restore case and marks of), hub id of a data set, path of a CSV, TSV, "
-        "JSON, JSON Lines, Parquet or CoNLL file (`.conll`: words with tags), or a folder with `train.csv` and so on. "
-        "Paths start at the recipe.",
+        "XLSX, JSON, JSON Lines, Parquet or CoNLL file (`.conll`, `.conllu`, `.txt`: words with tags), or a folder "
+        "with `train.csv` and so on. Paths start at the recipe.",
         examples=["demo:movie-reviews", "my-data.csv", "stanfordnlp/sst2"],
     )
     config: Name | None = Field(default=None, description="Configuration of the hub data set, where it has several.")
@@ -75,6 +75,19 @@ class Data(Section):
         default="label",
         description="Name of the column with the label: names or whole numbers; for `multi-label` a list of them, or "
         "a text with `label_separator` between them, for `token-classification` a list with one a word.",
+    )
+    separator: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1,
+        description="Character between the fields of a CSV file; without it, the one of comma, semicolon, tab and bar "
+        "by which the header has the columns.",
+        examples=[";"],
+    )
+    encoding: Name | None = Field(
+        default=None,
+        description="Encoding of text files that are not UTF-8 and have no byte order mark, by Python's name.",
+        examples=["cp1252", "utf-16-le", "shift_jis"],
     )
     label_separator: Name = Field(
         default=";", description="What stands between the labels of a row where `multi-label` reads them from a text."
@@ -105,6 +118,22 @@ class Data(Section):
             twice = next(name for name in labels if labels.count(name) > 1)
             raise ValueError(f"the label {twice!r} stands twice in the list")
         return labels
+
+    @field_validator("separator")
+    @classmethod
+    def _separates(cls, separator: str | None) -> str | None:
+        if separator is not None and (separator in '\r\n"' or separator.isalnum()):
+            raise ValueError(f"{separator!r} cannot stand between fields; use a comma, a semicolon, a tab or a bar")
+        return separator
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, encoding: str | None) -> str | None:
+        try:
+            b"text".decode(encoding or "utf-8", errors="ignore")  # of no bytes at all, Python asks no codec
+        except LookupError:
+            raise ValueError(f"there is no text encoding {encoding!r}; cp1252, latin-1 or utf-16 are some") from None
+        return encoding
 
     @field_validator("split")
     @classmethod

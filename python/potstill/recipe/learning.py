@@ -138,6 +138,12 @@ class Distil(Section):
         default=0.5,
         description="Weight of the loss on the true labels; the rest is the weight of the loss on the teacher's.",
     )
+    class_weights: Literal["none", "balanced"] = Field(
+        default="none",
+        description="What a row counts in the loss on the true labels, of the student and of a teacher that is "
+        "fine-tuned: all alike, or `balanced`: rows of a class of a tenth the size count ten times (`classification` "
+        "only).",
+    )
     pooled_cosine: float = Field(
         default=0.0,
         ge=0.0,

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import torch
 
+from potstill.data.tagging import entities, looks_like_tags
 from potstill.distil.evaluate import Outputs, outputs, predictions
 from potstill.distil.modeling import labels_words, load_classifier, load_encoder
 from potstill.distil.rows import encode_rows
 from potstill.distil.run import distil
 from potstill.distil.tasks import Truth, task_named
-from potstill.distil.tasks.tags import Tags, entities, is_bio
+from potstill.distil.tasks.tags import Tags
 from potstill.distil.teacher import finetune
 from potstill.distil.teacher_cache import teacher_outputs
 from potstill.distil.tokens import Collator
@@ -43,8 +44,12 @@ def test_entities_by_hand() -> None:
 
 
 def test_tags_that_spell_entities() -> None:
-    assert is_bio(BIO) and is_bio(["O", "B-X"])
-    assert not is_bio(["O"]) and not is_bio(["O", "COMMA", "CAP"]) and not is_bio(["O", "B-", "I-X"])
+    assert looks_like_tags(BIO) and looks_like_tags(["O", "B-X"])
+    assert (
+        not looks_like_tags(["O"])
+        and not looks_like_tags(["O", "COMMA", "CAP"])
+        and not looks_like_tags(["O", "B-", "I-X"])
+    )
     assert TASK.with_labels(["O", "COMMA"]).metric == "word_accuracy"
     assert TASK.with_labels(BIO).metric == "entity_f1"
 

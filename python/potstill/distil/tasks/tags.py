@@ -1,4 +1,4 @@
-"""Tags of words, and the entities that they spell."""
+"""Tags of words; `potstill.data.tagging` reads the entities that they spell."""
 
 from __future__ import annotations
 
@@ -40,27 +40,3 @@ class Tags:
         for row in self.rows:
             yield flat[start : start + len(row)]
             start += len(row)
-
-
-def is_bio(names: Sequence[str]) -> bool:
-    """Whether tags spell entities: ``O``, and ``B-`` and ``I-`` with a type."""
-    kinds = [name for name in names if name != "O"]
-    return bool(kinds) and all(name[:2] in ("B-", "I-") and len(name) > 2 for name in kinds)
-
-
-def entities(tags: Sequence[str]) -> set[tuple[str, int, int]]:
-    """The entities (type, first word, last word + 1) of a sentence.
-
-    As the evaluation of CoNLL-2003 counts them (Tjong Kim Sang and De Meulder, 2003), which is seqeval's default: an
-    entity begins at ``B-``, and at an ``I-`` that does not go on one of its type.
-    """
-    found = set()
-    kind, start = "", 0
-    for place, tag in enumerate([*tags, "O"]):
-        mark, _, name = tag.partition("-")
-        if kind and (mark != "I" or name != kind):
-            found.add((kind, start, place))
-            kind = ""
-        if mark != "O" and not kind:
-            kind, start = name, place
-    return found

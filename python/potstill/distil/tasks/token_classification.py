@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from potstill.data.tagging import entities, looks_like_tags
 from potstill.data.words import tag_ids, tag_names
 from potstill.distil.tasks.base import Task, Truth
-from potstill.distil.tasks.tags import Tags, entities, is_bio
+from potstill.distil.tasks.tags import Tags
 
 if TYPE_CHECKING:
     from potstill.data.labels import Raw
@@ -31,8 +32,8 @@ class TokenClassification(Task):
     outputs: ClassVar[tuple[str, ...]] = ("logits",)
 
     def with_labels(self, names: Sequence[str]) -> Task:
-        """The task that also counts entities where the names are BIO tags."""
-        return Entities(names) if is_bio(names) else self
+        """The task that also counts entities where the names spell them in a known scheme."""
+        return Entities(names) if looks_like_tags(names) else self
 
     def read_labels(self, raws: Mapping[str, Raw], data: Data) -> tuple[list[str], dict[str, list[Any]]]:
         """Tag names, and each row's tag ids; see `potstill.data.words`."""

@@ -1,0 +1,175 @@
+"""How the bytes of a text file become text. Nothing is guessed: a byte order mark says it, or the bytes are UTF-8, or
+the recipe names the encoding.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from pathlib import Path
+
+from potstill.errors import DataError
+
+# UTF-32's little-endian mark begins with UTF-16's.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_ARCHIVES = (
+    (b"\x1f\x8b", "gzip"),
+    (b"PK\x03\x04", "zip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ", "xz"),
+    (b"\x28\xb5/\xfd", "zstd"),
+)
+# What a byte that is no UTF-8 may have been meant as, shown to whoever has to choose.
+_LIKELY = ("cp1252", "cp1251", "gb18030", "shift_jis")
+_SAMPLE = 4096
+
+
+def text_encoding(path: Path, stated: str | None) -> str:
+    """Python's name of the encoding to open a file with; the whole file has been decoded once.
+
+    A byte order mark wins. Of a single-byte encoding that the recipe states, a file that is UTF-8 beyond ASCII is still
+    read as that: other bytes do not form UTF-8 by chance.
+
+    Args:
+        path: the file.
+        stated: ``data.encoding``, or None.
+    Raises:
+        DataError: D009 bytes that are not of the encoding, D040 a compressed file, D041 NUL bytes.
+    """
+    with path.open("rb") as stream:
+        start = stream.read(_SAMPLE)
+    for magic, kind in _ARCHIVES:
+        if start.startswith(magic):
+            advice = "save it as .xlsx if it is a workbook, else unpack it" if kind == "zip" else "unpack it first"
+            raise DataError("D040", f"the file is {kind} data, not text", str(path), advice)
+    for mark, name in _MARKS:
+        if start.startswith(mark):
+            _decode(path, name)
+            return name
+    if stated is None:
+        _refuse_wide(path, start)
+        _decode(path, "utf-8")
+        return "utf-8"
+    if _single_byte(stated) and _beyond_ascii(path):
+        return "utf-8"
+    _decode(path, stated)
+    return stated
+
+
+def open_text(path: Path, encoding: str) -> Iterator[str]:
+    """The lines of a file whose encoding `text_encoding` gave, without their ends."""
+    with path.open(encoding=encoding) as stream:
+        for line in stream:
+            yield line.removesuffix("\n")
+
+
+def _single_byte(encoding: str) -> bool:
+    return len(bytes(range(256)).decode(encoding, errors="replace")) == 256
+
+
+def _beyond_ascii(path: Path) -> bool:
+    """Whether a file is UTF-8 and has characters beyond ASCII."""
+    found = False
+    with path.open("rb") as stream:
+        for line in stream:
+            if not line.isascii():
+                try:
+                    line.decode("utf-8")
+                except UnicodeDecodeError:
+                    return False
+                found = True
+    return found
+
+
+def _refuse_wide(path: Path, start: bytes) -> None:
+    """UTF-16 without its mark: every other byte of Latin text is 0."""
+    zeros = [start[0::2].count(0), start[1::2].count(0)]
+    if sum(zeros) * 5 > len(start) > 1:
+        name = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+        raise DataError(
+            "D041",
+            "the file seems to be UTF-16 without a byte order mark",
+            str(path),
+            f"say so: --set data.encoding={name}; or save the file as UTF-8",
+        )
+
+
+def _decode(path: Path, encoding: str) -> None:
+    """Decode the whole file.
+
+    Raises:
+        DataError: D009, D041.
+    """
+    if encoding == "utf-8":
+        _decode_utf8(path)
+        return
+    number = 0
+    try:
+        with path.open(encoding=encoding) as stream:
+            for number, line in enumerate(stream, 1):
+                if "\0" in line:
+                    raise _nul(path, number)
+    except UnicodeError as error:
+        raise DataError(
+            "D009",
+            f"the file is not {encoding}",
+            f"{path}, line {_line_of(path, error, encoding) or number + 1}",
+            "name its real encoding in data.encoding, or save the file as UTF-8 and leave the key out",
+        ) from error
+
+
+def _line_of(path: Path, error: UnicodeError, encoding: str) -> int | None:
+    """The line of a fault; the stream's own error counts from the start of a block."""
+    try:
+        path.read_bytes().decode(encoding)
+    except UnicodeDecodeError as whole:
+        return whole.object[: whole.start].decode(encoding, errors="replace").count("\n") + 1
+    except UnicodeError:
+        return None
+    return None
+
+
+def _decode_utf8(path: Path) -> None:
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise DataError(
+                    "D009",
+                    f"the file is not UTF-8 (byte 0x{line[error.start]:02x}){_readings(line, error.start)}",
+                    f"{path}, line {number}, byte {error.start + 1}",
+                    "say what it is, for example --set data.encoding=cp1252 (Windows, Western Europe); "
+                    "or save the file as UTF-8",
+                ) from error
+            if b"\0" in line:
+                raise _nul(path, number)
+
+
+def _readings(line: bytes, place: int) -> str:
+    """The word with the faulty byte as likely encodings read it: people know at sight which one is meant."""
+    begin = max(line.rfind(mark, 0, place) for mark in (b" ", b",", b";", b"\t", b'"', b"|")) + 1
+    ends = [end for mark in (b" ", b",", b";", b"\t", b'"', b"|", b"\r", b"\n") if (end := line.find(mark, place)) > 0]
+    word = line[begin : min(ends, default=len(line))][:40]
+    found = []
+    for encoding in _LIKELY:
+        try:
+            found.append(f"{word.decode(encoding)!r} as {encoding}")
+        except UnicodeDecodeError:
+            continue
+    return f": it reads {', '.join(found)}" if found else ""
+
+
+def _nul(path: Path, number: int) -> DataError:
+    return DataError(
+        "D041",
+        "a NUL byte stands in the text",
+        f"{path}, line {number}",
+        "the file is damaged or no text; remove the byte, or state data.encoding if it is UTF-16",
+    )

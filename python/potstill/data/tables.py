@@ -1,0 +1,287 @@
+"""Tables of text and of spreadsheets: CSV, TSV and XLSX files.
+
+CSV has no types, so every field is read as text: "007" and "null" stay what they are.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from potstill.data.columns import Wanted, find_column, has_all, looks_like_data, no_header, places
+from potstill.data.encodings import text_encoding
+from potstill.data.labels import Raw
+from potstill.errors import DataError, missing_package
+
+SEPARATORS = ",;\t|"
+_NAMES = {"\t": "a tab", " ": "a space"}
+# A field over this is a quote that was never closed, not a text for an encoder.
+_LARGEST_FIELD = 16 * 1024 * 1024
+# Lines by which separator and header are judged.
+_SAMPLE = 200
+# Excel's own note of the separator, before the header.
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+
+Row = tuple[int, Sequence[Any]]  # number of the line or row in the file, and its fields
+
+
+def read_csv(path: Path, wanted: Wanted) -> Raw:
+    """Rows of a CSV or TSV file.
+
+    Raises:
+        DataError: D003, D043 as `places`; D009, D040, D041 as `text_encoding`; D010 malformed, D042 no header.
+    """
+    encoding = text_encoding(path, wanted.encoding)
+    style = _style(path, encoding, wanted)
+    try:
+        return _read(path, encoding, style, wanted)
+    except DataError as error:
+        # Tab-separated files are often written without any quoting: a quote is then a character like others.
+        if error.code != "D010" or style.separator != "\t":
+            raise
+        try:
+            raw = _read(path, encoding, _Style("\t", style.skip, quotes=False), wanted)
+        except DataError:
+            raise error from None
+        raw.notes.append("quotes are read as characters: the file is not written with quoting")
+        return raw
+
+
+@dataclass(frozen=True)
+class _Style:
+    separator: str
+    skip: int  # lines before the header
+    quotes: bool = True
+
+    @property
+    def quoting(self) -> Any:
+        return csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE
+
+
+def _style(path: Path, encoding: str, wanted: Wanted) -> _Style:
+    with path.open(encoding=encoding, newline="") as stream:
+        lines = [line for line in islice(stream, _SAMPLE) if line.strip()]
+    note = _SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
+    if note is not None:
+        return _Style(wanted.separator or note[1], 1)
+    return _Style(wanted.separator or _separator(lines, wanted, "\t" if _is_tsv(path) else ","), 0)
+
+
+def _is_tsv(path: Path) -> bool:
+    return path.suffix.lower() in (".tsv", ".tab")
+
+
+def _separator(lines: Sequence[str], wanted: Wanted, usual: str) -> str:
+    """The one by which the header has the wanted columns; else one that cuts all lines alike; else the usual one."""
+    candidates = sorted(SEPARATORS, key=lambda mark: mark != usual)
+    cut = {mark: _cut(lines, mark) for mark in candidates}
+    fitting = [mark for mark in candidates if cut[mark] and has_all(wanted, cut[mark][0])]
+    if fitting:
+        return max(fitting, key=lambda mark: len(cut[mark][0]))  # the first of equals, which the usual one is
+    even = [mark for mark in candidates if len({len(row) for row in cut[mark]}) == 1 and len(cut[mark][0]) > 1]
+    several = [mark for mark in candidates if cut[mark] and len(cut[mark][0]) > 1]
+    return (even or several or [usual])[0]
+
+
+def _cut(lines: Sequence[str], mark: str) -> list[list[str]]:
+    with _large_fields():
+        try:
+            return [row for row in csv.reader(lines, delimiter=mark) if row]
+        except csv.Error:
+            return []
+
+
+def _read(path: Path, encoding: str, style: _Style, wanted: Wanted) -> Raw:
+    spans: dict[int, int] = {}
+    raw = take(str(path), _records(path, encoding, style, spans), wanted)
+    if style.separator != ("\t" if _is_tsv(path) else ","):
+        shown = _NAMES.get(style.separator, repr(style.separator))
+        raw.notes.append(f"fields are separated by {shown}")
+    if spans and style.quotes and raw.labels is not None:
+        _refuse_swallowed(path, encoding, style, raw, wanted, spans)
+    return raw
+
+
+@contextmanager
+def _large_fields() -> Iterator[None]:
+    before = csv.field_size_limit(_LARGEST_FIELD)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _records(path: Path, encoding: str, style: _Style, spans: dict[int, int]) -> Iterator[Row]:
+    """Header and rows; `spans` is filled with the last line of each row that is longer than a line, by its first."""
+    with _large_fields(), path.open(encoding=encoding, newline="") as stream:
+        for _ in range(style.skip):
+            next(stream, "")
+        reader = csv.reader(stream, delimiter=style.separator, quoting=style.quoting, strict=style.quotes)
+        while True:
+            first = style.skip + reader.line_num + 1
+            try:
+                row = next(reader, None)
+            except csv.Error as error:
+                said = str(error)
+                if "unexpected end" in said or "field limit" in said:
+                    said = "a quote is opened here and never closed"
+                raise _malformed(str(path), first, said) from error
+            if row is None:
+                return
+            if style.skip + reader.line_num > first:
+                spans[first] = style.skip + reader.line_num
+            if row:
+                yield first, row
+
+
+def take(where: str, records: Iterable[Row], wanted: Wanted) -> Raw:
+    """The wanted columns of a table whose first row is the header; columns without a name are passed over.
+
+    Args:
+        where: names the table in errors.
+        records: number of the line (of a sheet: of the row) and fields of each row, the header's first.
+
+    Raises:
+        DataError: D003, D043 as `places`; D010 rows of another width than the header, or no header; D042 the header is
+            a row.
+    """
+    rows = iter(records)
+    start, header = next(rows, (1, []))
+    names = ["" if cell is None else str(cell) for cell in header]
+    if not any(name.strip() for name in names):
+        raise _malformed(where, start, "the header line is empty")
+    for _, name in wanted.named():
+        if names.count(name) > 1:
+            raise _malformed(where, start, f"the column {name!r} stands twice in the header")
+    if not has_all(wanted, names):
+        sample: list[Sequence[Any]] = []
+        with suppress(DataError):  # what is wrong below matters less than that the columns are not there
+            sample += [row for _, row in islice(rows, _SAMPLE)]
+        if not any(find_column(name, names) for _, name in wanted.named()) and looks_like_data(names, sample):
+            raise no_header(names, f"{where}, line {start}")
+    chosen = places(wanted, names, where)
+    columns: list[list[Any]] = [[] for _ in chosen]
+    lines: list[int] = []
+    for line, row in rows:
+        if len(row) != len(names):
+            raise _malformed(where, line, f"{len(row)} fields, the header has {len(names)}")
+        lines.append(line)
+        for column, place in zip(columns, chosen, strict=True):
+            column.append(row[place])
+    return wanted_raw(wanted, columns, where, lines)
+
+
+def wanted_raw(
+    wanted: Wanted, columns: Sequence[list[Any]], where: str, lines: list[int] | None, names: list[str] | None = None
+) -> Raw:
+    """`Raw` of the columns in the order of `Wanted.named`."""
+    found = dict(zip((key for key, _ in wanted.named()), columns, strict=True))
+    return Raw(
+        found["data.text"],
+        found.get("data.label"),
+        where,
+        wanted.label or "",
+        names,
+        pairs=found.get("data.text_pair"),
+        lines=lines,
+    )
+
+
+def _refuse_swallowed(
+    path: Path, encoding: str, style: _Style, raw: Raw, wanted: Wanted, spans: dict[int, int]
+) -> None:
+    """A quote that is closed rows later swallows the rows between: each of its lines ends in a label like others.
+
+    Raises:
+        DataError: D010.
+    """
+    rows = zip(raw.labels or [], raw.lines or [], strict=True)
+    labels = {label.strip() for label, line in rows if line not in spans}
+    with path.open(encoding=encoding, newline="") as stream:
+        held = [(number, line) for number, line in enumerate(stream, 1) if line.strip()]
+    header = next(csv.reader([held[style.skip][1]], delimiter=style.separator), [])
+    column = find_column(wanted.label or "", header)
+    for first, last in spans.items():
+        within = [line for number, line in held if first <= number <= last]
+        cut = [next(csv.reader([line], delimiter=style.separator, quoting=csv.QUOTE_NONE)) for line in within]
+        whole = [len(row) == len(header) and bool(column) and row[column[0]].strip() in labels for row in cut]
+        if len(within) > 1 and all(whole):
+            raise _malformed(str(path), first, "a quote is opened here and closed in another row")
+
+
+def _malformed(where: str, line: int, what: str) -> DataError:
+    return DataError(
+        "D010",
+        f"the table is malformed: {what}",
+        f"{where}, line {line}",
+        "put fields that hold the separator or a quote into double quotes, and double the quotes inside; "
+        "if the separator is another one, set data.separator",
+    )
+
+
+def read_xlsx(path: Path, wanted: Wanted) -> Raw:
+    """Rows of the sheet that has the wanted columns.
+
+    Raises:
+        DataError: D012 no workbook, D044 several sheets have the columns; else as `take`.
+        SystemFailure: S010 openpyxl is not installed.
+    """
+    try:
+        import openpyxl
+    except ImportError as error:
+        raise missing_package("openpyxl", "build", f"reading {path.name}") from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and validation rules that it does not know
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            sheets = {sheet.title: _cells(sheet) for sheet in book.worksheets}
+            book.close()
+    except Exception as error:  # zip, XML and its own errors alike
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise DataError(
+            "D012", f"the workbook cannot be read: {said}", str(path), "open it and save it as .xlsx anew, or as CSV"
+        ) from error
+    filled = {name: rows for name, rows in sheets.items() if rows}
+    fitting = [name for name, rows in filled.items() if has_all(wanted, [str(cell) for cell in rows[0][1]])]
+    if len(fitting) > 1:
+        raise DataError(
+            "D044",
+            f"{len(fitting)} sheets have the columns: {', '.join(fitting)}",
+            str(path),
+            "keep the rows in one sheet, or save the one that is meant as CSV",
+        )
+    name = next(iter(fitting or filled), "")
+    where = f"{path}, sheet {name!r}" if len(filled) > 1 else str(path)
+    raw = take(where, filled.get(name, []), wanted)
+    raw.texts = [_as_text(cell) for cell in raw.texts]
+    raw.pairs = None if raw.pairs is None else [_as_text(cell) for cell in raw.pairs]
+    return raw
+
+
+def _cells(sheet: Any) -> list[Row]:
+    """The rows that hold something, all as wide as the first."""
+    sheet.reset_dimensions()  # some writers state them wrongly
+    found: list[Row] = []
+    width = 0
+    for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
+        cells = list(row)
+        while cells and cells[-1] is None:
+            cells.pop()
+        if cells:
+            width = width or len(cells)
+            found.append((number, cells + [None] * (width - len(cells))))
+    return found
+
+
+def _as_text(cell: Any) -> Any:
+    """A number in a column of texts as it is shown."""
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        return str(int(cell)) if float(cell).is_integer() else repr(cell)
+    return cell

@@ -1,0 +1,88 @@
+"""How tags spell entities: the schemes of CoNLL files, told by the tags themselves and by what follows what.
+
+BIO2 begins every entity with ``B-``; IOB1 (Ramshaw and Marcus, 1995) with ``I-``, and ``B-`` only where two of a type
+touch; BIOES and BILOU (Ratinov and Roth, 2009) also mark its end and entities of one word, BMES writes M for I.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+# Marks of each scheme beside O.
+SCHEMES = {"BIO": "BI", "BIOES": "BIES", "BILOU": "BILU", "BMES": "BMES", "BMEWO": "BMEW"}
+# What the marks of other schemes are called in BIOES.
+_SAME = {"M": "I", "L": "E", "U": "S", "W": "S"}
+
+
+def looks_like_tags(names: Iterable[str]) -> bool:
+    """Whether names spell entities: ``O``, and marks of one scheme with a type behind a hyphen."""
+    kinds = {name for name in names if name != "O"}
+    if not kinds or not all(len(name) > 2 and name[1] == "-" for name in kinds):
+        return False
+    marks = {name[0] for name in kinds}
+    return any(marks <= set(known) for known in SCHEMES.values())
+
+
+def scheme(rows: Iterable[Sequence[str]]) -> str | None:
+    """The scheme of tags that spell entities: a name of `SCHEMES`, or BIO2, IOB1, IO instead of BIO; None for others.
+
+    Args:
+        rows: the tags of each sentence.
+    """
+    held = [list(row) for row in rows]
+    names = {tag for row in held for tag in row}
+    if not looks_like_tags(names):
+        return None
+    marks = {name[0] for name in names if name != "O"}
+    found = next(name for name, known in SCHEMES.items() if marks <= set(known))
+    if found != "BIO":
+        return found
+    if "B" not in marks:
+        return "IO"
+    inside = begins = touching = 0
+    for row in held:
+        for before, tag in zip(["O", *row], row, strict=False):
+            goes_on = before != "O" and before[2:] == tag[2:]
+            inside += tag[0] == "I" and not goes_on
+            begins += tag[0] == "B"
+            touching += tag[0] == "B" and goes_on
+    return "IOB1" if inside and touching == begins else "BIO2"
+
+
+def broken(rows: Iterable[Sequence[str]], scheme: str) -> int:
+    """Places where tags break their scheme: an inside or an end that goes on nothing, a beginning without an end."""
+    if scheme in ("IO", "IOB1"):
+        return 0
+    count = 0
+    for row in rows:
+        marks = [("O", ""), *((_SAME.get(tag[0], tag[0]), tag[2:]) for tag in row), ("O", "")]
+        for (mark, kind), (after, next_kind) in pairwise(marks):
+            begun, goes_on = mark in ("B", "I"), after in ("I", "E")
+            stray = goes_on and not (begun and kind == next_kind)
+            unfinished = begun and not goes_on and scheme != "BIO2"
+            count += stray or unfinished
+    return count
+
+
+def entities(tags: Sequence[str]) -> set[tuple[str, int, int]]:
+    """The entities (type, first word, last word + 1) of a sentence, whatever the scheme.
+
+    As the evaluation of CoNLL-2003 counts them, which is seqeval's default: an entity begins at ``B-`` or ``S-``, and
+    at an ``I-`` or ``E-`` that does not go on one of its type; it ends behind ``E-`` and ``S-``. IOB1 is read right by
+    the same rule.
+    """
+    found = set()
+    kind, start = "", 0
+    for place, tag in enumerate([*tags, "O"]):
+        mark, _, name = tag.partition("-")
+        mark = _SAME.get(mark, mark)
+        if kind and (mark not in ("I", "E") or name != kind):
+            found.add((kind, start, place))
+            kind = ""
+        if mark != "O" and not kind:
+            kind, start = name, place
+        if mark in ("E", "S") and kind:
+            found.add((kind, start, place + 1))
+            kind = ""
+    return found
