@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -104,17 +105,17 @@ def test_names() -> None:
     assert "10.0 % accuracy on 200 training rows" in shown and "50.0 %" in shown
 
 
-@pytest.fixture(scope="session")
-def knowing(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+@pytest.fixture
+def knowing(tiny_encoder: Path, splits: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Folders of a teacher whose head was fitted to the tiny task, its outputs named and ordered as asked."""
-    from conftest import make_texts, save_tokenizer
     from potstill.distil.tokens import Collator, encode, load_tokenizer
 
-    texts, labels = make_texts(200, 9)
+    texts, labels = list(splits.train["text"]), list(splits.train["label"])
     tokenizer = load_tokenizer(tiny_encoder)
 
     def make(names: list[str], order: list[int], know: bool = True) -> Path:
-        folder = tmp_path_factory.mktemp("knowing")
+        folder = tmp_path_factory.mktemp("knowing") / "teacher"
+        shutil.copytree(tiny_encoder, folder)
         model = load_encoder(tiny_encoder, labels=names, seed=5).eval()
         rows = encode(tokenizer, texts, 16)
         with torch.no_grad():
@@ -129,7 +130,6 @@ def knowing(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Cal
                 model.classifier.weight[order] = fitted[:-1].T.contiguous()
                 model.classifier.bias[order] = fitted[-1]
         model.save_pretrained(folder)
-        save_tokenizer(folder)
         return folder
 
     return make
