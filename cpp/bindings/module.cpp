@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -157,17 +158,20 @@ PYBIND11_MODULE(_core, module) {
       });
 
   py::class_<potstill::Model>(module, "Model")
-      .def(py::init([](const std::string& path, int threads) {
+      .def(py::init([](const std::string& path, int threads, bool mapped) {
              const py::gil_scoped_release released;
-             return potstill::Model::load(path, threads);
+             return potstill::Model::load(path, threads, mapped);
            }),
-           py::arg("path"), py::arg("threads") = 0)
+           py::arg("path"), py::arg("threads") = 0, py::arg("mapped") = false)
       .def_static(
           "from_bytes",
-          [](const py::bytes& data, int threads, const std::string& name) {
-            const std::string_view view(data);
+          [](const py::buffer& data, int threads, const std::string& name) {
+            Py_buffer view;  // contiguous bytes, whatever the exporter's format
+            if (PyObject_GetBuffer(data.ptr(), &view, PyBUF_SIMPLE) != 0) throw py::error_already_set();
+            const std::unique_ptr<Py_buffer, void (*)(Py_buffer*)> kept(&view, PyBuffer_Release);
+            const std::span bytes(static_cast<const std::byte*>(view.buf), static_cast<std::size_t>(view.len));
             const py::gil_scoped_release released;
-            return potstill::Model::from_memory(std::as_bytes(std::span(view)), threads, name);
+            return potstill::Model::from_memory(bytes, threads, name);
           },
           py::arg("data"), py::arg("threads") = 0, py::arg("name") = "memory")
       .def("info", [](const potstill::Model& model) { return describe(model.info()); })

@@ -41,6 +41,7 @@ options:
   --logits-hex   print the logits as the hexadecimal bits of float32, to compare machines bit by bit
   --embed-hex    print the pooled vector in the same way
   --profile      run each TEXT 30 times and print what each op took, tab-separated, instead of classifying it
+  --mapped       use the model file where it is, instead of reading it: for a file that nobody changes in place
   --threads N    worker threads (default: POTSTILL_NUM_THREADS, else the CPUs this process may use)
   --info         print what the file says about itself, as JSON, and end
   --system       print what was found on this machine (kernel set, CPU features, threads, page size), and end
@@ -62,7 +63,7 @@ struct Options {
   std::string model;
   std::vector<std::string> texts;
   Print print = Print::Label;
-  bool truncate = false, ids = false, info = false, help = false, system = false, version = false;
+  bool truncate = false, ids = false, info = false, help = false, system = false, version = false, mapped = false;
   int threads = 0;
 };
 
@@ -99,6 +100,8 @@ Options parse(int count, char** arguments) {
       options.print = Print::EmbedHex;
     } else if (argument == "--profile") {
       options.print = Print::Profile;
+    } else if (argument == "--mapped") {
+      options.mapped = true;
     } else if (argument == "--truncate") {
       options.truncate = true;
     } else if (argument == "--ids") {
@@ -357,7 +360,7 @@ int run(int count, char** arguments) {
     std::fputs((json ? potstill::tools::json(system) : potstill::tools::text(system)).c_str(), stdout);
     return 0;
   }
-  const potstill::Model model = potstill::Model::load(options.model, options.threads);
+  const potstill::Model model = potstill::Model::load(options.model, options.threads, options.mapped);
   if (options.info) {
     print_info(model.info());
     return 0;

@@ -25,11 +25,6 @@ def parse_bytes(text: str) -> int:
     return size
 
 
-def retained(student: float, teacher: float, guess: float = 0.0) -> float | None:
-    """What of its teacher's accuracy a student has; None where the teacher is no better than a guess."""
-    return student / teacher if teacher > guess else None
-
-
 def show_bytes(size: float) -> str:
     """``"3.94 MB"``, or ``"812 kB"`` under a megabyte."""
     return f"{size / 1e6:.2f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"

@@ -20,7 +20,7 @@ from potstill.distil.teacher import finetune
 from potstill.errors import TrainError
 from potstill.pipeline.progress import QuietProgress
 from potstill.pipeline.publish import _meaningless
-from potstill.units import retained
+from potstill.report.intervals import retained
 
 CLASSES = task_of(SimpleNamespace(task="classification"))
 SEVERAL = task_of(SimpleNamespace(task="multi-label"))

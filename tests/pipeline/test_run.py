@@ -189,7 +189,7 @@ def test_rounding_has_stages_of_its_own(
     assert {name for name in ("sensitivity", "gptq", "qat") if name in cost} == set(more)
     # The student that is published is the one the model was made of.
     stage = tmp_path / "out" / "stages" / final / report["keys"][final]
-    assert (tmp_path / "out" / "student" / "vocab.txt").samefile(stage / "vocab.txt")
+    assert (tmp_path / "out" / "student" / "vocab.txt").read_bytes() == (stage / "vocab.txt").read_bytes()
 
 
 def test_static_onnx_is_one_stage_more(tmp_path: Path, ran: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

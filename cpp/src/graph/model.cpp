@@ -89,9 +89,9 @@ struct Model::Impl {
   }
 };
 
-Model Model::load(const std::string& path, int threads) {
+Model Model::load(const std::string& path, int threads, bool mapped) {
   const int team = parallel::resolve_threads(threads);
-  return Model(Impl::make(format::read(format::Mapping::open(path), path), team));
+  return Model(Impl::make(format::read(mapped ? format::Mapping::map(path) : format::Mapping::read(path), path), team));
 }
 
 Model Model::from_memory(std::span<const std::byte> bytes, int threads, const std::string& name) {

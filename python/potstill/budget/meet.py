@@ -18,7 +18,7 @@ from potstill.units import show_bytes
 
 Try = Callable[[Choice], Attempt]
 # Sections and keys that decide the choice, apart from the teacher and the data.
-_RECIPE = ("seed", "student", "distil", "quantize", "compile", "data.max_tokens", "budget")
+_RECIPE = ("seed", "task", "student", "distil", "quantize", "compile", "data.max_tokens", "budget")
 
 
 def meet_budget(
@@ -49,7 +49,7 @@ def meet_budget(
     stage = Stage(
         "budget", run, "choosing the student that meets the budget", recipe=_RECIPE, needs=("data", "teacher"),
         keyed_by=("teacher",), identity=lambda inner: {"data": inner.facts("data")["fingerprint"]},
-        code=("budget", "compile", "quantize", "bench/predict", "_core*.so"), parallel=True,
+        parallel=True,
     )  # fmt: skip
     first = [found for found in stages if found.name in ("data", "teacher")]
     run_stages([*first, stage], context, store, before=None if ran else before)

@@ -56,7 +56,7 @@ def teacher_folder(recipe: Any, *, cache: Path, fetch: bool) -> Path | None:
     Raises:
         TrainError: T001, T002 no such folder; with `fetch` T001, T003, T005 of the hub. DataError: D013 no such demo.
     """
-    from potstill.data.sources import resolve
+    from potstill.recipe.base import resolve
 
     named = str(recipe.teacher.model)
     if named.startswith("demo:"):

@@ -35,7 +35,7 @@ def _pair(text: str) -> tuple[str, str]:
 def _run(args: argparse.Namespace) -> int:
     import potstill
 
-    model = potstill.load(args.model, threads=args.threads, backend=args.backend)
+    model = potstill.load(args.model, threads=args.threads, backend=args.backend, mapped=args.mapped)
     for text in _texts(args.texts):
         if model.per_token and not args.embed:
             _tag(model, text, args)
@@ -134,6 +134,9 @@ def add(command: Command) -> None:
     run.add_argument("--truncate", action="store_true", help="cut texts over the length limit instead of refusing them")
     run.add_argument("--threads", type=int, help="threads (default: POTSTILL_NUM_THREADS, else the cores allowed)")
     run.add_argument("--backend", default="native", help="native (default), onnxruntime or litert")
+    run.add_argument(
+        "--mapped", action="store_true", help="use the .still where it is: for a file that nobody changes in place"
+    )
 
     inspect = command("inspect", _inspect, "Show what a .still file holds and needs.", "potstill inspect model.still")
     inspect.add_argument("model")

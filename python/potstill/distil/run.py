@@ -34,7 +34,6 @@ from potstill.distil.vocabulary import Vocabulary, aligned_ids, choose_vocabular
 from potstill.pipeline.processes import current
 from potstill.pipeline.progress import Progress
 from potstill.pipeline.store import atomic_folder
-from potstill.units import retained
 
 # Rows given to the initialisation; it takes what it needs of them.
 _SAMPLE_ROWS = 1024
@@ -336,7 +335,7 @@ def _measure(out: Path, teacher: nn.Module, rows: Rows, read: Rows, task: Task, 
         "validation_accuracy": task.score(on_validation, rows.truth("validation")),
         "test_accuracy": figures[task.metric],
         "teacher_test_accuracy": taught,
-        "retained": retained(figures[task.metric], taught),
+        "retained": figures[task.metric] / taught if taught else None,
         "agreement": task.agreement(answers["student"], projected),
         "metrics": figures,
     }

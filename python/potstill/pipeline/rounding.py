@@ -50,22 +50,20 @@ def rounding_stages(recipe: Recipe) -> list[Stage]:
     measured = ("sensitivity",) if recipe.compile.scheme == "mixed" else ()
     if measured:
         stages.append(
-            Stage("sensitivity", run_sensitivity, "measuring what each layer bears", recipe=_EXPORT_KEYS,
-                  needs=("data", "student"), keyed_by=("student",), identity=data_identity,
-                  code=("compile", "quantize", "distil/fake_quant.py", "distil/rounded_student.py"))
+            Stage("sensitivity", run_sensitivity, "measuring what each layer bears", recipe=(*_EXPORT_KEYS, "task"),
+                  needs=("data", "student"), keyed_by=("student",), identity=data_identity)
         )  # fmt: skip
     start = _rounded_stage(recipe)
     if start == "gptq":
         stages.append(
             Stage("gptq", run_gptq, "rounding the student's int4 layers on texts",
-                  recipe=("quantize.clip", "quantize.calibration_rows", *_SCHEME_KEYS, *_EXPORT_KEYS, *_task(recipe)),
-                  needs=("data", "student", *measured), keyed_by=("student", *measured), identity=data_identity,
-                  code=("quantize", "distil/gptq.py"))
+                  recipe=("quantize.clip", "quantize.calibration_rows", *_SCHEME_KEYS, *_EXPORT_KEYS, "task"),
+                  needs=("data", "student", *measured), keyed_by=("student", *measured), identity=data_identity)
         )  # fmt: skip
     if recipe.quantize.qat_epochs > 0:
         stages.append(
             Stage("qat", run_qat, "training the student with rounded weights",
-                  recipe=("seed", "distil", "quantize", *_SCHEME_KEYS, *_EXPORT_KEYS),
+                  recipe=("seed", "task", "distil", "quantize", *_SCHEME_KEYS, *_EXPORT_KEYS),
                   needs=("data", "teacher", start, *measured), keyed_by=("teacher", start, *measured),
                   identity=data_identity, parallel=True)
         )  # fmt: skip
@@ -108,10 +106,6 @@ def run_sensitivity(context: Context, out: Path, work: Path) -> Mapping[str, Any
     )
     write_table(table, out / TABLE)
     return {"rows": table["rows"], "all": table["all"], "layers": table["layers"]}
-
-
-def _task(recipe: Recipe) -> tuple[str, ...]:
-    return () if recipe.task == "classification" else ("task",)
 
 
 def run_gptq(context: Context, out: Path, work: Path) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from potstill.pipeline.progress import Progress
 from potstill.pipeline.run import STAGES_FOLDER, run_build
 from potstill.pipeline.store import write_json
 from potstill.recipe import load_recipe
-from potstill.units import retained
+from potstill.report.intervals import retained
 
 RESULT = "seeds.json"
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from potstill.recipe.base import resolve
 from potstill.recipe.load import DEFAULT, find_recipe, load_recipe
 from potstill.recipe.schema import SECTIONS, SUBSECTIONS, Recipe, Section
 
@@ -33,21 +34,23 @@ def template(name: str, like: str = DEFAULT) -> str:
 
 def recipe_text(recipe: Recipe) -> str:
     """A recipe as TOML, every key with its meaning; local paths are made absolute, so that it can be moved."""
-    values = recipe.content()
-    base = recipe.base or Path.cwd()
-
-    def absolute(value: Any) -> Any:
-        if isinstance(value, list):
-            return [absolute(item) for item in value]
-        found = base / value if isinstance(value, str) else None
-        return str(found.absolute()) if found is not None and found.exists() else value
-
-    for section, keys in _PATHS.items():
-        values[section] |= {key: absolute(values[section][key]) for key in keys}
+    values, base = recipe.content(), recipe.base
+    teacher, data = values["teacher"], values["data"]
+    if (model := resolve(teacher["model"], base)).is_dir():  # else a model on the hub, whatever file is called so
+        teacher["model"] = str(model.absolute())
+    source = resolve(data["source"], base)
+    data["source"], *data["unlabelled"] = (_absolute(name, base) for name in (data["source"], *data["unlabelled"]))
+    folder = source if source.is_dir() else source.parent
+    for part in ("train", "validation", "test") if source.exists() else ():
+        # Files of splits lie beside data.source, where they are found from anywhere, or are looked up as it is.
+        if data[part] is not None and not (folder / data[part]).exists():
+            data[part] = _absolute(data[part], base)
     return _text(values)
 
 
-_PATHS = {"teacher": ("model",), "data": ("source", "unlabelled")}  # split files lie beside data.source
+def _absolute(name: str, base: Path | None) -> str:
+    path = resolve(name, base)
+    return str(path.absolute()) if path.exists() else name
 
 
 def _text(values: dict[str, Any]) -> str:

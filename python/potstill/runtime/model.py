@@ -11,9 +11,9 @@ from potstill.runtime.backends import open_backend, word_ranges
 TYPE_CHECKING = False  # see potstill/__init__.py
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, BinaryIO
 
-    from potstill.runtime.backends import Backend
+    from potstill.runtime.backends import Backend, Source
 
     # One text, or two.
     Text = str | tuple[str, str]
@@ -276,24 +276,43 @@ class Model:
         return found
 
 
-def load(path: str | os.PathLike[str], threads: int | None = None, backend: str = "native") -> Model:
+def load(path: Source | BinaryIO, threads: int | None = None, backend: str = "native", mapped: bool = False) -> Model:
     """Load a model.
 
     Args:
-        path: the `.still` file (native), `.onnx` (onnxruntime) or `.tflite` (litert).
+        path: the `.still` file (native), `.onnx` (onnxruntime) or `.tflite` (litert). A `.still` file may also be given
+            as bytes, bytearray or memoryview, or as a file opened for reading bytes, which is read once from where it
+            stands.
         threads: worker threads; None means POTSTILL_NUM_THREADS, else the CPUs this process may use.
         backend: "native", "onnxruntime" or "litert".
+        mapped: use the `.still` file where it is instead of reading it into memory of this process. It takes less
+            memory, and processes share it; but a file that is cut short then ends the process, and one that is
+            overwritten changes answers. Only for files that nobody changes in place; replacing by rename is fine.
 
     Raises:
         FormatError: F... the file is missing, damaged, too new or not valid.
-        InputError: I004 a bad thread count; I006 no such backend.
+        InputError: I004 a bad thread count; I006 no such backend; I100 bytes for another backend; I101 `mapped` without
+            a `.still` file's path; I102 the file object gives no bytes.
         CpuError: K001, K002 POTSTILL_ISA asks for a kernel set that is unknown or that the CPU lacks.
         SystemFailure: S010 the backend's package is not installed; S030-S036 the wheel does not fit this machine,
             Python or system, or a library it needs is absent (list: core_failure.py).
     """
     if threads is not None and threads < 1:
         raise InputError("I004", f"{threads} is no thread count", f"threads={threads}", "give 1 or more, or None")
-    return Model(open_backend(backend, os.fspath(path), threads))
+    return Model(open_backend(backend, _source(path), threads, mapped))
+
+
+def _source(given: Source | BinaryIO) -> Source:
+    """A path, or the bytes of a file, in one piece."""
+    if hasattr(given, "read"):
+        data = given.read()
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            what = f"reading it gives {type(data).__name__}, not bytes"
+            raise InputError("I102", what, "the file object given to load", "open it with mode 'rb'")
+        given = data
+    if isinstance(given, memoryview) and not given.c_contiguous:
+        return given.tobytes()
+    return given if isinstance(given, (bytes, bytearray, memoryview)) else os.fspath(given)
 
 
 def _is_pair(text: Text) -> bool:

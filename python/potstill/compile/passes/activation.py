@@ -6,11 +6,12 @@ above some value S that uses nothing but S and numbers is a function of one vari
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
-from potstill.compile.expr import Const, Elementwise, Expr, evaluate, gelu, gelu_tanh, walk
+from potstill.compile.expr import REDUCTIONS, Const, Elementwise, Expr, evaluate, gelu, gelu_tanh, walk
 
 # f32 constants in the graph (sqrt 2, 0.7978845608) move the curve by about 1e-7; erf GELU and tanh GELU differ by
 # 4.7e-4, the sigmoid form by 2e-2.
@@ -37,7 +38,7 @@ class Activated:
 
 def match_activation(expr: Elementwise) -> Activated | None:
     """What activation of what value `expr` is, or None."""
-    items = list(walk(expr))
+    items = list(itertools.islice(walk(expr), _MAX_NODES + 1))
     if len(items) > _MAX_NODES or not is_function_of_one(expr):
         return None
     inner = sorted((i for i in items if isinstance(i, Expr) and i is not expr), key=lambda i: i.order)
@@ -63,7 +64,7 @@ def _plain(item: Expr | Const) -> bool:
     """A number, or an operator that works element by element."""
     if isinstance(item, Const):
         return item.is_scalar
-    return isinstance(item, Elementwise) and item.op not in ("mean", "sum")
+    return isinstance(item, Elementwise) and item.op not in REDUCTIONS
 
 
 def is_function_of_one(expr: Elementwise) -> bool:
