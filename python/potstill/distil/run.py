@@ -184,6 +184,7 @@ def _figures(
         agreement=metrics["agreement"],
         agreement_where_right=metrics["agreement_where_right"],
         losses=_losses(history),
+        test_rows=len(rows.test),
     )
 
 

@@ -90,6 +90,7 @@ def figures(report: Mapping[str, Any]) -> dict[str, float]:
         "packed": accuracy["still"],
         "packed_cost_points": 100 * (student - accuracy["still"]),
         "packed_agreement": agreement["still"],
+        "test_rows": report.get("rows", {}).get("test", 0),
         "bytes": sizes["still"],
         "bytes_of_teacher": sizes["still"] / sizes["teacher"],
     }

@@ -15,7 +15,6 @@ from potstill.errors import RecipeError, os_errors
 from potstill.recipe.schema import SECTIONS, SUBSECTIONS, Recipe, Section
 
 BUNDLED_DIR = Path(__file__).parent / "bundled"
-DEFAULT = "sentiment"
 
 
 def bundled_names() -> list[str]:
