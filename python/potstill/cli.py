@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from potstill.commands import BUILD_COMMANDS, builds_models, parts
+from potstill.commands.streams import prepare_output
 from potstill.errors import EXIT_FAILED, PotstillError
 
 EXIT_INTERRUPTED = 130
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    prepare_output()
     words = list(sys.argv[1:] if argv is None else argv)
     if words and words[0] in BUILD_COMMANDS and not builds_models():
         from potstill.errors import not_in_this_wheel
@@ -68,7 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(words)
     handler: Handler = args.handler
     try:
-        return handler(args)
+        code = handler(args)
+        print(end="", flush=True)  # so that a reader who is gone is noticed here
+        return code
     except PotstillError as error:
         print(error, file=sys.stderr)
         return error.exit_code
