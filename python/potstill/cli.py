@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 
 from potstill.commands import BUILD_COMMANDS, builds_models, parts
+from potstill.commands.streams import prepare_output
 from potstill.errors import EXIT_FAILED, PotstillError
 
 EXIT_INTERRUPTED = 130
@@ -88,6 +89,7 @@ def _nearest(word: str, known: Iterable[str]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    prepare_output()
     words = list(sys.argv[1:] if argv is None else argv)
     if words and words[0] in BUILD_COMMANDS and not builds_models():
         from potstill.errors import not_in_this_wheel
@@ -97,7 +99,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parsed(words)
     handler: Handler = args.handler
     try:
-        return handler(args)
+        code = handler(args)
+        print(end="", flush=True)  # so that a reader who is gone is noticed here
+        return code
     except PotstillError as error:
         print(error, file=sys.stderr)
         return error.exit_code

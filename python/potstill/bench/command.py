@@ -58,19 +58,17 @@ def run_bench(args: Namespace) -> int:
     still = Path(args.model) if args.model else _common(progress)
     rows: Any
     if args.profile:
-        from potstill.bench.measure import LENGTHS
         from potstill.bench.profile import format_profile, profile_still
 
         trace = Path(args.trace) if args.trace else None
-        rows = profile_still(still, lengths=args.lengths or LENGTHS, threads=args.threads or (1,), trace=trace)
+        rows = profile_still(still, lengths=args.lengths, threads=args.threads or (1,), trace=trace)
         text = format_profile(rows)
         if trace is not None:
             progress.message(f"trace: {trace}, to be opened in ui.perfetto.dev")
     elif args.energy:
         from potstill.bench.energy import bench_energy, format_energy
-        from potstill.bench.measure import LENGTHS
 
-        rows = bench_energy(still, args.lengths or LENGTHS, args.threads or (1,), progress)
+        rows = bench_energy(still, args.lengths, args.threads or (1,), progress)
         _show(rows, format_energy(rows), args.json)
         return _INTERRUPTED if rows["interrupted"] else 0
     elif args.workers:
@@ -79,9 +77,9 @@ def run_bench(args: Namespace) -> int:
         rows = bench_workers(still, _real(still, args, progress), args.workers, progress=progress)
         text = format_workers(rows)
     else:
-        from potstill.bench.measure import LENGTHS, bench_still, format_rows
+        from potstill.bench.measure import bench_still, format_rows
 
-        rows = bench_still(still, args.lengths or LENGTHS, args.threads or (1,), progress=progress)
+        rows = bench_still(still, args.lengths, args.threads or (1,), progress=progress)
         text = format_rows(rows)
     _show(rows, text, args.json)
     return 0

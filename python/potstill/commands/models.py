@@ -112,18 +112,14 @@ def add(command: Command) -> None:
     compile_.add_argument(
         "--pairs", action="store_true", default=None, help="it reads pairs of texts: tell token types apart"
     )
-    case = compile_.add_mutually_exclusive_group()
-    case.add_argument(
+    compile_.add_argument(
         "--lowercase", action="store_true", default=None,
         help="text is lower-cased and loses its accents, where the tokenizer's folder does not say",
     )  # fmt: skip
-    case.add_argument(
-        "--cased",
-        dest="lowercase",
-        action="store_false",
-        default=None,
+    compile_.add_argument(
+        "--cased", dest="lowercase", action="store_false", default=None,
         help="text keeps its case and accents, likewise",
-    )
+    )  # fmt: skip
     compile_.add_argument("--json", action="store_true", help="print what was written as JSON")
 
     export = command(

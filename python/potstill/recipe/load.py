@@ -16,7 +16,6 @@ from potstill.recipe.schema import SECTIONS, SUBSECTIONS, Recipe, Section
 from potstill.recipe.wording import is_wrong_type, wanted
 
 BUNDLED_DIR = Path(__file__).parent / "bundled"
-DEFAULT = "sentiment"
 
 
 def bundled_names() -> list[str]:
