@@ -1,6 +1,4 @@
 // potstill-run: classify text with a `.still` file, for boards without Python.
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
 #include <charconv>
@@ -32,6 +30,10 @@ A model of pairs of texts takes both in one TEXT or line, a tab between them.
 A model that labels words takes what stands between spaces as words, and prints "word <tab> label <tab> score" a line
 and an empty line after each text.
 
+Line n of the output answers line n of standard input, as soon as it is read. An empty line has an empty answer (in
+JSON: null), and so has one that is too long or no pair (in JSON: its error); the reason goes to standard error, and
+the exit code is 1 in the end.
+
 options:
   --json         one JSON object a line: text, label, score, scores (and labels, where a text may have several)
   --truncate     cut texts that are too long instead of reporting an error
@@ -41,6 +43,7 @@ options:
   --logits-hex   print the logits as the hexadecimal bits of float32, to compare machines bit by bit
   --embed-hex    print the pooled vector in the same way
   --profile      run each TEXT 30 times and print what each op took, tab-separated, instead of classifying it
+  --mapped       use the model file where it is, instead of reading it: for a file that nobody changes in place
   --threads N    worker threads (default: POTSTILL_NUM_THREADS, else the CPUs this process may use)
   --info         print what the file says about itself, as JSON, and end
   --system       print what was found on this machine (kernel set, CPU features, threads, page size), and end
@@ -62,7 +65,7 @@ struct Options {
   std::string model;
   std::vector<std::string> texts;
   Print print = Print::Label;
-  bool truncate = false, ids = false, info = false, help = false, system = false, version = false;
+  bool truncate = false, ids = false, info = false, help = false, system = false, version = false, mapped = false;
   int threads = 0;
 };
 
@@ -99,6 +102,8 @@ Options parse(int count, char** arguments) {
       options.print = Print::EmbedHex;
     } else if (argument == "--profile") {
       options.print = Print::Profile;
+    } else if (argument == "--mapped") {
+      options.mapped = true;
     } else if (argument == "--truncate") {
       options.truncate = true;
     } else if (argument == "--ids") {
@@ -306,20 +311,40 @@ void answer(const potstill::Model& model, const Options& options, const std::vec
   }
 }
 
-// Lines go through in batches, at a terminal one by one.
-void answer_input(const potstill::Model& model, const Options& options) {
-  const std::size_t batch = isatty(STDIN_FILENO) == 1 ? 1 : 64;
-  std::vector<std::string> texts;
-  for (std::string line; std::getline(std::cin, line);) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    texts.push_back(line);
-    if (texts.size() == batch) {
-      answer(model, options, texts);
-      std::fflush(stdout);
-      texts.clear();
-    }
+// The answer to a line without text: nothing, in JSON null.
+void answer_nothing(const Options& options) { std::puts(options.print == Print::Json ? "null" : ""); }
+
+// Answers one line; of what is wrong with this text alone, tells why in its place. Whether it has an answer.
+bool answer_line(const potstill::Model& model, const Options& options, const std::string& text, std::size_t number) {
+  try {
+    answer(model, options, {text});
+    return true;
+  } catch (const potstill::Error& error) {
+    constexpr std::string_view kOfOneText[] = {"I001", "I002", "I003", "I015", "F062"};
+    if (std::ranges::find(kOfOneText, error.code) == std::end(kOfOneText)) throw;
+    std::fprintf(stderr, "line %zu: %s\n", number, error.what());
+    using potstill::tools::quoted;
+    const bool json = options.print == Print::Json;
+    std::puts(json ? ("{\"text\": " + quoted(text) + ", \"error\": " + quoted(error.what()) + "}").c_str() : "");
+    return false;
   }
-  if (!texts.empty()) answer(model, options, texts);
+}
+
+// Line n of the output answers line n of the input as soon as it is read. Returns the exit code.
+int answer_input(const potstill::Model& model, const Options& options) {
+  bool all = true;
+  std::size_t number = 0;
+  for (std::string line; std::getline(std::cin, line);) {
+    if (++number == 1 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
+    if (line.ends_with('\r')) line.pop_back();
+    if (line.find_first_not_of(" \t") == std::string::npos) {
+      answer_nothing(options);
+    } else {
+      all = answer_line(model, options, line, number) && all;
+    }
+    std::fflush(stdout);
+  }
+  return all ? 0 : 1;
 }
 
 void print_info(const potstill::Info& info) {
@@ -358,21 +383,22 @@ int run(int count, char** arguments) {
     std::fputs((json ? potstill::tools::json(system) : potstill::tools::text(system)).c_str(), stdout);
     return 0;
   }
-  const potstill::Model model = potstill::Model::load(options.model, options.threads);
+  const potstill::Model model = potstill::Model::load(options.model, options.threads, options.mapped);
   if (options.info) {
     print_info(model.info());
     return 0;
   }
+  int code = 0;
   std::vector<std::string> texts;
   for (const std::string& text : options.texts) {
     if (text == "-") {
-      answer_input(model, options);
+      code = std::max(code, answer_input(model, options));
     } else {
       texts.push_back(text);
     }
   }
   if (!texts.empty()) answer(model, options, texts);
-  return 0;
+  return code;
 }
 
 }  // namespace

@@ -145,7 +145,7 @@ def test_relative_paths_start_at_the_recipe(tmp_path: Path) -> None:
     data = Data(source="rows.csv")
     data._base = tmp_path / "sub"
     assert len(load_data(data, seed=1, cache=tmp_path).train) == 32
-    assert list(source_identity(data)) == ["rows.csv#train"]
+    assert list(source_identity(data)) == ["data.source train"]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from potstill.pipeline.engine import run_stages
 from potstill.pipeline.lock import out_lock, wait_lock
 from potstill.pipeline.progress import QuietProgress
 from potstill.pipeline.stage import Context, Stage
+from potstill.pipeline.stages import run_onnx, run_verify
 from potstill.pipeline.store import Store
 from potstill.recipe import load_recipe
 
@@ -185,15 +186,15 @@ def test_only_what_a_setting_touches_runs_again(tmp_path: Path, settings: list[s
     assert ran == [], "results of the earlier settings are still there"
 
 
-def test_stage_version_and_identity_count(tmp_path: Path) -> None:
+def test_settings_identity_and_code_count(tmp_path: Path) -> None:
     base = Stage("s", lambda *_: {})
     here = context(tmp_path)
     keys = {
         base.key(here),
-        Stage("s", lambda *_: {}, version=2).key(here),
+        Stage("s", run_onnx).key(here),
         Stage("t", lambda *_: {}).key(here),
         Stage("s", lambda *_: {}, identity=lambda c: {"a": 1}).key(here),
-        Stage("s", lambda *_: {}, code=("recipe",)).key(here),
+        Stage("s", run_verify).key(here),
         Stage("s", lambda *_: {}, recipe=("seed",)).key(here),
     }
     assert len(keys) == 6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 
-from potstill.pipeline.versions import code_hash, versions
+from potstill.pipeline.versions import versions
 
 
 def test_versions_name_what_is_installed() -> None:
@@ -14,7 +14,3 @@ def test_versions_name_what_is_installed() -> None:
 
     assert found["numpy"] == numpy.__version__
     assert all(isinstance(version, str) and version for version in found.values())
-
-
-def test_code_hash_is_a_hash_of_the_code() -> None:
-    assert len(code_hash()) == 64 and code_hash() == code_hash()

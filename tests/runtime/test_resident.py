@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,9 +24,9 @@ def status():
         fields = [line.split() for line in lines if line.startswith(("VmHWM", "RssAnon"))]
     return {name.rstrip(":"): int(kilobytes) * 1024 for name, kilobytes, _ in fields}
 
-tokens = int(sys.argv[2])
+tokens, mapped = int(sys.argv[2]), sys.argv[3] == "mapped"
 before = status()
-loaded = potstill.load(sys.argv[1], threads=1)
+loaded = potstill.load(sys.argv[1], threads=1, mapped=mapped)
 after_load = status()
 loaded.logits_from_ids([list(range(start, start + tokens)) for start in range(0, 64 * tokens, tokens)])
 after = status()
@@ -40,20 +41,40 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="module")
-def memory(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    path = write_model(tmp_path_factory.mktemp("memory") / "rows.still", vocabulary=ROWS)
-    command = [sys.executable, "-c", CODE, str(path), str(MAX_TOKENS)]
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("memory") / "rows.still", vocabulary=ROWS)
+
+
+def _memory(path: Path, how: str) -> dict[str, Any]:
+    command = [sys.executable, "-c", CODE, str(path), str(MAX_TOKENS), how]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
-def test_an_embedding_is_checked_without_staying_in_memory(memory: dict[str, Any]) -> None:
+@pytest.fixture(scope="module")
+def read(rows: Path) -> dict[str, Any]:
+    return _memory(rows, "read")
+
+
+@pytest.fixture(scope="module")
+def mapped(rows: Path) -> dict[str, Any]:
+    return _memory(rows, "mapped")
+
+
+def test_a_file_that_is_read_is_in_memory_once(read: dict[str, Any]) -> None:
+    # 1 MB: the core's own pages, touched for the first time.
+    assert read["file"] <= read["peak_of_load"] <= read["file"] + 1e6
+    assert read["peak"] <= read["file"] + read["arena"] + 1e6
+
+
+def test_a_mapped_embedding_is_checked_without_staying_in_memory(mapped: dict[str, Any]) -> None:
     # A slice is 256 KiB, but a kernel with huge pages in its page cache maps them 2 MiB at a time.
-    assert memory["peak_of_load"] < memory["file"] / 4
-    assert memory["peak"] < memory["file"] / 3
+    assert mapped["peak_of_load"] < mapped["file"] / 4
+    assert mapped["peak"] < mapped["file"] / 3
 
 
-def test_working_memory_is_the_announced_arena(memory: dict[str, Any]) -> None:
+def test_working_memory_is_the_announced_arena(read: dict[str, Any], mapped: dict[str, Any]) -> None:
     # 64 KiB: names, shapes and ops of the graph, ids and results of the call.
-    assert 0 < memory["anonymous"] <= memory["arena"] + 65536
+    assert 0 < mapped["anonymous"] <= mapped["arena"] + 65536
+    assert read["file"] < read["anonymous"] <= read["file"] + read["arena"] + 65536

@@ -30,7 +30,7 @@ def pooled() -> Any:
 
 
 def tried(model: Any, wanted: Any) -> conformance.Outcome:
-    return conformance.outcome("case", model.SerializeToString(), [((IDS,), (wanted,))], 1e-3)
+    return conformance.outcome("case", model, [((IDS,), (wanted,))], 1e-3)
 
 
 def test_right_and_wrong() -> None:
@@ -55,14 +55,42 @@ def test_refused_and_broken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "fault", "status"), [(1600, "", 0), (1600, "wrong", 1), (1600, "traceback", 1), (10, "", 1), (0, "", 1)]
+    ("count", "right", "fault", "status"),
+    [
+        (1600, 1, "", 0),
+        (1600, 1, "wrong", 1),
+        (1600, 1, "traceback", 1),
+        (1600, 0, "", 1),
+        (10, 1, "", 1),
+        (0, 0, "", 1),
+    ],
 )
 def test_exit_code(
-    count: int, fault: str, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    count: int, right: int, fault: str, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = [conformance.Outcome(f"case {i}", "refused", "C007") for i in range(count)]
+    found += [conformance.Outcome(f"case {conformance.BEHIND}", "right")] * right
     found += [conformance.Outcome("bad", fault, "its detail")] if fault else []
     monkeypatch.setattr(conformance, "outcomes", lambda workers: iter(found))
     assert conformance.main() == status
     shown = capsys.readouterr().out
-    assert f"node tests of onnx: {len(found):,}" in shown and (not fault or f"bad: {fault}\nits detail" in shown)
+    assert f"node tests of onnx: {count + bool(fault):,}" in shown and (
+        not fault or f"bad: {fault}\nits detail" in shown
+    )
+
+
+def test_behind_a_table() -> None:
+    """MatMul of a float input becomes a model of token ids that compiles, and is right."""
+    rows, weight = TABLE[:5], HEAD @ TABLE[:4, :2].T
+    y = rows @ weight
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    values = [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in ("x", "w", "y")]
+    graph = helper.make_graph([node], "g", values[:2], values[2:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    made = conformance.behind_table(model, [rows, weight], [y])
+    assert made is not None
+    changed, inputs, outputs = made
+    assert inputs[0].tolist() == [[0, 1, 2, 3, 4]] and outputs[0].shape == (1, 5, 4)
+    assert conformance.outcome("case", changed, [(inputs, outputs)], 1e-3, max_tokens=5).kind == "right"
+    assert conformance.outcome("case", changed, [(inputs, [outputs[0] + 1])], 1e-3, max_tokens=5).kind == "wrong"
+    assert conformance.behind_table(model, [rows.astype(np.int64), weight.astype(np.int64)], [y]) is None

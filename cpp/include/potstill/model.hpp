@@ -69,17 +69,23 @@ struct Info {
   int threads = 1;
 };
 
-// Immutable, cheap to copy (copies share the mapping), safe to use from many threads at once.
+// Immutable, cheap to copy (copies share the weights), safe to use from many threads at once.
 class POTSTILL_API Model {
  public:
-  // Maps and validates the file. `threads` 0: POTSTILL_NUM_THREADS, else the CPUs this process may use. POTSTILL_ISA
-  // forces a kernel set. Throws F..., I004, K001, K002.
-  static Model load(const std::string& path, int threads = 0);
+  // Reads the file into private memory and validates it: what happens to the file afterwards changes nothing. `mapped`
+  // uses the file where it is instead, which takes less memory (processes share it, and rows of embeddings come in as
+  // texts need them); such a file must never be changed in place, only replaced by renaming. `threads` 0:
+  // POTSTILL_NUM_THREADS, else the CPUs this process may use. POTSTILL_ISA forces a kernel set. Throws F..., I004,
+  // K001, K002.
+  static Model load(const std::string& path, int threads = 0, bool mapped = false);
 
   // The same from a copy of `bytes`; `name` stands in error messages.
   static Model from_memory(std::span<const std::byte> bytes, int threads = 0, const std::string& name = "memory");
 
   const Info& info() const noexcept;
+
+  // The whole file, as long as a copy of this model lives.
+  std::span<const std::byte> content() const noexcept;
 
   // Ids of each text, with [CLS] and [SEP]. A text over max_tokens is cut (keeping [SEP]) when `truncate`.
   // Throws I001 (no token in a text), I002 (too long), I005 (the file has no tokenizer).

@@ -44,9 +44,14 @@ typedef struct potstill_error {
   char line[1024]; /* "error[CODE]: what; where; next step", cut to fit */
 } potstill_error;
 
-/* Loads a file; it stays mapped and must not be cut short meanwhile (replacing it by rename is fine). threads 0:
+/* Reads a file into memory of its own: what happens to the file afterwards changes nothing. threads 0:
  * POTSTILL_NUM_THREADS, else all CPUs this process may use. NULL on failure. */
 POTSTILL_API potstill_model* potstill_load(const char* path, int threads, potstill_error* error);
+
+/* The same from the file where it is, which takes less memory and is shared by processes. For files that nobody changes
+ * in place: one that is cut short ends the process, one that is overwritten changes answers. Replacing it by rename is
+ * fine. */
+POTSTILL_API potstill_model* potstill_load_mapped(const char* path, int threads, potstill_error* error);
 
 /* The same from a copy of `size` bytes. */
 POTSTILL_API potstill_model* potstill_load_memory(const void* bytes, size_t size, int threads, potstill_error* error);

@@ -1,4 +1,5 @@
-// The bytes of a `.still` file: mapped read-only, or copied from memory. Either way they start at a 64-byte boundary.
+// The bytes of a `.still` file: a private copy, or the file itself mapped read-only. Either way they start at a 64-byte
+// boundary.
 #pragma once
 
 #include <cstddef>
@@ -15,19 +16,24 @@ struct ReleaseBytes {
 
 class Mapping {
  public:
-  // Maps the file. Pages are read when first touched (the checksums touch all of them). The file may be replaced or
-  // deleted meanwhile, but cutting it short in place would end the process with SIGBUS, as with every mapping.
-  // Throws Error F001 when it cannot be opened, is not a regular file or cannot be mapped.
-  static Mapping open(const std::string& path);
+  // Reads the file once into private memory: what happens to the file afterwards changes nothing here.
+  // Throws Error F001 when it cannot be opened, is not a regular file or cannot be read, F060 when it became shorter or
+  // longer while it was read, F061 when there is no memory for it.
+  static Mapping read(const std::string& path);
 
-  // Copies `bytes`. Throws std::bad_alloc.
+  // Maps the file. Pages are read when first touched (the checksums touch all of them), and shared by all processes that
+  // map it. For files that nobody changes in place: cutting one short ends the process with SIGBUS, overwriting it
+  // changes what was checked. Throws Error F001 when it cannot be opened, is not a regular file or cannot be mapped.
+  static Mapping map(const std::string& path);
+
+  // Copies `bytes`. Throws Error F061.
   static Mapping copy(std::span<const std::byte> bytes);
 
   std::span<const std::byte> bytes() const noexcept { return {data_.get(), size_}; }
 
-  // Hints about a part of bytes(); the contents stay what they are. `expect` brings in a mapped file's pages at once,
-  // which costs 60 us a MiB where page faults cost 90. `release` takes whole pages out of this process's memory again;
-  // the next read of one brings it back from the page cache.
+  // Hints about a part of bytes(); the contents stay what they are, and a copy stays where it is. `expect` brings in a
+  // mapped file's pages at once, which costs 60 us a MiB where page faults cost 90. `release` takes whole pages out of
+  // this process's memory again; the next read of one brings it back from the page cache.
   void expect(std::span<const std::byte> part) const noexcept;
   void release(std::span<const std::byte> part) const noexcept;
 
@@ -36,6 +42,7 @@ class Mapping {
 
   std::unique_ptr<const std::byte, ReleaseBytes> data_;
   std::size_t size_ = 0;
+  bool of_file_ = false;  // pages of the file itself
 };
 
 }  // namespace potstill::format

@@ -72,6 +72,11 @@ int run(const potstill::Model& model, std::span<const int32_t> ids, Result wante
   return copy(std::span<const float>(matrix.data), which, out, capacity);
 }
 
+potstill_model* load(const char* path, int threads, bool mapped) {
+  need(path, "path");
+  return new potstill_model{potstill::Model::load(path, threads, mapped)};
+}
+
 std::vector<int32_t> ids_of(const potstill_model* model, const char* text, int truncate) {
   need(model, "model");
   need(text, "text");
@@ -83,10 +88,11 @@ std::vector<int32_t> ids_of(const potstill_model* model, const char* text, int t
 const char* potstill_version(void) { return POTSTILL_VERSION; }
 
 potstill_model* potstill_load(const char* path, int threads, potstill_error* error) {
-  return guarded<potstill_model*>(error, nullptr, [&] {
-    need(path, "path");
-    return new potstill_model{potstill::Model::load(path, threads)};
-  });
+  return guarded<potstill_model*>(error, nullptr, [&] { return load(path, threads, false); });
+}
+
+potstill_model* potstill_load_mapped(const char* path, int threads, potstill_error* error) {
+  return guarded<potstill_model*>(error, nullptr, [&] { return load(path, threads, true); });
 }
 
 potstill_model* potstill_load_memory(const void* bytes, std::size_t size, int threads, potstill_error* error) {

@@ -91,9 +91,9 @@ struct Model::Impl {
   }
 };
 
-Model Model::load(const std::string& path, int threads) {
+Model Model::load(const std::string& path, int threads, bool mapped) {
   const int team = parallel::resolve_threads(threads);
-  return Model(Impl::make(format::read(format::Mapping::open(path), path), team));
+  return Model(Impl::make(format::read(mapped ? format::Mapping::map(path) : format::Mapping::read(path), path), team));
 }
 
 Model Model::from_memory(std::span<const std::byte> bytes, int threads, const std::string& name) {
@@ -102,6 +102,8 @@ Model Model::from_memory(std::span<const std::byte> bytes, int threads, const st
 }
 
 const Info& Model::info() const noexcept { return impl_->info; }
+
+std::span<const std::byte> Model::content() const noexcept { return impl_->graph->file.mapping.bytes(); }
 
 std::vector<std::vector<int32_t>> Model::tokenize(std::span<const std::string_view> texts, bool truncate) const {
   const auto& tokenizer = impl_->graph->tokenizer;

@@ -35,9 +35,9 @@ struct SavedFile {
     out.seekp(static_cast<std::streamoff>(offset));
     out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   }
-  std::string error() const {
+  std::string error(bool mapped) const {
     try {
-      Model::load(path, 1);
+      Model::load(path, 1, mapped);
       return "";
     } catch (const Error& error) {
       return error.code;
@@ -60,15 +60,18 @@ std::size_t begin_of(const TinyBert& tiny, std::size_t index, std::size_t file) 
   return file;
 }
 
-TEST(Slices, AMappedFileGivesTheBitsOfACopiedOne) {
+TEST(Slices, AMappedFileGivesTheBitsOfAReadAndOfACopiedOne) {
   for (const bool quantized : {false, true}) {
     const Bytes bytes = TinyBert(shape(quantized)).file();
     const SavedFile saved(bytes);
-    const Model mapped = Model::load(saved.path, 1), copied = Model::from_memory(bytes, 1);
+    const Model mapped = Model::load(saved.path, 1, true), read = Model::load(saved.path, 1);
+    const Model copied = Model::from_memory(bytes, 1);
     const std::vector<std::vector<int32_t>> batch{{0, 20169, 8191, 8192, 8193}, {2048, 10000, 4097, 16383}};
-    const Output a = mapped.run(batch), b = copied.run(batch);
+    const Output a = mapped.run(batch), b = copied.run(batch), c = read.run(batch);
     ASSERT_EQ(a.logits.data.size(), b.logits.data.size());
+    ASSERT_EQ(c.logits.data.size(), b.logits.data.size());
     EXPECT_EQ(std::memcmp(a.logits.data.data(), b.logits.data.data(), a.logits.data.size() * 4), 0);
+    EXPECT_EQ(std::memcmp(c.logits.data.data(), b.logits.data.data(), c.logits.data.size() * 4), 0);
   }
 }
 
@@ -79,11 +82,11 @@ TEST(Slices, AFlippedByteIsFoundWhereSlicesMeet) {
   const std::size_t begin = begin_of(tiny, word, bytes.size());
   ASSERT_GT(size, 2 * kSlice);
   const SavedFile saved(bytes);
-  EXPECT_EQ(saved.error(), "");
+  for (const bool mapped : {false, true}) EXPECT_EQ(saved.error(mapped), "");
   for (const std::size_t at : {std::size_t{0}, kSlice - 1, kSlice, 2 * kSlice - 1, 2 * kSlice, size - 1}) {
     bytes[begin + at] ^= std::byte{4};
     saved.write(bytes);
-    EXPECT_EQ(saved.error(), "F020") << at;
+    for (const bool mapped : {false, true}) EXPECT_EQ(saved.error(mapped), "F020") << at;
     bytes[begin + at] ^= std::byte{4};
   }
 }
@@ -103,7 +106,7 @@ TEST(Slices, AnEmbeddingOverwrittenInPlaceOnlyChangesNumbers) {
   const Bytes bytes = tiny.file();
   const std::size_t word = index_of(tiny, "word");
   const SavedFile saved(bytes);
-  const Model model = Model::load(saved.path, 1);
+  const Model model = Model::load(saved.path, 1, true);
   saved.write(Bytes(tiny.builder.sections[word].size(), std::byte{0x80}), begin_of(tiny, word, bytes.size()));
   const std::vector<std::vector<int32_t>> batch{{0, 20169, 8191, 8192}};
   EXPECT_EQ(model.run(batch).logits.columns, 3u);

@@ -68,7 +68,8 @@ TEST_F(CApi, LoadsFromMemory) {
   potstill_error error;
   potstill_model* model = potstill_load_memory(bytes.data(), bytes.size(), 1, &error);
   ASSERT_NE(model, nullptr) << error.line;
-  potstill_model* mapped = potstill_load(path_.c_str(), 1, &error);
+  potstill_model* mapped = potstill_load_mapped(path_.c_str(), 1, &error);
+  ASSERT_NE(mapped, nullptr) << error.line;
   float a[3], b[3];
   ASSERT_EQ(potstill_logits(model, "a b", 0, a, 3, &error), 3);
   ASSERT_EQ(potstill_logits(mapped, "a b", 0, b, 3, &error), 3);
@@ -77,6 +78,8 @@ TEST_F(CApi, LoadsFromMemory) {
   potstill_free(mapped);
   EXPECT_EQ(potstill_load_memory(bytes.data(), bytes.size() / 2, 1, &error), nullptr);
   EXPECT_EQ(error.code[0], 'F');
+  EXPECT_EQ(potstill_load_mapped("/no/such.still", 1, &error), nullptr);
+  EXPECT_STREQ(error.code, "F001");
 }
 
 // A tagger gives the logits of every token, specials included.

@@ -46,7 +46,7 @@ def bench_workers(
 
     counts = sorted(set(workers))
     batches = [[list(row)] for row in ids]
-    models = [open_backend("native", still, 1) for _ in range(counts[-1])]
+    models = [open_backend("native", still, 1, mapped=True) for _ in range(counts[-1])]
     for model in models:
         for batch in batches:
             model.run(batch)

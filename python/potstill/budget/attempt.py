@@ -109,7 +109,6 @@ _BATCH = 256
 _SCORE = Stage(
     "score", run_score, "measuring the packed student", needs=("data", "still"), keyed_by=("still",),
     identity=lambda context: {"data": context.facts("data")["fingerprint"]},
-    code=("distil/tasks", "runtime", "_core*.so"),
 )  # fmt: skip
 
 

@@ -40,6 +40,7 @@ class CompileReport:
         labels: class labels in the order of the logits.
         notes: assumptions about the input that the user should know.
         differences: of the self-check, for each output and length the relative difference to the ONNX.
+        forbidden_ids: token ids that a text must not have; the core refuses them.
     """
 
     bytes: int
@@ -51,6 +52,7 @@ class CompileReport:
     labels: list[str]
     notes: list[str]
     differences: list[dict[str, Any]]
+    forbidden_ids: list[int] = dataclasses.field(default_factory=list)
 
     def to_json(self) -> str:
         """The report as a JSON object."""
@@ -96,7 +98,7 @@ def compile_onnx(
         pairs: the model reads pairs of texts: token types are told apart; None for what the ONNX says (`pairs`).
         lowercase: text is lower-cased and loses its accents; None for what the tokenizer's folder says (C147 where it
             says nothing and its vocabulary contradicts the default, which is to lower-case).
-        verify: compare with onnxruntime at three lengths before writing, and run the written file with the core
+        verify: compare with onnxruntime up to the longest text before writing, and run the written file with the core
             (when it is built) before it takes its name.
 
     Raises:
@@ -177,7 +179,16 @@ def report(model: PackedModel, size: int, notes: list[str], differences: list[di
     ops = dict(sorted(Counter(op.kind for op in model.ops).items()))
     meta = model.metadata
     return CompileReport(
-        size, meta.scheme, meta.max_tokens, parameters, tensors, ops, list(meta.labels), notes, differences
+        size,
+        meta.scheme,
+        meta.max_tokens,
+        parameters,
+        tensors,
+        ops,
+        list(meta.labels),
+        notes,
+        differences,
+        list(meta.forbidden_ids),
     )
 
 

@@ -23,6 +23,7 @@ Array = NDArray[Any]
 
 TOKENS = "tokens"  # one row a token
 SEQUENCES = "sequences"  # one row a text
+REDUCTIONS = ("mean", "sum")  # operators that make one column of a row
 SCORES = "scores"  # attention scores or probabilities: [heads, tokens, keys]
 
 _serial = itertools.count()
@@ -142,6 +143,13 @@ class Elementwise(Expr):
 
     op: str
     args: tuple[Expr | Const, ...]
+    # Kept as the tree grows: looking for it in the whole tree at every node would take the square of a long chain.
+    reduction: Elementwise | None = field(init=False, default=None)  # the earliest `mean` or `sum` of the tree
+
+    def __post_init__(self) -> None:
+        below = [arg.reduction for arg in self.args if isinstance(arg, Elementwise) and arg.reduction is not None]
+        own = [self] if self.op in REDUCTIONS else []
+        object.__setattr__(self, "reduction", min((*below, *own), key=lambda item: item.order, default=None))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from potstill.compile.expr import (
+    REDUCTIONS,
     Columns,
     Const,
     Context,
@@ -22,11 +23,10 @@ from potstill.compile.expr import (
     Scores,
     Softmax,
     children,
-    walk,
 )
 from potstill.compile.ir import LayerNorm, Linear, Normalize, Op, Pool
 from potstill.compile.passes import linear
-from potstill.compile.passes.activation import is_function_of_one, match_activation
+from potstill.compile.passes.activation import Activated, is_function_of_one, match_activation
 from potstill.compile.passes.embedding_sum import EmbeddingSum
 from potstill.compile.passes.fused_qkv import fuse_qkv
 from potstill.compile.passes.l2_norm import match_l2_norm
@@ -49,13 +49,13 @@ class Fuser:
         self.length = length
         self._done: dict[int, Op] = {}
         self._finished: dict[int, Op] = {}
+        self._activations: dict[int, Activated | None] = {}
         self._alive: list[Expr] = []  # ids are keys: keep the objects
 
     def build(self, expr: Expr) -> Op:
         """The operator that computes `expr`.
 
-        Heavy operators below it are built first, in the order of the graph, so that recursion never goes deeper than
-        the elementwise tree between two of them.
+        Heavy operators below it are built first, in the order of the graph.
 
         Raises:
             CompileError: C010 unknown activation, C011 unknown normalisation, C012 attention, C013 pooling,
@@ -88,10 +88,42 @@ class Fuser:
         return self._finished[id(found)]
 
     def _raw(self, expr: Expr) -> Op:
-        if id(expr) not in self._done:
-            self._alive.append(expr)
-            self._done[id(expr)] = self._build(expr)
+        """Without recursion: a chain of elementwise operators may have thousands of links."""
+        pending = [expr]
+        while pending:
+            item = pending[-1]
+            missing = [part for part in self._parts(item) if id(part) not in self._done]
+            if id(item) in self._done or not missing:
+                pending.pop()
+                if id(item) not in self._done:
+                    self._alive.append(item)
+                    self._done[id(item)] = self._build(item)
+            else:
+                pending.extend(reversed(missing))
         return self._done[id(expr)]
+
+    def _parts(self, expr: Expr) -> list[Expr]:
+        """What `_build` asks for: of an elementwise tree only what its root can be folded with."""
+        match expr:
+            case Product() | Norm() | Reduced():
+                return [expr.x]
+            case Context():
+                return [expr.probabilities.scores.q.expr, expr.probabilities.scores.k.expr, expr.v.expr]
+        if not isinstance(expr, Elementwise) or expr.op in REDUCTIONS:
+            return []
+        activated = self._activation(expr)
+        if activated is not None:
+            return [activated.base]
+        exprs = [arg for arg in expr.args if isinstance(arg, Expr)]
+        folds = expr.op in (("Add",) if len(exprs) == 2 else ("Neg", "Add", "Sub", "Mul", "Div"))
+        from_constant = isinstance(expr.args[0], Const) and expr.op in ("Sub", "Div")
+        return exprs if folds and not from_constant else []
+
+    def _activation(self, expr: Elementwise) -> Activated | None:
+        if id(expr) not in self._activations:
+            self._alive.append(expr)
+            self._activations[id(expr)] = match_activation(expr)
+        return self._activations[id(expr)]
 
     def _build(self, expr: Expr) -> Op:
         match expr:
@@ -123,12 +155,12 @@ class Fuser:
         return result
 
     def _elementwise(self, expr: Elementwise) -> Op:
-        if expr.op in ("mean", "sum"):
+        if expr.op in REDUCTIONS:
             raise CompileError("C011", "a reduction over columns that is not part of a layer norm", expr.node, _ELSE)
         unit = match_l2_norm(expr)
         if unit is not None:
             return Normalize("normalize", self.op(unit.x), unit.eps)
-        activated = match_activation(expr)
+        activated = self._activation(expr)
         if activated is not None:
             result = linear.activate(self.op(activated.base), activated.kind)
             if result is None:
@@ -189,7 +221,7 @@ class Fuser:
 
 
 def _has_row_mean(expr: Elementwise) -> bool:
-    return any(isinstance(item, Elementwise) and item.op in ("mean", "sum") for item in walk(expr))
+    return expr.reduction is not None
 
 
 def _weight(value: Array, expr: Expr) -> Array:

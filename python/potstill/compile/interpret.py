@@ -79,12 +79,14 @@ class Interpreter:
     def _step(self, node: Node) -> None:
         handler = _HANDLERS.get((node.domain, node.op))
         if handler is None:
-            if any(name in self.values and isinstance(self.values[name].expr, Ids) for name in node.inputs):
+            if self._reads_ids(node):
                 raise more_than_look_up(node)
             raise unsupported(node)
         try:
             results = handler(self, node)
         except ViewError as error:
+            if self._reads_ids(node):
+                raise more_than_look_up(node) from error
             raise unsupported(node, str(error)) from error
         for name, tensor in zip(node.outputs, results, strict=False):
             if not name:
@@ -93,6 +95,9 @@ class Interpreter:
             if expected is not None and shape_of(tensor.axes) != tuple(expected):
                 raise unsupported(node, f"its result has shape {list(expected)}, understood as {shape_of(tensor.axes)}")
             self.values[name] = tensor
+
+    def _reads_ids(self, node: Node) -> bool:
+        return any(name in self.values and isinstance(self.values[name].expr, Ids) for name in node.inputs)
 
     # --- operands ---
 

@@ -22,6 +22,9 @@ class Op:
 
     name: str
 
+    def __post_init__(self) -> None:
+        _ = self.per_token  # asked for while those below know theirs: asked for later, a long chain would recurse
+
     @property
     def width(self) -> int:
         raise AssertionError("every operator defines its width")
@@ -171,10 +174,13 @@ def operator_names(graph: Graph) -> dict[int, str]:
     """Name of each operator, by `id`: unique, so that tensors, schemes and profiles can tell operators apart."""
     names: dict[int, str] = {}
     taken: set[str] = set()
+    last: dict[str, int] = {}
     for op in graph.ordered():
-        candidate, number = op.name, 2
+        candidate, number = op.name, last.get(op.name, 1)
         while candidate in taken:
-            candidate, number = f"{op.name}.{number}", number + 1
+            number += 1
+            candidate = f"{op.name}.{number}"
+        last[op.name] = number
         taken.add(candidate)
         names[id(op)] = candidate
     return names

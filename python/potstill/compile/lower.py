@@ -29,6 +29,10 @@ Array = NDArray[Any]
 # Beyond this an int32 sum of int8 products could overflow: 128 * 127 * K < 2^31.
 _LONGEST_DOT = (2**31 - 1) // (128 * 127)
 
+# What a file holds at most, as the core checks it when it loads one (cpp/src/format/reader.h).
+_MOST_OPS, _WIDEST, _LONGEST_ROW = 2048, 131_072, 32_768
+_TOKENS = (3, 8192)
+
 
 class _Lowering:
     def __init__(self, scheme: Scheme, head: Op | None) -> None:
@@ -170,6 +174,29 @@ def input_importance(x: Op) -> Array | None:
     return np.asarray(x.gamma.astype(np.float64) ** 2 + x.beta.astype(np.float64) ** 2)
 
 
+def _check_limits(graph: Graph) -> None:
+    ops = graph.ordered()
+    widest = max(ops, key=lambda op: op.width)
+    longest = max((op for op in ops if isinstance(op, Linear)), key=lambda op: op.weight.shape[1], default=None)
+    problems = [
+        (len(ops) > _MOST_OPS, f"{len(ops):,} operators, a file holds {_MOST_OPS:,}", ops[-1].name),
+        (widest.width > _WIDEST, f"{widest.width:,} columns, a file holds {_WIDEST:,}", widest.name),
+    ]
+    if longest is not None:
+        inputs = longest.weight.shape[1]
+        problems.append(
+            (inputs > _LONGEST_ROW, f"{inputs:,} inputs of a layer, a file holds {_LONGEST_ROW:,}", longest.name)
+        )
+    if not _TOKENS[0] <= graph.max_tokens <= _TOKENS[1]:
+        raise CompileError(
+            "C124", f"the model takes texts of {graph.max_tokens:,} tokens", ops[-1].name,
+            f"a file is for a limit of {_TOKENS[0]} to {_TOKENS[1]:,}: export with another length, or give max_tokens",
+        )  # fmt: skip
+    for found, what, where in problems:
+        if found:
+            raise CompileError("C123", f"the model is too large: {what}", where, "use a smaller student")
+
+
 def lower(graph: Graph, scheme: Scheme, metadata: Metadata, tokenizer: Any | None = None) -> PackedModel:
     """The packed model.
 
@@ -177,8 +204,10 @@ def lower(graph: Graph, scheme: Scheme, metadata: Metadata, tokenizer: Any | Non
         tokenizer: `potstill.compile.tokenizer.WordPieceTables` or None.
 
     Raises:
-        CompileError: C027 the scheme names a layer that is not there, C040 a dot product too long for int32.
+        CompileError: C027 the scheme names a layer that is not there, C040 a dot product too long for int32, C123 more
+            or wider operators than a file holds, C124 a limit of tokens that no file has.
     """
+    _check_limits(graph)
     work = _Lowering(scheme, graph.logits)
     work.names = operator_names(graph)
     unknown = sorted(set(scheme.layers) - set(work.names.values()))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from potstill.cache import cache_dir
 from potstill.data.demo import teacher_dir
-from potstill.data.sources import load_data, resolve, source_identity
+from potstill.data.sources import load_data, source_identity
 from potstill.data.splits import Splits
+from potstill.recipe.base import resolve
 
 __all__ = ["Splits", "cache_dir", "load_data", "resolve", "source_identity", "teacher_dir"]

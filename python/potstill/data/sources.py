@@ -11,9 +11,12 @@ from potstill.data import corpora, files, hub
 from potstill.data.columns import Wanted
 from potstill.data.labels import Raw, check_texts, class_ids, class_names, tidy_labels
 from potstill.data.splits import Rows, Splits, make_splits, quiet_datasets
+from potstill.data.tagging import scheme
 from potstill.data.words import check_words, split_words
 from potstill.errors import DataError
+from potstill.pipeline.contents import file_digest
 from potstill.pipeline.progress import Progress, QuietProgress
+from potstill.recipe.base import resolve
 
 if TYPE_CHECKING:
     from potstill.recipe.schema import Data
@@ -61,6 +64,8 @@ def load_data(
         for raw in raws.values():
             for note in raw.notes:
                 shown.message(f"data: {Path(raw.where).name}: {note}")
+        if words and (tags := scheme(row for row in raws["train"].labels or [] if _are_names(row))):
+            shown.message(f"data: the tags spell entities as {tags}")
         check: Callable[[Raw, str], list[Any]] = check_words if words else check_texts
         texts = {part: check(raw, data.text) for part, raw in raws.items()}
         names, ids = read_labels(raws, data)
@@ -88,34 +93,35 @@ def load_data(
         )
 
 
+def _are_names(row: Any) -> bool:
+    return isinstance(row, list | tuple) and all(isinstance(tag, str) for tag in row)
+
+
 def source_identity(data: Data, *, labelled: bool = True) -> dict[str, str]:
     """What the content of each source is known by, without reading it into memory: the key of the data stage.
 
-    Local files: SHA-256 of their bytes. Demo corpora: the pinned package's SHA-256. Hub data sets: their name only,
-    so a data set that changes on the hub is not noticed until the stage's folder is deleted.
+    Local files: their format and a digest of their bytes, wherever they lie. Demo corpora: the pinned package's
+    SHA-256. Hub data sets: names only, so a data set that changes on the hub is not noticed until the stage's folder is
+    deleted.
 
     Raises:
         DataError: D001 missing file, D013 no such demo corpus.
     """
     found: dict[str, str] = {}
-    for source in [data.source, *data.unlabelled]:
+    sources = {"data.source": data.source}
+    sources |= {f"data.unlabelled[{number}]": source for number, source in enumerate(data.unlabelled)}
+    for key, source in sources.items():
+        main = key == "data.source"
         if source.startswith("demo:"):
-            package = corpora.package_of(source, labelled=labelled and source == data.source)
-            found[source] = package.sha256
+            found[key] = f"{source} {corpora.package_of(source, labelled=labelled and main).sha256}"
         elif _is_local(source, data):
-            for part, path in _local_files(source, data, labelled=source == data.source).items():
-                found[f"{source}#{part}"] = _digest(path)
+            for part, path in _local_files(source, data, labelled=main).items():
+                found[f"{key} {part}"] = f"{path.suffix.lower()} {_digest(path)}"
         else:
-            found[source] = "hub"
+            found[key] = f"hub {source}"
+            if main:
+                found |= {f"data.{part}": name for part in _PARTS if (name := getattr(data, part)) is not None}
     return found
-
-
-def resolve(name: str, base: Path | None) -> Path:
-    """A path written in a recipe: taken from the recipe's folder, else from the current one."""
-    path = Path(name).expanduser()
-    if base is not None and not path.is_absolute() and (base / path).exists():
-        return base / path
-    return path
 
 
 def _is_local(source: str, data: Data) -> bool:
@@ -154,7 +160,7 @@ def _beside(folder: Path, name: str, data: Data) -> Path:
 def _digest(path: Path) -> str:
     if not path.is_file():
         raise files.no_file(path)
-    return files.file_digest(path)
+    return file_digest(path)
 
 
 def _read(data: Data, cache: Path, progress: Progress, labelled: bool) -> dict[str, Raw]:

@@ -19,6 +19,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from potstill.data.examine import examine_given, examine_splits
 from potstill.errors import DataError
 
 _WORD = re.compile(r"\w+")
@@ -65,6 +66,7 @@ class Splits:
         labels: names of the classes.
         fingerprint: SHA-256 (hex) of labels and all rows; equal contents give equal fingerprints on any machine.
         labelled_fingerprint: the same without the unlabelled texts.
+        warnings: what `potstill.data.examine` found, a sentence each.
     """
 
     train: Any
@@ -74,6 +76,7 @@ class Splits:
     labels: list[str]
     fingerprint: str
     labelled_fingerprint: str
+    warnings: list[str] = field(default_factory=list)
 
     def labelled(self) -> Splits:
         """The same without the unlabelled texts."""
@@ -90,6 +93,7 @@ class Splits:
             "labels": self.labels,
             "fingerprint": self.fingerprint,
             "labelled_fingerprint": self.labelled_fingerprint,
+            "warnings": self.warnings,
         }
         (folder / "splits.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
 
@@ -127,13 +131,17 @@ def text_key(text: str) -> str:
     return " ".join(_WORD.findall(text.lower())) or text.strip()
 
 
+def row_key(rows: Rows, index: int) -> str:
+    """What makes two rows the same: `text_key` of the text, or of both."""
+    text = rows.texts[index] if isinstance(rows.texts[index], str) else " ".join(rows.texts[index])
+    return text_key(text) if rows.pairs is None else f"{text_key(text)}\n{text_key(rows.pairs[index])}"
+
+
 def drop_duplicates(rows: Rows, seen: set[str]) -> Rows:
     """The rows whose text is not in `seen` yet, first come first kept; `seen` grows by their keys."""
     kept = []
-    for index, text in enumerate(rows.texts):
-        if not isinstance(text, str):
-            text = " ".join(text)
-        key = text_key(text) if rows.pairs is None else f"{text_key(text)}\n{text_key(rows.pairs[index])}"
+    for index in range(len(rows)):
+        key = row_key(rows, index)
         if key not in seen:
             seen.add(key)
             kept.append(index)
@@ -205,6 +213,7 @@ def make_splits(
         DataError: D006 a split without a row, D007 fewer than two classes in `train`.
     """
     parts = dict(given)
+    warnings = examine_given(given, labels if classes else [], row_key)
     seen: set[str] = set()
     before = sum(len(rows) for rows in parts.values())
     for name in ("test", "validation", "train"):
@@ -229,7 +238,8 @@ def make_splits(
     counts = ", ".join(f"{len(parts[name]):,} {name}" for name in ("train", "validation", "test"))
     kinds = f"; {len(labels)} classes" if classes else ""
     note(f"data: {counts}{f', {len(texts):,} unlabelled' if texts else ''}{kinds}")
-    return _build(parts, texts or None, list(labels))
+    warnings += examine_splits(parts, labels) if classes else []
+    return dataclasses.replace(_build(parts, texts or None, list(labels)), warnings=warnings)
 
 
 def _check(parts: dict[str, Rows], labels: Sequence[str], where: str, classes: bool) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +15,19 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoMod
 from potstill.distil.arguments import GroupedTrainer, pipeline_arguments
 from potstill.distil.averaging import WeightAverage
 from potstill.distil.checkpoints import KeepBest, latest_checkpoint, prepare_work
+from potstill.distil.class_weights import WeightedTrainer, chosen
 from potstill.distil.diagnosis import diagnose_teacher
 from potstill.distil.evaluate import outputs
 from potstill.distil.forward import ForwardProgress
 from potstill.distil.hub import keep_random_state, model_errors, quiet_loading
-from potstill.distil.modeling import (
-    has_head,
-    head_name,
-    labels_words,
-    load_classifier,
-    load_encoder,
-    load_pretrained,
-)
+from potstill.distil.label_order import Head, believed, head_order, no_head
+from potstill.distil.modeling import head_name, load_classifier, load_encoder, load_pretrained
 from potstill.distil.precision import training_attention
 from potstill.distil.rows import encode_split
 from potstill.distil.sentence_teacher import Vectors, lowercased, sentence_model, teacher_vectors
 from potstill.distil.tasks import Task, Truth, task_of
+from potstill.distil.text_check import examine_texts
 from potstill.distil.tokens import Collator, TokenDataset, load_tokenizer
-from potstill.errors import TrainError
 from potstill.pipeline.processes import current
 from potstill.pipeline.progress import Progress
 
@@ -51,21 +46,6 @@ def source_of(model: str, cache: Path, progress: Progress) -> Path | str:
     return folder if folder.is_dir() else model
 
 
-def label_order(config: Any, labels: list[str]) -> list[int] | None:
-    """For each of our labels, the output of the model that gives it; None when the model does not know them.
-
-    Names are compared without case. A model with nameless outputs (``LABEL_0`` ...) matches by their number.
-    """
-    names = {int(index): str(name) for index, name in (config.id2label or {}).items()}
-    if not has_head(config) or len(names) != len(labels):
-        return None
-    if all(re.fullmatch(r"LABEL_\d+", name) for name in names.values()):
-        return list(range(len(labels)))
-    by_name = {name.lower(): index for index, name in names.items()}
-    order = [by_name.get(label.lower()) for label in labels]
-    return None if any(index is None for index in order) else [int(index or 0) for index in order]
-
-
 @keep_random_state()
 def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, progress: Progress) -> dict[str, Any]:
     """Make the teacher and write it, with its tokenizer, to ``out``.
@@ -73,7 +53,7 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     Training resumes from the last checkpoint in ``work``. The model of the best epoch on the validation set is kept.
 
     Args:
-        recipe: needs ``task``, ``teacher``, ``data.max_tokens`` and ``seed``.
+        recipe: needs ``task``, ``teacher``, ``distil.class_weights``, ``data.max_tokens`` and ``seed``.
         splits: needs ``train``, ``validation``, ``test`` (columns text, label), ``labels`` and ``fingerprint``.
         out: folder to write.
         cache: where demo packages are kept.
@@ -83,12 +63,12 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     Returns:
         ``fine_tuned``, ``metric`` (what the task calls accuracy), ``validation_accuracy``, ``test_accuracy``,
         ``train_accuracy`` (first 1,000 rows), ``metrics`` (all figures on the test set), ``epochs`` (a record for
-        each), ``best_epoch``, ``parameters``, ``seconds``, ``warnings`` (list of sentences); nothing in a process that
-        is not the main one.
+        each), ``best_epoch``, ``parameters``, ``seconds``, ``warnings`` (list of sentences), ``test_guess`` (the metric
+        of the best constant answer on the test set); nothing in a process that is not the main one.
 
     Raises:
-        TrainError: T001-T007 the model or tokenizer cannot be loaded, T013 it has no fitting head and finetune is
-            never, T014 unknown demo teacher.
+        TrainError: T001-T007 the model or tokenizer cannot be loaded, T013 it has no fitting head, or one that answers
+            no better than a guess, and finetune is never, T014 unknown demo teacher.
     """
     start = time.monotonic()
     settings, labels = recipe.teacher, list(splits.labels)
@@ -103,29 +83,28 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
         lowercased(tokenizer, source)
     with model_errors(source), quiet_loading():
         config = AutoConfig.from_pretrained(str(source))
+    found = examine_texts(tokenizer, splits, recipe.data.max_tokens) if everyone.main else []
+    for text in found:
+        progress.message(f"warning: {text}")
     if not task.labelled:
         if not everyone.main:
             return {}
-        return {"seconds": round(time.monotonic() - start, 1), **_as_it_is(vectors, tokenizer, task, out)}
-    order = label_order(config, labels)
-    if task.problem is not None and config.problem_type != task.problem:
-        order = None  # a head trained for one label a text says nothing of each by itself
-    if task.words != labels_words(config):
-        order = None
+        made = _as_it_is(vectors, tokenizer, task, out)
+        return {**made, "seconds": round(time.monotonic() - start, 1), "warnings": [*vectors.notes, *found]}
+    order = head_order(config, labels, task)
     if settings.finetune == "never" and order is None:
-        raise TrainError(
-            "T013",
-            f"the model has no head for the labels {', '.join(labels)} and teacher.finetune is never",
-            str(settings.model),
-            "set teacher.finetune to auto, or give a model fine-tuned on these labels",
-        )
-    model = _start_model(vectors, labels, order, recipe.seed, task)
+        raise no_head(recipe, labels)
     rows = {name: encode_split(tokenizer, splits, name, recipe.data.max_tokens, task) for name in _SPLITS}
+    doubts: list[str] = []
+    if order is not None and settings.finetune != "always":
+        head = Head(source, config, order, labels, tokenizer.pad_token_id)
+        order, doubts = everyone.broadcast(lambda: believed(head, rows["train"], recipe, task, progress))
+    model = _start_model(vectors, labels, order, recipe.seed, task)
     history: list[dict[str, Any]] = []
     train = order is None or settings.finetune == "always"
     if train:
         note = {"recipe": settings.model_dump(), "seed": recipe.seed, "data": splits.fingerprint, "source": str(source)}
-        note["max_tokens"] = recipe.data.max_tokens
+        note |= {"max_tokens": recipe.data.max_tokens, "class_weights": recipe.distil.class_weights}
         everyone.broadcast(lambda: prepare_work(work, note))
         history = _train(model, rows, tokenizer, recipe, work, progress, task)
     if not everyone.main:
@@ -139,7 +118,8 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     truth = rows["validation"].labels
     # Entities have no commonest one to guess.
     guessed = np.zeros((0, 0)) if task.words else truth
-    metrics["warnings"] = [*notes, *diagnose_teacher({**metrics, "epochs": history}, guessed, settings)]
+    metrics["warnings"] = [*notes, *found, *doubts, *diagnose_teacher({**metrics, "epochs": history}, guessed, settings)]
+    metrics["test_guess"] = task.guess(Truth(rows["test"].labels))
     best = max(history, key=lambda entry: entry["accuracy"], default=None)
     return {
         "fine_tuned": train,
@@ -171,7 +151,6 @@ def _as_it_is(vectors: Vectors, tokenizer: Any, task: Task, out: Path) -> dict[s
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "pooling": vectors.pooling,
         "normalized": model.config.normalized,
-        "warnings": vectors.notes,
     }
 
 
@@ -242,7 +221,8 @@ def _train(
     checkpoint = current().broadcast(lambda: latest_checkpoint(work))
     keep.resume(checkpoint)
     with quiet_loading(), progress.task("teacher", unit="steps") as shown:
-        trainer = GroupedTrainer(
+        weights = chosen(recipe.distil, rows["train"].labels, model.config.num_labels)
+        trainer = (GroupedTrainer if weights is None else partial(WeightedTrainer, class_weights=weights))(
             model=model,
             args=arguments,
             train_dataset=rows["train"],

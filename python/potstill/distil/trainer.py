@@ -61,6 +61,7 @@ class DistillationTrainer(GroupedTrainer):
         pooled_cosine: weight of the cosine loss between pooled vectors.
         loss_weights: names of `potstill.distil.losses.LOSSES` with weights, instead of ``alpha`` and ``pooled_cosine``;
             the losses of tokens keep their own.
+        class_weights: ``[labels]``, what a row of each class counts in the loss on labels; default: all alike.
         pooled_projection: ``[teacher hidden, student hidden]`` f32, maps the teacher's pooled vector to the student's
             width. Default: the identity at equal width, else the principal axes of the teacher's pooled vectors.
         embedding: weight of the loss between embedding outputs.
@@ -92,6 +93,7 @@ class DistillationTrainer(GroupedTrainer):
         *,
         pooled_cosine: float = 0.0,
         loss_weights: Mapping[str, float] | None = None,
+        class_weights: np.ndarray | Sequence[float] | None = None,
         pooled_projection: np.ndarray | torch.Tensor | None = None,
         embedding: float = 0.0,
         hidden: float = 0.0,
@@ -115,6 +117,7 @@ class DistillationTrainer(GroupedTrainer):
         if loss_weights is not None:
             self.weights = dict(loss_weights)
         self.weights |= {name: float(weight) for name, weight in by_token.items()}
+        self._class_weights = None if class_weights is None else torch.as_tensor(class_weights).float()
         self._parts: dict[str, torch.Tensor] = {}
         self._parts_steps = 0
         self._projection = None if pooled_projection is None else torch.as_tensor(pooled_projection).float()
@@ -237,6 +240,7 @@ class DistillationTrainer(GroupedTrainer):
                 labels=labels,
                 temperature=self.temperature,
                 tokens=None if tokens is None else tokens(states, taught.states, mask_of(inputs)),
+                class_weights=None if self._class_weights is None else self._class_weights.to(logits.device),
             ),
             weights,
         )

@@ -7,14 +7,16 @@ import errno
 import functools
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from potstill.errors import PotstillError, SystemFailure, os_errors
 from potstill.pipeline import processes
+from potstill.pipeline.changes import changes
 from potstill.pipeline.progress import duration
-from potstill.pipeline.stage import Context, Stage
+from potstill.pipeline.stage import Context, Parts, Stage, key_of
 from potstill.pipeline.store import Record, Store
 from potstill.pipeline.versions import versions
 
@@ -25,7 +27,13 @@ _FULL_DISK_BYTES = 1 << 20
 
 
 def run_stages(
-    stages: Sequence[Stage], context: Context, store: Store, *, stop_after: str | None = None, prefix: str = ""
+    stages: Sequence[Stage],
+    context: Context,
+    store: Store,
+    *,
+    stop_after: str | None = None,
+    prefix: str = "",
+    before: Callable[[Stage], None] | None = None,
 ) -> list[str]:
     """Complete all stages; `context.records` and `context.keys` hold the results then.
 
@@ -33,38 +41,96 @@ def run_stages(
         stages: in an order in which each comes after those it needs.
         stop_after: name of the last stage to complete; None for all.
         prefix: before each message, for stages inside a stage; what was done earlier is then not told.
+        before: called once, with the first stage that has to run, in the main process.
     Returns: names of the stages that did run now.
     Raises:
-        PotstillError: what a stage raises; SystemFailure S001 or S002 when the disk is the reason.
+        PotstillError: what a stage raises; SystemFailure S001 or S002 when the disk is the reason, S100 a stored
+            result was damaged twice.
     """
     everyone = processes.current()
-    ran = []
-    for number, stage in enumerate(stages, 1):
-        label = f"{prefix}[{number}/{len(stages)}] {stage.name}"
-        key, record = everyone.broadcast(functools.partial(_look_up, stage, context, store))
+    ran: list[str] = []
+    told: set[str] = set()
+    remade: set[str] = set()
+    number = 0
+    while number < len(stages):
+        stage = stages[number]
+        label = f"{prefix}[{number + 1}/{len(stages)}] {stage.name}"
+        found = everyone.broadcast(functools.partial(_look_up, stage, label, context, store))
+        if found.damaged:
+            number = _back_to(found.damaged, stages, remade)
+            continue
+        record = found.record
+        context.parts[stage.name] = found.parts
         if record is not None:
-            if not prefix:
+            if not prefix and stage.name not in told:
                 context.progress.message(f"{label}: done earlier")
         else:
-            record = _complete(stage, label, key, context, store, everyone)
+            if before is not None and not ran:
+                everyone.broadcast(functools.partial(before, stage))
+            record = _complete(stage, label, found, context, store, everyone)
             ran.append(stage.name)
             for warning in record.facts.get("warnings", ()):
                 context.progress.message(f"warning: {warning}")
-        context.records[stage.name], context.keys[stage.name] = record, key
+        told.add(stage.name)
+        context.records[stage.name], context.keys[stage.name] = record, found.key
         if stage.name == stop_after:
             break
+        number += 1
     return ran
 
 
-def _look_up(stage: Stage, context: Context, store: Store) -> tuple[str, Record | None]:
-    key = stage.key(context)
-    return key, store.find(stage.name, key)
+@dataclass(frozen=True)
+class _Found:
+    """A stage before it runs, or does not: its key, its stored result, or the damaged one it would have read."""
+
+    key: str
+    parts: Parts
+    record: Record | None = None
+    damaged: str = ""
+
+
+def _look_up(stage: Stage, label: str, context: Context, store: Store) -> _Found:
+    parts = stage.parts(context)
+    key = key_of(stage.name, parts)
+    record, wrong = store.look(stage.name, key)
+    if record is not None:
+        return _Found(key, parts, record)
+    # Stored results are verified where they are read: a build with nothing to do reads none of them.
+    for name in stage.needs:
+        if (damage := store.damage(context.records[name])) is not None:
+            context.progress.message(f"{name}: its stored result is damaged ({damage}) and is made again")
+            store.discard(context.records[name])
+            return _Found(key, parts, damaged=name)
+    if wrong:
+        context.progress.message(f"{label}: its stored result is damaged ({wrong}) and is made again")
+    elif (newest := store.newest(stage.name)) is not None and (told := changes(newest.parts, parts)):
+        context.progress.message(f"{label}: made again: {'; '.join(told)}")
+    return _Found(key, parts)
+
+
+def _back_to(damaged: str, stages: Sequence[Stage], remade: set[str]) -> int:
+    """Number of the stage whose damaged result is to be made again.
+
+    Raises:
+        SystemFailure: S100 it was made again already, or belongs to another run of stages.
+    """
+    names = [stage.name for stage in stages]
+    if damaged in remade or damaged not in names:
+        raise SystemFailure(
+            "S100",
+            f"the stored result of the stage {damaged} was damaged and is removed",
+            "it does not hold what was written",
+            "run the same command again; if it comes back, check the disk",
+        )
+    remade.add(damaged)
+    return names.index(damaged)
 
 
 def _complete(
-    stage: Stage, label: str, key: str, context: Context, store: Store, everyone: processes.Processes
+    stage: Stage, label: str, found: _Found, context: Context, store: Store, everyone: processes.Processes
 ) -> Record:
     """Run a stage, in every process if it is parallel, and store its result, in the main one."""
+    key = found.key
 
     def begin() -> tuple[bool, float, Path, Path]:
         resumed = store.has_work(stage.name, key)
@@ -78,14 +144,18 @@ def _complete(
     def commit(facts: Mapping[str, Any]) -> Record:
         took = {"seconds": round(spent + time.monotonic() - start, 3), "resumed": resumed}
         # Versions of the run that made it: packages may be newer when the result is used.
-        return store.commit(stage.name, key, {**facts, **took, "versions": versions()})
+        return store.commit(stage.name, key, {**facts, **took, "versions": versions()}, found.parts)
 
-    with disk_failures(store.root):
-        if stage.parallel:
-            facts = stage.run(context, out, work)
-            record = everyone.broadcast(lambda: commit(facts))
-        else:
-            record = everyone.broadcast(lambda: commit(stage.run(context, out, work)))
+    context.reads = frozenset(stage.needs)
+    try:
+        with disk_failures(store.root):
+            if stage.parallel:
+                facts = stage.run(context, out, work)
+                record = everyone.broadcast(lambda: commit(facts))
+            else:
+                record = everyone.broadcast(lambda: commit(stage.run(context, out, work)))
+    finally:
+        context.reads = None
     context.progress.message(f"{label}: done in {duration(time.monotonic() - start)}")
     return record
 

@@ -14,8 +14,8 @@ from potstill.pipeline import processes
 from potstill.pipeline.engine import disk_failures, prune, run_stages
 from potstill.pipeline.lock import out_lock
 from potstill.pipeline.progress import Progress, QuietProgress, duration
-from potstill.pipeline.publish import make_report, publish, write_report
-from potstill.pipeline.stage import Context
+from potstill.pipeline.publish import DamagedResult, make_report, publish, write_report
+from potstill.pipeline.stage import Context, Stage
 from potstill.pipeline.stages import build_stages
 from potstill.pipeline.store import Store, sweep_temporaries
 from potstill.recipe.schema import Recipe
@@ -24,7 +24,7 @@ STAGES_FOLDER = "stages"
 # What the stages import, by extra: told before the first minute of training is spent.
 _PACKAGES = {
     "build": ("torch", "transformers", "accelerate", "datasets", "onnx", "onnxruntime", "onnxscript", "onnxsim",
-              "flatbuffers"),
+              "flatbuffers", "xxhash"),
     "tflite": ("litert_torch", "ai_edge_litert", "ai_edge_quantizer"),
 }  # fmt: skip
 
@@ -67,6 +67,7 @@ def run_build(
         def begin() -> None:
             with os_errors(out):
                 out.mkdir(parents=True, exist_ok=True)
+                store.root.mkdir(parents=True, exist_ok=True)
             held.enter_context(out_lock(out))
             sweep_temporaries(out)
             store.sweep()
@@ -75,30 +76,58 @@ def run_build(
             if not recipe.export.tflite:
                 shown.message("TFLite is left out: export.tflite = false")
 
-        def finish() -> dict[str, Any]:
+        def finish() -> dict[str, Any] | None:
+            """Publish and report; None where a stored result turned out to be damaged, and was removed."""
             with disk_failures(out):
                 report = make_report(context, budget)
-                publish(context, out)
+                try:
+                    publish(context, out)
+                except DamagedResult as found:
+                    shown.message(f"{found.stage}: its stored result is damaged and is made again")
+                    store.discard(context.records[found.stage])
+                    return None
                 write_report(report, out)
                 if stages is None:
                     prune(store, context)
             return report
+
+        def look(stage: Stage) -> None:
+            # Comparing and measuring make nothing, and reading the data asks no teacher.
+            if stage.name not in ("verify", "bench") and stop_after != "data":
+                check_before(recipe, context)
 
         everyone.broadcast(begin)
         budget = None
         if recipe.budget.stated and stop_after not in ("data", "teacher"):
             from potstill.budget.meet import meet_budget
 
-            recipe, budget = meet_budget(recipe, context, store)
+            recipe, budget = meet_budget(recipe, context, store, before=look)
             shown.message(f"budget: {budget['chosen']} is built")
             context = Context(recipe, context.cache, shown)
         wanted = [stage for stage in build_stages(recipe) if timed or stage.name != "bench"]
-        run_stages(wanted, context, store, stop_after=stop_after)
-        if stop_after is not None:
-            return {name: record.facts for name, record in context.records.items()}
-        report = everyone.broadcast(finish)
+        report = None
+        while report is None:
+            run_stages(wanted, context, store, stop_after=stop_after, before=look if budget is None else None)
+            if stop_after is not None:
+                return {name: record.facts for name, record in context.records.items()}
+            report = everyone.broadcast(finish)
         shown.message(f"recipe {recipe.name}: done in {duration(time.monotonic() - start)}")
     return report
+
+
+def check_before(recipe: Recipe, context: Context) -> None:
+    """Refuse, before anything is made, what a later stage would refuse (`potstill.check`); warnings are told.
+
+    Raises:
+        PotstillError: what the build would end in; RecipeError R030 for several reasons.
+    """
+    from potstill.check import check_recipe
+
+    found = check_recipe(recipe, cache=context.cache, fetch=True)
+    for finding in found:
+        if finding.status in ("warning", "not checked"):
+            context.progress.message(f"{finding.status}: {finding.name}: {finding.seen}")
+    found.require(f"recipe {recipe.name}")
 
 
 def check_packages(recipe: Recipe) -> None:

@@ -2,40 +2,60 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from potstill.pipeline.closure import sources
 from potstill.pipeline.progress import Progress
 from potstill.pipeline.store import Record
-from potstill.recipe.hash import content_hash, section_hash
+from potstill.recipe.hash import content_hash, values_of
 from potstill.recipe.schema import Recipe
 
-PACKAGE = Path(__file__).parents[1]
 # 64 bits of the hash: folder names stay readable, and a clash among a few results cannot happen by chance.
 _KEY_LENGTH = 16
+# In the cache folder: what is known of the package's source files.
+_SOURCES_FILE = "sources.json"
+
+# What a key is made of, by kind: `recipe`, `needs`, `identity`, `code`, `libraries`; plain JSON content.
+Parts = dict[str, dict[str, Any]]
 
 
 @dataclass
 class Context:
-    """What stages are given: the recipe, the shared cache, the results so far, and where to tell the progress."""
+    """What stages are given: the recipe, the shared cache, the results so far, and where to tell the progress.
+
+    Attributes:
+        parts: what the keys so far are made of, by stage; with that of the stage that runs.
+        reads: the stages whose folders the stage that runs may read; None outside of a run.
+    """
 
     recipe: Recipe
     cache: Path
     progress: Progress
     records: dict[str, Record] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
+    parts: dict[str, Parts] = field(default_factory=dict)
+    reads: frozenset[str] | None = None
 
     def folder(self, stage: str) -> Path:
-        """Folder of the completed stage."""
+        """Folder of the completed stage; what a running stage reads was verified before it began.
+
+        Raises:
+            LookupError: the running stage does not name that one in `Stage.needs`.
+        """
+        if self.reads is not None and stage not in self.reads:
+            raise LookupError(f"a stage reads the result of {stage!r}, which its needs do not name")
         return self.records[stage].folder
 
     def facts(self, stage: str) -> dict[str, Any]:
         """Facts that the completed stage stored."""
         return self.records[stage].facts
+
+    def code_hash(self) -> str:
+        """SHA-256 (hex) over the code of all stages so far, that of the running one included."""
+        return content_hash({name: parts["code"] for name, parts in self.parts.items()})
 
 
 Work = Callable[[Context, Path, Path], Mapping[str, Any]]
@@ -48,16 +68,14 @@ class Stage:
     Attributes:
         name: also the name of its folder.
         run: does the work: `run(context, out, work)` fills the empty folder `out`, may keep checkpoints in `work`, and
-            gives facts (plain JSON content) to be stored with the result.
+            gives facts (plain JSON content) to be stored with the result. The code that it imports is part of the key
+            (`potstill.pipeline.closure`), and so are the versions of the libraries.
         about: what it does, for the reader.
-        version: raise it when the same inputs give another result than before.
         recipe: keys or sections of the recipe that it reads (`["seed", "data.max_tokens"]`).
         needs: stages whose results it reads.
-        keyed_by: of those, the ones whose key counts for this stage's key; None means all. A stage that reads only
-            some content of another names that content in `identity` instead.
+        keyed_by: of those, the ones that count for this stage's key; None means all. A stage that reads only some
+            content of another names that content in `identity` instead.
         identity: other things its result depends on, by their content.
-        code: files and folders of this package whose source counts for the key. For cheap stages, so that a change of
-            the code shows at once; training is guarded by `version`, since a changed comment must not retrain.
         parallel: every process of a build with several runs it, and the main one alone fills `out` and gives the facts;
             else the main one runs it while the others wait.
     """
@@ -65,40 +83,35 @@ class Stage:
     name: str
     run: Work
     about: str = ""
-    version: int = 1
     recipe: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     keyed_by: tuple[str, ...] | None = None
     identity: Callable[[Context], Mapping[str, Any]] | None = None
-    code: tuple[str, ...] = ()
     parallel: bool = False
 
-    def key(self, context: Context) -> str:
-        """The key of this stage's result; equal inputs give equal keys on any machine."""
+    def parts(self, context: Context) -> Parts:
+        """What the key is made of; equal inputs give equal parts on any machine with the same libraries."""
         upstream = self.needs if self.keyed_by is None else self.keyed_by
-        parts = {
-            "stage": self.name,
-            "version": self.version,
-            "recipe": section_hash(context.recipe, self.recipe),
-            "needs": {name: context.keys[name] for name in upstream},
+        closure = sources(context.cache / _SOURCES_FILE).closure(self.run)
+        return {
+            "recipe": values_of(context.recipe, self.recipe),
+            # By key, and by content too: a result that had to be made again may be another.
+            "needs": {name: f"{context.keys[name]} {context.records[name].digest}" for name in upstream},
             "identity": dict(self.identity(context)) if self.identity is not None else {},
-            "code": {name: code_digest(name) for name in self.code},
+            "code": closure.code,
+            "libraries": closure.libraries,
         }
-        return content_hash(parts)[:_KEY_LENGTH]
+
+    def key(self, context: Context) -> str:
+        """The key of this stage's result."""
+        return key_of(self.name, self.parts(context))
+
+
+def key_of(stage: str, parts: Parts) -> str:
+    """The key of a stage's result, out of its parts."""
+    return content_hash({"stage": stage, **parts})[:_KEY_LENGTH]
 
 
 def data_identity(context: Context) -> dict[str, Any]:
     """The data by its content, for stages that read the splits."""
     return {"data": context.facts("data")["fingerprint"]}
-
-
-@functools.cache
-def code_digest(name: str) -> str:
-    """SHA-256 (hex) of the source files of a part of this package: `compile`, `export/onnx.py`, `_core*.so`."""
-    digest = hashlib.sha256()
-    for found in sorted(PACKAGE.glob(name)):
-        files = sorted(found.rglob("*.py")) if found.is_dir() else [found]
-        for path in files:
-            digest.update(str(path.relative_to(PACKAGE)).encode() + b"\0")
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()

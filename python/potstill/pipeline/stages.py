@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -11,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from potstill.data.demo import PACKAGES, TEACHERS
-from potstill.data.sources import resolve, source_identity
+from potstill.data.sources import source_identity
 from potstill.data.splits import Splits
+from potstill.pipeline.contents import contents_of, total
 from potstill.pipeline.rounding import final_stage, final_student, max_tokens, rounding_stages
 from potstill.pipeline.stage import Context, Stage, data_identity
+from potstill.recipe.base import resolve
+from potstill.recipe.hash import keys_but
 from potstill.recipe.schema import Recipe
 
 # Files of a model folder that hold the tokenizer.
@@ -36,61 +38,42 @@ def build_stages(recipe: Recipe) -> list[Stage]:
     made = (final, "onnx", *static, *tflite, "still")
     limits = ("data.max_tokens", "compile.max_tokens")
     measured = ("sensitivity",) if recipe.compile.scheme == "mixed" else ()
-    data_keys = (
-        "source",
-        "config",
-        "train",
-        "validation",
-        "test",
-        "text",
-        "label",
-        "labels",
-        "split",
-        "unlabelled",
-        "limit",
-        "separator",
-        "encoding",
-    )
-    # The task is part of a key where it is not the first one there was: stored results of classifiers stay valid.
-    task = () if recipe.task == "classification" else ("task",)
+    # Where data and teacher lie says nothing: they are known by their content, in `identity`.
+    data = keys_but("data", "source", "train", "validation", "test", "unlabelled", "max_tokens")
     # Texts longer than BERT's 512 tokens decide how many positions of a long-context teacher the student gets.
     longest = ("compile.max_tokens",) if (recipe.compile.max_tokens or 0) > 512 else ()
-    more: tuple[str, ...] = ("data.label_separator",) if recipe.task == "multi-label" else ()
-    more += ("data.text_pair",) if recipe.data.text_pair is not None else ()
     stages = [
-        Stage("data", run_data, "reading and splitting the data",
-              recipe=("seed", *task, *more, *(f"data.{k}" for k in data_keys)), identity=_source_identity,
-              code=("data",)),
-        Stage("teacher", run_teacher, "making the teacher", recipe=("seed", "teacher", "data.max_tokens", *task),
+        Stage("data", run_data, "reading and splitting the data", recipe=("seed", "task", *data),
+              identity=_source_identity),
+        Stage("teacher", run_teacher, "making the teacher",
+              recipe=("seed", "task", *keys_but("teacher", "model"), "distil.class_weights", "data.max_tokens"),
               needs=("data",), keyed_by=(), identity=_teacher_identity, parallel=True),
         Stage("student", run_student, "distilling the student",
-              recipe=("seed", "student", "distil", "data.max_tokens", *task, *longest),
+              recipe=("seed", "task", "student", "distil", "data.max_tokens", *longest),
               needs=("data", "teacher"), keyed_by=("teacher",), identity=data_identity, parallel=True),
         *rounding_stages(recipe),
-        Stage("onnx", run_onnx, "exporting to ONNX, fp32 and int8", recipe=("export.opset", *limits),
-              needs=(final,), code=("export/onnx.py", "export/plain.py", "export/graph_passes.py")),
+        Stage("onnx", run_onnx, "exporting to ONNX, fp32 and int8", recipe=("export.opset", *limits), needs=(final,)),
     ]  # fmt: skip
     if static:
         stages.append(
             Stage("onnx_static", run_onnx_static, "quantizing ONNX with fixed activation ranges",
                   recipe=("data.max_tokens",), needs=("data", "onnx", final), keyed_by=("onnx",),
-                  identity=data_identity, code=("export/onnx_static.py",))
+                  identity=data_identity)
         )  # fmt: skip
     if recipe.export.tflite:
         stages.append(
-            Stage("tflite", run_tflite, "exporting to TFLite, fp32 and int8", recipe=limits, needs=(final,),
-                  code=("export/tflite*.py", "export/plain.py"))
+            Stage("tflite", run_tflite, "exporting to TFLite, fp32 and int8", recipe=limits, needs=(final,))
         )  # fmt: skip
     stages += [
         Stage("still", run_still, "compiling to .still",
-              recipe=("name", "teacher.model", "compile", "quantize.clip", "data.max_tokens"),
-              needs=("onnx", final, *measured), code=("compile", "quantize")),
+              recipe=("name", "seed", "compile", "quantize.clip", "data.max_tokens"),
+              needs=("teacher", "onnx", final, *measured), keyed_by=("onnx", final, *measured),
+              identity=lambda context: {"teacher": _teacher_name(context.recipe)}),
         Stage("verify", run_verify, "comparing every export with PyTorch on the test set",
-              recipe=("data.max_tokens", *task),
-              needs=("data", "teacher", "student", *made), keyed_by=("teacher", *made), identity=data_identity,
-              code=("export/parity*.py", "distil/tasks", "runtime", "_core*.so")),
+              recipe=("task", "data.max_tokens"), needs=("data", "teacher", "student", *measured, *made),
+              keyed_by=("teacher", *made), identity=data_identity),
         Stage("bench", run_bench, "measuring on this host", needs=("data", "teacher", *made), keyed_by=made,
-              recipe=limits, identity=_host_identity, code=("bench", "runtime", "_core*.so")),
+              recipe=limits, identity=_host_identity),
     ]  # fmt: skip
     return stages
 
@@ -122,6 +105,7 @@ def run_data(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
             "test": len(splits.test),
             "unlabelled": len(splits.unlabelled) if splits.unlabelled is not None else 0,
         },
+        "warnings": splits.warnings,
     }
 
 
@@ -189,7 +173,6 @@ def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     from potstill.compile import compile_onnx
     from potstill.distil.teacher_cache import weights_hash
     from potstill.pipeline.rounding import chosen_scheme
-    from potstill.pipeline.versions import code_hash
     from potstill.quantize.schemes import SCHEMES
 
     del work
@@ -206,9 +189,9 @@ def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         "seed": str(recipe.seed),
         "teacher_weights": weights_hash(context.folder("teacher")),
         "student_weights": weights_hash(student),
-        "code": code_hash(),
+        "code": context.code_hash(),
         "versions": ", ".join(f"{name} {version}" for name, version in trained.items()),
-        "teacher": recipe.teacher.model if _local_teacher(recipe) is None else "local folder",
+        "teacher": _teacher_name(recipe),
         "data": context.facts("data")["fingerprint"],
     }
     facts: dict[str, Any] = {}
@@ -297,15 +280,20 @@ def weight_bytes(folder: Path) -> int:
 
 
 def _teacher_identity(context: Context) -> dict[str, Any]:
+    """The labelled data and the teacher by content; of a model on the hub only the name is known."""
     recipe = context.recipe
-    model = recipe.teacher.model
-    local = _local_teacher(recipe)
-    content = "hub"
+    model, local = recipe.teacher.model, _local_teacher(context.recipe)
+    content = f"hub {model}"
     if model in TEACHERS:
-        content = PACKAGES[TEACHERS[model]].sha256
+        content = f"{model} {PACKAGES[TEACHERS[model]].sha256}"
     elif local is not None:
-        content = folder_digest(local)
-    return {"data": context.facts("data")["labelled_fingerprint"], "model": content}
+        content = f"local {folder_digest(local)}"
+    return {"labelled data": context.facts("data")["labelled_fingerprint"], "teacher.model": content}
+
+
+def _teacher_name(recipe: Recipe) -> str:
+    """What a file may tell of the teacher: no path of the machine that made it."""
+    return recipe.teacher.model if _local_teacher(recipe) is None else "local folder"
 
 
 def _source_identity(context: Context) -> dict[str, Any]:
@@ -323,14 +311,8 @@ def _host_identity(context: Context) -> dict[str, Any]:
 
 
 def folder_digest(folder: Path) -> str:
-    """SHA-256 (hex) over names and contents of the files in `folder`, hidden ones left out."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
-            digest.update(str(path.relative_to(folder)).encode() + b"\0")
-            with path.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()
+    """One digest over names and contents of the files in `folder`, hidden ones left out."""
+    return total(contents_of(folder, hidden=False))
 
 
 def _local_teacher(recipe: Recipe) -> Path | None:

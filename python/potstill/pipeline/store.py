@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -117,21 +117,34 @@ def _finite(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Record:
-    """A completed stage: its folder and the facts that were stored with it."""
+    """A completed stage.
+
+    Attributes:
+        folder: its files.
+        facts: stored with it; plain JSON content.
+        files: size in bytes and digest of each file (`potstill.pipeline.contents`).
+        parts: what its key is made of.
+        digest: of all files: equal results have equal ones.
+    """
 
     folder: Path
     facts: dict[str, Any]
+    files: dict[str, tuple[int, str]] = field(default_factory=dict)
+    parts: dict[str, Any] = field(default_factory=dict)
+    digest: str = ""
 
 
 class Store:
     """Results of stages under `root/<stage>/<key>/`, each complete or absent.
 
     A stage works in `root/<stage>/<key>.work/`, which survives a kill so that it can resume from its checkpoints, and
-    fills `<key>.work/out/`. On commit the marker is written into `out/` last and `out/` is renamed to `<key>`.
+    fills `<key>.work/out/`. On commit the marker is written into `out/` last and `out/` is renamed to `<key>`. The
+    marker knows its own content and that of every file: `find` looks at the marker and at sizes, `damage` reads all.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._verified: set[Path] = set()
 
     def folder(self, stage: str, key: str) -> Path:
         """Where the result of that stage and key lies, or will lie."""
@@ -139,19 +152,45 @@ class Store:
 
     def find(self, stage: str, key: str) -> Record | None:
         """The completed result, or None."""
+        record, _ = self.look(stage, key)
+        return record
+
+    def look(self, stage: str, key: str) -> tuple[Record | None, str]:
+        """The completed result, or None and what is wrong with it; nothing is wrong where there is none."""
+        from potstill.pipeline.contents import lacking
+
         folder = self.folder(stage, key)
-        try:
-            facts = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
+        if not folder.is_dir():
+            return None, ""
+        record = _read_marker(folder)
+        if record is None:
+            return None, f"{_MARKER} cannot be read"
         # A file missing from or cut in a stored result (deleted by hand, damaged copy) means it is not complete.
-        for name, size in facts["files"].items():
-            try:
-                if (folder / name).stat().st_size != size:
-                    return None
-            except OSError:
-                return None
-        return Record(folder, facts["facts"])
+        wrong = lacking(folder, record.files)
+        return (record, "") if wrong is None else (None, wrong)
+
+    def damage(self, record: Record) -> str | None:
+        """The first file of a result that does not hold what was stored, in words; read once, then taken on trust."""
+        from potstill.pipeline.contents import damage
+
+        if record.folder in self._verified:
+            return None
+        wrong = damage(record.folder, record.files)
+        if wrong is None:
+            self._verified.add(record.folder)
+        return wrong
+
+    def discard(self, record: Record) -> None:
+        """Remove a result."""
+        self._verified.discard(record.folder)
+        shutil.rmtree(record.folder, ignore_errors=True)
+
+    def newest(self, stage: str) -> Record | None:
+        """The newest of a stage's results."""
+        folder = self.root / stage
+        results = [entry for entry in folder.iterdir() if not entry.name.endswith(".work")] if folder.is_dir() else []
+        results.sort(key=lambda entry: entry.stat().st_mtime, reverse=True)
+        return next((record for entry in results if (record := _read_marker(entry)) is not None), None)
 
     def work(self, stage: str, key: str) -> Path:
         """The work folder of that stage and key, made if absent; what a killed run left in it stays."""
@@ -172,7 +211,7 @@ class Store:
         """
         work = self.work(stage, key)
         note, before = work / _ATTEMPT, 0.0
-        with contextlib.suppress(OSError, ValueError, KeyError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             earlier = json.loads(note.read_text(encoding="utf-8"))
             newest = max(path.stat().st_mtime for path in work.rglob("*"))
             before = earlier["spent"] + max(0.0, newest - earlier["start"])
@@ -188,20 +227,23 @@ class Store:
             out.mkdir()
         return out
 
-    def commit(self, stage: str, key: str, facts: Mapping[str, Any]) -> Record:
+    def commit(self, stage: str, key: str, facts: Mapping[str, Any], parts: Mapping[str, Any] | None = None) -> Record:
         """Publish the output folder under its final name with `facts`, then drop the work folder."""
+        from potstill.pipeline.contents import contents_of, total
+        from potstill.recipe.hash import content_hash
+
         out = self.work(stage, key) / "out"
         final = self.folder(stage, key)
         with os_errors(final):
-            files = {
-                str(path.relative_to(out)): path.stat().st_size for path in sorted(out.rglob("*")) if path.is_file()
-            }
+            files = contents_of(out)
             # The facts are given back as they will be read, so that a fresh and a kept result look the same.
-            stored = json.loads(json.dumps(_finite(facts)))
-            write_json(out / _MARKER, {"stage": stage, "key": key, "facts": stored, "files": files})
+            content = {"stage": stage, "key": key, "parts": parts or {}, "facts": facts, "files": files}
+            stored = json.loads(json.dumps(_finite(content)))
+            write_json(out / _MARKER, {**stored, "check": content_hash(stored)})
             publish_folder(out, final)
             shutil.rmtree(self.work(stage, key), ignore_errors=True)
-        return Record(final, stored)
+        self._verified.add(final)
+        return Record(final, stored["facts"], files, stored["parts"], total(files))
 
     def sweep(self) -> None:
         """Remove what kills left behind, except the work folders that a stage may resume from."""
@@ -211,24 +253,28 @@ class Store:
                     sweep_temporaries(stage)
 
 
+def _read_marker(folder: Path) -> Record | None:
+    """The record in a result's folder; None when there is none, or it does not hold what was written."""
+    from potstill.pipeline.contents import parse_contents, total
+    from potstill.recipe.hash import content_hash
+
+    try:
+        stored = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
+        check = stored.pop("check", None) if isinstance(stored, dict) else None
+        if check != content_hash(stored):
+            return None
+    except (OSError, ValueError, RecursionError):
+        return None
+    files, facts, parts = parse_contents(stored.get("files")), stored.get("facts"), stored.get("parts")
+    if files is None or not isinstance(facts, dict) or not isinstance(parts, dict):
+        return None
+    return Record(folder, facts, files, parts, total(files))
+
+
 def publish_file(source: Path, final: Path) -> None:
-    """Make `final` the same file as `source`: a hard link where the file system has them, else a copy; atomically."""
-    with os_errors(final):
-        final.parent.mkdir(parents=True, exist_ok=True)
-        if final.exists() and final.samefile(source):
-            return
-        folder = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=final.parent))
-        try:
-            temporary = folder / final.name
-            try:
-                os.link(source, temporary)
-            except OSError:
-                shutil.copyfile(source, temporary)
-                _sync(temporary)
-            temporary.replace(final)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        _sync(final.parent)
+    """Make `final` a copy of `source`, atomically: who edits the one in place leaves the other as it is."""
+    with atomic_write(final) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 def _sync(path: Path) -> None:

@@ -1,18 +1,13 @@
-"""What made a result: versions of the packages that decide numbers, and of our own code."""
+"""What made a result: versions of the packages that decide numbers."""
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import platform
 from importlib import metadata
 
-from potstill.pipeline.stage import code_digest
-
 # Packages whose release can change a weight, a rounding or a byte of the file.
 _PACKAGES = ("potstill", "torch", "transformers", "tokenizers", "datasets", "numpy", "onnx", "onnxruntime", "onnxsim")
-# Parts of ours that make the student and its file.
-_CODE = ("data", "distil", "quantize", "export", "compile")
 
 
 @functools.cache
@@ -25,8 +20,3 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def code_hash() -> str:
-    """SHA-256 (hex) over the source of the parts that make a student and its file."""
-    return hashlib.sha256("".join(code_digest(name) for name in _CODE).encode()).hexdigest()

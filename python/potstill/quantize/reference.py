@@ -162,9 +162,11 @@ def attention(qkv: Array, heads: int) -> Array:
     """[tokens, 3H] -> [tokens, H]; q already holds the 1/sqrt(head size)."""
     tokens, width = qkv.shape[0], qkv.shape[1] // 3
     q, k, v = qkv.reshape(tokens, 3, heads, width // heads).transpose(1, 2, 0, 3)
-    scores = q @ k.transpose(0, 2, 1)
-    weights = np.exp(scores - scores.max(axis=2, keepdims=True))
-    context = (weights @ v) / weights.sum(axis=2, keepdims=True)
+    context = np.empty_like(q)
+    for head in range(heads):  # one at a time: the scores of all heads of a long text take gigabytes
+        scores = q[head] @ k[head].T
+        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+        context[head] = (weights @ v[head]) / weights.sum(axis=1, keepdims=True)
     return np.ascontiguousarray(context.transpose(1, 0, 2)).reshape(tokens, width)
 
 

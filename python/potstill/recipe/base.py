@@ -31,3 +31,11 @@ class Section(BaseModel):
     def base(self) -> Path | None:
         """Folder of the recipe file, or None for a bundled recipe."""
         return self._base
+
+
+def resolve(name: str, base: Path | None) -> Path:
+    """A path written in a recipe: taken from the recipe's folder, else from the current one."""
+    path = Path(name).expanduser()
+    if base is not None and not path.is_absolute() and (base / path).exists():
+        return base / path
+    return path

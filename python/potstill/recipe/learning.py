@@ -100,7 +100,10 @@ class Student(Section):
             best = min(near, key=lambda h: abs(h - self.heads))
             raise ValueError(f"heads = {self.heads} does not divide hidden = {self.hidden}; heads = {best} would")
         if self.init_layers is not None and len(self.init_layers) != self.layers:
-            raise ValueError(f"init_layers names {len(self.init_layers)} layers, layers = {self.layers}")
+            raise ValueError(
+                f"init_layers names {len(self.init_layers)} layers, layers = {self.layers}; name {self.layers}, such "
+                f"as student.init_layers={list(range(self.layers))}, or leave it out"
+            )
         if self.init_layers is not None and self.init == "random":
             raise ValueError('init_layers has no meaning with init = "random"')
         return self
@@ -137,6 +140,12 @@ class Distil(Section):
     alpha: Share = Field(
         default=0.5,
         description="Weight of the loss on the true labels; the rest is the weight of the loss on the teacher's.",
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        default="none",
+        description="What a row counts in the loss on the true labels, of the student and of a teacher that is "
+        "fine-tuned: all alike, or `balanced`: rows of a class of a tenth the size count ten times (`classification` "
+        "only).",
     )
     pooled_cosine: float = Field(
         default=0.0,

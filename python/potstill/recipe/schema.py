@@ -77,6 +77,10 @@ class Recipe(Section):
             raise ValueError('quantize.qat_epochs has no meaning with compile.scheme = "fp32"; set it to 0')
         if self.data.text_pair is not None:
             self._check_pairs()
+        if self.distil.class_weights != "none" and self.task != "classification":
+            raise ValueError(
+                f'distil.class_weights weighs rows of one class each, task = "{self.task}" has none; set it to "none"'
+            )
         if self.task == "embedding":
             self._check_embedding()
         if self.task == "token-classification":

@@ -6,23 +6,24 @@ above some value S that uses nothing but S and numbers is a function of one vari
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
-from potstill.compile.expr import Const, Elementwise, Expr, evaluate, gelu, gelu_tanh, walk
+from potstill.compile.expr import REDUCTIONS, Const, Elementwise, Expr, evaluate, gelu, gelu_tanh, walk
 
 # f32 constants in the graph (sqrt 2, 0.7978845608) move the curve by about 1e-7; erf GELU and tanh GELU differ by
 # 4.7e-4, the sigmoid form by 2e-2.
 _TOLERANCE = 3e-6
 _MAX_NODES = 32
 
-_POINTS = np.concatenate([np.linspace(-12.0, 12.0, 4001), [-40.0, -20.0, 20.0, 40.0]])[None, :]
+POINTS = np.concatenate([np.linspace(-12.0, 12.0, 4001), [-40.0, -20.0, 20.0, 40.0]])[None, :]
 _KNOWN = {
-    "gelu": gelu(_POINTS),
-    "gelu_tanh": gelu_tanh(_POINTS),
-    "relu": np.maximum(_POINTS, 0.0),
-    "tanh": np.tanh(_POINTS),
+    "gelu": gelu(POINTS),
+    "gelu_tanh": gelu_tanh(POINTS),
+    "relu": np.maximum(POINTS, 0.0),
+    "tanh": np.tanh(POINTS),
 }
 _LINEAR_OPS = ("Add", "Sub", "Mul", "Div", "Neg")
 
@@ -37,7 +38,7 @@ class Activated:
 
 def match_activation(expr: Elementwise) -> Activated | None:
     """What activation of what value `expr` is, or None."""
-    items = list(walk(expr))
+    items = list(itertools.islice(walk(expr), _MAX_NODES + 1))
     if len(items) > _MAX_NODES or not is_function_of_one(expr):
         return None
     inner = sorted((i for i in items if isinstance(i, Expr) and i is not expr), key=lambda i: i.order)
@@ -45,10 +46,17 @@ def match_activation(expr: Elementwise) -> Activated | None:
         above = list(walk(expr, stop=base))
         if base not in above or not all(i is base or _plain(i) for i in above):
             continue
-        curve = evaluate(expr, base, _POINTS)
-        for kind, known in _KNOWN.items():
-            if np.all(np.abs(curve - known) <= _TOLERANCE * (1.0 + np.abs(known))):
-                return Activated(base, kind)
+        kind = kind_of(evaluate(expr, base, POINTS))
+        if kind is not None:
+            return Activated(base, kind)
+    return None
+
+
+def kind_of(curve: np.ndarray) -> str | None:
+    """The activation that has these values, ``[1, points]``, at `POINTS`; None if the core has none such."""
+    for kind, known in _KNOWN.items():
+        if np.all(np.abs(curve - known) <= _TOLERANCE * (1.0 + np.abs(known))):
+            return kind
     return None
 
 
@@ -56,7 +64,7 @@ def _plain(item: Expr | Const) -> bool:
     """A number, or an operator that works element by element."""
     if isinstance(item, Const):
         return item.is_scalar
-    return isinstance(item, Elementwise) and item.op not in ("mean", "sum")
+    return isinstance(item, Elementwise) and item.op not in REDUCTIONS
 
 
 def is_function_of_one(expr: Elementwise) -> bool:

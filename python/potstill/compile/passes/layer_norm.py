@@ -5,6 +5,7 @@ The tree gives the candidates (which constant could be gamma, beta, eps), evalua
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -24,18 +25,16 @@ def match_layer_norm(expr: Expr) -> Norm | None:
     Args:
         expr: a tree whose value is one row of `width` columns.
     """
-    items = list(walk(expr))
-    nodes = [item for item in items if isinstance(item, Elementwise)]
-    means = [item for item in nodes if item.op in ("mean", "sum")]
-    if not means or not any(item.op in _ROOTS for item in nodes):
+    if not isinstance(expr, Elementwise) or expr.reduction is None:
         return None
     # The innermost reduction reads the row itself.
-    base = min(means, key=lambda item: item.order).args[0]
+    base = expr.reduction.args[0]
     if not isinstance(base, Expr):
         return None
-    above = list(walk(expr, stop=base))
+    above = list(itertools.islice(walk(expr, stop=base), _MAX_NODES + 1))
+    nodes = [item for item in above if isinstance(item, Elementwise)]
     foreign = [i for i in above if i is not base and not isinstance(i, Elementwise | Const)]
-    if len(above) > _MAX_NODES or foreign:
+    if len(above) > _MAX_NODES or foreign or not any(item.op in _ROOTS for item in nodes):
         return None
     zeros = {id(item.args[1]) for item in nodes if item.op == "widen"}
     constants = [item for item in above if isinstance(item, Const) and id(item) not in zeros]

@@ -10,10 +10,13 @@ from potstill.distil.tokens import NO_LABEL
 
 
 def hard(outputs: Outputs) -> torch.Tensor:
-    """Cross-entropy against the label, ``[batch]``; 0 for rows without one."""
+    """Cross-entropy against the label times its class's weight, ``[batch]``; 0 for rows without one."""
     if outputs.labels is None:
         return outputs.student_logits.new_zeros(len(outputs.student_logits))
-    return F.cross_entropy(outputs.student_logits, outputs.labels, ignore_index=NO_LABEL, reduction="none")
+    weights = outputs.class_weights
+    return F.cross_entropy(
+        outputs.student_logits, outputs.labels, weight=weights, ignore_index=NO_LABEL, reduction="none"
+    )
 
 
 def soft(outputs: Outputs) -> torch.Tensor:

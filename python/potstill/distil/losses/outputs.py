@@ -48,6 +48,7 @@ class Outputs:
         labels: ``[batch]`` int64, -100 for rows without a label.
         temperature: the T of the soft loss.
         tokens: tensors of every token, for the token-level losses.
+        class_weights: ``[labels]`` f32, what a row of each class counts in the loss on labels; None: all alike.
     """
 
     student_logits: torch.Tensor
@@ -57,6 +58,7 @@ class Outputs:
     labels: torch.Tensor | None = None
     temperature: float = 1.0
     tokens: TokenPairs | None = None
+    class_weights: torch.Tensor | None = None
 
 
 Loss = Callable[[Outputs], torch.Tensor]

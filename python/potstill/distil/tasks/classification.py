@@ -37,8 +37,14 @@ class Classification(Task):
         return {"hard": alpha, "soft": 1.0 - alpha, "pooled_cosine": float(settings.pooled_cosine)}
 
     def metrics(self, found: Outputs, truth: Truth) -> dict[str, float]:
-        """Share of rows whose largest logit is at the label."""
-        return {self.metric: _share_equal(found.logits.argmax(axis=1), truth.labels)}
+        """``accuracy``: share of rows whose largest logit is at the label; ``macro_f1``: see `macro_f1`."""
+        answers = found.logits.argmax(axis=1)
+        return {self.metric: _share_equal(answers, truth.labels), "macro_f1": macro_f1(answers, truth.labels)}
+
+    def guess(self, truth: Truth) -> float:
+        """Share of the commonest label."""
+        labels = np.asarray(truth.labels)
+        return float(np.bincount(labels).max() / len(labels)) if len(labels) else 0.0
 
     def right(self, found: Outputs, truth: Truth) -> np.ndarray:
         """Whether the largest logit is at the label."""
@@ -47,6 +53,20 @@ class Classification(Task):
     def agreement(self, found: Outputs, wanted: Outputs) -> float:
         """Share of rows with the same largest logit."""
         return _share_equal(found.logits.argmax(axis=1), wanted.logits.argmax(axis=1))
+
+
+def macro_f1(found: np.ndarray, wanted: Any) -> float:
+    """The mean of each class's F1, over the classes that are found or wanted; 0.0 for no rows.
+
+    Args:
+        found, wanted: class ids ``[rows]``.
+    """
+    truth = np.asarray(wanted)
+    each = []
+    for kind in np.union1d(found, truth):
+        hits = int(((found == kind) & (truth == kind)).sum())
+        each.append(2 * hits / int((found == kind).sum() + (truth == kind).sum()))
+    return float(np.mean(each)) if each else 0.0
 
 
 def _share_equal(found: np.ndarray, wanted: Any) -> float:

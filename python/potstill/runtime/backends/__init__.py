@@ -1,6 +1,6 @@
 """One interface over the things that can run a model: our core, onnxruntime, LiteRT.
 
-A backend is a module here with `open_backend(path, threads)`. To add one: a module with that function and a line in
+A backend is a module here with `open_backend(source, threads)`. To add one: a module with that function and a line in
 `_MODULES`. Nothing is imported before it is asked for, and nothing here imports `typing`, `dataclasses` or `pathlib`:
 they would take 4 MB, as much as a small model's weights.
 """
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from potstill.runtime.backends.interface import Backend as Backend
+
+    # Where a model comes from: the path of its file, or the bytes of one.
+    Source = str | os.PathLike[str] | bytes | bytearray | memoryview
 
 _MODULES = {
     "native": "potstill.runtime.backends.native",
@@ -41,19 +44,25 @@ class Output:
         self.embedding = embedding
 
 
-def open_backend(name: str, path: str | os.PathLike[str], threads: int | None) -> Backend:
-    """Load `path` with the backend called `name`.
+def open_backend(name: str, source: Source, threads: int | None, mapped: bool = False) -> Backend:
+    """Load `source` with the backend called `name`; bytes and `mapped` are for the native one.
 
     Raises:
-        InputError: I006 there is no such backend.
+        InputError: I006 there is no such backend; I100 bytes for another engine; I101 `mapped` without a file to map.
         SystemFailure: S010 the backend's package is not installed.
     """
-    module = _MODULES.get(name)
+    module = _MODULES.get(name) if isinstance(name, str) else None
     if module is None:
-        raise InputError(
-            "I006", f"there is no backend {name!r}", f"backend={name!r}", "use one of " + ", ".join(_MODULES)
-        )
-    loaded: Backend = importlib.import_module(module).open_backend(path, threads)
+        given = ascii(name)[:40] if isinstance(name, str) else f"of the type {type(name).__name__}"
+        raise InputError("I006", f"there is no backend {given}", "backend", "use one of " + ", ".join(_MODULES))
+    in_memory = isinstance(source, (bytes, bytearray, memoryview))
+    if in_memory and name != "native":
+        raise InputError("I100", f"{name} loads a file by its path, not bytes", "load", "give the path of the file")
+    if mapped and (in_memory or name != "native"):
+        what = "bytes are in memory already" if in_memory else f"{name} has no such choice"
+        raise InputError("I101", f"only a .still file can be mapped: {what}", "mapped=True", "leave mapped out")
+    options = {"mapped": True} if mapped else {}
+    loaded: Backend = importlib.import_module(module).open_backend(source, threads, **options)
     return loaded
 
 

@@ -18,23 +18,31 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from potstill.runtime.backends import Source
+
 
 class NativeBackend:
     """A `.still` file in the C++ core; the GIL is released while it works."""
 
-    def __init__(self, path: str | os.PathLike[str], threads: int | None) -> None:
-        """Map and validate the file.
+    def __init__(self, source: Source, threads: int | None, mapped: bool = False) -> None:
+        """Read and validate the file.
 
         Args:
-            path: the `.still` file; it must not be changed in place while it is loaded (replacing it is fine).
+            source: path of the `.still` file, or its bytes.
             threads: worker threads, or None for POTSTILL_NUM_THREADS, else the CPUs this process may use.
+            mapped: use the file where it is, see `potstill.load`.
 
         Raises:
-            FormatError: F001 cannot be read, F002... not a valid `.still` file (list: cpp/src/format/README.md).
+            FormatError: F001 cannot be read, F060 changed while it was read, F061 no memory for it, F002... not a valid
+                `.still` file (list: cpp/src/format/README.md).
             InputError: I004 a bad thread count.
             CpuError: K001, K002 POTSTILL_ISA names a kernel set that does not exist or that the CPU lacks.
         """
-        self._model = _core.Model(os.fspath(path), 0 if threads is None else threads)
+        count = 0 if threads is None else threads
+        if isinstance(source, (bytes, bytearray, memoryview)):
+            self._model = _core.Model.from_bytes(source, count)
+        else:
+            self._model = _core.Model(os.fsencode(source), count, mapped)
         self._info: dict[str, Any] = self._model.info()
         self._labels = tuple(self._info["labels"])
 
@@ -52,6 +60,10 @@ class NativeBackend:
     def info(self) -> Mapping[str, Any]:
         """See `potstill.Model.info`."""
         return self._info
+
+    def content(self) -> bytes:
+        """The bytes of the file."""
+        return self._model.content()
 
     def tokenize(self, texts: Sequence[str], truncate: bool) -> list[list[int]]:
         """Token ids with specials. Raises InputError I001, I002, I005 (the file holds no tokenizer)."""
@@ -86,6 +98,6 @@ def word_ends(text: str) -> list[int]:
     return ends
 
 
-def open_backend(path: str | os.PathLike[str], threads: int | None) -> NativeBackend:
+def open_backend(source: Source, threads: int | None, mapped: bool = False) -> NativeBackend:
     """Load a `.still` file; see `NativeBackend`."""
-    return NativeBackend(path, threads)
+    return NativeBackend(source, threads, mapped)
