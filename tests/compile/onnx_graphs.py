@@ -305,7 +305,8 @@ def encoder(path: Path, **o: Any) -> Path:
     if o.get("head") == "pooler":
         pooled = activation(b, linear2(b, pooled, WIDTH, WIDTH), "tanh")
     if o.get("head") == "normalized":
-        return b.save(path, {"embedding": unit(b, pooled, o.get("length", "sqrt"))}, inputs, **save)
+        name = o.get("vector", "embedding")
+        return b.save(path, {name: unit(b, pooled, o.get("length", "sqrt"))}, inputs, **save)
     logits = linear2(b, pooled, WIDTH, CLASSES)
     if o.get("head") == "softmax":
         logits = b.op("Softmax", logits, axis=-1)

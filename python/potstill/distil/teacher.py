@@ -118,7 +118,12 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     truth = rows["validation"].labels
     # Entities have no commonest one to guess.
     guessed = np.zeros((0, 0)) if task.words else truth
-    metrics["warnings"] = [*notes, *found, *doubts, *diagnose_teacher({**metrics, "epochs": history}, guessed, settings)]
+    metrics["warnings"] = [
+        *notes,
+        *found,
+        *doubts,
+        *diagnose_teacher({**metrics, "epochs": history}, guessed, settings),
+    ]
     metrics["test_guess"] = task.guess(Truth(rows["test"].labels))
     best = max(history, key=lambda entry: entry["accuracy"], default=None)
     return {
