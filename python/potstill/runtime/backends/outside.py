@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from potstill.errors import InputError, missing_package
+from potstill.runtime.inputs import MAX_THREADS
 
 # Rows a call of an engine gets at most: past 32 rows a row costs no less, and the working memory stays small.
 BATCH_ROWS = 32
@@ -67,10 +68,11 @@ def thread_count(threads: int | None) -> int:
         return threads
     wanted = os.environ.get("POTSTILL_NUM_THREADS", "").strip()
     if wanted:
-        if not wanted.isdigit() or int(wanted) < 1:
+        if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 9 and 1 <= int(wanted) <= MAX_THREADS):
             raise InputError(
-                "I004", f"{wanted!r} is no thread count", "POTSTILL_NUM_THREADS", "set it to 1 or more, or unset it"
-            )
+                "I004", f"{ascii(wanted)[:40]} is no thread count", "POTSTILL_NUM_THREADS",
+                f"set it to a number from 1 to {MAX_THREADS}, or unset it",
+            )  # fmt: skip
         return int(wanted)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -81,7 +83,12 @@ def existing(path: Path) -> Path:
     Raises:
         InputError: I051 there is none.
     """
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError as error:  # of a folder that may not be entered
+        what = f"the model file cannot be reached ({error.strerror})"
+        raise InputError("I051", what, str(path), "check the path and its permissions") from error
+    if not found:
         raise InputError("I051", "there is no model file", str(path), "check the path")
     return path
 
