@@ -87,7 +87,7 @@ def test_a_changed_teacher_is_noticed_and_hidden_files_are_not(tmp_path: Path, r
 
 
 @pytest.mark.parametrize(
-    "settings", [[], ["student.preset=2l-128"], ["compile.scheme=mixed"], ["data.labels=['a','b']"]]
+    "setting", ["seed=1", "student.preset=2l-128", "compile.scheme=mixed", "data.labels=['a','b']"]
 )
 @pytest.mark.parametrize("name", bundled_names())
 def test_a_written_recipe_reads_back_as_it_was(tmp_path: Path, name: str, setting: str) -> None:
