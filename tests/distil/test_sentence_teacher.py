@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from transformers import AutoModel, BertTokenizer
 
-from conftest import VOCABULARY
+from conftest import VOCABULARY, make_dataset
 from potstill.distil import run, teacher
 from potstill.distil.evaluate import predictions
 from potstill.distil.modeling import load_classifier, load_encoder
@@ -172,7 +172,8 @@ def _recipe(model: Path, **changes: Any) -> Any:
 
 
 def _teacher(recipe: Any, out: Path) -> dict[str, Any]:
-    splits = SimpleNamespace(labels=[], fingerprint="none")
+    part = make_dataset(4, 1)
+    splits = SimpleNamespace(train=part, validation=part, test=part, unlabelled=None, labels=[], fingerprint="none")
     return teacher.finetune(recipe, splits, out, cache=out.parent, work=out.parent / "work", progress=QuietProgress())
 
 
