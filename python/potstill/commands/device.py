@@ -45,6 +45,9 @@ def _run(args: argparse.Namespace) -> int:
             vector = memoryview(model.embed([given], truncate=args.truncate)).tolist()[0]
             print(json.dumps({"text": text, "embedding": vector}, ensure_ascii=False), flush=True)
             continue
+        if model.score_kind:
+            _score(model, given, text, args)
+            continue
         prediction = model.classify([given], truncate=args.truncate, threshold=args.threshold)[0]
         if args.json:
             row = {"text": text, "label": prediction.label, "score": prediction.score, "scores": prediction.scores}
@@ -58,6 +61,18 @@ def _run(args: argparse.Namespace) -> int:
             found = [(label, prediction.scores[label]) for label in prediction.labels] or [("-", prediction.score)]
             print("".join(f"{label}\t{score:.4f}\t" for label, score in found) + text, flush=True)
     return 0
+
+
+def _score(model: Any, given: Any, text: str, args: argparse.Namespace) -> None:
+    """Score and text, or one JSON object."""
+    score = model.score([given], truncate=args.truncate)[0]
+    if not args.json:
+        print(f"{score:.4f}\t{text}", flush=True)
+        return
+    row: dict[str, Any] = {"text": text, "score": score}
+    if args.logits:
+        row["logits_hex"] = bytes(memoryview(model.logits([given], truncate=args.truncate))).hex()
+    print(json.dumps(row, ensure_ascii=False), flush=True)
 
 
 def _tag(model: Any, text: str, args: argparse.Namespace) -> None:

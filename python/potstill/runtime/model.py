@@ -6,7 +6,7 @@ import math
 import os
 
 from potstill.errors import InputError
-from potstill.runtime.backends import open_backend, word_ranges
+from potstill.runtime.backends import open_backend, sigmoid, word_ranges
 
 TYPE_CHECKING = False  # see potstill/__init__.py
 if TYPE_CHECKING:
@@ -187,17 +187,31 @@ class Model:
         """
         return self.logits_from_ids(*self._encode(texts, truncate))
 
-    def logits_from_ids(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Any:
+    def logits_from_ids(
+        self,
+        ids: Sequence[Sequence[int]],
+        types: Sequence[Sequence[int]] | None = None,
+        attention_mask: Sequence[Sequence[int]] | None = None,
+    ) -> Any:
         """Logits of token id sequences of any lengths, specials included: float32 [sequences, labels].
 
         Args:
             ids: the sequences.
             types: of pairs, the token types of each sequence: 0 up to the first [SEP], then 1.
+            attention_mask: of padded sequences, as tokenizers give it: 1 for an id, 0 where it is padding, at the ends
+                or at the beginnings only. Without it padding is an error, not text.
 
         Raises:
             InputError: I001 an empty sequence; I002 longer than `max_tokens`; I003 an id outside the vocabulary;
-                I008 the model has no classification head; I010 not one type an id; I014 a type that the model has not.
+                I008 the model has no classification head; I010 not one type an id; I014 a type that the model has not;
+                I103 padding and no mask; I104 an id that the model cannot take in a text; I106, I107 a mask that does
+                not fit the ids.
+            FormatError: F062 a result is NaN or infinite.
         """
+        if attention_mask is not None:
+            from potstill.runtime.padding import unpadded
+
+            ids, types = unpadded(ids, types, attention_mask)
         logits = self._backend.run(ids, types).logits
         if logits is None:
             raise InputError(
@@ -231,10 +245,13 @@ class Model:
                 elsewhere.
 
         Raises:
-            InputError: as `logits`; I013 the threshold is not in [0, 1]; I017 the model labels words.
+            InputError: as `logits`; I013 the threshold is not in [0, 1]; I017 the model labels words; I108 it gives a
+                score.
         """
         if self.per_token:
             raise InputError("I017", "the model labels words, not whole texts", "classify", "use tag()")
+        if self.score_kind:
+            raise InputError("I108", "the model gives a score, not classes", "classify", "use score()")
         if not 0.0 <= threshold <= 1.0:
             raise InputError("I013", f"{threshold} is no probability", "threshold", "give a number from 0 to 1")
         view: Any = memoryview(self.logits(texts, truncate))
@@ -243,6 +260,31 @@ class Model:
         if self.multi_label:
             return [_predict_each(labels, row, threshold) for row in rows]
         return [_predict(labels, row) for row in rows]
+
+    @property
+    def score_kind(self) -> str:
+        """ "raw" or "sigmoid" for a model with one output, whose answer is a score; empty for a model of classes."""
+        return str(self._backend.info.get("score", ""))
+
+    def score(self, texts: Sequence[Text], truncate: bool = False) -> list[float]:
+        """The score of each text, or of each pair, of a model with one output: a regression model or a reranker.
+
+        It is the logit (`score_kind` "raw"), or its sigmoid ("sigmoid"), which the core computes in binary64 for all
+        backends and languages. `sorted(zip(model.score(pairs), pairs), reverse=True)` ranks.
+
+        Args:
+            texts: as for `tokenize`.
+            truncate: as for `tokenize`.
+
+        Raises:
+            InputError: as `logits`; I105 the model has classes.
+        """
+        if not self.score_kind:
+            step = "use tag()" if self.per_token else "use classify(), or logits()"
+            raise InputError("I105", "the model has classes, not one score", "score", step)
+        view: Any = memoryview(self.logits(texts, truncate))
+        scores: list[float] = [row[0] for row in view.tolist()]
+        return [sigmoid(logit) for logit in scores] if self.score_kind == "sigmoid" else scores
 
     def tag(self, texts: Sequence[str | Sequence[str]], truncate: bool = False) -> list[list[Token]]:
         """The label of each word of each text, for a model trained with task = "token-classification".
