@@ -71,7 +71,7 @@ def lint(session: nox.Session) -> None:
     environment.install(session, environment.requirements(groups=["lint"]))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
-    session.run("mypy", "--strict", "python", "toolchains", "noxfile.py")
+    session.run("mypy", "--strict", "python", "toolchains", "noxfile.py", "tests/runtime/typed_use.py")
     session.run("clang-format", "--dry-run", "-Werror", *map(str, cpp.sources()))
     cpp.tidy(session)
 

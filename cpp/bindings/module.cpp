@@ -54,6 +54,34 @@ std::vector<std::string> read_texts(const py::iterable& texts) {
   return all;
 }
 
+// What a message says; a path or an environment variable in it need not be UTF-8.
+py::str printable(const std::string& text) {
+  const auto made = py::reinterpret_steal<py::object>(
+      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "backslashreplace"));
+  if (!made) throw py::error_already_set();
+  return py::str(made);
+}
+
+// A row of a Matrix as a memoryview of float32; it shares the numbers and keeps them alive.
+py::object row_of(const py::object& matrix, py::ssize_t index) {
+  const auto& values = matrix.cast<const potstill::Matrix&>();
+  const auto rows = static_cast<py::ssize_t>(values.rows);
+  if (index < -rows || index >= rows)
+    throw py::index_error("row " + std::to_string(index) + " of " + std::to_string(rows));
+  const py::ssize_t begin = (index < 0 ? index + rows : index) * static_cast<py::ssize_t>(values.columns);
+  const py::object flat = py::memoryview(matrix).attr("cast")("B").attr("cast")("f");
+  return flat[py::slice(begin, begin + static_cast<py::ssize_t>(values.columns), 1)];
+}
+
+py::list list_of_rows(const py::object& matrix, const py::slice& wanted) {
+  py::ssize_t begin = 0, end = 0, step = 0, count = 0;
+  const auto rows = static_cast<py::ssize_t>(matrix.cast<const potstill::Matrix&>().rows);
+  if (!wanted.compute(rows, &begin, &end, &step, &count)) throw py::error_already_set();
+  py::list found;
+  for (py::ssize_t i = 0; i < count; ++i) found.append(row_of(matrix, begin + i * step));
+  return found;
+}
+
 py::object matrix_or_none(potstill::Matrix&& matrix) {
   if (matrix.columns == 0) return py::none();
   return py::cast(std::move(matrix));
@@ -136,7 +164,8 @@ PYBIND11_MODULE(_core, module) {
       if (pointer) std::rethrow_exception(pointer);
     } catch (const potstill::Error& error) {
       const py::object made = py::module_::import("potstill.errors")
-                                  .attr("from_core")(error.code, error.what_happened, error.where, error.next_step);
+                                  .attr("from_core")(error.code, printable(error.what_happened), printable(error.where),
+                                                     printable(error.next_step));
       PyErr_SetObject(py::type::of(made).ptr(), made.ptr());
     }
   });
@@ -147,6 +176,10 @@ PYBIND11_MODULE(_core, module) {
       .def_buffer([](potstill::Matrix& matrix) { return describe(matrix); })
       .def_property_readonly("shape", [](const potstill::Matrix& m) { return py::make_tuple(m.rows, m.columns); })
       .def("__len__", [](const potstill::Matrix& m) { return m.rows; })
+      .def("__getitem__", &row_of, py::arg("row"))
+      .def("__getitem__", &list_of_rows, py::arg("rows"))
+      .def("__iter__",
+           [](const py::object& m) { return py::iter(list_of_rows(m, py::slice(py::none(), py::none(), py::none()))); })
       .def("__repr__",
            [](const potstill::Matrix& m) {
              return "<potstill Matrix float32 [" + std::to_string(m.rows) + ", " + std::to_string(m.columns) + "]>";
@@ -178,6 +211,11 @@ PYBIND11_MODULE(_core, module) {
             return potstill::Model::from_memory(bytes, threads, name);
           },
           py::arg("data"), py::arg("threads") = 0, py::arg("name") = "memory")
+      .def("content",
+           [](const potstill::Model& model) {
+             const std::span<const std::byte> all = model.content();
+             return py::bytes(reinterpret_cast<const char*>(all.data()), all.size());
+           })
       .def("info", [](const potstill::Model& model) { return describe(model.info()); })
       .def(
           "tokenize",

@@ -11,7 +11,19 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from potstill.errors import PotstillError
+from potstill.errors import (
+    BuildError,
+    CompileError,
+    CpuError,
+    DataError,
+    ExportError,
+    FormatError,
+    InputError,
+    PotstillError,
+    RecipeError,
+    SystemFailure,
+    TrainError,
+)
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` for it would cost 1.7 MB on the board
 if TYPE_CHECKING:
@@ -21,7 +33,25 @@ if TYPE_CHECKING:
     from potstill.runtime.model import Model, Prediction, Token, load
 
 __version__ = "0.1.0"
-__all__ = ["Model", "PotstillError", "Prediction", "Token", "__version__", "build", "load"]
+__all__ = [
+    "BuildError",
+    "CompileError",
+    "CpuError",
+    "DataError",
+    "ExportError",
+    "FormatError",
+    "InputError",
+    "Model",
+    "PotstillError",
+    "Prediction",
+    "RecipeError",
+    "SystemFailure",
+    "Token",
+    "TrainError",
+    "__version__",
+    "build",
+    "load",
+]
 
 _LAZY = {
     "build": "potstill.pipeline.api",

@@ -181,9 +181,9 @@ def test_bad_ids(still: Path, ids: list[list[int]], code: str) -> None:
 
 def test_ids_must_be_integers(still: Path) -> None:
     model = potstill.load(still)
-    with pytest.raises(TypeError):
+    with pytest.raises(InputError, match="I007"):
         model.logits_from_ids([[1.5]])  # type: ignore[list-item]
-    with pytest.raises(TypeError):
+    with pytest.raises(InputError, match="I007"):
         model.logits_from_ids(5)  # type: ignore[arg-type]
 
 

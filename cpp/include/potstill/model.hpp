@@ -88,6 +88,9 @@ class POTSTILL_API Model {
 
   const Info& info() const noexcept;
 
+  // The whole file, as long as a copy of this model lives.
+  std::span<const std::byte> content() const noexcept;
+
   // Ids of each text, with [CLS] and [SEP]. A text over max_tokens is cut (keeping [SEP]) when `truncate`.
   // Throws I001 (no token in a text), I002 (too long), I005 (the file has no tokenizer).
   std::vector<std::vector<int32_t>> tokenize(std::span<const std::string_view> texts, bool truncate = false) const;

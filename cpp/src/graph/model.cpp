@@ -104,6 +104,8 @@ Model Model::from_memory(std::span<const std::byte> bytes, int threads, const st
 
 const Info& Model::info() const noexcept { return impl_->info; }
 
+std::span<const std::byte> Model::content() const noexcept { return impl_->graph->file.mapping.bytes(); }
+
 std::vector<std::vector<int32_t>> Model::tokenize(std::span<const std::string_view> texts, bool truncate) const {
   const auto& tokenizer = impl_->graph->tokenizer;
   if (!tokenizer) {

@@ -32,6 +32,12 @@ TOLERANCE = 1e-4
 # so that the two agree but for a value on a rounding edge, about one in 2^29.
 CORE_TOLERANCE = {"fp32": 1e-4}
 _QUANTIZED_TOLERANCE = 1e-3
+# Longer texts take numpy too long in the core's own arithmetic: with its usual one, values on rounding edges fall to
+# either side, which moved logits by up to 4 %. What this finds is a core that loses count of a long text.
+_EXACT = 128
+_ROUNDED_TOLERANCE = 0.25
+# Longer than this a text is compared in f32 only (`verify`).
+_AFFORDABLE = 512
 
 # Lengths of the texts with special ids.
 _SPECIAL_LENGTHS = (3, 16)
@@ -52,7 +58,7 @@ class Difference:
 def check_lengths(graph: Graph) -> list[int]:
     """Three lengths: a very short text, a middle one and the longest that the file accepts."""
     longest = graph.max_tokens
-    return sorted({min(2, longest), max(longest // 3, 1), longest})
+    return sorted({min(2, longest), min(max(longest // 3, 1), _EXACT), longest})
 
 
 def verify(model: PackedModel, imported: Imported) -> list[Difference]:
@@ -68,12 +74,11 @@ def verify(model: PackedModel, imported: Imported) -> list[Difference]:
     checked = _Comparison(Evaluator(model), imported)
     shown = check_lengths(imported.graph)
     around = lengths_around(imported.onnx, imported.graph.max_tokens)
-    agreed = 0
     for tokens in sorted({*shown, *around}):
         differences = checked.compare(checked.sample(tokens), tokens in shown)
         if not _fine(differences):
-            raise checked.length_error(max(differences, key=lambda d: d.relative), agreed)
-        agreed = tokens
+            raise checked.length_error(max(differences, key=lambda d: d.relative))
+        checked.agreed = tokens
     for special, ids in _special_texts(imported, checked):
         worst = max(checked.compare(ids), key=lambda d: d.relative)
         if not worst.relative <= TOLERANCE:
@@ -91,6 +96,7 @@ class _Comparison:
         self.evaluator, self.imported = evaluator, imported
         self.where = str(imported.onnx.source.path)
         self.shown: list[Difference] = []
+        self.agreed = 0  # the greatest length at which all was well so far
 
     def sample(self, tokens: int) -> list[int]:
         onnx = self.imported.onnx
@@ -119,11 +125,14 @@ class _Comparison:
             return original(self.imported, ids, types)
         except CompileError as error:
             raise CompileError(
-                "C104", f"the ONNX does not run on texts of {len(ids)} tokens ({error.what})", self.where,
-                "set the limit to the longest text of the model: --max-tokens N",
+                "C104", f"the ONNX does not run on a text of {len(ids)} tokens ({error.what})", self.where,
+                self._lower_limit() or "set the limit to the longest text of the model: --max-tokens N",
             ) from error  # fmt: skip
 
-    def length_error(self, worst: Difference, agreed: int) -> CompileError:
+    def _lower_limit(self) -> str:
+        return f"it agrees up to {self.agreed} tokens: --max-tokens {self.agreed}" if self.agreed > 2 else ""
+
+    def length_error(self, worst: Difference) -> CompileError:
         """C104 when what was read at the probe's length is right there, C049 when it is wrong in any case."""
         if worst.tokens == self.imported.onnx.length or not _fine(
             self.compare(self.sample(min(self.imported.onnx.length, self.imported.graph.max_tokens)))
@@ -132,11 +141,11 @@ class _Comparison:
                 "C049", f"the compiled {worst.output} differs from the ONNX by {worst.relative:.1e} (relative, "
                 f"{worst.tokens} tokens)", self.where, _REPORT,
             )  # fmt: skip
-        limit = f"it agrees up to {agreed} tokens: --max-tokens {agreed}; or " if agreed > 2 else ""
+        limit = self._lower_limit()
         return CompileError(
             "C104", f"the model computes otherwise at {worst.tokens} tokens than at {self.imported.onnx.length} (a "
             f"window, branch or scale that depends on the length; {worst.output} differs by {worst.relative:.1e})",
-            self.where, f"{limit}{_OTHER_BACKEND}",
+            self.where, f"{limit}; or {_OTHER_BACKEND}" if limit else _OTHER_BACKEND,
         )  # fmt: skip
 
 
@@ -191,9 +200,12 @@ def verify_file(path: Path, model: PackedModel, imported: Imported) -> None:
             "C048", f"the core does not accept the compiled model ({error.code}: {error.what})", error.where, _REPORT
         ) from error
     scheme = model.metadata.scheme
-    evaluator, tolerance = Evaluator(model, exact=scheme != "fp32"), CORE_TOLERANCE.get(scheme, _QUANTIZED_TOLERANCE)
+    exact = Evaluator(model, exact=scheme != "fp32")
     onnx = imported.onnx
-    for tokens in check_lengths(imported.graph)[:2]:
+    for tokens in sorted({min(n, _AFFORDABLE) for n in check_lengths(imported.graph)}):
+        evaluator, tolerance = exact, CORE_TOLERANCE.get(scheme, _QUANTIZED_TOLERANCE)
+        if scheme != "fp32" and tokens > _EXACT:
+            evaluator, tolerance = Evaluator(model), _ROUNDED_TOLERANCE
         without = imported.graph.forbidden_ids
         ids = sample_ids(onnx.source, onnx.inputs.ids, tokens, seed=tokens, without=without)
         types = pair_types(imported.graph, tokens)

@@ -63,11 +63,13 @@ def check_texts(raw: Raw, column: str, *, second: bool = False) -> list[str]:
         if text is None or (isinstance(text, str) and not text.strip()):
             raise DataError("D005", "the text is empty", row, "fill the text in or delete the row")
         if not isinstance(text, str):
+            tagged = isinstance(text, list | tuple)
+            key = f"set data.{'text_pair' if second else 'text'} to the column that holds the texts"
             raise DataError(
                 "D019",
                 f"a value of type {type(text).__name__} stands where a text should",
                 row,
-                f"set data.{'text_pair' if second else 'text'} to the column that holds the texts",
+                f'for words with tags set task = "token-classification", else {key}' if tagged else key,
             )
     return texts
 

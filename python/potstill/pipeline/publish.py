@@ -15,6 +15,7 @@ from potstill.pipeline.stage import Context
 from potstill.pipeline.stages import export_files, weight_bytes
 from potstill.pipeline.store import atomic_folder, atomic_write, publish_file, write_json
 from potstill.recipe.docs import recipe_text
+from potstill.report.intervals import intervals
 
 # Final name of each artefact, by its name in the report.
 ARTEFACTS = {
@@ -126,7 +127,7 @@ def make_report(context: Context, budget: Mapping[str, Any] | None = None) -> di
     seconds = {name: record.facts["seconds"] for name, record in context.records.items()}
     packed = accuracy["still"]
     teacher_accuracy = teacher["test_accuracy"]
-    return {
+    report = {
         "recipe": context.recipe.name,
         "task": context.recipe.task,
         "metric": student.get("metric", "accuracy"),
@@ -159,6 +160,7 @@ def make_report(context: Context, budget: Mapping[str, Any] | None = None) -> di
         **({"budget": dict(budget)} if budget is not None else {}),
         "settings": context.recipe.content(),
     }
+    return {**report, "intervals": intervals(report)}
 
 
 def _quantization(context: Context, packed: float) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What a build found, as a table for a terminal and as one HTML page. Reads `report.json`, computes nothing anew."""
+"""What a build found, as a table for a terminal and as one HTML page, and how far its figures can be trusted."""

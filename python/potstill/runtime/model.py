@@ -6,17 +6,33 @@ import math
 import os
 
 from potstill.errors import InputError
-from potstill.runtime.backends import open_backend, sigmoid, word_ranges
+from potstill.runtime.backends import open_backend, sigmoid
+from potstill.runtime.inputs import (
+    read_flag,
+    read_numbers,
+    read_probability,
+    read_source,
+    read_texts,
+    read_threads,
+    read_words,
+)
+from potstill.runtime.padding import unpadded
 
 TYPE_CHECKING = False  # see potstill/__init__.py
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any, BinaryIO
 
+    from potstill._core import Matrix
     from potstill.runtime.backends import Backend, Source
+else:
+    # What typing.get_type_hints needs; both lines cost no memory, for Python itself has loaded the module.
+    from _collections_abc import Iterable, Mapping, Sequence
 
-    # One text, or two.
-    Text = str | tuple[str, str]
+    Any = Backend = BinaryIO = Matrix = Source = object
+
+# One text, or two.
+Text = str | tuple[str, str]
 
 
 class Prediction:
@@ -45,6 +61,17 @@ class Prediction:
         object.__setattr__(self, "score", score)
         object.__setattr__(self, "scores", scores)
         object.__setattr__(self, "labels", (label,) if labels is None else labels)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The attributes by name, of types that JSON has."""
+        return {"label": self.label, "score": self.score, "scores": dict(self.scores), "labels": list(self.labels)}
+
+    def keys(self) -> tuple[str, ...]:
+        """Names of the attributes: with them `dict(prediction)` is `as_dict()`, which web frameworks try."""
+        return ("label", "score", "scores", "labels")
+
+    def __getitem__(self, name: str) -> Any:
+        return self.as_dict()[name]
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"cannot assign to {name}: a Prediction is read-only")
@@ -124,11 +151,60 @@ class Token(tuple):  # type: ignore[type-arg]
 
 
 class Model:
-    """A loaded model: immutable, and safe to call from several threads at once."""
+    """A loaded model: immutable, and safe to call from several threads at once.
+
+    It can be pickled: the copy opens the same file, or has its content if it was loaded from memory. In a ``with`` it
+    is closed at the end.
+    """
 
     def __init__(self, backend: Backend) -> None:
         """Wrap a loaded backend; use `potstill.load` instead."""
+        if not hasattr(backend, "run"):
+            raise InputError("I122", f"a {type(backend).__name__} is no backend", "Model", "use potstill.load(path)")
         self._backend = backend
+        # Path of the file and whether it is mapped; None: the model came from memory.
+        self._file: tuple[str, bool] | None = None
+
+    def __repr__(self) -> str:
+        if isinstance(self._backend, _Closed):
+            return "<potstill.Model, closed>"
+        info = self.info
+        labels = ", ".join(self.labels[:6]) + (f", ... ({len(self.labels)})" if len(self.labels) > 6 else "")
+        facts = [
+            *(str(info[key]) for key in ("scheme", "engine") if info.get(key)),
+            *([f"labels={labels}"] if labels else []),
+            f"max_tokens={self.max_tokens}",
+            f"threads={info.get('threads')}",
+        ]
+        task = f" {info['task']}" if info.get("task") else ""
+        return f"<potstill.Model {info.get('name')!r}{task}, {', '.join(facts)}>"
+
+    def close(self) -> None:
+        """Give back the model's memory, after calls that still run; every later call is I123."""
+        self._backend = _Closed()
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __copy__(self) -> Model:
+        copied = Model(self._backend)
+        copied._file = self._file
+        return copied
+
+    def __deepcopy__(self, _: object) -> Model:
+        return self.__copy__()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        identity, threads = _identity(self), self.info["threads"]
+        if self._file is not None:
+            return _reopen, (self._file[0], identity, threads, self._file[1])
+        content: Any = getattr(self._backend, "content", None)
+        if content is None:
+            raise InputError("I125", "the model comes from no file", "pickle", "get it by potstill.load")
+        return _reopen, (content(), identity, threads, False)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -165,7 +241,7 @@ class Model:
         """Whether the model was trained on pairs of texts."""
         return bool(self._backend.info.get("pairs", False))
 
-    def tokenize(self, texts: Sequence[Text], truncate: bool = False) -> list[list[int]]:
+    def tokenize(self, texts: Iterable[Text], truncate: bool = False) -> list[list[int]]:
         """Token ids of each text, with [CLS] and [SEP].
 
         Args:
@@ -173,69 +249,75 @@ class Model:
             truncate: cut a long text to `max_tokens`, keeping [SEP], of a pair the longer text first; otherwise it is
                 an error.
 
+        Any iterable with an order is taken, and read once: generators, views of dicts, arrays, columns of tables.
+
         Raises:
             InputError: I001 a text without any token; I002 a text over `max_tokens`; I005 no tokenizer in the file;
-                I007 `texts` is a single string or holds something else than str, or than pairs of str; I014 pairs, but
-                the model reads single texts.
+                I007 `texts` is a single string, has no order, or holds something else than str, or than pairs of str;
+                I014 pairs, but the model reads single texts; I120 `truncate` is no truth value.
         """
         return self._encode(texts, truncate)[0]
 
-    def logits(self, texts: Sequence[Text], truncate: bool = False) -> Any:
+    def logits(self, texts: Iterable[Text], truncate: bool = False) -> Matrix:
         """Logits of each text or pair: float32 [texts, labels], buffer protocol. Raises as `tokenize` and I008.
 
         A model that labels words gives [tokens, labels]: a row for each of `tokenize`'s ids, the texts in turn.
         """
-        return self.logits_from_ids(*self._encode(texts, truncate))
+        return self._logits(*self._encode(texts, truncate))
 
     def logits_from_ids(
         self,
-        ids: Sequence[Sequence[int]],
-        types: Sequence[Sequence[int]] | None = None,
-        attention_mask: Sequence[Sequence[int]] | None = None,
-    ) -> Any:
+        ids: Iterable[Iterable[int]],
+        types: Iterable[Iterable[int]] | None = None,
+        attention_mask: Iterable[Iterable[int]] | None = None,
+    ) -> Matrix:
         """Logits of token id sequences of any lengths, specials included: float32 [sequences, labels].
 
         Args:
-            ids: the sequences.
+            ids: the sequences; arrays and tensors of whole numbers are taken.
             types: of pairs, the token types of each sequence: 0 up to the first [SEP], then 1.
             attention_mask: of padded sequences, as tokenizers give it: 1 for an id, 0 where it is padding, at the ends
                 or at the beginnings only. Without it padding is an error, not text.
 
         Raises:
-            InputError: I001 an empty sequence; I002 longer than `max_tokens`; I003 an id outside the vocabulary;
-                I008 the model has no classification head; I010 not one type an id; I014 a type that the model has not;
-                I103 padding and no mask; I104 an id that the model cannot take in a text; I106, I107 a mask that does
-                not fit the ids.
+            InputError: I001 an empty sequence; I002 longer than `max_tokens`; I003 an id outside the vocabulary; I007
+                something else than sequences of whole numbers; I008 the model has no classification head; I010 not one
+                type an id; I014 a type that the model has not; I103 padding and no mask; I104 an id that the model
+                cannot take in a text; I106, I107 a mask that does not fit the ids.
             FormatError: F062 a result is NaN or infinite.
         """
+        rows, kinds = read_numbers(ids), None if types is None else read_numbers(types, "token types")
         if attention_mask is not None:
-            from potstill.runtime.padding import unpadded
+            rows, kinds = unpadded(rows, kinds, attention_mask)
+        return self._logits(rows, kinds)
 
-            ids, types = unpadded(ids, types, attention_mask)
+    def _logits(self, ids: list[list[int]], types: list[list[int]] | None) -> Matrix:
         logits = self._backend.run(ids, types).logits
         if logits is None:
             raise InputError(
                 "I008", "the model has no classification head", "logits", "use embed(), or compile a classifier"
             )
-        return logits
+        found: Matrix = logits
+        return found
 
-    def _encode(self, texts: Sequence[Text], truncate: bool) -> tuple[list[list[int]], list[list[int]] | None]:
+    def _encode(self, given: Iterable[Text], truncate: bool) -> tuple[list[list[int]], list[list[int]] | None]:
         """Token ids, and for pairs token types."""
-        if not isinstance(texts, (str, bytes)) and texts and all(_is_pair(text) for text in texts):
-            first, second = ([text[place] for text in texts] for place in (0, 1))
-            return self._backend.tokenize_pairs(first, second, truncate)
-        return self._backend.tokenize(_texts(texts), truncate), None
+        cut, texts = read_flag(truncate, "truncate"), read_texts(given)
+        if isinstance(texts, tuple):
+            return self._backend.tokenize_pairs(*texts, cut)
+        return self._backend.tokenize(texts, cut), None
 
-    def embed(self, texts: Sequence[Text], truncate: bool = False) -> Any:
+    def embed(self, texts: Iterable[Text], truncate: bool = False) -> Matrix:
         """Pooled vectors: float32 [texts, hidden] with the buffer protocol. Raises as `tokenize` and I009."""
         embedding = self._backend.run(*self._encode(texts, truncate)).embedding
         if embedding is None:
             raise InputError(
                 "I009", "the model gives no pooled vector", "embed", "use logits(), or compile with an embedding"
             )
-        return embedding
+        found: Matrix = embedding
+        return found
 
-    def classify(self, texts: Sequence[Text], truncate: bool = False, threshold: float = 0.5) -> list[Prediction]:
+    def classify(self, texts: Iterable[Text], truncate: bool = False, threshold: float = 0.5) -> list[Prediction]:
         """The label and probabilities of each text, or of each pair: `classify([("a", "b")])`.
 
         Args:
@@ -252,13 +334,12 @@ class Model:
             raise InputError("I017", "the model labels words, not whole texts", "classify", "use tag()")
         if self.score_kind:
             raise InputError("I108", "the model gives a score, not classes", "classify", "use score()")
-        if not 0.0 <= threshold <= 1.0:
-            raise InputError("I013", f"{threshold} is no probability", "threshold", "give a number from 0 to 1")
+        least = read_probability(threshold, "threshold")
         view: Any = memoryview(self.logits(texts, truncate))
         rows: list[list[float]] = view.tolist()
         labels = self.labels or tuple(str(i) for i in range(len(rows[0]) if rows else 0))
         if self.multi_label:
-            return [_predict_each(labels, row, threshold) for row in rows]
+            return [_predict_each(labels, row, least) for row in rows]
         return [_predict(labels, row) for row in rows]
 
     @property
@@ -266,7 +347,7 @@ class Model:
         """ "raw" or "sigmoid" for a model with one output, whose answer is a score; empty for a model of classes."""
         return str(self._backend.info.get("score", ""))
 
-    def score(self, texts: Sequence[Text], truncate: bool = False) -> list[float]:
+    def score(self, texts: Iterable[Text], truncate: bool = False) -> list[float]:
         """The score of each text, or of each pair, of a model with one output: a regression model or a reranker.
 
         It is the logit (`score_kind` "raw"), or its sigmoid ("sigmoid"), which the core computes in binary64 for all
@@ -286,7 +367,7 @@ class Model:
         scores: list[float] = [row[0] for row in view.tolist()]
         return [sigmoid(logit) for logit in scores] if self.score_kind == "sigmoid" else scores
 
-    def tag(self, texts: Sequence[str | Sequence[str]], truncate: bool = False) -> list[list[Token]]:
+    def tag(self, texts: Iterable[str | Sequence[str]], truncate: bool = False) -> list[list[Token]]:
         """The label of each word of each text, for a model trained with task = "token-classification".
 
         Args:
@@ -297,14 +378,15 @@ class Model:
 
         Raises:
             InputError: I001 a text without any word; I002 a text over `max_tokens`; I005 no tokenizer in the file; I007
-                `texts` is a single string, or holds something else than str and lists of str; I018 the model labels
-                whole texts.
+                `texts` is a single string, has no order, or holds something else than str and lists of str; I018 the
+                model labels whole texts; I120 `truncate` is no truth value.
         """
         if not self.per_token:
             raise InputError("I018", "the model labels whole texts, not words", "tag", "use classify()")
-        words, places = _words(texts)
-        ids, firsts = self._backend.tokenize_words(words, truncate)
-        view: Any = memoryview(self.logits_from_ids(ids))
+        cut = read_flag(truncate, "truncate")
+        words, places = read_words(texts)
+        ids, firsts = self._backend.tokenize_words(words, cut)
+        view: Any = memoryview(self._logits(ids, None))
         rows: list[list[float]] = view.tolist()
         labels = self.labels or tuple(str(i) for i in range(len(rows[0]) if rows else 0))
         found, start = [], 0
@@ -339,64 +421,40 @@ def load(path: Source | BinaryIO, threads: int | None = None, backend: str = "na
         SystemFailure: S010 the backend's package is not installed; S030-S036 the wheel does not fit this machine,
             Python or system, or a library it needs is absent (list: core_failure.py).
     """
-    if threads is not None and threads < 1:
-        raise InputError("I004", f"{threads} is no thread count", f"threads={threads}", "give 1 or more, or None")
-    return Model(open_backend(backend, _source(path), threads, mapped))
+    source = read_source(path)
+    use_pages = read_flag(mapped, "mapped")
+    model = Model(open_backend(backend, source, read_threads(threads), use_pages))
+    if isinstance(source, str):
+        model._file = (os.path.abspath(source), use_pages)  # noqa: PTH100  # pathlib is not for the board
+    return model
 
 
-def _source(given: Source | BinaryIO) -> Source:
-    """A path, or the bytes of a file, in one piece."""
-    if hasattr(given, "read"):
-        data = given.read()
-        if not isinstance(data, (bytes, bytearray, memoryview)):
-            what = f"reading it gives {type(data).__name__}, not bytes"
-            raise InputError("I102", what, "the file object given to load", "open it with mode 'rb'")
-        given = data
-    if isinstance(given, memoryview) and not given.c_contiguous:
-        return given.tobytes()
-    return given if isinstance(given, (bytes, bytearray, memoryview)) else os.fspath(given)
+class _Closed:
+    """In place of a closed model's backend."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise InputError("I123", "the model is closed", "close()", "load it again: potstill.load(path)")
 
 
-def _is_pair(text: Text) -> bool:
-    return isinstance(text, (tuple, list)) and len(text) == 2 and all(isinstance(part, str) for part in text)
+# What a file says of itself, and how its model ran: of the same file the first does not change.
+_RUNNING = ("isa", "threads", "arena_bytes", "engine")
 
 
-def _texts(texts: Sequence[Any]) -> Sequence[str]:
-    if isinstance(texts, (str, bytes)):
-        raise InputError("I007", "a single string was given", "texts", 'give a list: ["..."]')
-    for index, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise InputError(
-                "I007",
-                f"a {type(text).__name__} where a str is needed",
-                f"text {index}",
-                "give a list of str, or of pairs of str",
-            )
-    return texts
+def _identity(model: Model) -> dict[str, Any]:
+    return {key: value for key, value in model.info.items() if key not in _RUNNING}
 
 
-def _words(texts: Sequence[Any]) -> tuple[list[Sequence[str]], list[Sequence[tuple[int | None, int | None]]]]:
-    """The words of each text, and where they stand in it."""
-    if isinstance(texts, (str, bytes)):
-        raise InputError("I007", "a single string was given", "texts", 'give a list: ["..."]')
-    words: list[Sequence[str]] = []
-    places: list[Sequence[tuple[int | None, int | None]]] = []
-    for index, text in enumerate(texts):
-        if isinstance(text, str):
-            ranges = word_ranges(text)
-            words.append([text[start:end] for start, end in ranges])
-            places.append(ranges)
-        elif isinstance(text, (list, tuple)) and all(isinstance(word, str) for word in text):
-            words.append(text)
-            places.append([(None, None)] * len(text))
-        else:
-            raise InputError(
-                "I007",
-                f"a {type(text).__name__} where a str or a list of str is needed",
-                f"text {index}",
-                "give texts, or lists of their words",
-            )
-    return words, places
+def _reopen(source: str | bytes, identity: dict[str, Any], threads: int, mapped: bool) -> Model:
+    """A pickled model, opened again.
+
+    Raises:
+        InputError: I124 the file is another one by now. And as `load`.
+    """
+    model = load(source, threads, str(identity.get("backend", "native")), mapped)
+    if _identity(model) != identity:
+        where = source if isinstance(source, str) else "memory"
+        raise InputError("I124", "the file changed since its model was pickled", where, "pickle the model again")
+    return model
 
 
 def _predict(labels: Sequence[str], logits: Sequence[float]) -> Prediction:

@@ -51,16 +51,15 @@ def open_backend(name: str, source: Source, threads: int | None, mapped: bool = 
         InputError: I006 there is no such backend; I100 bytes for another engine; I101 `mapped` without a file to map.
         SystemFailure: S010 the backend's package is not installed.
     """
-    module = _MODULES.get(name)
+    module = _MODULES.get(name) if isinstance(name, str) else None
     if module is None:
-        raise InputError(
-            "I006", f"there is no backend {name!r}", f"backend={name!r}", "use one of " + ", ".join(_MODULES)
-        )
-    given = isinstance(source, (bytes, bytearray, memoryview))
-    if given and name != "native":
+        given = ascii(name)[:40] if isinstance(name, str) else f"of the type {type(name).__name__}"
+        raise InputError("I006", f"there is no backend {given}", "backend", "use one of " + ", ".join(_MODULES))
+    in_memory = isinstance(source, (bytes, bytearray, memoryview))
+    if in_memory and name != "native":
         raise InputError("I100", f"{name} loads a file by its path, not bytes", "load", "give the path of the file")
-    if mapped and (given or name != "native"):
-        what = "bytes are in memory already" if given else f"{name} has no such choice"
+    if mapped and (in_memory or name != "native"):
+        what = "bytes are in memory already" if in_memory else f"{name} has no such choice"
         raise InputError("I101", f"only a .still file can be mapped: {what}", "mapped=True", "leave mapped out")
     options = {"mapped": True} if mapped else {}
     loaded: Backend = importlib.import_module(module).open_backend(source, threads, **options)

@@ -42,7 +42,7 @@ class NativeBackend:
         if isinstance(source, (bytes, bytearray, memoryview)):
             self._model = _core.Model.from_bytes(source, count)
         else:
-            self._model = _core.Model(os.fspath(source), count, mapped)
+            self._model = _core.Model(os.fsencode(source), count, mapped)
         self._info: dict[str, Any] = self._model.info()
         self._labels = tuple(self._info["labels"])
 
@@ -60,6 +60,10 @@ class NativeBackend:
     def info(self) -> Mapping[str, Any]:
         """See `potstill.Model.info`."""
         return self._info
+
+    def content(self) -> bytes:
+        """The bytes of the file."""
+        return self._model.content()
 
     def tokenize(self, texts: Sequence[str], truncate: bool) -> list[list[int]]:
         """Token ids with specials. Raises InputError I001, I002, I005 (the file holds no tokenizer)."""

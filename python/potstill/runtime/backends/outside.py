@@ -14,6 +14,7 @@ from typing import Any
 
 from potstill.errors import FormatError, InputError, missing_package
 from potstill.runtime.backends import Output
+from potstill.runtime.inputs import MAX_THREADS
 
 # Rows a call of an engine gets at most: past 32 rows a row costs no less, and the working memory stays small.
 BATCH_ROWS = 32
@@ -94,10 +95,11 @@ def thread_count(threads: int | None) -> int:
         return threads
     wanted = os.environ.get("POTSTILL_NUM_THREADS", "").strip()
     if wanted:
-        if not wanted.isdigit() or int(wanted) < 1:
+        if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 9 and 1 <= int(wanted) <= MAX_THREADS):
             raise InputError(
-                "I004", f"{wanted!r} is no thread count", "POTSTILL_NUM_THREADS", "set it to 1 or more, or unset it"
-            )
+                "I004", f"{ascii(wanted)[:40]} is no thread count", "POTSTILL_NUM_THREADS",
+                f"set it to a number from 1 to {MAX_THREADS}, or unset it",
+            )  # fmt: skip
         return int(wanted)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
