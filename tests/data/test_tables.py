@@ -178,7 +178,13 @@ def test_spellings_of_numbers_and_booleans(tmp_path: Path) -> None:
 
 def test_scores_and_ids_are_no_classes(tmp_path: Path) -> None:
     scores = [f"{number / 7:.3f}" for number in range(60)]
-    for values in (scores, [text.replace(".", ",") for text in scores], range(60), range(0, 600, 10)):
+    for values in (
+        scores,
+        [f"{n} %" for n in range(60)],
+        [text.replace(".", ",") for text in scores],
+        range(60),
+        range(0, 600, 10),
+    ):
         with pytest.raises(DataError, match=r"D046.*looks like a score.*'label'.*data\.labels"):
             labels_of(tmp_path, [*values, *values, *values])
     with pytest.raises(DataError, match=r"D047.*30 different labels on 30 rows"):

@@ -70,3 +70,10 @@ def test_teacher() -> None:
     found = {"train_accuracy": 0.9, "validation_accuracy": 0.85, "epochs": epochs}
     (diverged,) = diagnose_teacher(found, labels, SimpleNamespace(learning_rate=0.3))
     assert "teacher.learning_rate = 0.1" in diverged
+
+
+def test_a_gap_of_a_row_or_two_is_chance() -> None:
+    behind = {"test": GOOD.teacher_test - 0.06, "train": None, "teacher_train": None, "agreement": 0.9}
+    assert diagnose_student(replace(GOOD, **behind, test_rows=32), settings()) == []
+    (said,) = diagnose_student(replace(GOOD, **behind, test_rows=1000), settings())
+    assert "6.0 points under" in said

@@ -14,9 +14,10 @@ import torch
 
 from potstill.distil import checkpoints
 from potstill.distil.evaluate import accuracy
+from potstill.distil.label_order import label_order
 from potstill.distil.modeling import load_classifier
 from potstill.distil.run import distil
-from potstill.distil.teacher import finetune, label_order
+from potstill.distil.teacher import finetune
 from potstill.errors import TrainError
 from potstill.pipeline.progress import QuietProgress
 

@@ -97,15 +97,28 @@ def test_recipes() -> None:
     assert _status(check_model("sentiment", small, Limits()), "memory") is Status.FAILURE
 
 
+_VOCABULARY = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n"
+
+
+def _config(**keys: object) -> str:
+    """A BERT's configuration; a student of the default sizes can start from it."""
+    return json.dumps({"model_type": "bert", "num_hidden_layers": 4, "hidden_size": 312, **keys})
+
+
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        ({"config.json": '{"vocab_size": 5000}', "vocab.txt": "[PAD]"},
+        ({"config.json": _config(vocab_size=5000), "vocab.txt": _VOCABULARY, "model.safetensors": ""},
          {"vocabulary": Status.OK, "operators": Status.OK, "tokenizer": Status.OK}),
-        ({"config.json": '{"hidden_act": "silu"}', "merges.txt": ""},
-         {"vocabulary": Status.NOT_CHECKED, "operators": Status.FAILURE, "tokenizer": Status.FAILURE}),
-        ({"config.json": "{}", "tokenizer.json": '{"model": {"type": "Unigram"}}'}, {"tokenizer": Status.FAILURE}),
-        ({"config.json": "{}"}, {"tokenizer": Status.WARNING}),
+        ({"config.json": _config(hidden_act="silu"), "vocab.json": '{"a": 0}', "merges.txt": "#version: 0.2",
+          "tokenizer_config.json": '{"tokenizer_class": "RobertaTokenizer"}', "model.safetensors": ""},
+         {"vocabulary": Status.OK, "operators": Status.FAILURE, "tokenizer": Status.FAILURE}),
+        ({"config.json": _config(), "tokenizer.json": '{"model": {"type": "Unigram"}}', "model.safetensors": ""},
+         {"tokenizer": Status.FAILURE}),
+        ({"config.json": _config(), "model.safetensors": ""}, {"tokenizer": Status.FAILURE}),
+        ({"config.json": _config(), "tokenizer.json": "{}"}, {"teacher": Status.FAILURE}),
+        ({"config.json": "{}"}, {"teacher": Status.FAILURE, "vocabulary": Status.NOT_CHECKED}),
+        ({"config.json": '{"model_type": "made_up"}'}, {"teacher": Status.FAILURE}),
     ],
 )  # fmt: skip
 def test_recipe_with_a_teacher_on_this_machine(

@@ -2,77 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import importlib.util
 import json
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stub_stages import ALL, FACTS, FILES, ROWS, write_recipe
 
 from potstill.errors import DataError, SystemFailure
 from potstill.pipeline import run
 from potstill.pipeline.progress import PlainProgress
-from potstill.pipeline.stage import Context, Stage
-from potstill.pipeline.stages import build_stages
-from potstill.recipe import Recipe, load_recipe
-
-ROWS = "text,label\n" + "".join(f"text {i},{'ab'[i % 2]}\n" for i in range(20))
-FILES = {
-    "onnx": ["model.onnx", "model.int8.onnx"],
-    "tflite": ["model.tflite", "model.int8.tflite"],
-    "still": ["model.still", "model.fp32.still", "tokenizer/vocab.txt"],
-    "teacher": ["model.safetensors", "config.json"],
-    "student": ["model.safetensors", "vocab.txt"],
-}
-FACTS: dict[str, dict[str, Any]] = {
-    "data": {"labels": ["a", "b"], "fingerprint": "f", "labelled_fingerprint": "l", "rows": {"train": 16}},
-    "teacher": {"test_accuracy": 0.9, "validation_accuracy": 0.8},
-    "student": {"test_accuracy": 0.85},
-    "still": {"scheme": "int8"},
-    "verify": {
-        "parity": [{"export": "onnx", "length": 8, "batch": 1, "max_abs_difference": 1e-6}],
-        "label_agreement": {"onnx": 1.0, "still": 0.99},
-        "accuracy": {"onnx": 0.85, "still": 0.855},
-    },
-    "bench": {"bench": [{"engine": "Potstill", "median_ms": 1.0}]},
-}
-
-
-def write_recipe(folder: Path, *settings: str) -> Recipe:
-    folder.mkdir(exist_ok=True)
-    (folder / "rows.csv").write_text(ROWS)
-    path = folder / "mine.toml"
-    path.write_text('name = "mine"\n[teacher]\nmodel = "demo:all-minilm-l6-v2"\n[data]\nsource = "rows.csv"\n')
-    return load_recipe(path, settings)
-
-
-@pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the stages whose (replaced) work was done."""
-    names: list[str] = []
-
-    def work(name: str) -> Callable[[Context, Path, Path], Mapping[str, Any]]:
-        def act(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
-            names.append(name)
-            for file in FILES.get(name, []):
-                (out / file).parent.mkdir(exist_ok=True)
-                (out / file).write_text(f"{file} {context.recipe.student.layers} {context.recipe.export.opset}")
-            return FACTS.get(name, {})
-
-        return act
-
-    def fake(recipe: Recipe) -> list[Stage]:
-        return [dataclasses.replace(stage, run=work(stage.name)) for stage in build_stages(recipe)]
-
-    monkeypatch.setattr(run, "build_stages", fake)
-    monkeypatch.setattr(run, "check_packages", lambda recipe: None)
-    return names
-
-
-ALL = ["data", "teacher", "student", "onnx", "tflite", "still", "verify", "bench"]
+from potstill.recipe import load_recipe
 
 
 def test_artefacts_get_their_final_names(tmp_path: Path, ran: list[str]) -> None:

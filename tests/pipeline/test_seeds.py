@@ -109,3 +109,9 @@ def test_labels_are_compared_with_the_student_before_it_was_trained_for_a_scheme
     report = _report(0.9, 0.8) | {"before_agreement": {"still": 0.93, "onnx_int8": 0.92}}
     assert seeds.figures(report)["packed_agreement"] == 0.93
     assert seeds.figures(report | {"before_agreement": {}})["packed_agreement"] == 0.99
+
+
+def test_the_table_says_on_how_many_rows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(seeds, "run_build", lambda *_, **__: _report(0.88, 0.85) | {"rows": {"test": 1056}})
+    text = render(seeds.run_seeds(["sentiment"], [1, 2], tmp_path, progress=QuietProgress()))
+    assert "over the seeds 1, 2, each on 1,056 test rows" in text

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import pytest
+
+from potstill.errors import RecipeError
 from potstill.recipe import load_recipe
 from potstill.recipe.docs import bundled_text, schema_json, schema_markdown, template
 from potstill.recipe.hash import content_hash, keys_but, values_of
+from potstill.recipe.load import parse_recipe
 from potstill.recipe.schema import SECTIONS, Recipe
 
 
@@ -32,13 +37,53 @@ def test_json_schema_forbids_unknown_keys() -> None:
     assert schema["$defs"]["Student"]["properties"]["layers"]["maximum"] == 48
 
 
-def test_template_is_a_valid_recipe_with_the_same_content(tmp_path: Path) -> None:
+@pytest.fixture
+def new(tmp_path: Path) -> Path:
+    """A recipe as `recipe new` writes it."""
     path = tmp_path / "new.toml"
     path.write_text(template("new"), encoding="utf-8")
-    made, like = load_recipe(path).content(), load_recipe("sentiment").content()
-    assert made.pop("name") == "new"
-    like.pop("name")
-    assert made == like
+    return path
+
+
+def test_a_new_recipe_has_the_defaults(new: Path) -> None:
+    made = load_recipe(new).content()
+    least = {"name": "new", "teacher": {"model": "demo:all-minilm-l6-v2"}, "data": {"source": "demo:movie-reviews"}}
+    assert made == parse_recipe(least, "here").content()
+
+
+def test_every_key_stands_in_a_new_recipe(new: Path) -> None:
+    text = new.read_text(encoding="utf-8")
+    for section, model in SECTIONS.items():
+        part = text.split(f"[{section}]\n")[1].split("\n[")[0]
+        for key in model.model_fields:
+            assert re.search(rf"^(# )?{key} = ", part, re.MULTILINE), f"{section}.{key}"
+
+
+@pytest.mark.parametrize("layers", [1, 2, 5, 12])
+def test_a_new_recipe_takes_any_number_of_layers(new: Path, layers: int) -> None:
+    assert load_recipe(new, [f"student.layers={layers}"]).student.layers == layers
+
+
+def test_a_preset_is_not_shadowed_by_defaults(new: Path) -> None:
+    student = load_recipe(new, ["student.preset=2l-128"]).student
+    assert (student.layers, student.hidden) == (2, 128)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [("my recipe", "my-recipe"), ("größe", "gr-e"), ("...", "recipe"), ("a" * 90, "a" * 64)]
+)
+def test_a_new_recipe_has_a_valid_name_whatever_its_file_is_called(tmp_path: Path, file: str, name: str) -> None:
+    path = tmp_path / "it.toml"
+    path.write_text(template(file), encoding="utf-8")
+    assert load_recipe(path).name == name
+
+
+def test_the_advice_for_init_layers_works() -> None:
+    with pytest.raises(RecipeError, match="R008") as caught:
+        load_recipe("sentiment", ["student.layers=2"])
+    advice = re.search(r"student\.init_layers=\[[\d, ]+\]", caught.value.next_step)
+    assert advice is not None
+    assert load_recipe("sentiment", ["student.layers=2", advice.group()]).student.init_layers == [0, 1]
 
 
 def test_bundled_text_is_the_file() -> None:

@@ -30,7 +30,7 @@ REACHING = {
     "potstill/bench/run.py": {"potstill.bench.common_student"},
     "potstill/bench/sentences.py": {"potstill.data", "potstill.recipe"},
     "potstill/doctor/model.py": {"potstill.bench.predict.onnx_shape", "potstill.compile"},
-    "potstill/doctor/recipe.py": {"potstill.recipe", "potstill.budget"},
+    "potstill/doctor/recipe.py": {"potstill.check", "potstill.recipe"},
 }
 
 

@@ -23,6 +23,13 @@ std::optional<int32_t> padding(const Graph& graph) {
   return static_cast<int32_t>(view.pad_id);
 }
 
+// Filled up behind a text, or before its [CLS].
+bool padded(const Graph& graph, std::span<const int32_t> ids, int32_t pad) {
+  const auto text = std::find_if(ids.begin(), ids.end(), [&](int32_t id) { return id != pad; });
+  if (ids.back() == pad) return true;
+  return text != ids.begin() && *text == static_cast<int32_t>(graph.tokenizer->view().cls_id);
+}
+
 void check(const Graph& graph, const Ragged& batch) {
   const std::optional<int32_t> pad = padding(graph);
   for (std::size_t s = 0; s + 1 < batch.offsets.size(); ++s) {
@@ -54,8 +61,9 @@ void check(const Graph& graph, const Ragged& batch) {
                     filler ? "it is padding: leave it out, or pass attention_mask" : "leave it out");
       }
     }
-    if (pad && (batch.ids[begin] == *pad || batch.ids[end - 1] == *pad)) {
-      throw Error("I103", "the sequence is padded: the id " + std::to_string(*pad) + " stands at its end or beginning",
+    if (pad && padded(graph, batch.ids.subspan(begin, end - begin), *pad)) {
+      throw Error("I103",
+                  "the sequence is padded: the id " + std::to_string(*pad) + " stands behind its text, or before it",
                   place, "leave the padding out, or pass attention_mask");
     }
   }

@@ -8,7 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from potstill.commands import builds_models
+from potstill.commands import builds_models, existing
 from potstill.errors import InputError
 from potstill.pipeline.progress import make_progress
 from potstill.pipeline.store import write_json
@@ -46,6 +46,10 @@ def run_bench(args: Namespace) -> int:
             raise InputError("I067", f"--{name} runs alone", "potstill bench", f"drop --{', --'.join(others)}")
     if args.model is None and not builds_models():
         raise InputError("I068", "a board's wheel makes no model of its own", "potstill bench", "name a .still file")
+    if args.texts:
+        existing(args.texts, "name a text file, one sentence a line")
+    if args.student:
+        existing(args.student, "name the folder of the model's student", folder=True)
     progress = make_progress()
     if args.board:
         return _predict(args, progress)
@@ -54,19 +58,17 @@ def run_bench(args: Namespace) -> int:
     still = Path(args.model) if args.model else _common(progress)
     rows: Any
     if args.profile:
-        from potstill.bench.measure import LENGTHS
         from potstill.bench.profile import format_profile, profile_still
 
         trace = Path(args.trace) if args.trace else None
-        rows = profile_still(still, lengths=args.lengths or LENGTHS, threads=args.threads or (1,), trace=trace)
+        rows = profile_still(still, lengths=args.lengths, threads=args.threads or (1,), trace=trace)
         text = format_profile(rows)
         if trace is not None:
             progress.message(f"trace: {trace}, to be opened in ui.perfetto.dev")
     elif args.energy:
         from potstill.bench.energy import bench_energy, format_energy
-        from potstill.bench.measure import LENGTHS
 
-        rows = bench_energy(still, args.lengths or LENGTHS, args.threads or (1,), progress)
+        rows = bench_energy(still, args.lengths, args.threads or (1,), progress)
         _show(rows, format_energy(rows), args.json)
         return _INTERRUPTED if rows["interrupted"] else 0
     elif args.workers:
@@ -75,9 +77,9 @@ def run_bench(args: Namespace) -> int:
         rows = bench_workers(still, _real(still, args, progress), args.workers, progress=progress)
         text = format_workers(rows)
     else:
-        from potstill.bench.measure import LENGTHS, bench_still, format_rows
+        from potstill.bench.measure import bench_still, format_rows
 
-        rows = bench_still(still, args.lengths or LENGTHS, args.threads or (1,), progress=progress)
+        rows = bench_still(still, args.lengths, args.threads or (1,), progress=progress)
         text = format_rows(rows)
     _show(rows, text, args.json)
     return 0

@@ -22,7 +22,6 @@ from typing import Any
 
 from potstill.bench.meters import NEEDED, Found, Meter, find_meters
 from potstill.bench.show import columns
-from potstill.errors import InputError
 
 BLOCKS = 5
 IDLE_SECONDS, LOAD_SECONDS = 1.5, 2.5
@@ -185,13 +184,16 @@ def measure(
 
 def bench_energy(
     path: Path,
-    lengths: Iterable[int],
+    lengths: Iterable[int] | None,
     threads: Iterable[int],
     progress: Any,
     found: Found | None = None,
     blocks: int = BLOCKS,
 ) -> dict[str, Any]:
     """Energy of one sentence of a `.still` file, batch 1.
+
+    Args:
+        lengths: tokens of the sentence; None for the usual ones, as far as the model takes them.
 
     Returns:
         ``{reason, notes, rows, interrupted}``: rows ``{tokens, threads, meter, ...}`` as `measure`; ``reason`` says why
@@ -201,14 +203,13 @@ def bench_energy(
         InputError: I060 a length over the model's limit.
         FormatError: the file is not a `.still`.
     """
+    from potstill.bench.measure import fitting_lengths
     from potstill.bench.peers.potstill import open_peer
     from potstill.bench.rounds import sentence
     from potstill.runtime.backends import open_backend
 
     info = open_backend("native", path, 1).info
-    if (longest := max(lengths := sorted(set(lengths)))) > int(info["max_tokens"]):
-        what = f"{longest} tokens, the model takes {info['max_tokens']}"
-        raise InputError("I060", what, "--lengths", "give shorter lengths")
+    lengths = fitting_lengths(lengths, int(info["max_tokens"]))
     found = found if found is not None else find_meters()
     result: dict[str, Any] = {
         "reason": "" if found.meters else f"not measured: no meter. Needed is {NEEDED}",

@@ -93,13 +93,31 @@ def _vocabulary(exports: Mapping[str, Path]) -> int:
     return int(open_backend("native", still, 1).info["vocabulary"]) if still is not None else 100
 
 
+def fitting_lengths(asked: Iterable[int] | None, limit: int) -> list[int]:
+    """The lengths to measure, ascending: those asked for, else `LENGTHS` cut to the model's limit.
+
+    Raises:
+        InputError: I060 a length over the limit was asked for.
+    """
+    if asked is None:
+        return sorted({min(length, limit) for length in LENGTHS})
+    lengths = sorted(set(asked))
+    if lengths[-1] > limit:
+        where = f"--lengths {','.join(map(str, lengths))}"
+        raise InputError("I060", f"{lengths[-1]} tokens, the model takes {limit}", where, "give shorter lengths")
+    return lengths
+
+
 def bench_still(
     path: Path,
-    lengths: Iterable[int] = LENGTHS,
+    lengths: Iterable[int] | None = None,
     threads: Iterable[int] = (1,),
     progress: Any = None,
 ) -> list[dict[str, Any]]:
     """Measure a `.still` file alone; with peers: `potstill.bench.run.bench_peers`.
+
+    Args:
+        lengths: tokens of a sentence; None for `LENGTHS` as far as the model takes them.
 
     Returns:
         Rows as `measure`.
@@ -111,14 +129,7 @@ def bench_still(
     from potstill.runtime.backends import open_backend
 
     info = open_backend("native", path, 1).info
-    lengths = sorted(set(lengths))
-    if lengths[-1] > int(info["max_tokens"]):
-        raise InputError(
-            "I060",
-            f"{lengths[-1]} tokens, the model takes {info['max_tokens']}",
-            f"--lengths {','.join(map(str, lengths))}",
-            "give shorter lengths",
-        )
+    lengths = fitting_lengths(lengths, int(info["max_tokens"]))
     own = Peer("Potstill", str(info["scheme"]), "still", "potstill")
     return measure(
         [(own, path)], lengths=lengths, threads=tuple(threads), vocabulary=int(info["vocabulary"]), progress=progress

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from potstill.bench.measure import LENGTHS
+from potstill.bench.measure import fitting_lengths
 from potstill.bench.rounds import sentence
-from potstill.errors import InputError, SystemFailure
+from potstill.errors import SystemFailure
 
 RUNS = 30
 # Runs in a trace: enough to see what changes from one to the next, few enough for a viewer.
@@ -23,7 +23,7 @@ PEAK_HOW = (
 
 def profile_still(
     path: Path,
-    lengths: Iterable[int] = LENGTHS,
+    lengths: Iterable[int] | None = None,
     threads: Iterable[int] = (1,),
     runs: int = RUNS,
     trace: Path | None = None,
@@ -32,7 +32,7 @@ def profile_still(
 
     Args:
         path: the `.still` file.
-        lengths: tokens of the sentence, specials included.
+        lengths: tokens of the sentence, specials included; None for the usual ones, as far as the model takes them.
         threads: thread counts.
         runs: forwards measured, after two that are not.
         trace: also write a trace in Chrome's trace event format, for ui.perfetto.dev, to this file.
@@ -61,11 +61,7 @@ def profile_still(
     for count in threads:
         model = _core.Model(str(path), count)
         limit, vocabulary = int(model.info()["max_tokens"]), int(model.info()["vocabulary"])
-        for tokens in sorted(set(lengths)):
-            if tokens > limit:
-                raise InputError(
-                    "I060", f"{tokens} tokens, the model takes {limit}", f"--lengths {tokens}", "give shorter lengths"
-                )
+        for tokens in fitting_lengths(lengths, limit):
             raw = model.profile([sentence(tokens, vocabulary)], runs)
             row = _row(raw, tokens, count)
             rows.append(row)

@@ -21,12 +21,17 @@ Try = Callable[[Choice], Attempt]
 _RECIPE = ("seed", "task", "student", "distil", "quantize", "compile", "data.max_tokens", "budget")
 
 
-def meet_budget(recipe: Recipe, context: Context, store: Store) -> tuple[Recipe, dict[str, Any]]:
+def meet_budget(
+    recipe: Recipe, context: Context, store: Store, *, before: Callable[[Stage], None] | None = None
+) -> tuple[Recipe, dict[str, Any]]:
     """The recipe of the student that meets `recipe.budget`, and how it was found.
 
     Without `accuracy_drop` the most able student within the limits is built, once. With it, sizes are tried from the
     cheapest up until one holds the accuracy; then cheaper numbers for that size are tried, and the cheapest that still
     holds it is taken. Accuracy is judged on the validation set.
+
+    Args:
+        before: see `run_stages`.
 
     Returns:
         The recipe, and facts: `chosen`, `tried` (a row each, see `Attempt`, with `verdict`), `limits`, `considered`.
@@ -35,7 +40,7 @@ def meet_budget(recipe: Recipe, context: Context, store: Store) -> tuple[Recipe,
         TrainError: T080 no choice is within the limits, T081 none of them keeps the accuracy. Both name the nearest.
     """
     stages = build_stages(recipe)
-    run_stages(stages, context, store, stop_after="teacher")
+    ran = run_stages(stages, context, store, stop_after="teacher", before=before)
 
     def run(inner: Context, out: Path, work: Path) -> Mapping[str, Any]:
         del out, work
@@ -47,7 +52,7 @@ def meet_budget(recipe: Recipe, context: Context, store: Store) -> tuple[Recipe,
         parallel=True,
     )  # fmt: skip
     first = [found for found in stages if found.name in ("data", "teacher")]
-    run_stages([*first, stage], context, store)
+    run_stages([*first, stage], context, store, before=None if ran else before)
     facts = {
         name: value for name, value in context.facts("budget").items() if name not in ("seconds", "resumed", "versions")
     }

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from potstill.commands import Command, numbers, print_json
-from potstill.errors import InputError
+from potstill.errors import InputError, missing_module
 
 
 def _build(args: argparse.Namespace) -> int:
@@ -98,7 +98,7 @@ def _report(args: argparse.Namespace) -> int:
 
 
 def _recipe(args: argparse.Namespace) -> int:
-    from potstill.recipe import docs, load_recipe
+    from potstill.recipe import docs
 
     if args.action == "schema":
         print(docs.schema_markdown() if args.markdown else json.dumps(docs.schema_json(), indent=2))
@@ -112,9 +112,29 @@ def _recipe(args: argparse.Namespace) -> int:
             temporary.write_text(docs.template(target.stem), encoding="utf-8")
         print(f"wrote {target}; next: potstill recipe check {target} && potstill build {target}")
     else:
-        recipe = load_recipe(args.file or "sentiment", overrides=args.set)
-        print(f"ok  {args.file or 'sentiment'}: recipe {recipe.name!r} is valid")
+        _check_recipe(args)
     return 0
+
+
+def _check_recipe(args: argparse.Namespace) -> None:
+    """Print what is known of a build before its first stage, and raise what it would end in."""
+    from potstill.cache import cache_dir
+    from potstill.recipe import load_recipe
+
+    named = args.file or "sentiment"
+    recipe = load_recipe(named, overrides=args.set)
+    print(f"ok           {named}: recipe {recipe.name!r} is valid", flush=True)
+    try:
+        from potstill.check import check_recipe
+    except ImportError as error:
+        raise missing_module(error, "build", "potstill recipe check") from error
+    found = check_recipe(recipe, cache=cache_dir(), fetch=True, data=True)
+    width = max((len(finding.name) for finding in found), default=0)
+    for finding in found:
+        print(f"{finding.status:<11}  {finding.name:<{width}}  {finding.seen}")
+        if finding.next_step:
+            print(f"{'':<11}  {'':<{width}}  -> {finding.next_step}")
+    found.require(f"recipe {recipe.name}")
 
 
 def add(command: Command) -> None:

@@ -3,88 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from potstill.commands import Command, print_json
-from potstill.errors import InputError
-
-
-def _texts(words: Sequence[str]) -> Iterable[str]:
-    """The texts of a command line; a single ``-`` reads one text a line from standard input."""
-    if list(words) == ["-"]:
-        for number, line in enumerate(sys.stdin, 1):
-            if not line.strip():
-                raise InputError("I001", "the text is empty", f"standard input, line {number}", "remove the line")
-            yield line.rstrip("\n")
-    else:
-        yield from words
-
-
-def _pair(text: str) -> tuple[str, str]:
-    """Two texts of one command-line argument or line, a tab between them."""
-    first, tab, second = text.partition("\t")
-    if not tab:
-        raise InputError("I015", "a single text for a model of pairs", repr(text[:40]), "give both, a tab between them")
-    return first, second
-
-
-def _run(args: argparse.Namespace) -> int:
-    import potstill
-
-    model = potstill.load(args.model, threads=args.threads, backend=args.backend, mapped=args.mapped)
-    for text in _texts(args.texts):
-        if model.per_token and not args.embed:
-            _tag(model, text, args)
-            continue
-        given = _pair(text) if model.pairs else text
-        if args.embed:
-            vector = memoryview(model.embed([given], truncate=args.truncate)).tolist()[0]
-            print(json.dumps({"text": text, "embedding": vector}, ensure_ascii=False), flush=True)
-            continue
-        if model.score_kind:
-            _score(model, given, text, args)
-            continue
-        prediction = model.classify([given], truncate=args.truncate, threshold=args.threshold)[0]
-        if args.json:
-            row = {"text": text, "label": prediction.label, "score": prediction.score, "scores": prediction.scores}
-            if model.multi_label:
-                row["labels"] = list(prediction.labels)
-            if args.logits:
-                row["logits_hex"] = bytes(memoryview(model.logits([given], truncate=args.truncate))).hex()
-            print(json.dumps(row, ensure_ascii=False), flush=True)
-        else:
-            # A text may have several labels; one without any has its line too.
-            found = [(label, prediction.scores[label]) for label in prediction.labels] or [("-", prediction.score)]
-            print("".join(f"{label}\t{score:.4f}\t" for label, score in found) + text, flush=True)
-    return 0
-
-
-def _score(model: Any, given: Any, text: str, args: argparse.Namespace) -> None:
-    """Score and text, or one JSON object."""
-    score = model.score([given], truncate=args.truncate)[0]
-    if not args.json:
-        print(f"{score:.4f}\t{text}", flush=True)
-        return
-    row: dict[str, Any] = {"text": text, "score": score}
-    if args.logits:
-        row["logits_hex"] = bytes(memoryview(model.logits([given], truncate=args.truncate))).hex()
-    print(json.dumps(row, ensure_ascii=False), flush=True)
-
-
-def _tag(model: Any, text: str, args: argparse.Namespace) -> None:
-    """Word, label and score, a line each, and an empty line; or one JSON object."""
-    tokens = model.tag([text.split() if args.words else text], truncate=args.truncate)[0]
-    if args.json:
-        row: dict[str, Any] = {"text": text, "tokens": [token.as_dict() for token in tokens]}
-        print(json.dumps(row, ensure_ascii=False), flush=True)
-        return
-    for token in tokens:
-        print(f"{token.word}\t{token.label}\t{token.score:.4f}")
-    print(flush=True)
+from potstill.commands.run import run as run_command
 
 
 def _inspect(args: argparse.Namespace) -> int:
@@ -128,8 +51,11 @@ def add(command: Command) -> None:
     """Register these commands."""
     run = command(
         "run",
-        _run,
-        "Label texts, or their words, with a compiled model: label, score and text, one a line; or give their vectors.",
+        run_command,
+        "Label texts, or their words, with a compiled model: label, score and text, one a line; or give their vectors. "
+        "Of standard input (-), line n of the output answers line n of the input as soon as it is read: an empty line "
+        "has an empty answer (in JSON: null), and so has one that is too long or no pair (in JSON: its error); the "
+        "reason goes to standard error and the exit code is 1 in the end.",
         "potstill run model.still 'turn the light on' 'stop'",
         "cat lines.txt | potstill run model.still - --json",
     )

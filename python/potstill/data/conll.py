@@ -115,6 +115,7 @@ def _blocks(path: Path, encoding: str, most: int | None = None) -> list[list[_Li
         if most is not None and number > most:
             break
         # With tabs a word may hold spaces.
+        text = text.rstrip("\t ")
         columns = text.split("\t") if "\t" in text else _SPACES.split(text.strip(" "))
         if not any(column.strip() for column in columns) or columns[0].strip() == _DOCUMENT:
             if blocks[-1]:
@@ -145,12 +146,14 @@ def _layout(blocks: Sequence[Sequence[_Line]], label: str) -> _Layout:
 
 def _numbered(blocks: Sequence[Sequence[_Line]], width: int) -> bool:
     """Whether the first column counts the words of every sentence from 1."""
+    longest = 0
     for block in blocks:
         found = [line.columns[0].strip() for line in block if len(line.columns) == width and line.text[0] != "#"]
         whole = [number for number in found if "-" not in number and "." not in number]
         if whole != [str(place) for place in range(1, len(whole) + 1)]:
             return False
-    return bool(blocks)
+        longest = max(longest, len(whole))
+    return longest > 1
 
 
 def _tags(blocks: Sequence[Sequence[_Line]], layout: _Layout) -> set[str]:
@@ -174,7 +177,7 @@ def _without_comments(
                     "D045",
                     f"a comment, or a word # without its columns, stands inside a sentence: {line.text[:60]!r}",
                     f"{path}, line {line.number}",
-                    "put comments before a sentence, and give the word # a tag that other words have",
+                    "put an empty line before comments, and give the word # a tag that other words have",
                 )
         kept.append(words)
     return kept

@@ -44,6 +44,12 @@ def package_of(source: str, *, labelled: bool) -> demo.Package:
     return demo.PACKAGES[_PACKAGE_OF[source.removeprefix("demo:")]]
 
 
+def is_there(source: str, cache: Path, *, labelled: bool) -> bool:
+    """Whether the package of a corpus was fetched into this cache (errors as `package_of`)."""
+    package_of(source, labelled=labelled)
+    return demo.is_there(_PACKAGE_OF[source.removeprefix("demo:")], cache)
+
+
 def read_demo(source: str, cache: Path, *, labelled: bool, progress: Progress) -> Raw:
     """Rows of the corpus `source`, fetched if absent.
 

@@ -130,6 +130,11 @@ def fetch(name: str, cache: Path, *, progress: Progress | None = None) -> Path:
     return final
 
 
+def is_there(name: str, cache: Path) -> bool:
+    """Whether the package `name` of `PACKAGES` was fetched whole into this cache."""
+    return _damage(cache / "demo" / name, PACKAGES[name]) is None
+
+
 def _damage(folder: Path, package: Package) -> str | None:
     """What is wrong with the fetched files, in words; "" where there are none of this package, None with all well."""
     if not folder.is_dir():

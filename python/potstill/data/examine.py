@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 FEW_ROWS = 10
 # Times the rows of the smallest class that the largest has, from which accuracy hides the small ones.
 UNEVEN = 10
+_FRACTION = re.compile(r"-?\d*[.,]?\d+")
 _PARTS = ("train", "validation", "test")
 
 
@@ -64,7 +66,7 @@ def examine_splits(parts: Mapping[str, Rows], labels: Sequence[str]) -> list[str
     words = bool(len(parts["train"])) and not isinstance(parts["train"].texts[0], str)
     unit = "words" if words else "rows"
     counts = {name: Counter(_each(parts[name].labels)) for name in _PARTS}
-    notes = _spellings(labels)
+    notes = _spellings(labels) + _scale(labels)
     few = [index for index in range(len(labels)) if counts["train"][index] < FEW_ROWS]
     if few:
         shown = [f"{labels[index]!r} ({counts['train'][index]})" for index in few]
@@ -88,7 +90,7 @@ def examine_splits(parts: Mapping[str, Rows], labels: Sequence[str]) -> list[str
         notes.append(
             f"the classes are uneven: {labels[large]!r} has {sizes[large]:,} training rows, {labels[small]!r} "
             f"{sizes[small]:,}: accuracy says little of the small ones, look at macro F1; "
-            'distil.class_weights = "balanced" makes them count alike'
+            'distil.class_weights = "balanced" lets them count alike'
         )
     return notes
 
@@ -113,6 +115,20 @@ def _spellings(labels: Sequence[str]) -> list[str]:
         "they mean the same"
         for names in alike.values()
         if len(names) > 1
+    ]
+
+
+def _scale(labels: Sequence[str]) -> list[str]:
+    """A few numbers with fractions may be classes; they may be a score too."""
+    if (
+        len(labels) < 5
+        or not all(_FRACTION.fullmatch(name) for name in labels)
+        or all(name.lstrip("-").isdigit() for name in labels)
+    ):
+        return []
+    return [
+        f"the labels are {len(labels)} numbers, some with fractions ({_list(labels, 4)}): each becomes a class of its "
+        "own, none nearer to one than to another; a score is not supported as a task"
     ]
 
 

@@ -105,7 +105,7 @@ def refuse_scores_and_ids(train: Raw) -> None:
     Raises:
         DataError: D046 a scale of numbers, D047 nearly every row has a label of its own.
     """
-    values = [value for value in train.labels or [] if isinstance(value, str | int | float)]
+    values = [value for value in train.labels or [] if isinstance(value, str | int | float) and value != ""]
     distinct = {value.strip() if isinstance(value, str) else value for value in values}
     kinds, many = len(distinct), len(distinct) >= _SOME and 2 * len(distinct) > len(values)
     numbers = [number for value in distinct if (number := _number(value)) is not None]
@@ -132,7 +132,7 @@ def refuse_scores_and_ids(train: Raw) -> None:
 
 def _number(value: Any) -> float | None:
     if isinstance(value, str):
-        plain = value.strip()
+        plain = value.strip().removesuffix("%").rstrip()
         return float(plain.replace(",", ".")) if _NUMBER.fullmatch(plain) else None
     return None if isinstance(value, bool) or value != value else float(value)
 

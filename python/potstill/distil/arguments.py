@@ -8,6 +8,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from potstill.distil.precision import use_bf16
@@ -52,7 +53,6 @@ def pipeline_arguments(
     Raises:
         RecipeError: R020 the processes do not divide the batch.
     """
-    import torch
 
     everyone = current().start()
     return TrainingArguments(
@@ -116,6 +116,7 @@ def split_keywords(
     given.setdefault("report_to", "none")
     if isinstance(given.get("optim"), str):
         given["optim"] = OPTIMIZERS.get(given["optim"].lower(), given["optim"])
+    given.setdefault("dataloader_pin_memory", torch.cuda.is_available())  # without a GPU it does nothing but warn
     return TrainingArguments(**given), keywords
 
 

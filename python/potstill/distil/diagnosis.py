@@ -34,6 +34,7 @@ class StudentFigures:
         agreement: test rows to which student and teacher give the same label.
         agreement_where_right: the same, of the rows that the teacher has right.
         losses: training loss at the end of each epoch; NaN and infinity as they came.
+        test_rows: number of test rows; None: enough.
     """
 
     train: float | None
@@ -44,6 +45,15 @@ class StudentFigures:
     agreement: float
     agreement_where_right: float
     losses: Sequence[float] = field(default_factory=list)
+    test_rows: int | None = None
+
+    @property
+    def chance(self) -> float:
+        """By how much (0-1) two models as good as each other differ on these test rows, in 95 of 100 cases at most.
+
+        Only rows with different answers can tell them apart: the standard error of paired shares (McNemar, 1947).
+        """
+        return 1.96 * math.sqrt((1 - self.agreement) / self.test_rows) if self.test_rows else 0.0
 
 
 def diagnose_settings(settings: Any) -> list[str]:
@@ -69,7 +79,7 @@ def diagnose_student(found: StudentFigures, settings: Any) -> list[str]:
     diverged = diagnose_losses(found.losses, settings.learning_rate, "distil.learning_rate")
     notes += diverged
     behind = found.teacher_test - found.test
-    if behind > FAR_BEHIND:
+    if behind > max(FAR_BEHIND, found.chance):
         notes.append(f"the student is {_points(behind)} under the teacher on the test rows: {_remedy(found, settings)}")
     gap = None if found.train is None else found.train - found.validation
     teacher_gap = 0.0 if found.teacher_train is None else max(0.0, found.teacher_train - found.teacher_test)

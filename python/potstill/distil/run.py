@@ -64,11 +64,12 @@ def distil(
 
     Returns:
         ``metric`` (what the task calls accuracy), ``validation_accuracy``, ``test_accuracy``,
-        ``teacher_test_accuracy``, ``retained`` (test, student / teacher), ``metrics`` (all figures of the task on the
-        test set), ``agreement`` (share of test rows with the teacher's answer), ``epochs``, ``best_epoch``,
-        ``parameters``, ``parameters_without_embeddings``, ``vocabulary`` (`vocabulary_facts`), ``seconds`` (by phase),
-        ``warnings``, ``processes``; with labels also ``agreement_where_right`` (of the rows that the teacher has right)
-        and ``train_accuracy`` (first 1,000 labelled rows). Nothing in a process that is not the main one.
+        ``teacher_test_accuracy``, ``retained`` (test, student / teacher; None of a teacher that is never right),
+        ``metrics`` (all figures of the task on the test set), ``agreement`` (share of test rows with the teacher's
+        answer), ``epochs``, ``best_epoch``, ``parameters``, ``parameters_without_embeddings``, ``vocabulary``
+        (`vocabulary_facts`), ``seconds`` (by phase), ``warnings``, ``processes``; with labels also
+        ``agreement_where_right`` (of the rows that the teacher has right) and ``train_accuracy`` (first 1,000 labelled
+        rows). Nothing in a process that is not the main one.
 
     Raises:
         TrainError: T0.. as the parts.
@@ -183,6 +184,7 @@ def _figures(
         agreement=metrics["agreement"],
         agreement_where_right=metrics["agreement_where_right"],
         losses=_losses(history),
+        test_rows=len(rows.test),
     )
 
 
@@ -334,7 +336,7 @@ def _measure(out: Path, teacher: nn.Module, rows: Rows, read: Rows, task: Task, 
         "validation_accuracy": task.score(on_validation, rows.truth("validation")),
         "test_accuracy": figures[task.metric],
         "teacher_test_accuracy": taught,
-        "retained": figures[task.metric] / taught if taught else 0.0,
+        "retained": figures[task.metric] / taught if taught else None,
         "agreement": task.agreement(answers["student"], projected),
         "metrics": figures,
     }

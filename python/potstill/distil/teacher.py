@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from functools import partial
 from pathlib import Path
@@ -21,20 +20,13 @@ from potstill.distil.diagnosis import diagnose_teacher
 from potstill.distil.evaluate import outputs
 from potstill.distil.forward import ForwardProgress
 from potstill.distil.hub import keep_random_state, model_errors, quiet_loading
-from potstill.distil.modeling import (
-    has_head,
-    head_name,
-    labels_words,
-    load_classifier,
-    load_encoder,
-    load_pretrained,
-)
+from potstill.distil.label_order import Head, believed, head_order, no_head
+from potstill.distil.modeling import head_name, load_classifier, load_encoder, load_pretrained
 from potstill.distil.precision import training_attention
 from potstill.distil.rows import encode_split
 from potstill.distil.tasks import Task, Truth, task_of
 from potstill.distil.text_check import examine_texts
 from potstill.distil.tokens import Collator, TokenDataset, load_tokenizer
-from potstill.errors import TrainError
 from potstill.pipeline.processes import current
 from potstill.pipeline.progress import Progress
 
@@ -51,21 +43,6 @@ def source_of(model: str, cache: Path, progress: Progress) -> Path | str:
         return teacher_dir(cache, model, progress=progress)
     folder = Path(model).expanduser()
     return folder if folder.is_dir() else model
-
-
-def label_order(config: Any, labels: list[str]) -> list[int] | None:
-    """For each of our labels, the output of the model that gives it; None when the model does not know them.
-
-    Names are compared without case. A model with nameless outputs (``LABEL_0`` ...) matches by their number.
-    """
-    names = {int(index): str(name) for index, name in (config.id2label or {}).items()}
-    if not has_head(config) or len(names) != len(labels):
-        return None
-    if all(re.fullmatch(r"LABEL_\d+", name) for name in names.values()):
-        return list(range(len(labels)))
-    by_name = {name.lower(): index for index, name in names.items()}
-    order = [by_name.get(label.lower()) for label in labels]
-    return None if any(index is None for index in order) else [int(index or 0) for index in order]
 
 
 @keep_random_state()
@@ -85,12 +62,12 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     Returns:
         ``fine_tuned``, ``metric`` (what the task calls accuracy), ``validation_accuracy``, ``test_accuracy``,
         ``train_accuracy`` (first 1,000 rows), ``metrics`` (all figures on the test set), ``epochs`` (a record for
-        each), ``best_epoch``, ``parameters``, ``seconds``, ``warnings`` (list of sentences); nothing in a process that
-        is not the main one.
+        each), ``best_epoch``, ``parameters``, ``seconds``, ``warnings`` (list of sentences), ``test_guess`` (the metric
+        of the best constant answer on the test set); nothing in a process that is not the main one.
 
     Raises:
-        TrainError: T001-T007 the model or tokenizer cannot be loaded, T013 it has no fitting head and finetune is
-            never, T014 unknown demo teacher.
+        TrainError: T001-T007 the model or tokenizer cannot be loaded, T013 it has no fitting head, or one that answers
+            no better than a guess, and finetune is never, T014 unknown demo teacher.
     """
     start = time.monotonic()
     settings, labels = recipe.teacher, list(splits.labels)
@@ -108,20 +85,15 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
             return {}
         made = _as_it_is(source, tokenizer, settings, task, out)
         return {**made, "seconds": round(time.monotonic() - start, 1), "warnings": found}
-    order = label_order(config, labels)
-    if task.problem is not None and config.problem_type != task.problem:
-        order = None  # a head trained for one label a text says nothing of each by itself
-    if task.words != labels_words(config):
-        order = None
+    order = head_order(config, labels, task)
     if settings.finetune == "never" and order is None:
-        raise TrainError(
-            "T013",
-            f"the model has no head for the labels {', '.join(labels)} and teacher.finetune is never",
-            str(settings.model),
-            "set teacher.finetune to auto, or give a model fine-tuned on these labels",
-        )
-    model = _start_model(source, labels, order, settings, recipe.seed, task)
+        raise no_head(recipe, labels)
     rows = {name: encode_split(tokenizer, splits, name, recipe.data.max_tokens, task) for name in _SPLITS}
+    doubts: list[str] = []
+    if order is not None and settings.finetune != "always":
+        head = Head(source, config, order, labels, tokenizer.pad_token_id)
+        order, doubts = everyone.broadcast(lambda: believed(head, rows["train"], recipe, task, progress))
+    model = _start_model(source, labels, order, settings, recipe.seed, task)
     history: list[dict[str, Any]] = []
     train = order is None or settings.finetune == "always"
     if train:
@@ -139,7 +111,8 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     truth = rows["validation"].labels
     # Entities have no commonest one to guess.
     guessed = np.zeros((0, 0)) if task.words else truth
-    metrics["warnings"] = found + diagnose_teacher({**metrics, "epochs": history}, guessed, settings)
+    metrics["warnings"] = [*found, *doubts, *diagnose_teacher({**metrics, "epochs": history}, guessed, settings)]
+    metrics["test_guess"] = task.guess(Truth(rows["test"].labels))
     best = max(history, key=lambda entry: entry["accuracy"], default=None)
     return {
         "fine_tuned": train,

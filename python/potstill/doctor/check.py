@@ -43,24 +43,25 @@ class Findings:
         self.section = section
         self.checks: list[Check] = []
 
-    def _add(self, name: str, status: Status, seen: str, next_step: str = "") -> None:
+    def add(self, name: str, status: Status, seen: str, next_step: str = "") -> None:
+        """A check that ended so."""
         self.checks.append(Check(self.section, name, status, seen, next_step))
 
     def ok(self, name: str, seen: str) -> None:
         """Nothing to do."""
-        self._add(name, Status.OK, seen)
+        self.add(name, Status.OK, seen)
 
     def warning(self, name: str, seen: str, next_step: str) -> None:
         """It works, but not as well as it could, or not everything does."""
-        self._add(name, Status.WARNING, seen, next_step)
+        self.add(name, Status.WARNING, seen, next_step)
 
     def failure(self, name: str, seen: str, next_step: str) -> None:
         """It will not work."""
-        self._add(name, Status.FAILURE, seen, next_step)
+        self.add(name, Status.FAILURE, seen, next_step)
 
     def unknown(self, name: str, seen: str) -> None:
         """It could not be looked at; `seen` says why."""
-        self._add(name, Status.NOT_CHECKED, seen)
+        self.add(name, Status.NOT_CHECKED, seen)
 
 
 def count(checks: Iterable[Check], status: Status) -> int:

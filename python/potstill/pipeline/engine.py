@@ -7,7 +7,7 @@ import errno
 import functools
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,13 @@ _FULL_DISK_BYTES = 1 << 20
 
 
 def run_stages(
-    stages: Sequence[Stage], context: Context, store: Store, *, stop_after: str | None = None, prefix: str = ""
+    stages: Sequence[Stage],
+    context: Context,
+    store: Store,
+    *,
+    stop_after: str | None = None,
+    prefix: str = "",
+    before: Callable[[Stage], None] | None = None,
 ) -> list[str]:
     """Complete all stages; `context.records` and `context.keys` hold the results then.
 
@@ -35,6 +41,7 @@ def run_stages(
         stages: in an order in which each comes after those it needs.
         stop_after: name of the last stage to complete; None for all.
         prefix: before each message, for stages inside a stage; what was done earlier is then not told.
+        before: called once, with the first stage that has to run, in the main process.
     Returns: names of the stages that did run now.
     Raises:
         PotstillError: what a stage raises; SystemFailure S001 or S002 when the disk is the reason, S100 a stored
@@ -58,6 +65,8 @@ def run_stages(
             if not prefix and stage.name not in told:
                 context.progress.message(f"{label}: done earlier")
         else:
+            if before is not None and not ran:
+                everyone.broadcast(functools.partial(before, stage))
             record = _complete(stage, label, found, context, store, everyone)
             ran.append(stage.name)
             for warning in record.facts.get("warnings", ()):

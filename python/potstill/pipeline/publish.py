@@ -15,7 +15,7 @@ from potstill.pipeline.stage import Context
 from potstill.pipeline.stages import export_files, weight_bytes
 from potstill.pipeline.store import atomic_folder, atomic_write, publish_file, write_json
 from potstill.recipe.docs import recipe_text
-from potstill.report.intervals import intervals
+from potstill.report.intervals import intervals, retained
 
 # Final name of each artefact, by its name in the report.
 ARTEFACTS = {
@@ -136,9 +136,9 @@ def make_report(context: Context, budget: Mapping[str, Any] | None = None) -> di
         "labels": context.facts("data")["labels"],
         "rows": context.facts("data")["rows"],
         "teacher": {"model": context.recipe.teacher.model, **_without_seconds(teacher)},
-        "student": _without_seconds(student),
+        "student": {**_without_seconds(student), **({"retained": None} if _meaningless(teacher) else {})},
         "packed": {"test_accuracy": packed, **_without_seconds(context.facts("still"))},
-        "retained": packed / teacher_accuracy if teacher_accuracy else None,
+        "retained": retained(packed, teacher_accuracy, teacher.get("test_guess", 0.0)),
         "quantization": _quantization(context, packed),
         "bytes": {
             "teacher": weight_bytes(context.folder("teacher")),
@@ -152,7 +152,7 @@ def make_report(context: Context, budget: Mapping[str, Any] | None = None) -> di
         "metrics": dict(verify.get("metrics", {})),
         "bench": times.get("bench", []),
         "memory": times.get("memory", []),
-        "warnings": [text for record in context.records.values() for text in record.facts.get("warnings", ())],
+        "warnings": [*_warnings(context), *_meaningless(teacher)],
         "keys": dict(context.keys),
         "seed": context.recipe.seed,
         "provenance": context.facts("still").get("provenance", {}),
@@ -161,6 +161,21 @@ def make_report(context: Context, budget: Mapping[str, Any] | None = None) -> di
         "settings": context.recipe.content(),
     }
     return {**report, "intervals": intervals(report)}
+
+
+def _warnings(context: Context) -> list[str]:
+    return [text for record in context.records.values() for text in record.facts.get("warnings", ())]
+
+
+def _meaningless(teacher: Mapping[str, Any]) -> list[str]:
+    """A sentence on a teacher that answers no better than a guess: what a student keeps of it is no success."""
+    accuracy, guess = teacher["test_accuracy"], teacher.get("test_guess", 0.0)
+    if accuracy > guess:
+        return []
+    return [
+        f"the teacher's {100 * accuracy:.1f} % on the test rows is no better than a guess ({100 * guess:.1f} %): what "
+        "the student retains of it means nothing; check the labels, or set teacher.finetune = always"
+    ]
 
 
 def _quantization(context: Context, packed: float) -> dict[str, Any]:

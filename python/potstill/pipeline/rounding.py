@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from potstill.data.splits import Splits
 from potstill.pipeline.progress import Progress
 from potstill.pipeline.stage import Context, Stage, data_identity
+from potstill.pipeline.store import Store
 from potstill.recipe.schema import Recipe
 
 if TYPE_CHECKING:
@@ -151,7 +152,8 @@ def sensitivity_of_build(out: Path, *, rows: int = 512, progress: Progress | Non
     """The table of a finished build: the stored one where its scheme is `mixed`, else measured now.
 
     Raises:
-        SystemFailure: S015 no report in the folder, S016 it cannot be read; S017 stages are gone.
+        SystemFailure: S015 no report in the folder, S016 it cannot be read; S017 stages are gone or
+            damaged.
         InputError: I016 a task without labels.
     """
     import tempfile
@@ -162,17 +164,24 @@ def sensitivity_of_build(out: Path, *, rows: int = 512, progress: Progress | Non
     from potstill.report.collect import collect
 
     report = collect(out)
+    keys, settings = report.get("keys"), report.get("settings")
+    if not isinstance(keys, dict) or not isinstance(settings, dict) or not {"student", "data"} <= keys.keys():
+        raise SystemFailure("S016", "the report names no stages", str(out), "remove it and build again")
     # Recipes built under one seed share a folder of stages beside theirs.
-    stages = next((folder for folder in (out, out.parent) if (folder / "stages").is_dir()), out) / "stages"
-    folders = {stage: stages / stage / key for stage, key in report["keys"].items()}
-    if (stored := folders.get("sensitivity")) is not None and (stored / TABLE).is_file():
-        return read_table(stored / TABLE)
+    store = Store(next((folder for folder in (out, out.parent) if (folder / "stages").is_dir()), out) / "stages")
+    if "sensitivity" in keys and (record := store.find("sensitivity", keys["sensitivity"])) is not None:
+        return read_table(record.folder / TABLE)
+    folders = {}
     for stage in ("student", "data"):
-        if not folders[stage].is_dir():
+        record = store.find(stage, keys[stage])
+        if record is None or store.damage(record) is not None:
             raise SystemFailure(
-                "S017", f"the result of the stage {stage} is gone", str(folders[stage]), "run potstill build again"
+                "S017",
+                f"the result of the stage {stage} is gone or damaged",
+                str(store.folder(stage, keys[stage])),
+                "run potstill build again",
             )
-    settings = report["settings"]
+        folders[stage] = record.folder
     longest = settings["compile"]["max_tokens"] or settings["data"]["max_tokens"]
     with tempfile.TemporaryDirectory() as work:
         return measure_folder(

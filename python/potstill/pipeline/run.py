@@ -15,7 +15,7 @@ from potstill.pipeline.engine import disk_failures, prune, run_stages
 from potstill.pipeline.lock import out_lock
 from potstill.pipeline.progress import Progress, QuietProgress, duration
 from potstill.pipeline.publish import DamagedResult, make_report, publish, write_report
-from potstill.pipeline.stage import Context
+from potstill.pipeline.stage import Context, Stage
 from potstill.pipeline.stages import build_stages
 from potstill.pipeline.store import Store, sweep_temporaries
 from potstill.recipe.schema import Recipe
@@ -67,6 +67,7 @@ def run_build(
         def begin() -> None:
             with os_errors(out):
                 out.mkdir(parents=True, exist_ok=True)
+                store.root.mkdir(parents=True, exist_ok=True)
             held.enter_context(out_lock(out))
             sweep_temporaries(out)
             store.sweep()
@@ -90,23 +91,43 @@ def run_build(
                     prune(store, context)
             return report
 
+        def look(stage: Stage) -> None:
+            # Comparing and measuring make nothing, and reading the data asks no teacher.
+            if stage.name not in ("verify", "bench") and stop_after != "data":
+                check_before(recipe, context)
+
         everyone.broadcast(begin)
         budget = None
         if recipe.budget.stated and stop_after not in ("data", "teacher"):
             from potstill.budget.meet import meet_budget
 
-            recipe, budget = meet_budget(recipe, context, store)
+            recipe, budget = meet_budget(recipe, context, store, before=look)
             shown.message(f"budget: {budget['chosen']} is built")
             context = Context(recipe, context.cache, shown)
         wanted = [stage for stage in build_stages(recipe) if timed or stage.name != "bench"]
         report = None
         while report is None:
-            run_stages(wanted, context, store, stop_after=stop_after)
+            run_stages(wanted, context, store, stop_after=stop_after, before=look if budget is None else None)
             if stop_after is not None:
                 return {name: record.facts for name, record in context.records.items()}
             report = everyone.broadcast(finish)
         shown.message(f"recipe {recipe.name}: done in {duration(time.monotonic() - start)}")
     return report
+
+
+def check_before(recipe: Recipe, context: Context) -> None:
+    """Refuse, before anything is made, what a later stage would refuse (`potstill.check`); warnings are told.
+
+    Raises:
+        PotstillError: what the build would end in; RecipeError R030 for several reasons.
+    """
+    from potstill.check import check_recipe
+
+    found = check_recipe(recipe, cache=context.cache, fetch=True)
+    for finding in found:
+        if finding.status in ("warning", "not checked"):
+            context.progress.message(f"{finding.status}: {finding.name}: {finding.seen}")
+    found.require(f"recipe {recipe.name}")
 
 
 def check_packages(recipe: Recipe) -> None:

@@ -14,6 +14,7 @@ from potstill.pipeline.progress import Progress
 from potstill.pipeline.run import STAGES_FOLDER, run_build
 from potstill.pipeline.store import write_json
 from potstill.recipe import load_recipe
+from potstill.report.intervals import retained
 
 RESULT = "seeds.json"
 
@@ -87,12 +88,15 @@ def figures(report: Mapping[str, Any]) -> dict[str, float]:
         "teacher": teacher,
         "student_fp32": student,
         "packed": accuracy["still"],
-        "retained": accuracy["still"] / teacher if teacher else 0.0,
         "packed_cost_points": 100 * (student - accuracy["still"]),
         "packed_agreement": agreement["still"],
+        "test_rows": report.get("rows", {}).get("test", 0),
         "bytes": sizes["still"],
         "bytes_of_teacher": sizes["still"] / sizes["teacher"],
     }
+    kept = retained(accuracy["still"], teacher, report["teacher"].get("test_guess", 0.0))
+    if kept is not None:
+        found["retained"] = kept
     for name in ("onnx_int8", "tflite_int8"):
         if name in accuracy:
             found |= {name: accuracy[name], f"{name}_agreement": agreement[name], f"{name}_bytes": sizes[name]}

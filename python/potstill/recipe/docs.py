@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from potstill.recipe.base import resolve
-from potstill.recipe.load import DEFAULT, find_recipe, load_recipe
+from potstill.recipe.load import find_recipe
 from potstill.recipe.schema import SECTIONS, SUBSECTIONS, Recipe, Section
 
 
@@ -27,9 +29,24 @@ def schema_markdown() -> str:
     return "\n".join(parts)
 
 
-def template(name: str, like: str = DEFAULT) -> str:
-    """The text of a new recipe called `name`: every key with its meaning and the values of the recipe `like`."""
-    return _text(load_recipe(like).content() | {"name": name})
+# What a new recipe names before its writer does: it builds as it is.
+_FIRST = {
+    "teacher": {"model": "demo:all-minilm-l6-v2"},
+    "data": {"source": "demo:movie-reviews"},
+}
+
+
+def template(name: str) -> str:
+    """The text of a new recipe: the keys that it must have, and as comments all others.
+
+    A default that stands as a comment does not count as given, so `--set`, presets and budgets are free to choose.
+
+    Args:
+        name: of the recipe; characters that names of recipes do not have become hyphens.
+    """
+    fitting = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:64] or "recipe"
+    recipe = Recipe.model_validate({"name": fitting, **_FIRST})
+    return _text(recipe.content(), given={"": {"name"}, **{section: set(keys) for section, keys in _FIRST.items()}})
 
 
 def recipe_text(recipe: Recipe) -> str:
@@ -53,15 +70,23 @@ def _absolute(name: str, base: Path | None) -> str:
     return str(path.absolute()) if path.exists() else name
 
 
-def _text(values: dict[str, Any]) -> str:
-    lines = ["# A Potstill recipe. Keys that you remove fall back to their defaults."]
+def _text(values: dict[str, Any], given: Mapping[str, Collection[str]] | None = None) -> str:
+    """TOML of a recipe's `values`; with `given` (keys of each section, "" for the top), all others are comments."""
+
+    def entry(section: str, key: str, field: FieldInfo, value: Any) -> list[str]:
+        return _entry(key, field, value, off=given is not None and key not in given.get(section, ()))
+
+    about = (
+        "A key that is a comment has its default" if given is not None else "Keys that you remove have their default"
+    )
+    lines = [f"# A Potstill recipe. {about}."]
     for key, field in Recipe.model_fields.items():
         if key not in SECTIONS:
-            lines += _entry(key, field, values[key])
+            lines += entry("", key, field, values[key])
     for section, model in SECTIONS.items():
         lines += ["", f"# {(model.__doc__ or '').strip()}", f"[{section}]"]
         for key, field in model.model_fields.items():
-            lines += _entry(key, field, values[section][key])
+            lines += entry(section, key, field, values[section][key])
     return "\n".join(lines) + "\n"
 
 
@@ -70,10 +95,11 @@ def bundled_text(name: str) -> str:
     return find_recipe(name).read_text(encoding="utf-8")
 
 
-def _entry(key: str, field: FieldInfo, value: Any) -> list[str]:
+def _entry(key: str, field: FieldInfo, value: Any, *, off: bool = False) -> list[str]:
     about = textwrap.wrap((field.description or "").replace("`", ""), 110, initial_indent="# ", subsequent_indent="# ")
     # TOML has no null: a key that is off is shown as a comment.
-    return [*about, f"{key} = {_toml(value)}" if value is not None else f"# {key} = ..."]
+    line = f"{key} = {_toml(value)}" if value is not None else f"{key} = ..."
+    return [*about, f"# {line}" if off or value is None else line]
 
 
 def _toml(value: Any) -> str:

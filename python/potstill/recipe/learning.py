@@ -100,7 +100,10 @@ class Student(Section):
             best = min(near, key=lambda h: abs(h - self.heads))
             raise ValueError(f"heads = {self.heads} does not divide hidden = {self.hidden}; heads = {best} would")
         if self.init_layers is not None and len(self.init_layers) != self.layers:
-            raise ValueError(f"init_layers names {len(self.init_layers)} layers, layers = {self.layers}")
+            raise ValueError(
+                f"init_layers names {len(self.init_layers)} layers, layers = {self.layers}; name {self.layers}, such "
+                f"as student.init_layers={list(range(self.layers))}, or leave it out"
+            )
         if self.init_layers is not None and self.init == "random":
             raise ValueError('init_layers has no meaning with init = "random"')
         return self

@@ -33,12 +33,14 @@ def collect(out: Path) -> dict[str, Any]:
         raise SystemFailure("S015", "there is no report here", str(path), "run potstill build first, or name its --out")
     try:
         report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(report, dict):
+            raise ValueError("no table of figures")
         emulated = out / "emulated.json"
         if emulated.is_file():
             report["emulated"] = json.loads(emulated.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SystemFailure(
-            "S016", f"the report is not JSON ({error})", str(out), "remove it and build again; cached stages are kept"
+            "S016", f"the report is damaged ({error})", str(out), "remove it and build again; cached stages are kept"
         ) from error
     return report
 

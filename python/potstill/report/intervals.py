@@ -73,3 +73,8 @@ def intervals(report: Mapping[str, Any]) -> dict[str, Any]:
         "retained": [max(0.0, 1 + bound / teacher) for bound in against] if teacher else None,
         "points": [100 * bound for bound in difference(packed, student, rows, rounded)],
     }
+
+
+def retained(student: float, teacher: float, guess: float = 0.0) -> float | None:
+    """What of its teacher's accuracy a student has; None where the teacher is no better than a guess."""
+    return student / teacher if teacher > guess else None

@@ -42,5 +42,7 @@ def render(result: Mapping[str, Any]) -> str:
                 onnx,
             ]
         )  # fmt: skip
-    title = f"Test accuracy: mean ± standard deviation over the seeds {seeds}"
+    counts = {round(recipe["mean"].get("test_rows", 0)) for recipe in result["recipes"].values() if recipe["builds"]}
+    tested = f", each on {' or '.join(f'{count:,}' for count in sorted(counts))} test rows" if all(counts) else ""
+    title = f"Test accuracy: mean ± standard deviation over the seeds {seeds}{tested}"
     return "\n".join(section(title, header, rows)[1:])

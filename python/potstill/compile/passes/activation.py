@@ -18,12 +18,12 @@ from potstill.compile.expr import REDUCTIONS, Const, Elementwise, Expr, evaluate
 _TOLERANCE = 3e-6
 _MAX_NODES = 32
 
-_POINTS = np.concatenate([np.linspace(-12.0, 12.0, 4001), [-40.0, -20.0, 20.0, 40.0]])[None, :]
+POINTS = np.concatenate([np.linspace(-12.0, 12.0, 4001), [-40.0, -20.0, 20.0, 40.0]])[None, :]
 _KNOWN = {
-    "gelu": gelu(_POINTS),
-    "gelu_tanh": gelu_tanh(_POINTS),
-    "relu": np.maximum(_POINTS, 0.0),
-    "tanh": np.tanh(_POINTS),
+    "gelu": gelu(POINTS),
+    "gelu_tanh": gelu_tanh(POINTS),
+    "relu": np.maximum(POINTS, 0.0),
+    "tanh": np.tanh(POINTS),
 }
 _LINEAR_OPS = ("Add", "Sub", "Mul", "Div", "Neg")
 
@@ -46,10 +46,17 @@ def match_activation(expr: Elementwise) -> Activated | None:
         above = list(walk(expr, stop=base))
         if base not in above or not all(i is base or _plain(i) for i in above):
             continue
-        curve = evaluate(expr, base, _POINTS)
-        for kind, known in _KNOWN.items():
-            if np.all(np.abs(curve - known) <= _TOLERANCE * (1.0 + np.abs(known))):
-                return Activated(base, kind)
+        kind = kind_of(evaluate(expr, base, POINTS))
+        if kind is not None:
+            return Activated(base, kind)
+    return None
+
+
+def kind_of(curve: np.ndarray) -> str | None:
+    """The activation that has these values, ``[1, points]``, at `POINTS`; None if the core has none such."""
+    for kind, known in _KNOWN.items():
+        if np.all(np.abs(curve - known) <= _TOLERANCE * (1.0 + np.abs(known))):
+            return kind
     return None
 
 

@@ -9,8 +9,11 @@ import torch
 
 from potstill.distil.students.head import fit_head
 from potstill.distil.students.registry import Job
-from potstill.distil.students.teacher_view import encoder_of
+from potstill.distil.students.teacher_view import Encoder, encoder_of
 from potstill.errors import TrainError
+
+# Widths of a layer: our key, and that of the configuration.
+_WIDTHS = {"hidden": "hidden_size", "heads": "num_attention_heads", "intermediate": "intermediate_size"}
 
 
 def initialise(job: Job) -> None:
@@ -19,20 +22,8 @@ def initialise(job: Job) -> None:
     Raises:
         TrainError: T042 teacher not of the BERT kind, T043 hidden, heads or intermediate differ.
     """
-    teacher, student = encoder_of(job.teacher, "copy"), encoder_of(job.student, "copy")
-    theirs, ours = teacher.module.config, student.module.config
-    for key, name in (
-        ("hidden_size", "hidden"),
-        ("num_attention_heads", "heads"),
-        ("intermediate_size", "intermediate"),
-    ):
-        if getattr(theirs, key) != getattr(ours, key):
-            raise TrainError(
-                "T043",
-                f"init copy needs the teacher's {name} {getattr(theirs, key)}, the student has {getattr(ours, key)}",
-                f"student.{name}",
-                f"set student.{name} to {getattr(theirs, key)}, or use init = 'pca'",
-            )
+    teacher, student = check(job)
+    ours = student.module.config
     with torch.no_grad():
         tables = teacher.module.embeddings.state_dict()
         if job.kept is not None:
@@ -47,3 +38,22 @@ def initialise(job: Job) -> None:
             job.student.classifier.load_state_dict(job.teacher.classifier.state_dict())
     if not same_pooling:
         fit_head(job)
+
+
+def check(job: Job) -> tuple[Encoder, Encoder]:
+    """The encoders of teacher and student, of one kind and of the same widths (errors as `initialise`)."""
+    teacher, student = encoder_of(job.teacher, "copy"), encoder_of(job.student, "copy")
+    theirs, ours = teacher.module.config, student.module.config
+    wanted = {name: int(getattr(theirs, key)) for name, key in _WIDTHS.items()}
+    found = {name: int(getattr(ours, key)) for name, key in _WIDTHS.items()}
+    if wanted != found:
+        name = next(name for name in wanted if wanted[name] != found[name])
+        other = "pca" if found["hidden"] <= wanted["hidden"] else "random"
+        widths = ", ".join(f"student.{key} = {value}" for key, value in wanted.items())
+        raise TrainError(
+            "T043",
+            f"init copy needs the teacher's {name} {wanted[name]}, the student has {found[name]}",
+            f"student.{name}",
+            f'set {widths}, or student.init = "{other}"',
+        )
+    return teacher, student

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from potstill.distil.students.basis import principal_axes
-from potstill.distil.students.projection import Projection
+from potstill.distil.students.projection import Projection, narrower
 from potstill.distil.students.registry import Job
 
 
@@ -22,6 +22,11 @@ def initialise(job: Job) -> None:
     both = Projection(job, "pca")
     states = both.states()
     both.apply(principal_axes(_mean_moment(states), both.student.hidden), states["embeddings"])
+
+
+def check(job: Job) -> None:
+    """Teacher and student fit (errors as `initialise`)."""
+    narrower(job, "pca")
 
 
 def _mean_moment(states: dict[str, np.ndarray]) -> np.ndarray:

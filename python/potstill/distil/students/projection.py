@@ -50,15 +50,7 @@ class Projection:
 
     def __init__(self, job: Job, init: str) -> None:
         self.job = job
-        self.teacher, self.student = encoder_of(job.teacher, init), encoder_of(job.student, init)
-        if self.student.hidden > self.teacher.hidden:
-            raise TrainError(
-                "T047",
-                f"init {init} makes a student narrower, but its hidden {self.student.hidden} is over the teacher's "
-                f"{self.teacher.hidden}",
-                "student.hidden",
-                f"use {self.teacher.hidden} or less, or init = 'random'",
-            )
+        self.teacher, self.student = narrower(job, init)
         rows = sample_rows(job.ids, init)
         # The student's cut of the text for both: with a pruned vocabulary the teacher's own could be shorter.
         types = None if job.types is None else job.types[: len(rows)]
@@ -88,6 +80,26 @@ class Projection:
             given = None if scores is None else scores[index]
             _set_layer(own, layers[index], layers[end], axes, self.theirs, self.ours, given)
         fit_head(self.job)
+
+
+def narrower(job: Job, init: str) -> tuple[Encoder, Encoder]:
+    """The encoders of teacher and student, of one kind, the student no wider.
+
+    Raises:
+        TrainError: T042, T047 as `Projection`.
+    """
+    teacher, student = encoder_of(job.teacher, init), encoder_of(job.student, init)
+    if student.hidden > teacher.hidden:
+        theirs = teacher.module.config.num_attention_heads
+        raise TrainError(
+            "T047",
+            f"init {init} makes a student narrower, but its hidden {student.hidden} is over the teacher's "
+            f"{teacher.hidden}",
+            "student.hidden",
+            f"set student.hidden = {teacher.hidden} (or less) and student.heads = {theirs} (or another divisor), or "
+            'student.init = "random"',
+        )
+    return teacher, student
 
 
 def sample_rows(ids: Sequence[np.ndarray], init: str) -> list[np.ndarray]:

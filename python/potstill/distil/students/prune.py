@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from potstill.distil.students.projection import LayerScores, Projection
+from potstill.distil.students.projection import LayerScores, Projection, narrower
 from potstill.distil.students.registry import Job
 from potstill.distil.students.teacher_view import Encoder
 
@@ -37,6 +37,11 @@ def initialise(job: Job) -> None:
     axes[kept, np.arange(len(kept))] = 1.0
     states = both.theirs.collect({}, {"embeddings": both.teacher.embeddings.LayerNorm})
     both.apply(axes, states["embeddings"], scores)
+
+
+def check(job: Job) -> None:
+    """Teacher and student fit (errors as `initialise`)."""
+    narrower(job, "prune")
 
 
 def importance(

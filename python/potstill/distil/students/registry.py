@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ ARCHITECTURES = {
     "factorized": "potstill.distil.students.factorized",
     "static": "potstill.distil.students.static",
 }
-# Modules with initialise(job) -> None.
+# Modules with initialise(job) -> None. One may have check(job) -> None, which raises what it needs no weights to know.
 INITS = {
     "pca": "potstill.distil.students.pca",
     "copy": "potstill.distil.students.copy",
@@ -108,28 +108,11 @@ def make_student(
         TrainError: T010, T040-T048, T063-T065 for sizes that do not go together; T071 pairs, and a teacher with one
             token type.
     """
-    _check_name(settings.architecture, ARCHITECTURES, "architecture")
-    architecture = importlib.import_module(ARCHITECTURES[settings.architecture])
-    inits: dict[str, str] = getattr(architecture, "INITS", INITS)
-    _check_name(settings.init, inits, "init")
-    teacher_config = encoder_module(teacher).config
-    depth = int(teacher_config.num_hidden_layers)
-    if types is not None and getattr(teacher_config, "type_vocab_size", None) in (0, 1):
-        raise TrainError(
-            "T071",
-            "the teacher does not tell the second text of a pair from the first",
-            f"teacher of type {teacher_config.model_type}",
-            "use a BERT teacher, or leave data.text_pair out",
-        )
-    inherited = inherited_config(encoder_module(teacher), pad_id, longest, None if kept is None else len(kept))
-    torch.manual_seed(seed)
-    if labels_words(teacher.config):
-        settings = SimpleNamespace(**{**vars(settings), "pooling": "none"})
-    student = architecture.build(settings, inherited, labels)
-    layers = _chosen_layers(settings, depth) if student.config.num_hidden_layers else []
-    job = Job(student=student, teacher=teacher, layers=layers, ids=ids, pad_id=pad_id, kept=kept, types=types)
-    student.eval()
-    importlib.import_module(inits[settings.init]).initialise(job)
+    job, architecture, init = _prepared(
+        settings, teacher, labels, ids, pad_id=pad_id, seed=seed, kept=kept, types=types, longest=longest
+    )
+    job.student.eval()
+    init.initialise(job)
     if hasattr(architecture, "finish"):
         architecture.finish(job, settings)
     # Last: an architecture may have replaced the student.
@@ -137,6 +120,62 @@ def make_student(
         job.student.config.problem_type = teacher.config.problem_type
     job.student.train()
     return job
+
+
+def check_student(
+    settings: Any, teacher: nn.Module, labels: list[str], *, pairs: bool = False, longest: int | None = None
+) -> EncoderClassifier:
+    """Raise what `make_student` would raise, for whatever text: sizes, layers, the teacher's kind.
+
+    Args:
+        settings, labels, longest: as `make_student`.
+        teacher: its classifier; weights on torch's device ``meta`` will do.
+        pairs: the data has pairs of texts.
+
+    Returns:
+        The student's shape, its weights on the device ``meta``.
+    """
+    types: list[np.ndarray] | None = [] if pairs else None
+    with torch.device("meta"):
+        job, _, init = _prepared(settings, teacher, labels, [], types=types, longest=longest)
+    if hasattr(init, "check"):
+        init.check(job)
+    return job.student
+
+
+def _prepared(
+    settings: Any,
+    teacher: nn.Module,
+    labels: list[str],
+    ids: Sequence[np.ndarray],
+    *,
+    pad_id: int = 0,
+    seed: int = 42,
+    kept: np.ndarray | None = None,
+    types: Sequence[np.ndarray] | None = None,
+    longest: int | None = None,
+) -> tuple[Job, ModuleType, ModuleType]:
+    """The job with the student as its constructor gives it, and the modules of its architecture and initialisation."""
+    _check_name(settings.architecture, ARCHITECTURES, "architecture")
+    architecture = importlib.import_module(ARCHITECTURES[settings.architecture])
+    inits: dict[str, str] = getattr(architecture, "INITS", INITS)
+    _check_name(settings.init, inits, "init")
+    config = encoder_module(teacher).config
+    if types is not None and getattr(config, "type_vocab_size", None) in (0, 1):
+        raise TrainError(
+            "T071",
+            "the teacher does not tell the second text of a pair from the first",
+            f"teacher of type {config.model_type}",
+            "use a BERT teacher, or leave data.text_pair out",
+        )
+    inherited = inherited_config(encoder_module(teacher), pad_id, longest, None if kept is None else len(kept))
+    torch.manual_seed(seed)
+    if labels_words(teacher.config):
+        settings = SimpleNamespace(**{**vars(settings), "pooling": "none"})
+    student = architecture.build(settings, inherited, labels)
+    layers = _chosen_layers(settings, int(config.num_hidden_layers)) if student.config.num_hidden_layers else []
+    job = Job(student=student, teacher=teacher, layers=layers, ids=ids, pad_id=pad_id, kept=kept, types=types)
+    return job, architecture, importlib.import_module(inits[settings.init])
 
 
 def _check_name(name: str, table: dict[str, str], key: str) -> None:
@@ -153,7 +192,7 @@ def _chosen_layers(settings: Any, depth: int) -> list[int]:
             "T045",
             f"the student has {settings.layers} layers, the teacher only {depth} to initialise them from",
             "student.layers",
-            f"use at most {depth} layers, or init = 'random'",
+            f'set student.layers = {depth} or less, or student.init = "random"',
         )
     if not given:
         return spread_layers(settings.layers, depth)

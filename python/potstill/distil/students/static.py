@@ -17,6 +17,7 @@ import torch
 from potstill.distil.backbones import StaticConfig
 from potstill.distil.evaluate import outputs
 from potstill.distil.modeling import EncoderClassifier, EncoderClassifierConfig
+from potstill.distil.positions import encoder_module
 from potstill.distil.students.basis import principal_axes
 from potstill.distil.students.head import fit_head
 from potstill.distil.students.registry import Job
@@ -78,13 +79,7 @@ def initialise(job: Job) -> None:
     if job.kept is not None:
         alone = [job.kept[row] for row in alone]
     vectors = outputs(job.teacher, alone, pad_id=job.teacher_pad_id).pooled.astype(np.float64)
-    if vectors.shape[1] < table.embedding_dim:
-        raise TrainError(
-            "T065",
-            f"a static student of width {table.embedding_dim} cannot start from pooled vectors of {vectors.shape[1]}",
-            "student.hidden",
-            f"use {vectors.shape[1]} or less, or init = 'random'",
-        )
+    _check_width(vectors.shape[1], table.embedding_dim)
     special = sorted({first, last, job.pad_id})
     counts = np.zeros(len(vectors))
     for row in job.ids:
@@ -102,3 +97,18 @@ def initialise(job: Job) -> None:
         table.weight.copy_(torch.from_numpy(np.asarray(rows, dtype=np.float32)))
     job.projection = axes
     fit_head(job)
+
+
+def check(job: Job) -> None:
+    """The teacher's vectors are wide enough (T065, as `initialise`)."""
+    _check_width(int(encoder_module(job.teacher).config.hidden_size), job.student.config.hidden_size)
+
+
+def _check_width(theirs: int, ours: int) -> None:
+    if theirs < ours:
+        raise TrainError(
+            "T065",
+            f"a static student of width {ours} cannot start from pooled vectors of {theirs}",
+            "student.hidden",
+            f'set student.hidden = {theirs} or less, or student.init = "random"',
+        )

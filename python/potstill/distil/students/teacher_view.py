@@ -62,7 +62,7 @@ def encoder_of(classifier: nn.Module, init: str) -> Encoder:
             "T042",
             f"init {init} reads teachers of type {', '.join(_TYPES)}, this one is {module.config.model_type}",
             "student.init",
-            "use init = 'random', or a BERT teacher",
+            'set student.init = "random", or use a BERT teacher',
         )
     layers = [
         Layer(

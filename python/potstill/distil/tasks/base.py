@@ -82,6 +82,11 @@ class Task(ABC):
         """The figure called `metric`; larger is better."""
         return self.metrics(found, truth)[self.metric]
 
+    def guess(self, truth: Truth) -> float:
+        """The figure called `metric` of the best constant answer: what an answer must beat to mean anything."""
+        del truth
+        return 0.0
+
     def right(self, found: Outputs, truth: Truth) -> np.ndarray:
         """Whether the answer to each row is exactly the truth, ``[rows]`` bool; for tasks with labels."""
         raise NotImplementedError(f"{self.name} has no labels")

@@ -41,6 +41,11 @@ class Classification(Task):
         answers = found.logits.argmax(axis=1)
         return {self.metric: _share_equal(answers, truth.labels), "macro_f1": macro_f1(answers, truth.labels)}
 
+    def guess(self, truth: Truth) -> float:
+        """Share of the commonest label."""
+        labels = np.asarray(truth.labels)
+        return float(np.bincount(labels).max() / len(labels)) if len(labels) else 0.0
+
     def right(self, found: Outputs, truth: Truth) -> np.ndarray:
         """Whether the largest logit is at the label."""
         return np.asarray(found.logits.argmax(axis=1) == np.asarray(truth.labels))

@@ -126,7 +126,7 @@ def check_ids(ids: Sequence[Sequence[int]], facts: Facts) -> None:
 
     Raises:
         InputError: I001 an empty sequence, I002 one over the limit, I003 an id outside the vocabulary, I103 padding at
-            an end of it.
+            its end.
     """
     for index, row in enumerate(ids):
         where = f"sequence {index}"
@@ -147,8 +147,8 @@ def check_ids(ids: Sequence[Sequence[int]], facts: Facts) -> None:
                 where,
                 f"ids go from 0 to {facts.vocabulary - 1}" if facts.vocabulary else "ids start at 0",
             )
-        if facts.pad_known and facts.pad_id in (row[0], row[-1]):
-            what = f"the sequence is padded: the id {facts.pad_id} stands at its end or beginning"
+        if facts.pad_known and row[-1] == facts.pad_id:
+            what = f"the sequence is padded: it ends in the id {facts.pad_id}"
             raise InputError("I103", what, where, "leave the padding out, or pass attention_mask")
 
 

@@ -1,0 +1,87 @@
+"""All checks of a recipe, in order. To add one: a function that is given `Findings`, and a line here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from potstill.check.findings import Findings
+from potstill.errors import PotstillError
+
+if TYPE_CHECKING:
+    from potstill.check.teacher import Teacher
+
+
+def check_recipe(recipe: Any, *, cache: Path, fetch: bool, data: bool = False) -> Findings:
+    """What can be known of a build before its first stage; nothing is trained, no weight is read.
+
+    Args:
+        recipe: a checked recipe (`potstill.recipe.load_recipe`).
+        cache: shared downloads.
+        fetch: get the small files of a teacher on the hub; else, and where the hub cannot be reached, what depends on
+            them is not checked.
+        data: read the data too.
+
+    Raises:
+        SystemFailure: S010 a package that checks need is not installed.
+    """
+    from potstill.check.data import check_data
+
+    findings = Findings()
+    splits = check_data(findings, recipe, cache) if data else None
+    labels = splits.labels if splits is not None else recipe.data.labels
+    check_teacher(findings, recipe, cache=cache, fetch=fetch, labels=labels, splits=splits)
+    return findings
+
+
+def check_teacher(
+    findings: Findings,
+    recipe: Any,
+    *,
+    cache: Path,
+    fetch: bool,
+    labels: list[str] | None,
+    splits: Any | None = None,
+) -> Teacher | None:
+    """What depends on the teacher's files: its kind, tokenizer, labels, and the student that it shall teach.
+
+    Args:
+        splits: the data, where it was read: its texts are looked at as the tokenizer cuts them.
+
+    Returns:
+        The teacher; None where its files are not on this machine or describe none.
+    """
+    from potstill.check.labels import check_labels
+    from potstill.check.student import check_student
+    from potstill.check.teacher import note_teacher, read_teacher, teacher_folder
+    from potstill.check.tokenizer import check_tokenizer
+    from potstill.distil.tasks import task_of
+    from potstill.distil.text_check import examine_texts
+
+    try:
+        folder = teacher_folder(recipe, cache=cache, fetch=fetch)
+    except PotstillError as error:
+        if error.code != "T003":
+            findings.failure("teacher", error)
+        else:
+            findings.unknown("teacher", f"{recipe.teacher.model} is not on this machine: {error.what}")
+        return None
+    if folder is None and not str(recipe.teacher.model).startswith("demo:"):
+        findings.unknown("teacher", f"{recipe.teacher.model} is not on this machine")
+        return None
+    task = task_of(recipe)
+    # Their number changes nothing that is checked; without data two stand for them.
+    named = [] if not task.labelled else (labels or ["0", "1"])
+    try:
+        teacher = read_teacher(recipe, folder, named, task.words)
+    except PotstillError as error:
+        findings.failure("teacher", error)
+        return None
+    note_teacher(findings, teacher)
+    tokenizer = check_tokenizer(findings, recipe, teacher)
+    if splits is not None and tokenizer is not None:
+        for sentence in examine_texts(tokenizer, splits, recipe.data.max_tokens):
+            findings.warning("texts", sentence)
+    check_labels(findings, recipe, teacher, labels)
+    check_student(findings, recipe, teacher, named, tokenizer)
+    return teacher

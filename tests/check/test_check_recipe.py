@@ -1,0 +1,220 @@
+"""What a build would end in is told before its first stage, by `build`, `recipe check` and `doctor` alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import teachers
+from tokenizers import normalizers, pre_tokenizers
+
+from potstill.check import Findings, check_recipe
+from potstill.cli import main
+from potstill.doctor.model import Limits
+from potstill.doctor.model import check as doctor_check
+from potstill.errors import PotstillError
+from potstill.pipeline.run import run_build
+from potstill.recipe import load_recipe
+
+BERT = {"max_position_embeddings": 64}
+SMALL = ["student.layers=1", "student.hidden=16", "student.heads=4", "student.intermediate=32", "data.max_tokens=32"]
+Made = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Folders of teachers by kind, each made once."""
+    kinds: dict[str, Callable[[Path], Path]] = {
+        "bert": lambda f: teachers.save(f, "Bert", teachers.words(), **BERT),
+        "roberta": lambda f: teachers.save(f, "Roberta", teachers.bpe(pad_token="<pad>"), type_vocab_size=1),
+        "xlmr": lambda f: teachers.save(f, "XLMRoberta", teachers.unigram()),
+        "llama": lambda f: teachers.save(f, "Llama", teachers.bpe(), num_key_value_heads=4),
+        "distilbert": lambda f: teachers.save(
+            f, "DistilBert", teachers.words(), dim=24, n_layers=2, n_heads=4, hidden_dim=48
+        ),
+        "silu": lambda f: teachers.save(f, "Bert", teachers.words(), hidden_act="silu", **BERT),
+        "t5": lambda f: teachers.save(f, "T5", teachers.words(), d_model=24, d_kv=6, d_ff=48, num_heads=4),
+        "classifier": lambda f: teachers.save(f, "BertForSequenceClassification", teachers.words(), **BERT),
+    }
+    there: dict[str, Path] = {}
+
+    def make(kind: str) -> Path:
+        if kind not in there:
+            there[kind] = kinds[kind](tmp_path_factory.mktemp(kind))
+        return there[kind]
+
+    return make
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Callable[..., Any]:
+    """A recipe over a teacher's folder and 40 rows, small enough for any of the teachers."""
+    rows = [f"{'good' if i % 2 else 'bad'} film {'abcdefghi'[i % 9]} {i},{'yes' if i % 2 else 'no'}" for i in range(40)]
+    (tmp_path / "rows.csv").write_text("text,label\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    path = tmp_path / "mine.toml"
+
+    def write(folder: Path | str, *settings: str) -> Any:
+        path.write_text(
+            f'name = "mine"\n[teacher]\nmodel = "{folder}"\n[data]\nsource = "rows.csv"\n[export]\ntflite = false\n',
+            encoding="utf-8",
+        )
+        return load_recipe(path, [*SMALL, *settings])
+
+    return write
+
+
+def check(recipe: Any, tmp_path: Path, data: bool = False) -> Findings:
+    return check_recipe(recipe, cache=tmp_path / "cache", fetch=True, data=data)
+
+
+def codes(found: Findings) -> list[str]:
+    return [error.code for error in found.failures]
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("roberta", ["C052", "T042"]),
+        ("xlmr", ["C052", "T042"]),
+        ("llama", ["C052", "T107", "T042"]),
+        ("distilbert", ["T042"]),
+        ("silu", ["T107"]),
+        ("t5", ["T101"]),
+        ("bert", []),
+    ],
+)
+def test_every_reason_is_told_with_the_recipe(
+    kind: str, expected: list[str], made: Made, recipe: Any, tmp_path: Path
+) -> None:
+    found = check(recipe(made(kind)), tmp_path)
+    assert codes(found) == expected
+    assert all(error.next_step for error in found.failures)
+
+
+@pytest.mark.parametrize("kind", ["roberta", "xlmr", "llama"])
+def test_build_check_and_doctor_refuse_alike_before_anything_is_made(
+    kind: str, made: Made, recipe: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked, out = recipe(made(kind), "student.init=random"), tmp_path / "out"
+    with pytest.raises(PotstillError) as error:
+        run_build(asked, out)
+    assert "WordPiece only" in str(error.value) and "teacher.model=demo:all-minilm-l6-v2" in str(error.value)
+    assert not [path for path in (out / "stages").rglob("*") if path.is_file()]
+    overrides = [f"--set={setting}" for setting in [*SMALL, "student.init=random"]]
+    assert main(["recipe", "check", str(tmp_path / "mine.toml"), *overrides]) != 0
+    shown = capsys.readouterr()
+    assert "WordPiece only" in shown.out and error.value.code in shown.err
+    findings = doctor_check(str(tmp_path / "mine.toml"), None, Limits())
+    assert any("WordPiece only" in one.seen and one.status == "failure" for one in findings.checks)
+    # The next step, taken: the demo teacher is known without being fetched.
+    with_it = recipe(made(kind), "student.init=random", "teacher.model=demo:all-minilm-l6-v2")
+    check(with_it, tmp_path).require("mine")
+
+
+NEXT_STEPS = [
+    ("distilbert", [], "T042", ["student.init=random"]),
+    ("silu", [], "T107", ["student.activation=gelu"]),
+    ("bert", ["student.layers=3"], "T045", ["student.layers=2"]),
+    ("bert", ["student.hidden=32"], "T047", ["student.hidden=24", "student.heads=4"]),
+    ("bert", ["student.init=copy"], "T043", [f"student.{k}={v}" for k, v in
+                                             {"hidden": 24, "heads": 4, "intermediate": 48}.items()]),
+    ("bert", ["student.init=copy"], "T043", ["student.init=pca"]),
+    ("bert", ["student.init=copy", "student.hidden=32"], "T043", ["student.init=random"]),
+    ("bert", ["data.max_tokens=80"], "T007", ["data.max_tokens=64"]),
+    ("bert", ["compile.max_tokens=80"], "R031", ["compile.max_tokens=64"]),
+    ("distilbert", ["distil.hidden=1.0", "student.init=random"], "T090", ["distil.hidden=0.0"]),
+    ("bert", ["distil.relations=1.0", "distil.relation_heads=7"], "T093", ["distil.relation_heads=8"]),
+    ("bert", ["student.architecture=static", "student.hidden=32"], "T065", ["student.hidden=24"]),
+    ("bert", ["student.vocabulary=seen", "student.vocabulary_size=5"], "T061", ["student.vocabulary_size=22"]),
+    ("bert", ["teacher.finetune=never"], "T013", ["teacher.finetune=auto"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "settings", "code", "step"), NEXT_STEPS)
+def test_a_next_step_leads_on_and_not_into_the_next_error(
+    kind: str, settings: list[str], code: str, step: list[str], made: Made, recipe: Any, tmp_path: Path
+) -> None:
+    found = check(recipe(made(kind), *settings), tmp_path)
+    assert codes(found) == [code]
+    advice = found.failures[0].next_step
+    for setting in step:
+        assert setting.split("=")[1].removesuffix(".0") in advice
+    assert codes(check(recipe(made(kind), *settings, *step), tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "code"),
+    [
+        ("normalizer", normalizers.NFKC(), "C053"),
+        ("pre_tokenizer", pre_tokenizers.Whitespace(), "C054"),
+        ("post_processor", None, "C055"),
+    ],
+)
+def test_parts_of_a_tokenizer(part: str, value: Any, code: str, recipe: Any, tmp_path: Path) -> None:
+    tokenizer = teachers.words(**({} if value is None else {part: value}))
+    if value is None:
+        content = json.loads(tokenizer.backend_tokenizer.to_str())
+        content["post_processor"] = None
+        tokenizer = teachers.fast(
+            teachers.tokenizers.Tokenizer.from_str(json.dumps(content)), pad_token="[PAD]", unk_token="[UNK]"
+        )
+    folder = teachers.save(tmp_path / "teacher", "Bert", tokenizer, **BERT)
+    assert codes(check(recipe(folder), tmp_path)) == [code]
+
+
+def test_a_made_up_kind(made: Made, recipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kinds that nobody has: of model, of tokenizer."""
+    from potstill.compile import tokenizer
+
+    def refuse(folder: Path) -> Any:
+        raise tokenizer.CompileError("C052", "the tokenizer's model is Runes", str(folder), "elsewhere")
+
+    monkeypatch.setattr(tokenizer, "wordpiece_tables", refuse)
+    found = check(recipe(made("bert")), tmp_path)
+    assert codes(found) == ["C052"] and "teacher.model" in found.failures[0].next_step
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "oracle", "hidden_size": 24}')
+    found = check(recipe(folder), tmp_path)
+    assert codes(found) == ["T002"] and "oracle" in found.failures[0].what
+
+
+def test_files_that_lack(made: Made, recipe: Any, tmp_path: Path) -> None:
+    folder = teachers.save(tmp_path / "teacher", "Bert", teachers.words(), **BERT)
+    for path in folder.glob("*.safetensors"):
+        path.unlink()
+    assert codes(check(recipe(folder), tmp_path)) == ["T103"]
+    folder = teachers.save(tmp_path / "mute", "Bert", teachers.words(), **BERT)
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+    assert codes(check(recipe(folder), tmp_path)) == ["T104"]
+    folder = teachers.save(tmp_path / "short", "Bert", teachers.words(), vocab_size=9, **BERT)
+    assert codes(check(recipe(folder), tmp_path)) == ["T106"]
+    assert codes(check(recipe("absent/folder/of/mine"), tmp_path)) == ["T001"]
+    assert codes(check(recipe("./absent"), tmp_path)) == ["T001"]
+    assert codes(check(recipe("demo:oracle"), tmp_path)) == ["D013"]
+
+
+def test_a_teacher_that_is_not_here(recipe: Any, tmp_path: Path) -> None:
+    """`recipe check` says so; a build must have it before it starts."""
+    found = check(recipe("somebody/some-model"), tmp_path)
+    assert [(one.name, one.status) for one in found] == [("teacher", "not checked")]
+    assert "not on this machine" in found.all[0].seen
+
+
+def test_the_data_is_looked_at(made: Made, recipe: Any, tmp_path: Path) -> None:
+    found = check(recipe(made("bert")), tmp_path, data=True)
+    (classes,) = [one.seen for one in found if one.name == "classes"]
+    assert "no 16/2/2" in classes and "yes 16/2/2" in classes
+    assert codes(check(recipe(made("bert"), "data.label=stars"), tmp_path, data=True)) == ["D003"]
+    assert codes(check(recipe(made("bert"), "data.source=absent.csv"), tmp_path, data=True)) == ["D001"]
+    never = ["teacher.finetune=never", "data.labels=['no','yes','maybe']"]
+    assert codes(check(recipe(made("classifier"), *never), tmp_path, data=True)) == ["T013"]
+
+
+def test_a_budget_of_nothing(made: Made, recipe: Any, tmp_path: Path) -> None:
+    assert codes(check(recipe(made("bert"), "student.init=random", 'budget.bytes="1kB"'), tmp_path)) == ["T080"]
+    assert codes(check(recipe(made("bert"), "student.init=random", 'budget.bytes="4MB"'), tmp_path)) == []
