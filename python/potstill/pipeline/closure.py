@@ -155,7 +155,10 @@ class Sources:
         from potstill.errors import PotstillError
         from potstill.pipeline.store import atomic_write
 
-        self._known = dict(self._used)
+        # Of each module the newest, those that no closure of this build has looked at included.
+        looked_at = {key.split(" ")[0] for key in self._used}
+        others = {key: found for key, found in self._known.items() if key.split(" ")[0] not in looked_at}
+        self._known = {**others, **self._used}
         # A memory that cannot be written is no reason to stop: the next build looks anew.
         with contextlib.suppress(PotstillError), atomic_write(self._memory) as temporary:
             text = json.dumps({"maker": _maker(), "files": self._known}, default=vars, separators=(",", ":"))
