@@ -48,6 +48,7 @@ GROUND = {
     "potstill.pipeline.versions": "tells versions",
 }
 _NATIVE = "potstill._core"
+_MEMORY = "sources.json"
 # Libraries that others bring along and that decide numbers too.
 _BRINGS = {"transformers": ("tokenizers", "safetensors"), "datasets": ("pyarrow",), "litert_torch": ("torch",)}
 # Distributions that are not called as what they are imported as.
@@ -250,9 +251,9 @@ class _Walk:
 
 
 @functools.cache
-def sources(memory: Path | None = None) -> Sources:
-    """The sources of this installation, with the memory in that file."""
-    return Sources(PACKAGE, memory)
+def sources(cache: Path | None = None) -> Sources:
+    """The sources of this installation; what is known of them is kept in the folder `cache`."""
+    return Sources(PACKAGE, None if cache is None else cache / _MEMORY)
 
 
 def is_ground(module: str) -> bool:
