@@ -103,7 +103,7 @@ def test_bad_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_report_without_a_build(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert refused(capsys, "report", str(tmp_path)) == (1, "S015")
+    assert refused(capsys, "report", str(tmp_path)) == (2, "S015")
 
 
 def test_usage_and_closed_output(model: Path) -> None:
@@ -125,6 +125,9 @@ def test_commands_of_a_build_machine_are_known_to_the_board() -> None:
 
     class Parser:
         def add_argument(self, *words: str, **settings: Any) -> None: ...
+
+        def add_mutually_exclusive_group(self) -> Parser:
+            return self
 
     def command(name: str, *rest: Any) -> Any:
         added.append(name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from potstill.commands import BUILD_COMMANDS, builds_models, parts
 from potstill.commands.streams import prepare_output
@@ -29,7 +29,8 @@ _BOARD = (
 )
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The whole parser, and that of each command."""
     import potstill
 
     description, epilog = _WHOLE if builds_models() else _BOARD
@@ -55,7 +56,35 @@ def _parser() -> argparse.ArgumentParser:
 
     for part in parts():
         part.add(command)
-    return parser
+    return parser, dict(commands.choices)
+
+
+def _parsed(words: list[str]) -> argparse.Namespace:
+    """The arguments; exits with 2, and the nearest word that there is, for a command or an option that there is not."""
+    parser, commands = _parser()
+    if words and not words[0].startswith("-") and words[0] not in commands:
+        known = list(dict.fromkeys([*commands, *BUILD_COMMANDS]))
+        parser.error(f"there is no command {words[0]!r}{_nearest(words[0], known)}\ncommands: {', '.join(known)}")
+    args, unknown = parser.parse_known_args(words)
+    if unknown:
+        own = commands[args.command]
+        first = unknown[0].partition("=")[0]
+        if not first.startswith("-"):
+            own.error(f"one argument too many: {unknown[0]!r}")
+        own.error(f"there is no option {first!r}{_nearest(first, options_of(own))}")
+    return args
+
+
+def options_of(parser: argparse.ArgumentParser) -> list[str]:
+    """The long options of a command, in the order of its help."""
+    return [word for word in parser.format_usage().replace("[", " ").replace("]", " ").split() if word.startswith("--")]
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(not_in_this_wheel(f"the command {words[0]}", f"potstill {words[0]}"), file=sys.stderr)
         return EXIT_FAILED
-    args = _parser().parse_args(words)
+    args = _parsed(words)
     handler: Handler = args.handler
     try:
         code = handler(args)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+# Codes of what a command was told to read and is not there: bad input, whichever part finds it missing.
+_ABSENT = ("C001", "C050", "F001", "S015", "T001")
 _NEWLINE = "\n"
 
 
@@ -44,6 +46,8 @@ class PotstillError(Exception):
         self.what = what
         self.where = where
         self.next_step = next_step
+        if code in _ABSENT:
+            self.exit_code = EXIT_USAGE
 
     def __str__(self) -> str:
         # Names from files and texts stand in it; a next step may list problems, a line each.

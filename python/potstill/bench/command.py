@@ -8,7 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from potstill.commands import builds_models
+from potstill.commands import builds_models, existing
 from potstill.errors import InputError
 from potstill.pipeline.progress import make_progress
 from potstill.pipeline.store import write_json
@@ -46,6 +46,10 @@ def run_bench(args: Namespace) -> int:
             raise InputError("I067", f"--{name} runs alone", "potstill bench", f"drop --{', --'.join(others)}")
     if args.model is None and not builds_models():
         raise InputError("I068", "a board's wheel makes no model of its own", "potstill bench", "name a .still file")
+    if args.texts:
+        existing(args.texts, "name a text file, one sentence a line")
+    if args.student:
+        existing(args.student, "name the folder of the model's student", folder=True)
     progress = make_progress()
     if args.board:
         return _predict(args, progress)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from potstill.commands import Command, size
+from potstill.commands import Command, existing, size
 from potstill.errors import InputError
 
 
@@ -24,7 +24,8 @@ def _scheme(args: argparse.Namespace) -> Any:
             "I075", "--scheme mixed needs measurements of the layers", "--sensitivity",
             "make them: potstill sensitivity BUILD_DIR --json > table.json; then --sensitivity table.json",
         )  # fmt: skip
-    layers = layers_of(read_table(Path(args.sensitivity)))
+    table = existing(args.sensitivity, "make it: potstill sensitivity BUILD_DIR --json > table.json")
+    layers = layers_of(read_table(table))
     drop, most = args.mixed_drop, args.mixed_bytes
     return choose(layers, drop=drop, most_bytes=most, embedding=args.embedding, clip=args.clip).scheme
 
@@ -57,21 +58,15 @@ def _compile(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
-    from potstill.export.onnx import export_onnx, quantize_onnx_int8
+    from potstill.export.files import export_files
+    from potstill.pipeline.progress import make_progress
 
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
-    written = [export_onnx(Path(args.model), out / "model.onnx", opset=args.opset)]
-    if args.int8:
-        written.append(quantize_onnx_int8(written[0], out / "model.int8.onnx"))
-    if args.tflite:
-        from potstill.export.tflite import export_tflite, quantize_tflite_int8
-
-        tflite = export_tflite(Path(args.model), out / "model.tflite", length=args.length)
-        written.append(tflite)
-        if args.int8:
-            written.append(quantize_tflite_int8(tflite, out / "model.int8.tflite"))
-    for path in written:
+    model = existing(args.model, "name the folder of a model, such as build/sentiment/student", folder=True)
+    files = export_files(
+        model, Path(args.out), opset=args.opset, int8=args.int8, tflite_length=args.length if args.tflite else None,
+        progress=make_progress(quiet=args.quiet),
+    )  # fmt: skip
+    for path in files:
         print(f"{path}  {path.stat().st_size:,} bytes")
     return 0
 
@@ -139,3 +134,4 @@ def add(command: Command) -> None:
     export.add_argument("--int8", action="store_true", help="also write int8 versions")
     export.add_argument("--tflite", action="store_true", help="also write TFLite")
     export.add_argument("--length", type=int, default=64, help="tokens of the static TFLite graph (default 64)")
+    export.add_argument("--quiet", action="store_true", help="no progress")

@@ -51,7 +51,7 @@ def export_onnx(model_dir: Path, out: Path, *, opset: int = 18, max_tokens: int 
     """
     if opset not in OPSETS:
         raise ExportError(
-            "X001", f"opset {opset} is not offered", str(out), f"use one of {', '.join(map(str, OPSETS))}"
+            "X001", f"opset {opset} is not offered", out.name, f"use one of {', '.join(map(str, OPSETS))}"
         )
     try:
         with quiet():

@@ -49,7 +49,7 @@ def export_tflite(model_dir: Path, out: Path, *, length: int, short_lengths: tup
         SystemFailure: S001-S003 writing, S010 litert-torch is missing.
     """
     if length < 1:
-        raise ExportError("X010", f"length {length} is not possible", str(out), "give at least 1 token")
+        raise ExportError("X010", f"length {length} is not possible", out.name, "give at least 1 token")
     _need("litert_torch", "litert-torch", "TFLite export")
     lengths = [length, *(short for short in short_lengths if 0 < short < length)]
     with atomic_write(out) as temporary:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from potstill.errors import RecipeError, os_errors
 from potstill.recipe.schema import SECTIONS, SUBSECTIONS, Recipe, Section
+from potstill.recipe.wording import is_wrong_type, wanted
 
 BUNDLED_DIR = Path(__file__).parent / "bundled"
 
@@ -152,13 +153,10 @@ def _problem(entry: Mapping[str, Any], where: str) -> RecipeError:
     if kind == "value_error":
         reason, _, hint = str(limits["error"]).partition("; ")
         return RecipeError("R008", reason, place, hint or f"correct {key}")
-    if kind.endswith("_type") or kind in ("int_from_float", "model_attributes_type"):
-        return RecipeError("R005", f"{_shown(given)} is of the wrong type: {_plain(entry['msg'])}", place, _about(path))
-    return RecipeError("R006", f"{_shown(given)} is out of range: {_plain(entry['msg'])}", place, _about(path))
-
-
-def _plain(message: str) -> str:
-    return message.replace("Input", "the value", 1)
+    asked = wanted(kind, limits)
+    if is_wrong_type(kind):
+        return RecipeError("R005", f"{_shown(given)} is of the wrong type: {asked} is needed", place, _about(path))
+    return RecipeError("R006", f"{_shown(given)} is out of range: {asked} is needed", place, _about(path))
 
 
 def _shown(value: Any) -> str:
