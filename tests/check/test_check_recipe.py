@@ -275,3 +275,39 @@ def test_an_unchanged_build_is_not_checked_again(
         context = Context(recipe(made("bert")), tmp_path / "cache", QuietProgress())
         run_stages(stages, context, Store(tmp_path / "stages"), before=lambda stage: asked.append(stage.name))
     assert asked == ["one"]
+
+
+def test_a_search_is_checked_too(made: Made, recipe: Any, tmp_path: Path) -> None:
+    """Its students are the ladder's, not the recipe's: only what is the teacher's fault is told."""
+    from potstill.budget.search import run_search
+    from potstill.pipeline.progress import QuietProgress
+    from potstill.recipe.schema import BudgetTime
+
+    time = BudgetTime(board="pi4", tokens=16, value=5.0)
+    asked = recipe(made("roberta"), "student.init=random", "student.layers=9")
+    with pytest.raises(PotstillError, match="WordPiece only"):
+        run_search(asked, tmp_path / "out", time, progress=QuietProgress())
+    assert not [path for path in (tmp_path / "out" / "stages").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("pooling", "general", "wanted"),
+    [
+        ({"pooling_mode": "cls"}, {}, []),
+        ({"pooling_mode": "median"}, {}, ["C161"]),
+        ({"pooling_mode": "cls"}, {"prompts": {"q": "query: "}, "default_prompt_name": "q"}, ["T120"]),
+        ({"pooling_mode": "cls", "include_prompt": False}, {"prompts": {"q": "query: "}}, ["T121"]),
+    ],
+)
+@pytest.mark.parametrize("encoder", ["", "0_Transformer"])
+def test_a_folder_of_sentence_transformers(
+    recipe: Any, tmp_path: Path, pooling: dict[str, Any], general: dict[str, Any], wanted: list[str], encoder: str
+) -> None:
+    root = tmp_path / "teacher"
+    teachers.save(root / encoder, "Bert", teachers.words())
+    modules = [{"type": "models.Transformer", "path": encoder}, {"type": "models.Pooling", "path": "1_Pooling"}]
+    (root / "1_Pooling").mkdir()
+    (root / "modules.json").write_text(json.dumps(modules))
+    (root / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+    (root / "config_sentence_transformers.json").write_text(json.dumps(general))
+    assert codes(check(recipe(root, 'task="embedding"'), tmp_path)) == wanted
