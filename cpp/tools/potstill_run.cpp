@@ -1,6 +1,4 @@
 // potstill-run: classify text with a `.still` file, for boards without Python.
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
 #include <charconv>
@@ -31,6 +29,10 @@ Of a model that gives a text any number of labels, the line has all with a score
 A model of pairs of texts takes both in one TEXT or line, a tab between them.
 A model that labels words takes what stands between spaces as words, and prints "word <tab> label <tab> score" a line
 and an empty line after each text.
+
+Line n of the output answers line n of standard input, as soon as it is read. An empty line has an empty answer (in
+JSON: null), and so has one that is too long or no pair (in JSON: its error); the reason goes to standard error, and
+the exit code is 1 in the end.
 
 options:
   --json         one JSON object a line: text, label, score, scores (and labels, where a text may have several)
@@ -309,20 +311,40 @@ void answer(const potstill::Model& model, const Options& options, const std::vec
   }
 }
 
-// Lines go through in batches, at a terminal one by one.
-void answer_input(const potstill::Model& model, const Options& options) {
-  const std::size_t batch = isatty(STDIN_FILENO) == 1 ? 1 : 64;
-  std::vector<std::string> texts;
-  for (std::string line; std::getline(std::cin, line);) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    texts.push_back(line);
-    if (texts.size() == batch) {
-      answer(model, options, texts);
-      std::fflush(stdout);
-      texts.clear();
-    }
+// The answer to a line without text: nothing, in JSON null.
+void answer_nothing(const Options& options) { std::puts(options.print == Print::Json ? "null" : ""); }
+
+// Answers one line; of what is wrong with this text alone, tells why in its place. Whether it has an answer.
+bool answer_line(const potstill::Model& model, const Options& options, const std::string& text, std::size_t number) {
+  try {
+    answer(model, options, {text});
+    return true;
+  } catch (const potstill::Error& error) {
+    constexpr std::string_view kOfOneText[] = {"I001", "I002", "I003", "I015", "F062"};
+    if (std::ranges::find(kOfOneText, error.code) == std::end(kOfOneText)) throw;
+    std::fprintf(stderr, "line %zu: %s\n", number, error.what());
+    using potstill::tools::quoted;
+    const bool json = options.print == Print::Json;
+    std::puts(json ? ("{\"text\": " + quoted(text) + ", \"error\": " + quoted(error.what()) + "}").c_str() : "");
+    return false;
   }
-  if (!texts.empty()) answer(model, options, texts);
+}
+
+// Line n of the output answers line n of the input as soon as it is read. Returns the exit code.
+int answer_input(const potstill::Model& model, const Options& options) {
+  bool all = true;
+  std::size_t number = 0;
+  for (std::string line; std::getline(std::cin, line);) {
+    if (++number == 1 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
+    if (line.ends_with('\r')) line.pop_back();
+    if (line.find_first_not_of(" \t") == std::string::npos) {
+      answer_nothing(options);
+    } else {
+      all = answer_line(model, options, line, number) && all;
+    }
+    std::fflush(stdout);
+  }
+  return all ? 0 : 1;
 }
 
 void print_info(const potstill::Info& info) {
@@ -365,16 +387,17 @@ int run(int count, char** arguments) {
     print_info(model.info());
     return 0;
   }
+  int code = 0;
   std::vector<std::string> texts;
   for (const std::string& text : options.texts) {
     if (text == "-") {
-      answer_input(model, options);
+      code = std::max(code, answer_input(model, options));
     } else {
       texts.push_back(text);
     }
   }
   if (!texts.empty()) answer(model, options, texts);
-  return 0;
+  return code;
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import teachers
-from tokenizers import normalizers, pre_tokenizers
+from tokenizers import normalizers, pre_tokenizers, processors
 
 from potstill.check import Findings, check_recipe
 from potstill.cli import main
@@ -218,3 +218,60 @@ def test_the_data_is_looked_at(made: Made, recipe: Any, tmp_path: Path) -> None:
 def test_a_budget_of_nothing(made: Made, recipe: Any, tmp_path: Path) -> None:
     assert codes(check(recipe(made("bert"), "student.init=random", 'budget.bytes="1kB"'), tmp_path)) == ["T080"]
     assert codes(check(recipe(made("bert"), "student.init=random", 'budget.bytes="4MB"'), tmp_path)) == []
+
+
+def test_pairs(recipe: Any, tmp_path: Path) -> None:
+    """By the template of the teacher's tokenizer, its token types, and room for two texts."""
+    (tmp_path / "rows.csv").write_text("text,pair,label\ngood film,bad film,no\n", encoding="utf-8")
+    pairs = ["data.text_pair=pair"]
+    bert = teachers.save(tmp_path / "bert", "Bert", teachers.words(), **BERT)
+    assert codes(check(recipe(bert, *pairs), tmp_path)) == []
+    assert codes(check(recipe(bert, *pairs, "data.max_tokens=4"), tmp_path)) == ["R032"]
+    one_type = teachers.save(tmp_path / "one", "Bert", teachers.words(), type_vocab_size=1, **BERT)
+    assert codes(check(recipe(one_type, *pairs), tmp_path)) == ["T071"]
+    two_separators = processors.RobertaProcessing(("[SEP]", 3), ("[CLS]", 2))
+    other = teachers.save(tmp_path / "other", "Bert", teachers.words(post_processor=two_separators), **BERT)
+    found = check(recipe(other, *pairs), tmp_path)
+    assert codes(found) == ["C145"] and "data.text_pair" in found.failures[0].next_step
+    assert codes(check(recipe(other), tmp_path)) == []
+
+
+def test_words(recipe: Any, tmp_path: Path) -> None:
+    """A teacher for a head on every token, or one for texts, which is fine-tuned."""
+    (tmp_path / "rows.conll").write_text("good B-X\nfilm O\n\n" * 30, encoding="utf-8")
+    settings = ["task=token-classification", "data.source=rows.conll"]
+    folder = teachers.save(tmp_path / "tagger", "BertForTokenClassification", teachers.words(), **BERT)
+    assert codes(check(recipe(folder, *settings), tmp_path)) == []
+    texts = teachers.save(tmp_path / "texts", "BertForSequenceClassification", teachers.words(), **BERT)
+    assert codes(check(recipe(texts, *settings), tmp_path)) == []
+    assert codes(check(recipe(texts, *settings, "teacher.finetune=never"), tmp_path)) == ["T013"]
+
+
+def test_casing_that_nothing_states(recipe: Any, tmp_path: Path) -> None:
+    """A folder with a bare cased vocabulary would silently be lower-cased."""
+    folder = teachers.save(tmp_path / "bare", "Bert", teachers.words(), vocab_size=60, **BERT)
+    for path in folder.glob("*token*"):
+        path.unlink()
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"Word{c}" for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ")]
+    (folder / "vocab.txt").write_text("\n".join([*pieces, *"abcdefg"]) + "\n", encoding="utf-8")
+    found = check(recipe(folder), tmp_path)
+    assert codes(found) == ["C147"] and "tokenizer_config.json" in found.failures[0].next_step
+    (folder / "tokenizer_config.json").write_text('{"do_lower_case": false, "tokenizer_class": "BertTokenizer"}')
+    assert codes(check(recipe(folder), tmp_path)) == []
+
+
+def test_an_unchanged_build_is_not_checked_again(
+    made: Made, recipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check loads transformers; a build with nothing to make does not."""
+    from potstill.pipeline.engine import run_stages
+    from potstill.pipeline.progress import QuietProgress
+    from potstill.pipeline.stage import Context, Stage
+    from potstill.pipeline.store import Store
+
+    asked: list[str] = []
+    stages = [Stage(name, lambda context, out, work: {}, recipe=("seed",)) for name in ("one", "two")]
+    for _ in range(2):
+        context = Context(recipe(made("bert")), tmp_path / "cache", QuietProgress())
+        run_stages(stages, context, Store(tmp_path / "stages"), before=lambda stage: asked.append(stage.name))
+    assert asked == ["one"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -141,3 +142,24 @@ def test_closed_input(folder: Path) -> None:
 
 def test_no_line_at_all(folder: Path) -> None:
     assert run(folder, "texts", "-").stdout == b""
+
+
+NATIVE = next(Path(__file__).parents[2].glob("build/**/cpp/potstill-run"), None) or shutil.which("potstill-run")
+
+
+@pytest.mark.skipif(NATIVE is None, reason="potstill-run is not built (POTSTILL_TOOLS)")
+@pytest.mark.parametrize("model", ["texts", "pairs", "words"])
+def test_the_tool_without_python_does_the_same(folder: Path, model: str) -> None:
+    given = b"\xef\xbb\xbfa\tb\r\n\n \t\na\t" + b"b " * 50 + b"\n\x01\nc\td"
+    command = [str(NATIVE), str(folder / f"{model}.still"), "-"]
+    plain, ours = (subprocess.run(c, input=given, capture_output=True, check=False) for c in (
+        [*command, "--json"], [*COMMAND, *command[1:], "--json", "--words"]
+    ))  # fmt: skip
+    assert plain.returncode == ours.returncode == 1
+    for mine, other in zip(plain.stdout.splitlines(), ours.stdout.splitlines(), strict=True):
+        found, wanted = json.loads(mine), json.loads(other)
+        assert (found is None) == (wanted is None)
+        assert found is None or {"text", "error" if "error" in wanted else "text"} <= set(found)
+    assert [line[:20] for line in plain.stderr.splitlines()] == [line[:20] for line in ours.stderr.splitlines()]
+    lines = subprocess.run(command, input=given, capture_output=True, check=False).stdout.decode().split("\n")
+    assert lines.count("") == {"texts": 5, "pairs": 5, "words": 7}[model]

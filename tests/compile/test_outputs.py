@@ -121,6 +121,16 @@ def test_a_fixed_length_needs_the_users_word(tmp_path: Path) -> None:
     assert compiled(onnx, max_tokens=5).max_tokens == 5
 
 
+def test_a_fixed_length_without_a_mask_reads_no_shorter_text(tmp_path: Path) -> None:
+    b = Builder()
+    x = norm(b, embed(b, "input_ids", None, "slice"))
+    logits = linear2(b, pool(b, x, "", "plain_mean"), WIDTH, 2)
+    b.save(tmp_path / "m.onnx", {"logits": logits}, {"input_ids": TensorProto.INT64}, shape=[1, 6])
+    with pytest.raises(CompileError, match="C101") as caught:
+        compiled(tmp_path / "m.onnx", max_tokens=6)
+    assert "no attention mask" in caught.value.what
+
+
 def test_the_command_has_the_choices_and_prints_the_notes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     onnx = model(tmp_path / "m.onnx", "last_hidden_state=tokens", "pooler_output=pooler")
     line = f"compile {onnx} -o {tmp_path / 'm.still'} --output last_hidden_state --pooling cls --max-tokens 9"

@@ -18,6 +18,7 @@ from potstill.compile import compile_onnx
 from potstill.compile.tokenizer import tables_from_json
 from potstill.errors import CompileError, InputError
 from potstill.runtime.backends.native import NativeBackend
+from potstill.runtime.backends.outside import Facts, Texts
 
 LETTERS = "abcdefghijkl"
 PIECES = ["<pad>", "<unk>", "<s>", "</s>", "</q>", *LETTERS]
@@ -130,3 +131,18 @@ def test_small_limits_cut_like_hugging_face(typed: Path, tmp_path: Path, limit: 
             if first + second + 3 > limit:
                 with pytest.raises(InputError, match="I002"):
                     core.tokenize_pairs([one], [two], False)
+
+
+@pytest.mark.parametrize("limit", range(3, 13))
+def test_other_engines_cut_like_hugging_face(tmp_path: Path, limit: int) -> None:
+    saved(tmp_path / "tokenizer", BERT)
+    texts, oracle = Texts(tmp_path / "model.onnx", Facts(max_tokens=limit, pairs=True)), tokenizer_with(BERT)
+    oracle.enable_truncation(limit, strategy="longest_first")
+    pairs = [(" ".join(LETTERS[:a]), " ".join(LETTERS[:b])) for a in range(1, 12) for b in range(1, 12)]
+    if limit < 5:
+        with pytest.raises(InputError, match="I002"):
+            texts.tokenize_pairs(["a"], ["b"], True)
+        return
+    wanted = oracle.encode_batch(pairs)
+    found = texts.tokenize_pairs([a for a, _ in pairs], [b for _, b in pairs], True)
+    assert found == ([found.ids for found in wanted], [found.type_ids for found in wanted])

@@ -189,3 +189,28 @@ def test_a_wide_window_in_a_long_file(tmp_path: Path) -> None:
     with pytest.raises(CompileError, match="C104"):
         compiled(onnx)
     assert compiled(onnx, max_tokens=151).differences[-1]["tokens"] == 151
+
+
+def test_only_numbers_that_lengths_meet_are_lengths_to_check(tmp_path: Path) -> None:
+    """Widths of heads and layers, of which a graph is full, cost no runs."""
+    from onnx_graphs import encoder
+
+    from potstill.compile.lengths import lengths_around
+
+    plain = import_onnx(encoder(tmp_path / "m.onnx", qkv="interleaved"))
+    assert lengths_around(plain.onnx, 24) == [1, 2, 3]
+    window = import_onnx(t.model(tmp_path / "n.onnx", scores=t.window(40)))
+    assert {39, 40, 41, 42} <= set(lengths_around(window.onnx, 64))
+
+
+@pytest.mark.parametrize(
+    "options", [{"types": t.mask_token(MASK)}, {"pool": t.mean_without(SEP)}, {"positions": t.positions_without(UNK)}]
+)
+def test_the_self_check_tries_the_ids_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    """Were a use of an id overlooked, texts with that id would show it."""
+    monkeypatch.setattr("potstill.compile.import_onnx.forbidden_ids", lambda *_: ())
+    with pytest.raises(CompileError, match="C102") as caught:
+        compiled(t.model(tmp_path / "m.onnx", **options))
+    assert "for texts with the id" in caught.value.what

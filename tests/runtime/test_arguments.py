@@ -363,3 +363,15 @@ def test_environment_variables_of_any_bytes(models: dict[str, potstill.Model], n
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert ("K001" if name == "POTSTILL_ISA" else "I004") in result.stdout
+
+
+@pytest.mark.parametrize("value", WRONG, ids=range(len(WRONG)))
+def test_any_argument_of_build(tmp_path: Path, value: Any) -> None:
+    """None of them gets as far as a stage."""
+    pytest.importorskip("pydantic", reason="the build extra is not installed")
+    attempt(potstill.build, value, tmp_path)
+    absent = tmp_path / "absent.toml"
+    attempt(potstill.build, absent, value)
+    attempt(potstill.build, absent, overrides=value)
+    attempt(potstill.build, absent, overrides=[value])
+    attempt(potstill.build, absent, quiet=value)

@@ -38,6 +38,8 @@ def test_a_prediction_is_json_once_it_is_a_dict(model: potstill.Model, tmp_path:
         assert json.loads(json.dumps(found)) == found == dict(prediction) == {**prediction}
         assert list(found) == ["label", "score", "scores", "labels"]
         assert found["scores"] == prediction.scores and found["labels"] == list(prediction.labels)
+        with pytest.raises(TypeError, match="not iterable"):
+            list(prediction)  # type: ignore[call-overload]
         found["scores"].clear()
         assert tuple(prediction.scores) == LABELS, "it is a copy"
 

@@ -14,16 +14,14 @@ def check_labels(findings: Findings, recipe: Any, teacher: Teacher, labels: list
     Args:
         labels: the data's; None where the data was not read.
     """
-    from potstill.distil.label_order import head_order, no_head
-    from potstill.distil.modeling import has_head
+    from potstill.distil.label_order import answers, head_order, no_head
     from potstill.distil.tasks import task_of
 
     task, wanted = task_of(recipe), recipe.teacher.finetune
     if not task.labelled:
         return
     given = labels if labels is not None else recipe.data.labels
-    lacking = not has_head(teacher.config)
-    fits = not lacking and (given is None or head_order(teacher.config, given, task) is not None)
+    fits = answers(teacher.config, task) and (given is None or head_order(teacher.config, given, task) is not None)
     if wanted == "never" and not fits:
         findings.failure("labels", no_head(recipe, given or []))
     elif wanted == "always" or not fits:

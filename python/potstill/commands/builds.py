@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from potstill.commands import Command, numbers, print_json
-from potstill.errors import InputError, missing_module
+from potstill.errors import InputError, SystemFailure, missing_module
 
 
 def _build(args: argparse.Namespace) -> int:
@@ -126,9 +126,14 @@ def _check_recipe(args: argparse.Namespace) -> None:
     print(f"ok           {named}: recipe {recipe.name!r} is valid", flush=True)
     try:
         from potstill.check import check_recipe
+        from potstill.pipeline.run import check_packages
     except ImportError as error:
         raise missing_module(error, "build", "potstill recipe check") from error
     found = check_recipe(recipe, cache=cache_dir(), fetch=True, data=True)
+    try:
+        check_packages(recipe)
+    except SystemFailure as error:  # the build may be for another machine
+        found.warning("packages", f"{error.what}, for {error.where}", error.next_step)
     width = max((len(finding.name) for finding in found), default=0)
     for finding in found:
         print(f"{finding.status:<11}  {finding.name:<{width}}  {finding.seen}")

@@ -20,7 +20,7 @@ from potstill.compile.outputs import Chosen, ambiguous, choose_outputs
 from potstill.compile.passes.embedding_sum import EmbeddingSum
 from potstill.compile.passes.linear import reaches
 from potstill.compile.positions import resolve_embedding
-from potstill.compile.specialise import PROBE_LENGTH, Specialised, classify_inputs, specialise
+from potstill.compile.specialise import PROBE_LENGTH, Inputs, Specialised, classify_inputs, specialise
 from potstill.compile.views import is_plain
 from potstill.errors import CompileError
 
@@ -68,7 +68,7 @@ def import_onnx(
     if noted.isdecimal() and int(noted) > 0:
         max_tokens = min(int(noted), max_tokens or int(noted))
     inputs = classify_inputs(source)
-    _check_fixed_length(inputs.fixed_length, max_tokens, path)
+    _check_fixed_length(inputs, max_tokens, path)
     length = inputs.fixed_length or PROBE_LENGTH
     graph = specialise(source, sample_ids(source, inputs.ids, length, seed=0), inputs)
     chosen = choose_outputs(graph, pooling, output)
@@ -93,9 +93,17 @@ def import_onnx(
     return Imported(Graph(embedding, logits, rows, tuple(graph.notes), forbidden), graph, outputs, chosen.pooling)
 
 
-def _check_fixed_length(fixed: int | None, limit: int | None, path: Path) -> None:
+def _check_fixed_length(inputs: Inputs, limit: int | None, path: Path) -> None:
     """A length fixed by the example of an export would become the limit of the file: only on the user's word."""
-    if fixed is not None and (limit is None or limit > fixed):
+    fixed = inputs.fixed_length
+    if fixed is None:
+        return
+    if inputs.mask is None:
+        raise CompileError(
+            "C101", f"the ONNX is fixed to {fixed} tokens and has no attention mask: it reads no shorter text",
+            str(path), "export it with a dynamic length, or with the input attention_mask",
+        )  # fmt: skip
+    if limit is None or limit > fixed:
         raise CompileError(
             "C101", f"the ONNX is fixed to {fixed} tokens", str(path),
             f"export it with a dynamic length, or take that as the longest text: --max-tokens {fixed}",

@@ -47,8 +47,18 @@ def _numbers(graph: Specialised) -> Iterator[int]:
         meets = any(name in derived for name in node.inputs)
         if not tainted and (meets or node.op in SHAPE_OPS):
             derived.update(name for name in node.outputs if name)
-        if (node.op in _MEETING and meets) or (node.op in _CUTTING and tainted):
+        if (node.op in _MEETING and meets) or (node.op in _CUTTING and tainted and _cuts_tokens(graph, node)):
             yield from _constants(graph, node, derived)
+
+
+def _cuts_tokens(graph: Specialised, node: Node) -> bool:
+    """Whether an axis of tokens is cut, not one of columns or heads."""
+    shape = graph.shapes.get(node.inputs[0], ())
+    axes = node.attributes.get("axes", node.attributes.get("axis"))
+    if node.op == "Slice" and len(node.inputs) > 3 and node.inputs[3] in graph.values:
+        axes = graph.values[node.inputs[3]].reshape(-1).tolist()
+    chosen = range(len(shape)) if axes is None else [int(axis) for axis in np.atleast_1d(axes)]
+    return any(shape[axis] == graph.length for axis in chosen if -len(shape) <= axis < len(shape))
 
 
 def _constants(graph: Specialised, node: Node, derived: set[str]) -> Iterator[int]:

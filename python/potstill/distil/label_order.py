@@ -48,11 +48,16 @@ def is_nameless(config: Any) -> bool:
     return all(_NAMELESS.fullmatch(str(name)) for name in (config.id2label or {}).values())
 
 
+def answers(config: Any, task: Task) -> bool:
+    """Whether a configuration has a head that answers this task, whatever its labels."""
+    # A head trained for one label a text says nothing of each by itself.
+    problem = task.problem is None or config.problem_type == task.problem
+    return has_head(config) and problem and task.words == labels_words(config)
+
+
 def head_order(config: Any, labels: Sequence[str], task: Task) -> list[int] | None:
     """`label_order` of a head that answers this task; None for any other."""
-    if task.problem is not None and config.problem_type != task.problem:
-        return None  # a head trained for one label a text says nothing of each by itself
-    return label_order(config, labels) if task.words == labels_words(config) else None
+    return label_order(config, labels) if answers(config, task) else None
 
 
 def no_head(recipe: Any, labels: Sequence[str], measured: str = "") -> TrainError:

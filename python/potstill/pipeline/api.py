@@ -10,6 +10,7 @@ from potstill.pipeline.processes import current
 from potstill.pipeline.progress import make_progress
 from potstill.pipeline.run import run_build
 from potstill.recipe import load_recipe
+from potstill.runtime.inputs import read_flag, read_path, read_strings
 
 
 def build(
@@ -32,9 +33,10 @@ def build(
     """
     from potstill.report.html import write_html
 
-    loaded = load_recipe(recipe, overrides)
-    folder = out_folder(loaded.name, out)
-    report = run_build(loaded, folder, progress=make_progress(quiet=quiet))
+    settings = read_strings(overrides, "overrides", 'give a list: ["student.layers=2"]')
+    loaded = load_recipe(read_path(recipe, "recipe"), settings)
+    folder = out_folder(loaded.name, None if out is None else read_path(out, "out"))
+    report = run_build(loaded, folder, progress=make_progress(quiet=read_flag(quiet, "quiet")))
     if current().main:
         write_html(folder)
     return report

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Ids are 32-bit in the core.
 _IDS = 1 << 31
+# The most bytes of a path and of a name in it (PATH_MAX, NAME_MAX).
+_PATH, _NAME = 4095, 255
 MAX_THREADS = 256  # cpp/src/parallel/threads.h
 _LIST = 'give a list: ["..."]'
 
@@ -69,6 +71,19 @@ def read_words(given: Any) -> tuple[list[list[str]], list[list[Place]]]:
         words.append(parts)
         places.append([(None, None)] * len(parts))
     return words, places
+
+
+def read_strings(given: Any, name: str, next_step: str) -> list[str]:
+    """The strings of an argument that takes several.
+
+    Raises:
+        InputError: I007 it is no iterable of str, or has no order.
+    """
+    found = list(_items(given, name, next_step))
+    for index, text in enumerate(found):
+        if not isinstance(text, str):
+            raise InputError("I007", f"a {_kind(text)} where a str is needed", f"{name}, item {index}", next_step)
+    return found
 
 
 def read_numbers(given: Any, what: str = "token ids") -> list[list[int]]:
@@ -140,10 +155,10 @@ def read_threads(value: Any, name: str = "threads") -> int | None:
 def read_source(given: Any) -> str | bytes | bytearray | memoryview:
     """A file's path, or the bytes of one in one piece; a file object is read from where it stands.
 
-    A path is as Python writes it: bytes that are no UTF-8 are surrogates there, as `os.fsdecode` has it.
+    Bytes of a path that are no UTF-8 are surrogates, as `os.fsdecode` has it.
 
     Raises:
-        InputError: I102 a file object that gives no bytes; I121 it is no path, or none that a file can have.
+        InputError: I102 a file object that gives no bytes; I121 as `read_path`.
     """
     if hasattr(given, "read") and not isinstance(given, type):
         return _content(given)
@@ -151,21 +166,30 @@ def read_source(given: Any) -> str | bytes | bytearray | memoryview:
         return _in_one_piece(given)
     if isinstance(given, (bytes, bytearray)):
         return given
+    return read_path(given)
+
+
+def read_path(given: Any, name: str = "path") -> str:
+    """A path as Python writes it; `name` is the argument's, for messages.
+
+    Raises:
+        InputError: I121 it is no path, or none that a file can have.
+    """
     try:
         path = os.fspath(given)
     except TypeError as error:
         if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
             raise  # by the caller's own __fspath__
-        raise InputError("I121", f"a {_kind(given)} is no path", "path", "give a str or a pathlib.Path") from None
+        raise InputError("I121", f"a {_kind(given)} is no path", name, "give a str or a pathlib.Path") from None
     if isinstance(path, bytes):
         path = os.fsdecode(path)
     try:
         bare = os.fsencode(path)
     except UnicodeEncodeError:
         bare = b""
-    if not bare or b"\0" in bare:
+    if not bare or b"\0" in bare or len(bare) > _PATH or max(map(len, bare.split(b"/"))) > _NAME:
         what = "the path is empty" if path == "" else "no file can have this name"
-        raise InputError("I121", what, ascii(path), "check the path")
+        raise InputError("I121", what, ascii(path)[:80], f"check the {name}")
     return str(path)
 
 

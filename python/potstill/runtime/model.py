@@ -72,6 +72,8 @@ class Prediction:
     def __getitem__(self, name: str) -> Any:
         return self.as_dict()[name]
 
+    __iter__ = None  # it is no sequence, and unpacking the names would mislead
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"cannot assign to {name}: a Prediction is read-only")
 

@@ -54,6 +54,26 @@ def test_tags_that_spell_entities() -> None:
     assert TASK.with_labels(BIO).metric == "entity_f1"
 
 
+def test_entities_of_other_schemes_are_scored_as_such() -> None:
+    names = ["O", "B-X", "I-X", "E-X", "S-X"]
+    task = TASK.with_labels(names)
+    assert task.metric == "entity_f1"
+    truth = Tags([np.array([4, 4, 0, 1, 2, 3])])  # two entities of a word side by side, one of three words
+
+    def scores(tags: list[int]) -> dict[str, float]:
+        logits = np.eye(len(names), dtype=np.float32)[tags]
+        return task.metrics(Outputs(logits, logits[:, :0]), Truth(truth))
+
+    assert scores([4, 4, 0, 1, 2, 3])["entity_f1"] == 1.0
+    assert scores([1, 2, 0, 1, 2, 3]) == pytest.approx(
+        {"entity_f1": 2 * 1 / 5, "entity_precision": 1 / 2, "entity_recall": 1 / 3, "word_accuracy": 4 / 6}
+    )
+    iob1 = TASK.with_labels(["O", "I-X", "B-X"])
+    logits = np.eye(3, dtype=np.float32)[[1, 1, 2, 0, 1]]
+    found = iob1.metrics(Outputs(logits, logits[:, :0]), Truth(Tags([np.array([1, 1, 1, 0, 1])])))
+    assert found["entity_precision"] == pytest.approx(1 / 3) and found["entity_recall"] == pytest.approx(1 / 2)
+
+
 def logits_of(tags: list[int | None], labels: int = 5) -> np.ndarray:
     """Logits with the largest at each tag; NaN where there is none."""
     found = np.zeros((len(tags), labels), np.float32)

@@ -83,7 +83,12 @@ def existing(path: Path) -> Path:
     Raises:
         InputError: I051 there is none.
     """
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError as error:  # of a folder that may not be entered
+        what = f"the model file cannot be reached ({error.strerror})"
+        raise InputError("I051", what, str(path), "check the path and its permissions") from error
+    if not found:
         raise InputError("I051", "there is no model file", str(path), "check the path")
     return path
 
