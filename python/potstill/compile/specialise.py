@@ -27,7 +27,6 @@ PROBE_LENGTH = 7
 _LONGEST = 1 << 16  # tokens of a fixed length that are worth trying; files take fewer
 
 
-
 @dataclass(frozen=True)
 class Inputs:
     """The graph's inputs by role; each is the input's ONNX name or None."""
