@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -16,26 +16,25 @@ if TYPE_CHECKING:
 # A class of fewer training rows is learnt by heart, if at all.
 FEW_ROWS = 10
 # Times the rows of the smallest class that the largest has, from which accuracy hides the small ones.
-UNEVEN = 10
+UNEVEN = 5
 _FRACTION = re.compile(r"-?\d*[.,]?\d+")
 _PARTS = ("train", "validation", "test")
 
 
-def examine_given(given: Mapping[str, Rows], labels: Sequence[str], key: Callable[[Rows, int], str]) -> list[str]:
+def examine_given(given: Mapping[str, Rows], keys: Mapping[str, Sequence[str]], labels: Sequence[str]) -> list[str]:
     """Sentences on texts that stand more than once in the rows as given.
 
     Args:
         given: rows of the splits, before duplicates are dropped.
+        keys: of each row of each split, what makes two rows the same.
         labels: label names; empty for a task without.
-        key: what makes two rows the same.
     """
     notes = []
     seen: dict[str, tuple[object, Rows, int]] = {}
     differing: set[str] = set()
     example = ""
-    for rows in given.values():
-        for index in range(len(rows)):
-            name, label = key(rows, index), rows.labels[index]
+    for part, rows in given.items():
+        for index, (name, label) in enumerate(zip(keys[part], rows.labels, strict=True)):
             first, there, place = seen.setdefault(name, (label, rows, index))
             if labels and first != label and name not in differing:
                 differing.add(name)
@@ -47,7 +46,7 @@ def examine_given(given: Mapping[str, Rows], labels: Sequence[str], key: Callabl
             "kept; correct the labels"
         )
     if {"train", "test"} <= given.keys():
-        train, test = ({key(rows, index) for index in range(len(rows))} for rows in (given["train"], given["test"]))
+        train, test = set(keys["train"]), set(keys["test"])
         if shared := len(train & test):
             notes.append(
                 f"{_stand(shared, 'test text')} (of {len(test):,}) also among the training rows: taken out of "

@@ -59,6 +59,8 @@ def check_texts(raw: Raw, column: str, *, second: bool = False) -> list[str]:
     """
     texts = (raw.pairs or []) if second else raw.texts
     for index, text in enumerate(texts):
+        if isinstance(text, str) and text.strip():
+            continue
         row = raw.at(index, column)
         if text is None or (isinstance(text, str) and not text.strip()):
             raise DataError("D005", "the text is empty", row, "fill the text in or delete the row")
@@ -198,9 +200,8 @@ def label_name(value: Any, raw: Raw, index: int) -> str:
     Raises:
         DataError: D008 an unusable type, D020 no label.
     """
-    row = raw.at(index)
     if value is None or value != value or (isinstance(value, str) and not value.strip()):
-        raise DataError("D020", "the row has no label", row, "fill the label in or delete the row")
+        raise DataError("D020", "the row has no label", raw.at(index), "fill the label in or delete the row")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -212,7 +213,7 @@ def label_name(value: Any, raw: Raw, index: int) -> str:
     raise DataError(
         "D008",
         f"the label {value!r} is of type {type(value).__name__}",
-        row,
+        raw.at(index),
         "labels are names, whole numbers or booleans, one for each row",
     )
 

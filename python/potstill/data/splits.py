@@ -137,11 +137,15 @@ def row_key(rows: Rows, index: int) -> str:
     return text_key(text) if rows.pairs is None else f"{text_key(text)}\n{text_key(rows.pairs[index])}"
 
 
-def drop_duplicates(rows: Rows, seen: set[str]) -> Rows:
-    """The rows whose text is not in `seen` yet, first come first kept; `seen` grows by their keys."""
+def row_keys(rows: Rows) -> list[str]:
+    """`row_key` of every row."""
+    return [row_key(rows, index) for index in range(len(rows))]
+
+
+def drop_duplicates(rows: Rows, seen: set[str], keys: Sequence[str] | None = None) -> Rows:
+    """The rows whose text is not in `seen` yet, first come first kept; `seen` grows by their `keys` (`row_keys`)."""
     kept = []
-    for index in range(len(rows)):
-        key = row_key(rows, index)
+    for index, key in enumerate(row_keys(rows) if keys is None else keys):
         if key not in seen:
             seen.add(key)
             kept.append(index)
@@ -213,12 +217,13 @@ def make_splits(
         DataError: D006 a split without a row, D007 fewer than two classes in `train`.
     """
     parts = dict(given)
-    warnings = examine_given(given, labels if classes else [], row_key)
+    keys = {name: row_keys(rows) for name, rows in given.items()}
+    warnings = examine_given(given, keys, labels if classes else [])
     seen: set[str] = set()
     before = sum(len(rows) for rows in parts.values())
     for name in ("test", "validation", "train"):
         if name in parts:
-            parts[name] = drop_duplicates(parts[name], seen)
+            parts[name] = drop_duplicates(parts[name], seen, keys[name])
     dropped = before - sum(len(rows) for rows in parts.values())
     if dropped:
         note(f"data: {dropped:,} rows dropped, their text is in the data already")
