@@ -275,3 +275,16 @@ def test_an_unchanged_build_is_not_checked_again(
         context = Context(recipe(made("bert")), tmp_path / "cache", QuietProgress())
         run_stages(stages, context, Store(tmp_path / "stages"), before=lambda stage: asked.append(stage.name))
     assert asked == ["one"]
+
+
+def test_a_search_is_checked_too(made: Made, recipe: Any, tmp_path: Path) -> None:
+    """Its students are the ladder's, not the recipe's: only what is the teacher's fault is told."""
+    from potstill.budget.search import run_search
+    from potstill.pipeline.progress import QuietProgress
+    from potstill.recipe.schema import BudgetTime
+
+    time = BudgetTime(board="pi4", tokens=16, value=5.0)
+    asked = recipe(made("roberta"), "student.init=random", "student.layers=9")
+    with pytest.raises(PotstillError, match="WordPiece only"):
+        run_search(asked, tmp_path / "out", time, progress=QuietProgress())
+    assert not [path for path in (tmp_path / "out" / "stages").rglob("*") if path.is_file()]

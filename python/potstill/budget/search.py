@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,24 @@ from potstill.errors import InputError, os_errors
 from potstill.pipeline.engine import run_stages
 from potstill.pipeline.lock import out_lock
 from potstill.pipeline.progress import Progress
-from potstill.pipeline.run import STAGES_FOLDER, check_packages
-from potstill.pipeline.stage import Context
+from potstill.pipeline.run import STAGES_FOLDER, check_before, check_packages
+from potstill.pipeline.stage import Context, Stage
 from potstill.pipeline.stages import build_stages, weight_bytes
 from potstill.pipeline.store import Store, atomic_write, write_json
 from potstill.recipe.docs import recipe_text
 from potstill.recipe.hash import content_hash
-from potstill.recipe.schema import BudgetTime, Recipe
+from potstill.recipe.schema import Budget, BudgetTime, Recipe
 
 FOLDER = "search"
+
+
+# Bytes that hold any student.
+_ANY_SIZE = 1 << 50
+
+
+def _look(recipe: Recipe, context: Context, stage: Stage) -> None:
+    del stage
+    check_before(recipe, context)
 
 
 def run_search(
@@ -67,7 +77,10 @@ def run_search(
     with out_lock(out):
         store, context = Store(out / STAGES_FOLDER), Context(recipe, cache or cache_dir(), progress)
         store.sweep()
-        run_stages(build_stages(recipe), context, store, stop_after="teacher")
+        # Of the students on the ladder the most able stands for all: what is the teacher's fault, it has too.
+        asked = recipe if recipe.budget.stated else recipe.model_copy(update={"budget": Budget(bytes=_ANY_SIZE)})
+        look = partial(_look, asked, context)
+        run_stages(build_stages(recipe), context, store, stop_after="teacher", before=look)
         ladder = within(choices(recipe, teacher_of(context), time), limits_of(recipe.budget))
         chosen = spread(predicted_front(ladder), points)
         if not chosen:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # A class of fewer training rows is learnt by heart, if at all.
 FEW_ROWS = 10
 # Times the rows of the smallest class that the largest has, from which accuracy hides the small ones.
-UNEVEN = 10
+UNEVEN = 5
 _FRACTION = re.compile(r"-?\d*[.,]?\d+")
 _PARTS = ("train", "validation", "test")
 
