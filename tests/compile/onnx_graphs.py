@@ -276,13 +276,17 @@ def encoder(path: Path, **o: Any) -> Path:
     save = {key: o[key] for key in ("opset", "shape") if key in o}
     if o.get("head", "logits") == "tokens":
         return b.save(path, {"last_hidden_state": x}, inputs, rank=3, **save)
+    if o.get("head") == "tagger":
+        return b.save(
+            path, {"logits": linear(b, x, WIDTH, o.get("classes", CLASSES), spelling)}, inputs, rank=3, **save
+        )
     pooled = pool(b, x, mask, o.get("pool", "mean"))
     if o.get("head") == "pooler":
         pooled = activation(b, linear2(b, pooled, WIDTH, WIDTH), "tanh")
     if o.get("head") == "normalized":
         length = b.op("Sqrt", b.op("ReduceSum", b.op("Mul", pooled, pooled), b.ints(1), keepdims=1))
         return b.save(path, {"embedding": b.op("Div", pooled, length)}, inputs, **save)
-    logits = linear2(b, pooled, WIDTH, CLASSES)
+    logits = linear2(b, pooled, WIDTH, o.get("classes", CLASSES))
     if o.get("head") == "softmax":
         logits = b.op("Softmax", logits, axis=-1)
     names = o.get("names", ("logits", "embedding"))

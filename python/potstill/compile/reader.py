@@ -20,6 +20,7 @@ _DTYPES = {code: name for name, code in writer.DTYPE_CODES.items()}
 _LAYOUTS = {code: name for name, code in writer.LAYOUT_CODES.items()}
 _ROWS = {code: name for name, code in writer.ROWS_CODES.items()}
 _KINDS = {code: name for name, code in writer.BODY_CODES.items()}
+_SCORES = {code: name for name, code in writer.SCORE_CODES.items()}
 _FIELDS: dict[str, tuple[str, ...]] = {
     "Embedding": ("word_t", "word_scale_t", "position_t", "type_t"),
     "LayerNorm": ("gamma_t", "beta_t", "eps"),
@@ -87,6 +88,8 @@ def _model(data: bytes, header: bytes, where: str) -> PackedModel:
         license=_text(meta.License()),
         provenance={_text(pair.Key()): _text(pair.Value()) for pair in pairs},
         multi_label=meta.MultiLabel(),
+        score=_SCORES[meta.Score()],
+        forbidden_ids=tuple(meta.ForbiddenIds(i) for i in range(meta.ForbiddenIdsLength())),
     )
     return PackedModel(
         metadata, tensors, values, ops, root.EmbeddingValue(), root.LogitsValue(), _tokenizer(root.Tokenizer())
