@@ -336,7 +336,7 @@ bool answer_line(const potstill::Model& model, const Options& options, const std
     answer(model, options, {text});
     return true;
   } catch (const potstill::Error& error) {
-    constexpr std::string_view kOfOneText[] = {"I001", "I002", "I003", "I015", "F062"};
+    constexpr std::string_view kOfOneText[] = {"I001", "I002", "I003", "I015", "I103", "I104", "F062"};
     if (std::ranges::find(kOfOneText, error.code) == std::end(kOfOneText)) throw;
     std::fprintf(stderr, "line %zu: %s\n", number, error.what());
     using potstill::tools::quoted;

@@ -98,12 +98,12 @@ POTSTILL_API int potstill_pairs(const potstill_model* model);
 POTSTILL_API int potstill_logits_pair(const potstill_model* model, const char* first, const char* second, int truncate,
                                       float* out, size_t capacity, potstill_error* error);
 
-/* How the one number of a model that scores (regression, reranker) is given: 1 as it is, 2 as its sigmoid; 0 for a model
- * of classes. */
+/* How the one number of a model that scores (regression, reranker) is given: 1 as it is, 2 as its sigmoid; 0 for a
+ * model of classes. */
 POTSTILL_API int potstill_score_kind(const potstill_model* model);
 
-/* The score of one text, or of a pair of texts, into *score, the sigmoid computed in double. Returns 1, or -1 on failure
- * (I105: potstill_score_kind() is 0). truncate as above. */
+/* The score of one text, or of a pair of texts, into *score, the sigmoid computed in double. Returns 1, or -1 on
+ * failure (I105: potstill_score_kind() is 0). truncate as above. */
 POTSTILL_API int potstill_score(const potstill_model* model, const char* text, int truncate, double* score,
                                 potstill_error* error);
 POTSTILL_API int potstill_score_pair(const potstill_model* model, const char* first, const char* second, int truncate,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from potstill.errors import InputError
+from potstill.runtime.inputs import items
 
 TYPE_CHECKING = False  # see potstill/__init__.py
 if TYPE_CHECKING:
@@ -52,15 +53,17 @@ def unpadded(
 
 
 def _read(mask: Any) -> Rows:
-    rows: Rows = []
     try:
-        for row in mask:
-            rows.append(row.tolist() if hasattr(row, "tolist") else list(row))
-            if not all(mark in (0, 1) for mark in rows[-1]):
-                raise InputError(
-                    "I106", "a number that is neither 0 nor 1", f"attention_mask, sequence {len(rows) - 1}", _STEP
-                )
-    except TypeError as error:
-        what = f"a {type(mask).__name__} where a list of lists of 0 and 1 is needed"
-        raise InputError("I106", what, "attention_mask", _STEP) from error
-    return [[int(mark) for mark in row] for row in rows]
+        rows = [list(items(row, "attention_mask", _STEP)) for row in items(mask, "attention_mask", _STEP)]
+    except InputError as error:
+        raise InputError("I106", error.what, "attention_mask", _STEP) from error
+    return [[_mark(mark, index) for mark in row] for index, row in enumerate(rows)]
+
+
+def _mark(mark: Any, index: int) -> int:
+    """0 or 1, which may be a truth value or a float."""
+    if not isinstance(mark, (bool, int, float)):
+        mark = mark.item() if hasattr(mark, "item") and not getattr(mark, "ndim", 0) else None
+    if not isinstance(mark, (bool, int, float)) or mark not in (0, 1):
+        raise InputError("I106", "something that is neither 0 nor 1", f"attention_mask, sequence {index}", _STEP)
+    return int(mark)

@@ -192,7 +192,7 @@ def _chosen_layers(settings: Any, depth: int) -> list[int]:
             "T045",
             f"the student has {settings.layers} layers, the teacher only {depth} to initialise them from",
             "student.layers",
-            f'set student.layers = {depth} or less, or student.init = "random"',
+            f'use at most {depth} layers (student.layers = {depth}), or student.init = "random"',
         )
     if not given:
         return spread_layers(settings.layers, depth)
