@@ -101,6 +101,7 @@ py::dict describe(const potstill::Info& info) {
   out["multi_label"] = info.multi_label;
   out["pairs"] = info.pairs;
   out["per_token"] = info.per_token;
+  out["normalized"] = info.normalized;
   constexpr const char* kScores[] = {"", "raw", "sigmoid"};
   out["score"] = kScores[static_cast<std::size_t>(info.score)];
   out["forbidden_ids"] = info.forbidden_ids;

@@ -374,13 +374,13 @@ void print_info(const potstill::Info& info) {
   }
   std::printf(
       "{\"name\": %s, \"task\": %s, \"scheme\": %s, \"labels\": [%s], \"multi_label\": %s, \"pairs\": %s, "
-      "\"score\": %s, \"forbidden_ids\": [%s], "
+      "\"normalized\": %s, \"score\": %s, \"forbidden_ids\": [%s], "
       "\"max_tokens\": %u, \"vocabulary\": %u, "
       "\"hidden\": %u, \"parameters\": %llu, \"bytes\": %llu, \"arena_bytes\": %llu, \"isa\": %s, \"threads\": %d, "
       "\"producer\": %s, \"license\": %s, \"provenance\": {%s}}\n",
       quoted(info.name).c_str(), quoted(info.task).c_str(), quoted(info.scheme).c_str(), labels.c_str(),
-      info.multi_label ? "true" : "false", info.pairs ? "true" : "false", kScores[static_cast<std::size_t>(info.score)],
-      forbidden.c_str(), info.max_tokens, info.vocabulary, info.hidden,
+      info.multi_label ? "true" : "false", info.pairs ? "true" : "false", info.normalized ? "true" : "false",
+      kScores[static_cast<std::size_t>(info.score)], forbidden.c_str(), info.max_tokens, info.vocabulary, info.hidden,
       static_cast<unsigned long long>(info.parameters), static_cast<unsigned long long>(info.bytes),
       static_cast<unsigned long long>(info.arena_bytes), quoted(info.isa).c_str(), info.threads,
       quoted(info.producer).c_str(), quoted(info.license).c_str(), provenance.c_str());

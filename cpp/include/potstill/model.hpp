@@ -57,6 +57,7 @@ struct Info {
   bool multi_label = false;                                     // labels do not exclude each other
   bool pairs = false;                                           // it tells the second text of a pair from the first
   bool per_token = false;                                       // it labels tokens: `logits` has one row a token
+  bool normalized = false;                                      // vectors of `embedding` have the length 1
   Score score = Score::None;                                    // regression, reranker: Model::score gives the number
   std::vector<uint32_t> forbidden_ids;                          // never in a sequence: they stand for no text
   uint32_t max_tokens = 0;                                      // longest sequence, specials included

@@ -90,6 +90,9 @@ POTSTILL_API int potstill_logits(const potstill_model* model, const char* text, 
 POTSTILL_API int potstill_embed(const potstill_model* model, const char* text, int truncate, float* out,
                                 size_t capacity, potstill_error* error);
 
+/* 1 if pooled vectors have the length 1, so that their dot product is their cosine; else 0. */
+POTSTILL_API int potstill_normalized(const potstill_model* model);
+
 /* 1 if the model was trained on pairs of texts and tells the second from the first, else 0. */
 POTSTILL_API int potstill_pairs(const potstill_model* model);
 

@@ -134,6 +134,8 @@ int potstill_multi_label(const potstill_model* model) { return model->model.info
 
 int potstill_per_token(const potstill_model* model) { return model->model.info().per_token ? 1 : 0; }
 
+int potstill_normalized(const potstill_model* model) { return model->model.info().normalized ? 1 : 0; }
+
 std::size_t potstill_max_tokens(const potstill_model* model) { return model->model.info().max_tokens; }
 
 const char* potstill_kernel_set(const potstill_model* model) { return model->model.info().isa.c_str(); }

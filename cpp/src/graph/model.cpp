@@ -46,6 +46,8 @@ Info describe(const graph::Graph& graph) {
       info.heads = attention->heads();
     } else if (op->body_as_Linear() != nullptr) {
       info.intermediate = std::max(info.intermediate, graph.file.model->values()->Get(op->inputs()->Get(0))->width());
+    } else if (op->body_as_Normalize() != nullptr && static_cast<int>(op->output()) == graph.embedding) {
+      info.normalized = true;
     }
   }
   for (const auto& op : graph.ops) info.parameters += op->parameters;

@@ -105,6 +105,30 @@ TEST_P(Models, TellTokenTypesApart) {
   EXPECT_TRUE(same_bits(model.run(std::span(&ids, 1)).logits, model.run(std::span(&zeros, 1)).logits));
 }
 
+// A sentence encoder of unit vectors: right numbers, alone and in any batch; a model without says so.
+TEST_P(Models, GiveUnitVectors) {
+  TinyShape shape = GetParam();
+  EXPECT_FALSE(Model::from_memory(TinyBert(shape).file(), 1).info().normalized);
+  shape.normalized = true;
+  const TinyBert tiny(shape);
+  const Model model = Model::from_memory(tiny.file(), 2), alone = Model::from_memory(tiny.file(), 1);
+  EXPECT_TRUE(model.info().normalized);
+  EXPECT_EQ(model.info().logits, 0u);
+  const auto batch = random_batch(13, 40, shape);
+  const Output out = model.run(batch);
+  ASSERT_EQ(out.embedding.columns, shape.hidden);
+  const double tolerance = shape.quantized ? 2e-2 : 2e-6;
+  for (std::size_t s = 0; s < batch.size(); ++s) {
+    const auto found = std::span(out.embedding.data).subspan(s * shape.hidden, shape.hidden);
+    expect_near(found, tiny.evaluate(batch[s]).embedding, tolerance);
+    double squares = 0;
+    for (const float x : found) squares += double{x} * double{x};
+    EXPECT_NEAR(squares, 1, 1e-6);
+    EXPECT_EQ(std::memcmp(alone.run(std::span(&batch[s], 1)).embedding.data.data(), found.data(), found.size_bytes()),
+              0);
+  }
+}
+
 // A tagger: one row of logits a token; batches, chunks and threads change no bit.
 TEST_P(Models, LabelTokens) {
   TinyShape shape = GetParam();

@@ -110,6 +110,7 @@ def compile_onnx(
     """
     from potstill.compile.import_onnx import import_onnx
     from potstill.compile.lower import lower
+    from potstill.compile.sentence import sentence_beside
     from potstill.compile.verify import core_available, verify_file
     from potstill.compile.writer import write_still
 
@@ -127,7 +128,11 @@ def compile_onnx(
     imported = import_onnx(
         onnx, max_tokens=limit, output=output, pooling=pooling, pairs=pairs,
         piece=None if tables is None else tables.piece_in_text,
+        sentence=sentence_beside(onnx, None if tokenizer is None else Path(tokenizer)),
     )  # fmt: skip
+    if tables is not None and imported.sentence is not None and imported.sentence.lowercase and not tables.lowercase:
+        note = "texts are lower-cased before the tokenizer, as the sentence-transformers folder says"
+        tables = dataclasses.replace(tables, lowercase=True, notes=(*tables.notes, note))
     graph = imported.graph
     properties = imported.onnx.source.properties
     if labels is None and graph.logits is not None:

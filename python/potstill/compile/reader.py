@@ -27,6 +27,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "Linear": ("weight_t", "scale_t", "colsum_t", "bias_t", "activation", "input_quant"),
     "Attention": ("heads",),
     "Pool": ("kind",),
+    "Normalize": ("eps",),
 }
 _WORDS: dict[str, dict[int, str]] = {
     "activation": {code: name for name, code in writer.ACTIVATION_CODES.items()},

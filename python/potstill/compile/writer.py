@@ -28,7 +28,7 @@ ACTIVATION_CODES = {"none": 0, "gelu": 1, "gelu_poly": 2, "relu": 3, "tanh": 4, 
 INPUT_QUANT_CODES = {"none": 0, "symmetric": 1, "asymmetric": 2}
 SCORE_CODES = {"": 0, "raw": 1, "sigmoid": 2}
 POOL_CODES = {"mean": 0, "cls": 1}
-BODY_CODES = {"Embedding": 1, "LayerNorm": 2, "Linear": 3, "Attention": 4, "Pool": 5}
+BODY_CODES = {"Embedding": 1, "LayerNorm": 2, "Linear": 3, "Attention": 4, "Pool": 5, "Normalize": 6}
 
 # Settings in which the value is a word: their codes.
 _CODED = {"activation": ACTIVATION_CODES, "input_quant": INPUT_QUANT_CODES, "kind": POOL_CODES}
@@ -140,9 +140,9 @@ def _header(model: PackedModel, offsets: Sequence[int], hashes: Sequence[int]) -
 
 def _schema_version(model: PackedModel) -> int:
     """The oldest readers that read the file rightly: those of version 1 know neither several labels nor token types,
-    those of version 2 no logits of tokens, those of version 3 neither scores nor forbidden ids.
+    those of version 2 no logits of tokens, those of version 3 neither scores, forbidden ids nor normalised vectors.
     """
-    if model.metadata.score or model.metadata.forbidden_ids:
+    if model.metadata.score or model.metadata.forbidden_ids or any(op.kind == "Normalize" for op in model.ops):
         return 4
     if model.logits_value >= 0 and model.values[model.logits_value].rows == "tokens":
         return 3

@@ -229,12 +229,17 @@ class Model:
         return bool(self._backend.info.get("per_token", False))
 
     @property
+    def normalized(self) -> bool:
+        """Whether the vectors of `embed` have the length 1, so that their dot product is their cosine."""
+        return bool(self._backend.info.get("normalized", False))
+
+    @property
     def info(self) -> dict[str, Any]:
         """Facts about the model and how it runs here.
 
-        For the native backend: name, task, scheme, labels, multi_label, max_tokens, vocabulary, hidden, parameters,
-        bytes (of the file), arena_bytes (working memory of one call at most), has_tokenizer, isa, threads, producer,
-        license, provenance.
+        For the native backend: name, task, scheme, labels, multi_label, normalized, max_tokens, vocabulary, hidden,
+        parameters, bytes (of the file), arena_bytes (working memory of one call at most), has_tokenizer, isa, threads,
+        producer, license, provenance.
         """
         return dict(self._backend.info)
 
@@ -310,7 +315,10 @@ class Model:
         return self._backend.tokenize(texts, cut), None
 
     def embed(self, texts: Iterable[Text], truncate: bool = False) -> Matrix:
-        """Pooled vectors: float32 [texts, hidden] with the buffer protocol. Raises as `tokenize` and I009."""
+        """Pooled vectors: float32 [texts, hidden] with the buffer protocol. Raises as `tokenize` and I009.
+
+        They have the length 1 where `normalized` says so.
+        """
         embedding = self._backend.run(*self._encode(texts, truncate)).embedding
         if embedding is None:
             raise InputError(

@@ -118,6 +118,8 @@ def make_student(
     # Last: an architecture may have replaced the student.
     if getattr(teacher.config, "problem_type", None) == "multi_label_classification":
         job.student.config.problem_type = teacher.config.problem_type
+    if not labels and getattr(teacher.config, "normalized", False):
+        job.student.config.normalized = True
     job.student.train()
     return job
 

@@ -98,6 +98,7 @@ class LiteRtBackend:
             facts.per_token,
             score_of(facts, self._logits()),
             facts.pad_known,
+            facts.normalized,
         )
         self._texts = Texts(path, self._facts)
         self._info = {
@@ -108,6 +109,7 @@ class LiteRtBackend:
             "multi_label": self._facts.multi_label,
             "pairs": self._facts.pairs,
             "per_token": self._facts.per_token,
+            "normalized": self._facts.normalized,
             "score": self._facts.score,
             "max_tokens": self._facts.max_tokens,
             "lengths": sorted(self._runners),

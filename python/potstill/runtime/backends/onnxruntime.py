@@ -94,6 +94,7 @@ class OnnxRuntimeBackend:
             "multi_label": self._facts.multi_label,
             "pairs": self._facts.pairs,
             "per_token": self._facts.per_token,
+            "normalized": self._facts.normalized,
             "score": self._facts.score,
             "max_tokens": self._facts.max_tokens,
             "vocabulary": self._facts.vocabulary,
@@ -194,7 +195,7 @@ class OnnxRuntimeBackend:
 def _facts(metadata: Mapping[str, str]) -> Facts:
     """The facts in `metadata_props`; values of other programs that do not parse are left out."""
     values: dict[str, Any] = {}
-    for key in ("labels", "max_tokens", "pad_id", "vocabulary", "multi_label", "pairs"):
+    for key in ("labels", "max_tokens", "pad_id", "vocabulary", "multi_label", "pairs", "normalized"):
         try:
             values[key] = json.loads(metadata[key])
         except (KeyError, ValueError):

@@ -35,6 +35,7 @@ class Facts:
         per_token: it labels words: logits are of every token.
         score: "raw" or "sigmoid" for a model with one output, which is a score; empty for a model of classes.
         pad_known: `pad_id` is the file's own word, not the default.
+        normalized: its vectors have the length 1.
     """
 
     labels: tuple[str, ...] = ()
@@ -47,6 +48,7 @@ class Facts:
     per_token: bool = False
     score: str = ""
     pad_known: bool = False
+    normalized: bool = False
 
 
 def facts_from(values: Mapping[str, Any]) -> Facts:
@@ -62,6 +64,7 @@ def facts_from(values: Mapping[str, Any]) -> Facts:
         per_token=bool(values.get("per_token", False)),
         score=str(values.get("score", "")),
         pad_known="pad_id" in values,
+        normalized=bool(values.get("normalized", False)),
     )
 
 
