@@ -92,14 +92,15 @@ def behind_table(model: Any, inputs: Any, outputs: Any) -> tuple[Any, Any, Any] 
     ]
     for field, values in (
         (graph.node, nodes),
-        (graph.input, [helper.make_tensor_value_info("input_ids", TensorProto.INT64, [1, rows])]),
+        # The mask is read by nobody: a fixed length without one is refused.
+        (graph.input, [helper.make_tensor_value_info(n, TensorProto.INT64, [1, rows]) for n in ("input_ids", "mask")]),
         (graph.output, [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [None] * y.ndim)]),
     ):
         del field[:]
         field.extend(values)
     if not any(opset.domain in ("", "ai.onnx") for opset in changed.opset_import):
         changed.opset_import.append(helper.make_opsetid("", 17))
-    return changed, [np.arange(rows)[None, :]], [y]
+    return changed, [np.arange(rows)[None, :], np.ones((1, rows), np.int64)], [y]
 
 
 def _is_f32(value: Any) -> bool:

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "graph/score.h"
 #include "kernels/select.h"
 #include "potstill/model.hpp"
 #include "tokenizer/words.h"
@@ -100,6 +101,10 @@ py::dict describe(const potstill::Info& info) {
   out["multi_label"] = info.multi_label;
   out["pairs"] = info.pairs;
   out["per_token"] = info.per_token;
+  out["normalized"] = info.normalized;
+  constexpr const char* kScores[] = {"", "raw", "sigmoid"};
+  out["score"] = kScores[static_cast<std::size_t>(info.score)];
+  out["forbidden_ids"] = info.forbidden_ids;
   out["max_tokens"] = info.max_tokens;
   out["vocabulary"] = info.vocabulary;
   out["hidden"] = info.hidden;
@@ -306,6 +311,10 @@ PYBIND11_MODULE(_core, module) {
       },
       py::arg("text"),
       "First character of each word and the one behind it, in turn: what white space and punctuation part.");
+
+  module.def(
+      "sigmoid", [](float logit) { return potstill::graph::sigmoid(logit); }, py::arg("logit"),
+      "A score of a logit, in binary64, as the C and C++ APIs give it.");
 
   module.def(
       "kernel_sets", [] { return potstill::kernels::available(); },

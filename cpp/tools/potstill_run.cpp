@@ -26,6 +26,8 @@ constexpr const char* kHelp = R"(usage: potstill-run MODEL.still [options] TEXT.
 Classifies each TEXT (or each line of standard input for "-") and prints "label <tab> score", one line a text.
 Of a model that gives a text any number of labels, the line has all with a score of at least 0.5, "-" for none.
 
+Of a model with one output (regression, reranker), the line has its score.
+
 A model of pairs of texts takes both in one TEXT or line, a tab between them.
 A model that labels words takes what stands between spaces as words, and prints "word <tab> label <tab> score" a line
 and an empty line after each text.
@@ -169,6 +171,15 @@ std::string label(const potstill::Info& info, std::size_t index) {
   return index < info.labels.size() ? info.labels[index] : std::to_string(index);
 }
 
+void print_score(double score, const std::string& text, bool json) {
+  if (json) {
+    std::printf("{\"text\": %s, \"score\": %s}\n", potstill::tools::quoted(text).c_str(),
+                potstill::tools::number(score).c_str());
+  } else {
+    std::printf("%.4f\n", score);
+  }
+}
+
 void print_prediction(const potstill::Info& info, const potstill::Matrix& logits, std::size_t row,
                       const std::string& text, bool json) {
   const auto values = std::span(logits.data).subspan(row * logits.columns, logits.columns);
@@ -300,6 +311,11 @@ void answer(const potstill::Model& model, const Options& options, const std::vec
                           embed ? "the model gives no pooled vector" : "the model has no classification head",
                           options.model, embed ? "use --logits-hex" : "use --embed-hex");
   }
+  if (labels && model.info().score != potstill::Score::None) {
+    const std::vector<double> scores = model.score(out);
+    for (std::size_t i = 0; i < texts.size(); ++i) print_score(scores[i], texts[i], options.print == Print::Json);
+    return;
+  }
   for (std::size_t i = 0, token = 0; i < texts.size(); token += ids[i++].size()) {
     if (!embed && model.info().per_token) {
       print_hex(out.logits, token, ids[i].size());
@@ -320,7 +336,7 @@ bool answer_line(const potstill::Model& model, const Options& options, const std
     answer(model, options, {text});
     return true;
   } catch (const potstill::Error& error) {
-    constexpr std::string_view kOfOneText[] = {"I001", "I002", "I003", "I015", "F062"};
+    constexpr std::string_view kOfOneText[] = {"I001", "I002", "I003", "I015", "I103", "I104", "F062"};
     if (std::ranges::find(kOfOneText, error.code) == std::end(kOfOneText)) throw;
     std::fprintf(stderr, "line %zu: %s\n", number, error.what());
     using potstill::tools::quoted;
@@ -349,18 +365,22 @@ int answer_input(const potstill::Model& model, const Options& options) {
 
 void print_info(const potstill::Info& info) {
   using potstill::tools::quoted;
-  std::string labels, provenance;
+  constexpr const char* kScores[] = {"\"\"", "\"raw\"", "\"sigmoid\""};
+  std::string labels, provenance, forbidden;
+  for (const uint32_t id : info.forbidden_ids) forbidden += (forbidden.empty() ? "" : ", ") + std::to_string(id);
   for (const auto& name : info.labels) labels += (labels.empty() ? "" : ", ") + quoted(name);
   for (const auto& [key, value] : info.provenance) {
     provenance += (provenance.empty() ? "" : ", ") + quoted(key) + ": " + quoted(value);
   }
   std::printf(
       "{\"name\": %s, \"task\": %s, \"scheme\": %s, \"labels\": [%s], \"multi_label\": %s, \"pairs\": %s, "
+      "\"normalized\": %s, \"score\": %s, \"forbidden_ids\": [%s], "
       "\"max_tokens\": %u, \"vocabulary\": %u, "
       "\"hidden\": %u, \"parameters\": %llu, \"bytes\": %llu, \"arena_bytes\": %llu, \"isa\": %s, \"threads\": %d, "
       "\"producer\": %s, \"license\": %s, \"provenance\": {%s}}\n",
       quoted(info.name).c_str(), quoted(info.task).c_str(), quoted(info.scheme).c_str(), labels.c_str(),
-      info.multi_label ? "true" : "false", info.pairs ? "true" : "false", info.max_tokens, info.vocabulary, info.hidden,
+      info.multi_label ? "true" : "false", info.pairs ? "true" : "false", info.normalized ? "true" : "false",
+      kScores[static_cast<std::size_t>(info.score)], forbidden.c_str(), info.max_tokens, info.vocabulary, info.hidden,
       static_cast<unsigned long long>(info.parameters), static_cast<unsigned long long>(info.bytes),
       static_cast<unsigned long long>(info.arena_bytes), quoted(info.isa).c_str(), info.threads,
       quoted(info.producer).c_str(), quoted(info.license).c_str(), provenance.c_str());

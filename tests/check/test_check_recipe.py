@@ -288,3 +288,26 @@ def test_a_search_is_checked_too(made: Made, recipe: Any, tmp_path: Path) -> Non
     with pytest.raises(PotstillError, match="WordPiece only"):
         run_search(asked, tmp_path / "out", time, progress=QuietProgress())
     assert not [path for path in (tmp_path / "out" / "stages").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("pooling", "general", "wanted"),
+    [
+        ({"pooling_mode": "cls"}, {}, []),
+        ({"pooling_mode": "median"}, {}, ["C161"]),
+        ({"pooling_mode": "cls"}, {"prompts": {"q": "query: "}, "default_prompt_name": "q"}, ["T120"]),
+        ({"pooling_mode": "cls", "include_prompt": False}, {"prompts": {"q": "query: "}}, ["T121"]),
+    ],
+)
+@pytest.mark.parametrize("encoder", ["", "0_Transformer"])
+def test_a_folder_of_sentence_transformers(
+    recipe: Any, tmp_path: Path, pooling: dict[str, Any], general: dict[str, Any], wanted: list[str], encoder: str
+) -> None:
+    root = tmp_path / "teacher"
+    teachers.save(root / encoder, "Bert", teachers.words())
+    modules = [{"type": "models.Transformer", "path": encoder}, {"type": "models.Pooling", "path": "1_Pooling"}]
+    (root / "1_Pooling").mkdir()
+    (root / "modules.json").write_text(json.dumps(modules))
+    (root / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+    (root / "config_sentence_transformers.json").write_text(json.dumps(general))
+    assert codes(check(recipe(root, 'task="embedding"'), tmp_path)) == wanted

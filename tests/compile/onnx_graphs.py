@@ -252,6 +252,31 @@ def pool(b: Builder, x: str, mask: str, spelling: str) -> str:
     return b.op("Div", total, count)
 
 
+def unit(b: Builder, x: str, spelling: str) -> str:
+    """The pooled vector divided by its length, or by something that looks like it."""
+    if spelling == "lp":
+        return b.op("LpNormalization", x, axis=-1, p=2)
+    if spelling == "l1":
+        return b.op("Div", x, b.op("ReduceSum", b.op("Abs", x), b.ints(1), keepdims=1))
+    square = b.op("Pow", x, b.const(2.0)) if spelling == "pow" else b.op("Mul", x, x)
+    squares = b.op("ReduceSum", square, b.ints(1), keepdims=1)
+    if spelling == "rms":
+        return b.op("Div", x, b.op("Sqrt", b.op("Div", squares, b.const(WIDTH))))
+    if spelling == "rsqrt":  # TensorFlow's: eps below the root
+        return b.op("Mul", b.op("Reciprocal", b.op("Sqrt", b.op("Max", squares, b.const(1e-12)))), x)
+    if spelling == "reduce_sum_square":
+        length = b.op("Sqrt", b.op("ReduceSumSquare", x, axes=[-1]))
+    else:
+        length = b.op("ReduceL2", x, axes=[1]) if spelling in ("clip", "expand") else b.op("Sqrt", squares)
+    if spelling == "added":
+        length = b.op("Add", length, b.const(1e-6))
+    if spelling in ("clip", "expand", "pow"):
+        length = b.op("Clip", length, b.const(1e-12))
+    if spelling == "expand":  # as torch's F.normalize exports
+        length = b.op("Expand", length, b.op("Shape", x))
+    return b.op("Div", x, length)
+
+
 def encoder(path: Path, **o: Any) -> Path:
     """Write the encoder; every option has the plainest spelling as its default."""
     b = Builder(o.get("seed", 0))
@@ -276,13 +301,17 @@ def encoder(path: Path, **o: Any) -> Path:
     save = {key: o[key] for key in ("opset", "shape") if key in o}
     if o.get("head", "logits") == "tokens":
         return b.save(path, {"last_hidden_state": x}, inputs, rank=3, **save)
+    if o.get("head") == "tagger":
+        return b.save(
+            path, {"logits": linear(b, x, WIDTH, o.get("classes", CLASSES), spelling)}, inputs, rank=3, **save
+        )
     pooled = pool(b, x, mask, o.get("pool", "mean"))
     if o.get("head") == "pooler":
         pooled = activation(b, linear2(b, pooled, WIDTH, WIDTH), "tanh")
     if o.get("head") == "normalized":
-        length = b.op("Sqrt", b.op("ReduceSum", b.op("Mul", pooled, pooled), b.ints(1), keepdims=1))
-        return b.save(path, {"embedding": b.op("Div", pooled, length)}, inputs, **save)
-    logits = linear2(b, pooled, WIDTH, CLASSES)
+        name = o.get("vector", "embedding")
+        return b.save(path, {name: unit(b, pooled, o.get("length", "sqrt"))}, inputs, **save)
+    logits = linear2(b, pooled, WIDTH, o.get("classes", CLASSES))
     if o.get("head") == "softmax":
         logits = b.op("Softmax", logits, axis=-1)
     names = o.get("names", ("logits", "embedding"))

@@ -13,9 +13,12 @@ from onnx_graphs import POSITIONS, encoder
 
 from potstill.compile import compile_onnx
 from potstill.compile.import_onnx import import_onnx
-from potstill.compile.ir import Linear
+from potstill.compile.ir import Linear, Normalize
 from potstill.compile.passes import fused_qkv
+from potstill.compile.reader import read_still
 from potstill.errors import CompileError
+from potstill.quantize.reference import Evaluator
+from potstill.runtime.backends import open_backend
 
 FUSED = {"Attention": 1, "Embedding": 1, "LayerNorm": 3, "Linear": 5, "Pool": 1}
 
@@ -64,6 +67,28 @@ def test_residuals_are_fused(tmp_path: Path) -> None:
     assert sum(op.residual is not None for op in graph.ordered() if isinstance(op, Linear)) == 2
 
 
+@pytest.mark.parametrize("length", ["sqrt", "pow", "clip", "expand", "rsqrt", "reduce_sum_square", "lp"])
+def test_unit_vectors(tmp_path: Path, length: str) -> None:
+    onnx = encoder(tmp_path / "m.onnx", head="normalized", length=length, pool="cls" if length == "lp" else "mean")
+    for scheme in ("fp32", "int8"):
+        report = compile_onnx(onnx, tmp_path / "m.still", scheme=scheme)
+        assert report.ops == {**FUSED, "Linear": 4, "Normalize": 1}
+        assert max(row["relative"] for row in report.differences) < 5e-6
+    normalize = import_onnx(onnx).graph.embedding
+    assert isinstance(normalize, Normalize)
+    written = {"clip": 1e-12, "expand": 1e-12, "pow": 1e-12, "rsqrt": 1e-6}
+    assert normalize.eps == pytest.approx(written.get(length, 1e-30))
+    # The last file is int8: the core and the definition in numpy, bit for bit.
+    core = open_backend("native", tmp_path / "m.still", 1)
+    assert core.info["normalized"]
+    packed = read_still(tmp_path / "m.still")
+    for ids in ([3], [3, 5, 9, 40], list(range(20, 20 + POSITIONS))):
+        wanted = Evaluator(packed, exact=True).run(ids).embedding
+        found = np.asarray(core.run([ids]).embedding)[0]
+        assert wanted is not None and np.array_equal(found, wanted)
+        assert abs(float(np.linalg.norm(found)) - 1.0) < 1e-6
+
+
 def test_pooler_head_is_the_embedding(tmp_path: Path) -> None:
     report = compile_onnx(encoder(tmp_path / "m.onnx", head="pooler", names=("logits",)), tmp_path / "m.still")
     assert report.ops == {**FUSED, "Linear": 6}
@@ -108,7 +133,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"pool": "last"}, "C013", "Gather node"),
     ({"pool": "sum"}, "C013", "ReduceSum node"),
     ({"pool": "max"}, "C006", "ReduceMax node"),
-    ({"head": "normalized"}, "C011", "Div node"),
+    *(({"head": "normalized", "length": kind}, "C011", "Div node") for kind in ("l1", "rms", "added")),
     ({"head": "softmax"}, "C018", "Softmax node"),
     ({"head": "tokens"}, "C016", "last_hidden_state"),
     ({"shape": [4, 16]}, "C008", "batch is fixed to 4"),

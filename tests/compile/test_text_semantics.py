@@ -16,7 +16,7 @@ from onnx_graphs import VOCABULARY
 from potstill.compile import CompileReport, compile_onnx
 from potstill.compile.ids import Piece
 from potstill.compile.import_onnx import import_onnx
-from potstill.errors import CompileError
+from potstill.errors import CompileError, InputError
 from potstill.runtime.backends.native import NativeBackend
 
 PAD, UNK, EOS, SEP, MASK = range(5)
@@ -42,12 +42,14 @@ def texts(limit: int) -> Iterator[list[int]]:
 
 
 def wrong(onnx: Path, report: CompileReport) -> list[list[int]]:
-    """The texts that the core answers otherwise than onnxruntime, but for those with forbidden ids."""
+    """The texts that the core answers otherwise than onnxruntime; those with forbidden ids it must refuse."""
     session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
     core = NativeBackend(onnx.with_suffix(".still"), 1)
     found = []
     for ids in texts(report.max_tokens):
         if set(ids) & set(report.forbidden_ids):
+            with pytest.raises(InputError):
+                core.run([ids])
             continue
         wanted = session.run(["logits"], {"input_ids": [ids], "attention_mask": [[1] * len(ids)]})[0]
         if not np.abs(np.asarray(core.run([ids]).logits) - wanted).max() <= 1e-3 * np.abs(wanted).max():

@@ -62,7 +62,7 @@ def test_a_kill_costs_the_shard_in_progress(
     with pytest.raises(KeyboardInterrupt):
         run(teacher, tmp_path)
     files = sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
-    assert files == ["000000-of-20.npy", "000001-of-20.npy"]
+    assert files == [f"00000{number}-of-20{suffix}" for number in (0, 1) for suffix in (".npy", ".xxh3")]
     monkeypatch.setattr(teacher_cache, "outputs", stop_at(99))
     assert run(teacher, tmp_path).logits.shape == (45, 2)
     assert calls == [20, 20, 5]
@@ -75,6 +75,20 @@ def test_a_damaged_shard_is_made_again(tiny_teacher: Path, tmp_path: Path, damag
     expected = first.logits.array()
     (first.folder / "000001-of-20.npy").write_bytes(damage)
     np.testing.assert_array_equal(run(teacher, tmp_path).logits.array(), expected)
+
+
+@pytest.mark.parametrize("places", [[], [2]])
+def test_a_flipped_bit_is_noticed(tiny_teacher: Path, tmp_path: Path, places: list[int]) -> None:
+    teacher = load_classifier(tiny_teacher)
+    path = run(teacher, tmp_path, places=places).folder / ("state-2-f16" if places else "") / "000001-of-20.npy"
+    wanted = path.read_bytes()
+    path.write_bytes(wanted[:-1] + bytes([wanted[-1] ^ 1]))
+    run(teacher, tmp_path, places=places)
+    assert path.read_bytes() == wanted
+    path.with_suffix(".xxh3").unlink()
+    teacher_cache._VERIFIED.clear()  # as in another process
+    run(teacher, tmp_path, places=places)
+    assert path.read_bytes() == wanted and path.with_suffix(".xxh3").is_file()
 
 
 def test_ranks_share_the_shards(tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

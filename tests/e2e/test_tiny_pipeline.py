@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,6 +63,19 @@ def test_second_build_is_quick_and_imports_no_heavy_library(built: Any) -> None:
     assert not {"torch", "transformers", "datasets", "onnx", "litert_torch"} & set(result["modules"])
     assert result["seconds"] < 10
     assert (built.out / "report.json").read_bytes() == before
+
+
+def test_the_recipe_from_elsewhere_and_the_published_one_reuse_everything(built: Any, tmp_path: Path) -> None:
+    """Real keys, of a local teacher and local data: none of them tells where anything lies."""
+    for name in ("tiny.toml", "rows.csv"):
+        shutil.copy(built.task.folder / name, tmp_path)
+    shutil.copytree(built.task.folder / "teacher", tmp_path / "teacher")
+    before = (built.out / "model.still").read_bytes()
+    for recipe in (tmp_path / "tiny.toml", built.out / "recipe.toml"):
+        other = dataclasses.replace(built.task, recipe=recipe)
+        _, progress = type(built)(other, built.out.name).run(fresh=True)
+        assert progress.count("done earlier") == 8, progress
+    assert (built.out / "model.still").read_bytes() == before
 
 
 def test_the_model_answers(built: Any) -> None:

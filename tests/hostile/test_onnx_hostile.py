@@ -276,3 +276,126 @@ def test_inputs_of_other_kinds(tmp_path: Path, kind: Any) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(inputs_of(kind).SerializeToString())
     assert refused(path, tmp_path).code in ("C004", "C007")
+
+
+def grown(tmp_path: Path, grow: Callable[[Any, str], str]) -> Path:
+    """logits of rows that `grow` has made more of."""
+    b = graphs().Builder()
+    x = grow(b, b.op("Gather", b.weight(11, 8), "input_ids"))
+    logits = b.op("MatMul", b.op("ReduceMean", x, axes=[1], keepdims=0), b.weight(8, 3))
+    path: Path = b.save(tmp_path / "m.onnx", {"logits": logits}, {"input_ids": TensorProto.INT64})
+    return path
+
+
+def endless(b: Any, x: str) -> str:
+    """A loop of 2^60 turns over a value that does not depend on the text."""
+    values = [
+        helper.make_tensor_value_info("turn", TensorProto.INT64, []),
+        *(helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("go", "go_on")),
+        *(helper.make_tensor_value_info(name, TensorProto.FLOAT, [8]) for name in ("row", "next_row")),
+    ]
+    nodes = [helper.make_node("Identity", ["go"], ["go_on"]), helper.make_node("Identity", ["row"], ["next_row"])]
+    body = helper.make_graph(nodes, "body", [values[0], values[1], values[3]], [values[2], values[4]])
+    return str(b.op("Add", x, b.op("Loop", b.const(2**60, np.int64), b.const(True, bool), b.weight(8), body=body)))
+
+
+@pytest.mark.parametrize(
+    ("grow", "code"),
+    [
+        (lambda b, x: b.op("Add", x, b.op("ConstantOfShape", b.ints(2**40, 8))), "C008"),
+        (lambda b, x: b.op("Add", x, b.op("Expand", b.const(1.0), b.ints(10**6, 10**6, 8))), "C008"),
+        (lambda b, x: b.op("Tile", x, b.ints(1, 2**34, 1)), "C008"),
+        (lambda b, x: b.op("Pad", x, b.ints(0, 0, 0, 0, 2**38, 0)), "C008"),
+        (lambda b, x: b.op("Mul", x, b.op("ReduceSum", b.op("Range", *map(b.const, (0.0, 1e13, 1.0))))), "C008"),
+        (endless, "C009"),
+    ],
+    ids=["constant", "expand", "tile", "pad", "range", "loop"],
+)
+def test_more_than_any_memory_or_time(tmp_path: Path, grow: Callable[[Any, str], str], code: str) -> None:
+    import resource
+    import time
+
+    limit, before = resource.getrlimit(resource.RLIMIT_DATA), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.monotonic()
+    assert refused(grown(tmp_path, grow), tmp_path).code == code
+    assert time.monotonic() - start < 60
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 20  # KiB
+    assert resource.getrlimit(resource.RLIMIT_DATA) == limit
+
+
+def test_a_graph_of_gigabytes_that_the_machine_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound is not the machine's memory but ours: here made small, it stops 64 MB."""
+    from potstill.compile import bounds
+
+    path = grown(tmp_path, lambda b, x: b.op("Add", x, b.op("ReduceSum", b.op("ConstantOfShape", b.ints(2**24)))))
+    compile_onnx(path, tmp_path / "m.still", scheme="fp32")
+    (tmp_path / "m.still").unlink()
+    monkeypatch.setattr(bounds, "_MEMORY", 32 << 20)
+    assert refused(path, tmp_path).code == "C008"
+
+
+@pytest.mark.parametrize(
+    ("dims", "kind", "raw", "codes"),
+    [
+        ([2**20, 2**20], TensorProto.FLOAT, None, {"C004"}),
+        ([2**20, 2**20], TensorProto.FLOAT, b"\0" * 64, {"C003"}),
+        ([2**62, 2**62], TensorProto.FLOAT, b"", {"C003", "C004"}),
+        ([-1, 32], TensorProto.FLOAT, b"\0" * 256, {"C004", "C120"}),
+        ([0, 32], TensorProto.FLOAT, b"", {"C008"}),
+        ([0, 2**62, 2**62], TensorProto.FLOAT, b"", {"C004", "C120"}),
+        ([61, 32], TensorProto.STRING, None, {"C004"}),
+        ([61, 32], 99, b"\0" * 9999, {"C004", "C120"}),
+        ([61, 32], TensorProto.UNDEFINED, b"\0" * 9999, {"C004"}),
+        ([61, 32], TensorProto.COMPLEX64, b"\0" * 61 * 32 * 8, {"C008"}),
+        ([61, 32], TensorProto.INT4, b"\0" * 61 * 16, {"C008"}),
+        ([61, 32], TensorProto.FLOAT8E5M2, b"\0" * 61 * 32, {"C008"}),
+    ],
+)
+def test_odd_weights(
+    plain: Path, tmp_path: Path, dims: list[int], kind: int, raw: bytes | None, codes: set[str]
+) -> None:
+    def spoil(model: Any) -> None:
+        table = next(t for t in model.graph.initializer if tuple(t.dims) == (graphs().VOCABULARY, graphs().WIDTH))
+        table.ClearField("raw_data")
+        table.ClearField("dims")
+        table.dims.extend(dims)
+        table.data_type = kind
+        if raw is not None:
+            table.raw_data = raw
+
+    assert refused(changed(plain, tmp_path, spoil), tmp_path).code in codes
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["none.bin", "../m.data", "/etc/hostname", "/dev/zero", "folder", "pipe", "", "a\0b", "a" * 5000, "\x1b[31m\nred"],
+)
+def test_weights_in_odd_places(plain: Path, tmp_path: Path, location: str) -> None:
+    import os
+
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")  # reading it would wait for ever
+
+    def move(model: Any) -> None:
+        tensor = model.graph.initializer[0]
+        tensor.ClearField("raw_data")
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value=location)
+
+    error = refused(changed(plain, tmp_path, move), tmp_path)
+    assert error.code == "C003" and str(error).isprintable()
+
+
+def test_names_that_a_terminal_would_obey(plain: Path, tmp_path: Path) -> None:
+    def rename(model: Any) -> None:
+        node = next(n for n in model.graph.node if n.op_type == "Erf")
+        node.op_type, node.name = "Sin", "\x1b]0;owned\x07\n\u202eerror[C000]: all is well"
+
+    error = refused(changed(plain, tmp_path, rename), tmp_path)
+    assert error.code == "C006" and str(error).isprintable() and r"\x1b]0;owned\x07\n\u202e" in str(error)
+
+
+def test_a_path_that_no_system_takes(tmp_path: Path) -> None:
+    for path in (tmp_path / ("a" * 5000), Path("nul\0.onnx"), tmp_path):
+        error = refused(path, tmp_path)
+        assert error.code == "C001" and error.exit_code == 2

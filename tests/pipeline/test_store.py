@@ -153,6 +153,26 @@ def test_a_damaged_result_does_not_count(tmp_path: Path, damage: str) -> None:
     assert file.read_text() == "again"
 
 
+def test_a_result_under_another_key_does_not_count(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    commit(store)
+    (tmp_path / "s" / "k").rename(tmp_path / "s" / "other")
+    assert store.find("s", "other") is None
+    assert store.look("s", "k") == (None, "")
+
+
+def test_what_was_verified_is_read_once(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    commit(store)
+    store = Store(tmp_path)
+    record = store.find("s", "k")
+    assert record is not None and store.damage(record) is None
+    file = record.folder / "file.txt"
+    file.write_text("tluser")
+    assert store.damage(record) is None, "one build reads it once"
+    assert Store(tmp_path).damage(record) == "file.txt does not hold what was written"
+
+
 def test_sweep_keeps_results_and_work(tmp_path: Path) -> None:
     store = Store(tmp_path)
     commit(store)

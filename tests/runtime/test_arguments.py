@@ -92,7 +92,10 @@ def _object_array(items: list[Any]) -> Any:
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, potstill.Model]:
     folder = tmp_path_factory.mktemp("models")
-    kinds: dict[str, dict[str, bool]] = {"texts": {}, "pairs": {"pairs": True}, "words": {"per_token": True}}
+    kinds: dict[str, dict[str, Any]] = {
+        "texts": {}, "pairs": {"pairs": True}, "words": {"per_token": True},
+        "score": {"labels": (), "outputs": 1, "score": "raw"},
+    }  # fmt: skip
     return {name: potstill.load(write_model(folder / f"{name}.still", **kind)) for name, kind in kinds.items()}
 
 
@@ -100,6 +103,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, potstill.Model
 def test_texts_from_any_iterable(models: dict[str, potstill.Model], make: Callable[[list[str]], Any]) -> None:
     model, tagger = models["texts"], models["words"]
     assert model.classify(make(TEXTS)) == model.classify(TEXTS)
+    assert models["score"].score(make(TEXTS)) == models["score"].score(TEXTS)
     assert model.tokenize(make(TEXTS)) == model.tokenize(TEXTS)
     assert model.embed(make(TEXTS)).tolist() == model.embed(TEXTS).tolist()
     assert model.logits(make(TEXTS)).tolist() == model.logits(TEXTS).tolist()
@@ -249,7 +253,9 @@ def attempt(call: Callable[..., object], *given: Any, **named: Any) -> None:
 @pytest.mark.parametrize("value", WRONG, ids=range(len(WRONG)))
 def test_any_argument_of_any_function(models: dict[str, potstill.Model], value: Any) -> None:
     model, pairs, tagger = models["texts"], models["pairs"], models["words"]
-    for call in (model.classify, model.tokenize, model.embed, model.logits, model.logits_from_ids, pairs.classify):
+    score = models["score"].score
+    calls = [model.classify, model.tokenize, model.embed, model.logits, model.logits_from_ids, pairs.classify, score]
+    for call in calls:
         attempt(call, value)
         attempt(call, [value])
         attempt(call, [[value]])
@@ -258,7 +264,8 @@ def test_any_argument_of_any_function(models: dict[str, potstill.Model], value: 
         attempt(tagger.tag, given)
         attempt(model.logits_from_ids, IDS, given)
         attempt(pairs.logits_from_ids, IDS, given)
-    for call in (model.classify, model.tokenize, model.embed, model.logits, pairs.logits):
+        attempt(model.logits_from_ids, IDS, attention_mask=given)
+    for call in (model.classify, model.tokenize, model.embed, model.logits, pairs.logits, score):
         attempt(call, TEXTS, truncate=value)
     attempt(tagger.tag, TEXTS, truncate=value)
     attempt(model.classify, TEXTS, threshold=value)

@@ -28,7 +28,7 @@ def bits(matrix: object) -> bytes:
 
 def many(count: int) -> list[list[int]]:
     engine = random.Random(5)
-    return [[engine.randrange(VOCABULARY) for _ in range(engine.randint(1, MAX_TOKENS))] for _ in range(count)]
+    return [[engine.randrange(1, VOCABULARY) for _ in range(engine.randint(1, MAX_TOKENS))] for _ in range(count)]
 
 
 def test_classify_gives_labels_and_probabilities(still: Path) -> None:

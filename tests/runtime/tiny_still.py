@@ -114,6 +114,10 @@ def write_model(
     multi_label: bool = False,
     pairs: bool = False,
     per_token: bool = False,
+    labels: tuple[str, ...] = LABELS,
+    outputs: int = len(LABELS),
+    score: str = "",
+    forbidden_ids: tuple[int, ...] = (),
 ) -> Path:
     """Write the tiny model to `out`; its second token type is far from the first."""
     import numpy as np
@@ -132,20 +136,22 @@ def write_model(
     up = w.linear("up", INNER, WIDTH, (x,), activation="gelu")
     x = w.norm("third", w.linear("down", WIDTH, INNER, (up, x), input_quant="asymmetric"))
     if per_token:
-        pooled, logits = -1, w.linear("head", len(LABELS), WIDTH, (x,))
+        pooled, logits = -1, w.linear("head", outputs, WIDTH, (x,))
     else:
         pooled = w.op("pool", "Pool", WIDTH, (x,), "sequences", kind="mean")
-        logits = w.linear("head", len(LABELS), WIDTH, (pooled,), "sequences") if head else -1
+        logits = w.linear("head", outputs, WIDTH, (pooled,), "sequences") if head else -1
     metadata = Metadata(
         name="tiny",
         task="token-classification" if per_token else "text-classification",
         scheme="int8",
-        labels=LABELS if head else (),
+        labels=labels if head else (),
         max_tokens=MAX_TOKENS,
         producer="tests",
         license="CC0-1.0",
         provenance={"recipe": "abc"},
         multi_label=multi_label,
+        score=score,
+        forbidden_ids=forbidden_ids,
     )
     table = _tokenizer(w) if tokenizer else None
     write_still(PackedModel(metadata, tuple(w.tensors), tuple(w.values), tuple(w.ops), pooled, logits, table), out)

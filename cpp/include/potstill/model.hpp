@@ -46,6 +46,9 @@ struct Output {
   Matrix embedding;  // [sequences, hidden], the pooled vectors
 };
 
+// What the one output of a model that scores is given as; a model of classes has None.
+enum class Score { None, Raw, Sigmoid };
+
 // What a file says about itself, and how it runs here. Texts are valid UTF-8.
 struct Info {
   std::string name, task, scheme, producer, license;
@@ -54,6 +57,9 @@ struct Info {
   bool multi_label = false;                                     // labels do not exclude each other
   bool pairs = false;                                           // it tells the second text of a pair from the first
   bool per_token = false;                                       // it labels tokens: `logits` has one row a token
+  bool normalized = false;                                      // vectors of `embedding` have the length 1
+  Score score = Score::None;                                    // regression, reranker: Model::score gives the number
+  std::vector<uint32_t> forbidden_ids;                          // never in a sequence: they stand for no text
   uint32_t max_tokens = 0;                                      // longest sequence, specials included
   uint32_t vocabulary = 0;                                      // ids are in [0, vocabulary)
   uint32_t logits = 0;                                          // columns of `logits`, 0: no classification head
@@ -104,13 +110,19 @@ class POTSTILL_API Model {
                                      bool truncate = false) const;
 
   // Runs a ragged batch: sequence s is ids[offsets[s] .. offsets[s + 1]). The bits of a sequence's result depend on
-  // nothing but the file and its ids. Throws I001 (empty sequence), I002 (too long), I003 (id out of range).
+  // nothing but the file and its ids. Throws I001 (empty sequence), I002 (too long), I003 (id out of range), I103 (the
+  // tokenizer's padding at an end of a sequence: it would be read as text), I104 (one of Info::forbidden_ids), F062 (a
+  // result is NaN or infinite).
   Output run(std::span<const int32_t> ids, std::span<const std::size_t> offsets) const;
   Output run(std::span<const std::vector<int32_t>> sequences) const;
 
   // The same with a token type for each id; throws I014 for a type the model has not, I010 unless there is one an id.
   Output run(std::span<const int32_t> ids, std::span<const std::size_t> offsets, std::span<const int32_t> types) const;
   Output run(std::span<const Tokens> sequences) const;
+
+  // The score of each sequence of a model with one output: its logit, or the sigmoid of it in binary64, as Info::score
+  // says. Throws I105 for a model of classes.
+  std::vector<double> score(const Output& output) const;
 
   // Runs the batch `runs` times and tells what each op of it took. The batch must fit one chunk: at most 256 tokens or
   // one sequence. Costs a few percent of time more than run(). Throws as run(), and I010 for a larger batch or no run.

@@ -90,6 +90,9 @@ POTSTILL_API int potstill_logits(const potstill_model* model, const char* text, 
 POTSTILL_API int potstill_embed(const potstill_model* model, const char* text, int truncate, float* out,
                                 size_t capacity, potstill_error* error);
 
+/* 1 if pooled vectors have the length 1, so that their dot product is their cosine; else 0. */
+POTSTILL_API int potstill_normalized(const potstill_model* model);
+
 /* 1 if the model was trained on pairs of texts and tells the second from the first, else 0. */
 POTSTILL_API int potstill_pairs(const potstill_model* model);
 
@@ -97,6 +100,17 @@ POTSTILL_API int potstill_pairs(const potstill_model* model);
  * both fit. */
 POTSTILL_API int potstill_logits_pair(const potstill_model* model, const char* first, const char* second, int truncate,
                                       float* out, size_t capacity, potstill_error* error);
+
+/* How the one number of a model that scores (regression, reranker) is given: 1 as it is, 2 as its sigmoid; 0 for a
+ * model of classes. */
+POTSTILL_API int potstill_score_kind(const potstill_model* model);
+
+/* The score of one text, or of a pair of texts, into *score, the sigmoid computed in double. Returns 1, or -1 on
+ * failure (I105: potstill_score_kind() is 0). truncate as above. */
+POTSTILL_API int potstill_score(const potstill_model* model, const char* text, int truncate, double* score,
+                                potstill_error* error);
+POTSTILL_API int potstill_score_pair(const potstill_model* model, const char* first, const char* second, int truncate,
+                                     double* score, potstill_error* error);
 
 /* The token ids of one text, specials included, in the same way. */
 POTSTILL_API int potstill_tokenize(const potstill_model* model, const char* text, int truncate, int32_t* ids,

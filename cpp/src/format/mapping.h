@@ -21,8 +21,8 @@ class Mapping {
   // longer while it was read, F061 when there is no memory for it.
   static Mapping read(const std::string& path);
 
-  // Maps the file. Pages are read when first touched (the checksums touch all of them), and shared by all processes that
-  // map it. For files that nobody changes in place: cutting one short ends the process with SIGBUS, overwriting it
+  // Maps the file. Pages are read when first touched (the checksums touch all of them), and shared by all processes
+  // that map it. For files that nobody changes in place: cutting one short ends the process with SIGBUS, overwriting it
   // changes what was checked. Throws Error F001 when it cannot be opened, is not a regular file or cannot be mapped.
   static Mapping map(const std::string& path);
 

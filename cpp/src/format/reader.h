@@ -14,7 +14,7 @@
 namespace potstill::format {
 
 inline constexpr uint32_t kContainerVersion = 1;
-inline constexpr uint32_t kSchemaVersion = 3;  // above 1: files that an older reader would misread or refuse
+inline constexpr uint32_t kSchemaVersion = 4;  // above 1: files that an older reader would misread or refuse
 inline constexpr std::size_t kAlignment = 64;
 
 // Limits on what a header may ask for; far above any model this core is for.

@@ -77,6 +77,20 @@ potstill_model* load(const char* path, int threads, bool mapped) {
   return new potstill_model{potstill::Model::load(path, threads, mapped)};
 }
 
+int score(const potstill::Model& model, const potstill::Tokens& tokens, double* out) {
+  need(out, "score");
+  *out = model.score(model.run(std::span(&tokens, 1))).front();
+  return 1;
+}
+
+potstill::Tokens pair_of(const potstill_model* model, const char* first, const char* second, int truncate) {
+  need(model, "model");
+  need(first, "first");
+  need(second, "second");
+  const std::pair<std::string_view, std::string_view> pair(first, second);
+  return std::move(model->model.tokenize_pairs(std::span(&pair, 1), truncate != 0).front());
+}
+
 std::vector<int32_t> ids_of(const potstill_model* model, const char* text, int truncate) {
   need(model, "model");
   need(text, "text");
@@ -120,6 +134,8 @@ int potstill_multi_label(const potstill_model* model) { return model->model.info
 
 int potstill_per_token(const potstill_model* model) { return model->model.info().per_token ? 1 : 0; }
 
+int potstill_normalized(const potstill_model* model) { return model->model.info().normalized ? 1 : 0; }
+
 std::size_t potstill_max_tokens(const potstill_model* model) { return model->model.info().max_tokens; }
 
 const char* potstill_kernel_set(const potstill_model* model) { return model->model.info().isa.c_str(); }
@@ -145,13 +161,24 @@ int potstill_pairs(const potstill_model* model) { return model->model.info().pai
 int potstill_logits_pair(const potstill_model* model, const char* first, const char* second, int truncate, float* out,
                          std::size_t capacity, potstill_error* error) {
   return guarded(error, -1, [&] {
-    need(model, "model");
-    need(first, "first");
-    need(second, "second");
-    const std::pair<std::string_view, std::string_view> pair(first, second);
-    const potstill::Tokens tokens = model->model.tokenize_pairs(std::span(&pair, 1), truncate != 0).front();
+    const potstill::Tokens tokens = pair_of(model, first, second, truncate);
     return run(model->model, tokens.ids, Result::Logits, out, capacity, tokens.types);
   });
+}
+
+int potstill_score_kind(const potstill_model* model) { return static_cast<int>(model->model.info().score); }
+
+int potstill_score(const potstill_model* model, const char* text, int truncate, double* out, potstill_error* error) {
+  return guarded(error, -1, [&] {
+    potstill::Tokens tokens{ids_of(model, text, truncate), {}};
+    tokens.types.resize(tokens.ids.size());
+    return score(model->model, tokens, out);
+  });
+}
+
+int potstill_score_pair(const potstill_model* model, const char* first, const char* second, int truncate, double* out,
+                        potstill_error* error) {
+  return guarded(error, -1, [&] { return score(model->model, pair_of(model, first, second, truncate), out); });
 }
 
 int potstill_tokenize(const potstill_model* model, const char* text, int truncate, int32_t* ids, std::size_t capacity,

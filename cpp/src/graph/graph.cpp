@@ -76,6 +76,29 @@ void check_results(Graph& graph) {
   }
 }
 
+// A model with one logit for a text gives a score, whether its file says how (from schema version 4 on) or not.
+void check_score(Graph& graph) {
+  const fb::Metadata& meta = *graph.file.model->metadata();
+  const bool one = graph.width(graph.logits) == 1 && !graph.per_token && !meta.multi_label();
+  graph.score = meta.score();
+  if (graph.score > fb::ScoreKind::Sigmoid || (graph.score != fb::ScoreKind::None && !one)) {
+    fail("F063", "a score of unknown kind, or of a model that has not one logit alone",
+         graph.file.where + ": metadata");
+  }
+  if (one && graph.score == fb::ScoreKind::None) graph.score = fb::ScoreKind::Raw;
+}
+
+void check_forbidden(Graph& graph) {
+  const auto* ids = graph.file.model->metadata()->forbidden_ids();
+  if (ids == nullptr) return;
+  graph.forbidden = {ids->data(), ids->size()};
+  for (std::size_t i = 0; i < graph.forbidden.size(); ++i) {
+    if (graph.forbidden[i] >= graph.vocabulary || (i > 0 && graph.forbidden[i] <= graph.forbidden[i - 1])) {
+      fail("F064", "the forbidden ids are not ascending, or outside the vocabulary", graph.file.where + ": metadata");
+    }
+  }
+}
+
 // Moves the activation of a product into the quantization of its output where one op alone reads that, e.g. GELU
 // between the two products of a feed-forward layer: in long rows more of its chains run side by side than in a
 // product's tile (modelled on Cortex-A72: 3.4 instead of 5.1 cycles a value), and the quantizer reads the row anyway.
@@ -120,6 +143,8 @@ std::unique_ptr<const Graph> build(format::File file, int threads, uint64_t work
   }
   graph->vocabulary = std::min(graph->vocabulary, uint32_t{INT32_MAX});
   check_results(*graph);
+  check_score(*graph);
+  check_forbidden(*graph);
   move_activations(*graph);
   graph->tokenizer = read_tokenizer(graph->file, graph->vocabulary);
   graph->kernels = &kernels::active();

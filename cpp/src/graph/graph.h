@@ -32,6 +32,8 @@ struct Graph {
   uint32_t vocabulary = 0;  // ids are in [0, vocabulary)
   uint32_t types = 1;       // token types are in [0, types); 1: they are not told apart
   uint32_t max_tokens = 0;
+  fb::ScoreKind score = fb::ScoreKind::None;  // how the one logit of a scoring model is given
+  std::span<const uint32_t> forbidden;        // ascending; ids that no sequence may have
   std::optional<tokenizer::WordPieceTokenizer> tokenizer;
   const kernels::KernelTable* kernels = nullptr;
   ops::Sizes sizes{};
@@ -42,7 +44,7 @@ struct Graph {
   std::size_t width(int value) const { return value < 0 ? 0 : values[static_cast<std::size_t>(value)].width; }
 };
 
-// Checks what the graph means and plans its memory. Throws Error F022..F047, K001, K002 (POTSTILL_ISA).
+// Checks what the graph means and plans its memory. Throws Error F022..F047, F063, F064, K001, K002 (POTSTILL_ISA).
 // `work_a_thread` is the work that pays for one more thread; tests give 0, and get all threads always.
 std::unique_ptr<const Graph> build(format::File file, int threads, uint64_t work_a_thread = parallel::kWorkAThread);
 

@@ -8,6 +8,7 @@
 #include "format/reader.h"
 #include "graph/graph.h"
 #include "graph/profile.h"
+#include "graph/score.h"
 #include "graph/session.h"
 #include "parallel/threads.h"
 
@@ -33,6 +34,8 @@ Info describe(const graph::Graph& graph) {
   info.multi_label = meta.multi_label();
   info.pairs = graph.types > 1;
   info.per_token = graph.per_token;
+  info.score = static_cast<Score>(graph.score);  // the same numbers
+  info.forbidden_ids.assign(graph.forbidden.begin(), graph.forbidden.end());
   info.max_tokens = graph.max_tokens;
   info.vocabulary = graph.vocabulary;
   info.logits = static_cast<uint32_t>(graph.width(graph.logits));
@@ -43,6 +46,8 @@ Info describe(const graph::Graph& graph) {
       info.heads = attention->heads();
     } else if (op->body_as_Linear() != nullptr) {
       info.intermediate = std::max(info.intermediate, graph.file.model->values()->Get(op->inputs()->Get(0))->width());
+    } else if (op->body_as_Normalize() != nullptr && static_cast<int>(op->output()) == graph.embedding) {
+      info.normalized = true;
     }
   }
   for (const auto& op : graph.ops) info.parameters += op->parameters;
@@ -263,6 +268,19 @@ Output Model::run(std::span<const Tokens> sequences) const {
     offsets.push_back(ids.size());
   }
   return run(ids, offsets, types);
+}
+
+std::vector<double> Model::score(const Output& output) const {
+  if (impl_->info.score == Score::None) {
+    throw Error("I105", "the model has classes, not one score", impl_->graph->file.where,
+                impl_->graph->per_token ? "use tag()" : "use classify(), or take the logits");
+  }
+  std::vector<double> scores;
+  scores.reserve(output.logits.data.size());
+  for (const float logit : output.logits.data) {
+    scores.push_back(impl_->info.score == Score::Sigmoid ? graph::sigmoid(logit) : double{logit});
+  }
+  return scores;
 }
 
 Profile Model::profile(std::span<const std::vector<int32_t>> sequences, int runs) const {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <new>
 #include <string>
 
@@ -15,7 +14,23 @@ namespace {
 
 constexpr std::align_val_t kAlignment{64};
 
+// The tokenizer, if there is one whose texts neither begin nor end with its padding.
+const tokenizer::WordPieceView* padding(const Graph& graph) {
+  if (!graph.tokenizer) return nullptr;
+  const tokenizer::WordPieceView& view = graph.tokenizer->view();
+  return view.pad_id == view.sep_id || view.pad_id == view.cls_id ? nullptr : &view;
+}
+
+// Filled up behind a text, or before its [CLS].
+bool padded(std::span<const int32_t> ids, const tokenizer::WordPieceView& view) {
+  const auto pad = static_cast<int32_t>(view.pad_id);
+  const auto text = std::find_if(ids.begin(), ids.end(), [&](int32_t id) { return id != pad; });
+  if (ids.back() == pad) return true;
+  return text != ids.begin() && *text == static_cast<int32_t>(view.cls_id);
+}
+
 void check(const Graph& graph, const Ragged& batch) {
+  const tokenizer::WordPieceView* view = padding(graph);
   for (std::size_t s = 0; s + 1 < batch.offsets.size(); ++s) {
     const std::size_t begin = batch.offsets[s], end = batch.offsets[s + 1];
     const std::string place = "sequence " + std::to_string(s);
@@ -38,13 +53,39 @@ void check(const Graph& graph, const Ragged& batch) {
                     place + ", position " + std::to_string(i - begin),
                     graph.types == 1 ? "it reads one text, not a pair of texts" : "use types 0 and 1");
       }
+      if (std::binary_search(graph.forbidden.begin(), graph.forbidden.end(), static_cast<uint32_t>(batch.ids[i]))) {
+        const bool filler = view != nullptr && static_cast<uint32_t>(batch.ids[i]) == view->pad_id;
+        throw Error("I104", "token id " + std::to_string(batch.ids[i]) + " must not stand in a sequence of this model",
+                    place + ", position " + std::to_string(i - begin),
+                    filler ? "it is padding: leave it out, or pass attention_mask" : "leave it out");
+      }
+    }
+    if (view != nullptr && padded(batch.ids.subspan(begin, end - begin), *view)) {
+      throw Error(
+          "I103",
+          "the sequence is padded: the id " + std::to_string(view->pad_id) + " stands behind its text, or before it",
+          place, "leave the padding out, or pass attention_mask");
     }
   }
 }
 
-// NaN payloads and signs differ between processors, so all become one.
-void copy_rows(const float* from, float* to, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) to[i] = std::isnan(from[i]) ? std::bit_cast<float>(0x7fc00000u) : from[i];
+// An all-ones exponent is NaN or an infinity.
+bool all_finite(std::span<const float> values) {
+  uint32_t found = 0;
+  for (const float value : values) found |= (std::bit_cast<uint32_t>(value) & 0x7f800000u) == 0x7f800000u ? 1u : 0u;
+  return found == 0;
+}
+
+// `sequence` makes of a row's number that of its sequence.
+void copy_rows(std::span<const float> from, float* to, std::size_t columns, const char* what, const auto& sequence) {
+  if (!all_finite(from)) {
+    std::size_t row = 0;
+    while (all_finite(from.subspan(row * columns, columns))) ++row;
+    throw Error("F062", std::string("the model gives NaN or infinity as ") + what,
+                "sequence " + std::to_string(sequence(row)),
+                "its weights overflow: train, export or compile it again, with --scheme fp32 to find where");
+  }
+  std::copy(from.begin(), from.end(), to);
 }
 
 }  // namespace
@@ -123,12 +164,21 @@ void Session::run(const Ragged& batch, float* logits, float* embedding, Recorder
     const auto types = batch.types.empty() ? batch.types : batch.types.subspan(begin, offsets_.back());
     run_chunk(batch.ids.subspan(begin, offsets_.back()), types, recorder);
     const std::size_t count = last - first;
-    if (logits != nullptr && labels > 0) {
-      const std::size_t row = graph_.per_token ? begin : first, rows = graph_.per_token ? offsets_.back() : count;
-      copy_rows(values_[static_cast<std::size_t>(graph_.logits)], logits + row * labels, rows * labels);
+    const auto result = [&](int value, std::size_t size) {
+      return std::span<const float>(values_[static_cast<std::size_t>(value)], size);
+    };
+    const auto own = [&](std::size_t row) { return first + row; };
+    if (logits != nullptr && labels > 0 && graph_.per_token) {
+      const auto of_token = [&](std::size_t row) {
+        const auto after = std::upper_bound(offsets_.begin(), offsets_.end(), static_cast<uint32_t>(row));
+        return first + static_cast<std::size_t>(after - offsets_.begin()) - 1;
+      };
+      copy_rows(result(graph_.logits, offsets_.back() * labels), logits + begin * labels, labels, "logits", of_token);
+    } else if (logits != nullptr && labels > 0) {
+      copy_rows(result(graph_.logits, count * labels), logits + first * labels, labels, "logits", own);
     }
     if (embedding != nullptr && hidden > 0) {
-      copy_rows(values_[static_cast<std::size_t>(graph_.embedding)], embedding + first * hidden, count * hidden);
+      copy_rows(result(graph_.embedding, count * hidden), embedding + first * hidden, hidden, "embedding", own);
     }
     first = last;
   }

@@ -28,10 +28,10 @@ class Session {
   explicit Session(const Graph& graph, parallel::Pool& pool = parallel::pool());
 
   // `logits` gets [sequences, labels] (graph.per_token: [ids, labels]), `embedding` [sequences, hidden]; either may be
-  // null. Results of a sequence don't depend on what else is in the batch. Any NaN is written as the one with bits
-  // 0x7fc00000. Throws Error I001 (empty sequence), I002 (longer than max_tokens), I003 (id outside the vocabulary),
-  // I014 (token type that the model has not), all found before anything runs. With a `recorder` of at least
-  // graph.sizes.threads tracks, every phase is recorded in it.
+  // null. Results of a sequence don't depend on what else is in the batch. Throws Error I001 (empty sequence), I002
+  // (longer than max_tokens), I003 (id outside the vocabulary), I014 (token type that the model has not), I103 (padding
+  // at an end), I104 (forbidden id), all found before anything runs, and F062 (a result is NaN or infinite). With a
+  // `recorder` of at least graph.sizes.threads tracks, every phase is recorded in it.
   void run(const Ragged& batch, float* logits, float* embedding, Recorder* recorder = nullptr);
 
  private:

@@ -40,7 +40,7 @@ endfunction()
 
 set(_all_kernels gemm_f32 gemm_i8 gemm_i4 quantize layer_norm attention_head embed_rows mean_pool)
 
-potstill_kernel_set(reference FILES ${_all_kernels} gemm_i4)
+potstill_kernel_set(reference FILES ${_all_kernels} gemm_i4 l2_normalize)
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   target_compile_definitions(potstill_kernels PRIVATE POTSTILL_KERNELS_X86)

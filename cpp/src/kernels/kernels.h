@@ -135,6 +135,15 @@ struct MeanPool {
   float* y;
 };
 
+// y[i] = x[i] / max(sqrt(row sum of squares of x), eps); y may be x.  One vector a text: no set has one of its own, all
+// ops call reference::l2_normalize.
+struct L2Normalize {
+  const float* x;
+  float* y;
+  std::size_t n;
+  float eps;
+};
+
 struct KernelTable {
   const char* name;  // "reference", "neon", "neon_dotprod", "avx2", "avx512vnni"
   void (*gemm_f32)(const GemmF32&);

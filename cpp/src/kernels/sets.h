@@ -23,4 +23,9 @@ POTSTILL_DECLARE_KERNEL_SET(neon_dotprod)
 POTSTILL_DECLARE_KERNEL_SET(avx2)
 POTSTILL_DECLARE_KERNEL_SET(avx512vnni)
 
+// Shared by all sets (kernels.h, L2Normalize).
+namespace potstill::kernels::reference {
+void l2_normalize(const L2Normalize& a);
+}
+
 #undef POTSTILL_DECLARE_KERNEL_SET

@@ -154,6 +154,7 @@ std::unique_ptr<Op> make_layer_norm(const Load& load);
 std::unique_ptr<Op> make_linear(const Load& load);
 std::unique_ptr<Op> make_attention(const Load& load);
 std::unique_ptr<Op> make_pool(const Load& load);
+std::unique_ptr<Op> make_normalize(const Load& load);
 
 // The op of a header entry whose value indices are already checked. Throws Error F023, F027..F034, F047.
 std::unique_ptr<Op> make(const Load& load);

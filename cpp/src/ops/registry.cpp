@@ -15,7 +15,7 @@ struct Entry {
 constexpr std::array kOps{
     Entry{fb::OpBody::Embedding, make_embedding}, Entry{fb::OpBody::LayerNorm, make_layer_norm},
     Entry{fb::OpBody::Linear, make_linear},       Entry{fb::OpBody::Attention, make_attention},
-    Entry{fb::OpBody::Pool, make_pool},
+    Entry{fb::OpBody::Pool, make_pool},           Entry{fb::OpBody::Normalize, make_normalize},
 };
 
 }  // namespace

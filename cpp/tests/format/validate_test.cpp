@@ -60,7 +60,7 @@ Enum wild() {
 using M = fb::ModelT;
 const HeaderCase kHeaderCases[] = {
     {"", "nothing", [](M&) {}},
-    {"F012", "newer schema", [](M& m) { m.schema_version = 4; }},
+    {"F012", "newer schema", [](M& m) { m.schema_version = 5; }},
     {"F012", "schema 0", [](M& m) { m.schema_version = 0; }},
     {"F013", "no ops", [](M& m) { m.ops.clear(); }},
     {"F014", "dtype", [](M& m) { m.tensors[0]->dtype = wild<fb::DType>(); }},
@@ -372,6 +372,24 @@ std::string one_linear(uint32_t n, uint32_t k, uint32_t max_tokens) {
   builder.op("linear", std::move(linear), {pooled}, y);
   builder.model.logits_value = static_cast<int>(y);
   return testing::load_error(builder.file());
+}
+
+TEST(FileRules, OfANormalization) {
+  const auto spoilt = [](auto spoil) {
+    const TinyBert tiny(TinyShape{.normalized = true});
+    return testing::load_error(tiny.builder.file(spoil));
+  };
+  const auto eps = [&](float value) {
+    return spoilt([&](M& m) { op(m, "normalize").body.AsNormalize()->eps = value; });
+  };
+  EXPECT_EQ(spoilt([](M&) {}), "");
+  EXPECT_EQ(spoilt([](M& m) { op(m, "normalize").inputs.clear(); }), "F023");
+  EXPECT_EQ(spoilt([](M& m) { m.values.back()->width -= 1; }), "F030");
+  EXPECT_EQ(spoilt([](M& m) { m.values.back()->rows = fb::Rows::Tokens; }), "F030");
+  EXPECT_EQ(spoilt([](M& m) { op(m, "normalize").inputs[0] = 0; }), "F030");  // of tokens
+  EXPECT_EQ(eps(0), "F033");
+  EXPECT_EQ(eps(std::numeric_limits<float>::quiet_NaN()), "F033");
+  EXPECT_EQ(eps(2), "F033");
 }
 
 TEST(FileRules, Limits) {

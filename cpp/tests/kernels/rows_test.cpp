@@ -1,4 +1,9 @@
 // Quantization, layer norm, embedding and pooling of every set against the reference, bit for bit.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "kernels/sets.h"
 #include "kernels/support.h"
 
 namespace potstill::kernels::testing {
@@ -225,6 +230,36 @@ TEST_P(Rows, MeanPoolEqualsReference) {
     set().mean_pool({x.data(), ldx, tokens, n, b.data()});
     expect_same(a, b, "mean pool n " + std::to_string(n));
   }
+}
+
+// There is one function for all sets: it against its definition.
+TEST(L2Normalize, DividesByTheLengthOrByEps) {
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    Rng rng(seed);
+    const std::size_t n = rng.from(1, 70);
+    Guarded<float> x(n), y(n, 3.0f);
+    for (float& v : x) v = rng.uniform(0);
+    const float eps = rng.one_in(3) ? 1.0f : 1e-12f;
+    reference::l2_normalize({x.data(), y.data(), n, eps});
+    float lane[16] = {};
+    for (std::size_t i = 0; i < n; ++i) lane[i % 16] = std::fma(x[i], x[i], lane[i % 16]);
+    for (std::size_t half = 8; half > 0; half /= 2) {
+      for (std::size_t i = 0; i < half; ++i) lane[i] += lane[i + half];
+    }
+    const float divisor = std::max(std::sqrt(lane[0]), eps);
+    for (std::size_t i = 0; i < n; ++i) EXPECT_EQ(y[i], x[i] / divisor) << "n " << n << " element " << i;
+    reference::l2_normalize({x.data(), x.data(), n, eps});
+    expect_same(x, y, "in place");
+  }
+}
+
+TEST(L2Normalize, ZerosStayZeroAndNanIsNotHidden) {
+  std::vector<float> x(20, 0.0f), y(20, 3.0f);
+  reference::l2_normalize({x.data(), y.data(), x.size(), 1e-12f});
+  EXPECT_EQ(y, x);
+  x[7] = std::nanf("");
+  reference::l2_normalize({x.data(), y.data(), x.size(), 1e-12f});
+  for (const float v : y) EXPECT_TRUE(std::isnan(v));
 }
 
 POTSTILL_FOR_EACH_SET(Rows);

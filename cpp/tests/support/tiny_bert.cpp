@@ -214,6 +214,17 @@ TinyBert::TinyBert(const TinyShape& shape) : shape_(shape), engine_(shape.seed),
     linear("pooler", pooler_, h, h, pooled, dense, fb::Activation::Tanh, -1, false);
     pooled = dense;
   }
+  if (shape.normalized) {
+    const uint32_t unit = builder.value("unit", fb::Rows::Sequences, h);
+    fb::NormalizeT body;
+    body.eps = 1e-12f;
+    builder.op("normalize", std::move(body), {pooled}, unit);
+    builder.model.embedding_value = static_cast<int>(unit);
+    builder.model.metadata->labels.clear();
+    builder.model.schema_version = 4;
+    if (shape.tokenizer) add_tokenizer();
+    return;
+  }
   const uint32_t logits = builder.value("logits", fb::Rows::Sequences, shape.labels);
   linear("head", head_, shape.labels, h, pooled, logits, fb::Activation::None, -1, false);
   builder.model.embedding_value = static_cast<int>(pooled);
@@ -284,6 +295,12 @@ TinyResult TinyBert::evaluate(const std::vector<int32_t>& ids, const std::vector
     for (const auto& row : x) {
       for (std::size_t c = 0; c < h; ++c) pooled[c] += row[c] / static_cast<double>(x.size());
     }
+  }
+  if (shape_.normalized) {
+    double squares = 0;
+    for (const double value : pooled) squares += value * value;
+    for (double& value : pooled) value /= std::max(std::sqrt(squares), 1e-12);
+    return {{}, pooled};
   }
   return {apply(head_, pooled, false), pooled};
 }

@@ -12,12 +12,13 @@ namespace potstill::testing {
 
 struct TinyShape {
   uint32_t vocabulary = 50, hidden = 24, heads = 2, inner = 40, layers = 2, max_tokens = 20, labels = 3;
-  bool quantized = false;  // int8 weights and word table
-  bool int4 = false;       // with quantized: int4 instead
-  bool cls = false;        // pooling: [CLS] row and a tanh layer instead of the mean
-  uint32_t types = 0;      // rows of a table of token types; 0: none
-  bool per_token = false;  // a head on every token, no pooling
-  bool tokenizer = false;  // one-letter vocabulary: [PAD] [UNK] [CLS] [SEP] a..z ##a..##t
+  bool quantized = false;   // int8 weights and word table
+  bool int4 = false;        // with quantized: int4 instead
+  bool cls = false;         // pooling: [CLS] row and a tanh layer instead of the mean
+  uint32_t types = 0;       // rows of a table of token types; 0: none
+  bool per_token = false;   // a head on every token, no pooling
+  bool normalized = false;  // a sentence encoder: the pooled vector divided by its length, no head
+  bool tokenizer = false;   // one-letter vocabulary: [PAD] [UNK] [CLS] [SEP] a..z ##a..##t
   uint64_t seed = 1;
 };
 

@@ -55,6 +55,7 @@ def check_teacher(
     from potstill.check.student import check_student
     from potstill.check.teacher import note_teacher, read_teacher, teacher_folder
     from potstill.check.tokenizer import check_tokenizer
+    from potstill.distil.sentence_teacher import lowercased, sentence_model, teacher_vectors
     from potstill.distil.tasks import task_of
     from potstill.distil.text_check import examine_texts
 
@@ -73,12 +74,24 @@ def check_teacher(
     # Their number changes nothing that is checked; without data two stand for them.
     named = [] if not task.labelled else (labels or ["0", "1"])
     try:
-        teacher = read_teacher(recipe, folder, named, task.words)
+        said = None if folder is None else sentence_model(folder)
+        vectors = teacher_vectors(
+            folder or "", said, recipe.teacher.pooling, labelled=task.labelled, max_tokens=recipe.data.max_tokens
+        )
+        folder = None if folder is None else Path(vectors.source)
+        teacher = read_teacher(recipe, folder, named, task.words, vectors)
     except PotstillError as error:
         findings.failure("teacher", error)
         return None
     note_teacher(findings, teacher)
+    for note in vectors.notes:
+        findings.warning("teacher", note)
     tokenizer = check_tokenizer(findings, recipe, teacher)
+    if said is not None and said.lowercase and tokenizer is not None:
+        try:
+            lowercased(tokenizer, vectors.source)
+        except PotstillError as error:
+            findings.failure("tokenizer", error)
     if splits is not None and tokenizer is not None:
         for sentence in examine_texts(tokenizer, splits, recipe.data.max_tokens):
             findings.warning("texts", sentence)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from potstill.check.findings import Findings
 from potstill.errors import DataError, TrainError
+
+if TYPE_CHECKING:
+    from potstill.distil.sentence_teacher import Vectors
 
 # Of a model of the hub only these are fetched.
 _SMALL_FILES = ("*.json", "*.txt", "*.model")
@@ -98,7 +101,7 @@ def has_tokenizer(folder: Path) -> bool:
     return any((folder / name).is_file() for name in names) or any(folder.glob("*.model"))
 
 
-def read_teacher(recipe: Any, folder: Path | None, labels: list[str], words: bool) -> Teacher:
+def read_teacher(recipe: Any, folder: Path | None, labels: list[str], words: bool, vectors: Vectors) -> Teacher:
     """The teacher's encoder under a head for these labels, without weights.
 
     Args:
@@ -106,6 +109,7 @@ def read_teacher(recipe: Any, folder: Path | None, labels: list[str], words: boo
         folder: see `teacher_folder`; None is a demo teacher.
         labels: label names.
         words: the head reads every token.
+        vectors: how it makes its vectors.
 
     Raises:
         TrainError: T002 transformers cannot read it or does not know its type; T100 it is no text encoder, T101 it has
@@ -116,6 +120,7 @@ def read_teacher(recipe: Any, folder: Path | None, labels: list[str], words: boo
 
     from potstill.distil.hub import model_errors, quiet_loading
     from potstill.distil.modeling import EncoderClassifier, EncoderClassifierConfig
+    from potstill.distil.vectors import dense_settings
 
     named = str(recipe.teacher.model)
     if folder is None:
@@ -133,7 +138,9 @@ def read_teacher(recipe: Any, folder: Path | None, labels: list[str], words: boo
         )  # fmt: skip
     shape = EncoderClassifierConfig(
         backbone=encoder,
-        pooling="none" if words else recipe.teacher.pooling,
+        pooling="none" if words else vectors.pooling,
+        dense=[] if vectors.sentence is None else dense_settings(vectors.sentence),
+        normalized=vectors.sentence is not None and vectors.sentence.normalized,
         id2label=dict(enumerate(labels)),
         label2id={label: index for index, label in enumerate(labels)},
     )

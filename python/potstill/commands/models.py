@@ -46,6 +46,7 @@ def _compile(args: argparse.Namespace) -> int:
         license=args.license,
         multi_label=args.multi_label,
         pairs=args.pairs,
+        activation=args.activation,
         lowercase=args.lowercase,
     )
     if args.json:
@@ -119,6 +120,11 @@ def add(command: Command) -> None:
     compile_.add_argument(
         "--cased", dest="lowercase", action="store_false", default=None,
         help="text keeps its case and accents, likewise",
+    )  # fmt: skip
+    compile_.add_argument(
+        "--activation", choices=("raw", "sigmoid"),
+        help="of a model with one output (regression, reranker): its score is the output, or the sigmoid of it "
+        "(default: as the model's config.json says, else raw)",
     )  # fmt: skip
     compile_.add_argument("--json", action="store_true", help="print what was written as JSON")
 

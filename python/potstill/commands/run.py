@@ -10,8 +10,9 @@ from typing import Any
 from potstill.commands.streams import lines
 from potstill.errors import EXIT_FAILED, InputError, PotstillError
 
-# What is wrong with one text alone: nothing to read in it, too long, no pair, an answer that is no number.
-_OF_ONE_TEXT = ("I001", "I002", "I015", "F062")
+# What is wrong with one text alone: nothing to read in it, too long, no pair, a token that the model cannot take, an
+# answer that is no number.
+_OF_ONE_TEXT = ("I001", "I002", "I015", "I104", "F062")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,6 +45,8 @@ def _answer(model: Any, text: str, args: argparse.Namespace) -> str:
     if args.embed:
         vector = memoryview(model.embed([given], truncate=args.truncate)).tolist()[0]
         return _json({"text": text, "embedding": vector})
+    if model.score_kind:
+        return _score(model, given, text, args)
     prediction = model.classify([given], truncate=args.truncate, threshold=args.threshold)[0]
     if not args.json:
         # A text may have several labels; one without any has its line too.
@@ -52,6 +55,17 @@ def _answer(model: Any, text: str, args: argparse.Namespace) -> str:
     row = {"text": text, "label": prediction.label, "score": prediction.score, "scores": prediction.scores}
     if model.multi_label:
         row["labels"] = list(prediction.labels)
+    if args.logits:
+        row["logits_hex"] = bytes(memoryview(model.logits([given], truncate=args.truncate))).hex()
+    return _json(row)
+
+
+def _score(model: Any, given: Any, text: str, args: argparse.Namespace) -> str:
+    """Score and text, or one JSON object."""
+    score = model.score([given], truncate=args.truncate)[0]
+    if not args.json:
+        return f"{score:.4f}\t{text}"
+    row: dict[str, Any] = {"text": text, "score": score}
     if args.logits:
         row["logits_hex"] = bytes(memoryview(model.logits([given], truncate=args.truncate))).hex()
     return _json(row)

@@ -75,6 +75,7 @@ def compile_onnx(
     pooling: str | None = None,
     multi_label: bool | None = None,
     pairs: bool | None = None,
+    activation: str | None = None,
     lowercase: bool | None = None,
     verify: bool = True,
 ) -> CompileReport:
@@ -95,6 +96,8 @@ def compile_onnx(
         output: name of the one output to take; None to tell by names and shapes.
         pooling: "mean" or "cls" for an output with one row a token.
         multi_label: labels do not exclude each other; None for what the ONNX says (property `multi_label`).
+        activation: "raw" or "sigmoid": how the one output of a regression model or a reranker is given; None for what
+            the ONNX (property `score`) or the model's config.json says, beside the tokenizer or the ONNX, else raw.
         pairs: the model reads pairs of texts: token types are told apart; None for what the ONNX says (`pairs`).
         lowercase: text is lower-cased and loses its accents; None for what the tokenizer's folder says (C147 where it
             says nothing and its vocabulary contradicts the default, which is to lower-case).
@@ -107,6 +110,7 @@ def compile_onnx(
     """
     from potstill.compile.import_onnx import import_onnx
     from potstill.compile.lower import lower
+    from potstill.compile.sentence import sentence_beside
     from potstill.compile.verify import core_available, verify_file
     from potstill.compile.writer import write_still
 
@@ -124,7 +128,11 @@ def compile_onnx(
     imported = import_onnx(
         onnx, max_tokens=limit, output=output, pooling=pooling, pairs=pairs,
         piece=None if tables is None else tables.piece_in_text,
+        sentence=sentence_beside(onnx, None if tokenizer is None else Path(tokenizer)),
     )  # fmt: skip
+    if tables is not None and imported.sentence is not None and imported.sentence.lowercase and not tables.lowercase:
+        note = "texts are lower-cased before the tokenizer, as the sentence-transformers folder says"
+        tables = dataclasses.replace(tables, lowercase=True, notes=(*tables.notes, note))
     graph = imported.graph
     properties = imported.onnx.source.properties
     if labels is None and graph.logits is not None:
@@ -133,6 +141,10 @@ def compile_onnx(
     if tables is not None:
         _check_vocabulary(len(tables.offsets) - 1, graph, tokenizer)
         _check_pairs(tables, graph, tokenizer)
+    several = properties.get("multi_label") == "true" if multi_label is None else multi_label
+    score, score_notes = _score(graph, several, activation, properties, onnx, tokenizer)
+    if score and names == ["LABEL_0"]:
+        names = []
     metadata = Metadata(
         name=name if name is not None else onnx.stem,
         task=_task(graph),
@@ -142,14 +154,38 @@ def compile_onnx(
         producer=PRODUCER,
         license=license or "",
         provenance={**(provenance or {}), "onnx_sha256": _sha256(onnx)},
-        multi_label=properties.get("multi_label") == "true" if multi_label is None else multi_label,
+        multi_label=several,
+        score=score,
         forbidden_ids=graph.forbidden_ids,
     )
     differences = _verify(imported, metadata) if verify else []
     model = lower(graph, chosen_scheme, metadata, tables)
     check = (lambda path: verify_file(path, model, imported)) if verify and core_available() else None
     size = write_still(model, out, check=check)
-    return report(model, size, [*(tables.notes if tables is not None else ()), *graph.notes], differences)
+    return report(model, size, [*(tables.notes if tables is not None else ()), *graph.notes, *score_notes], differences)
+
+
+def _score(
+    graph: Graph, several: bool, activation: str | None, properties: Mapping[str, str], onnx: Path,
+    tokenizer: Path | None,
+) -> tuple[str, list[str]]:  # fmt: skip
+    """How the model's score is given, and notes; empty for a model of classes."""
+    from potstill.compile.scores import score_kind
+
+    one = graph.logits is not None and graph.logits.width == 1
+    if one and graph.logits is not None and graph.logits.per_token:
+        raise CompileError(
+            "C140", "a model that labels words with one label tells nothing", str(onnx), "train it with two labels"
+        )
+    if not one or several:
+        if activation is not None:
+            what = "of several labels" if several else f"with {graph.logits.width if graph.logits else 0} outputs"
+            raise CompileError("C143", f"an activation is for a model with one score, not {what}", activation,
+                               "leave --activation out")  # fmt: skip
+        return "", []
+    # Optimum puts the ONNX of a hub's repository into its folder onnx/.
+    beside = [onnx.parent, *([onnx.parent.parent] if onnx.parent.name == "onnx" else [])]
+    return score_kind(activation, properties, [*([] if tokenizer is None else [Path(tokenizer)]), *beside])
 
 
 def _task(graph: Graph) -> str:

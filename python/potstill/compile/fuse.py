@@ -24,11 +24,12 @@ from potstill.compile.expr import (
     Softmax,
     children,
 )
-from potstill.compile.ir import LayerNorm, Linear, Op, Pool
+from potstill.compile.ir import LayerNorm, Linear, Normalize, Op, Pool
 from potstill.compile.passes import linear
 from potstill.compile.passes.activation import Activated, is_function_of_one, match_activation
 from potstill.compile.passes.embedding_sum import EmbeddingSum
 from potstill.compile.passes.fused_qkv import fuse_qkv
+from potstill.compile.passes.l2_norm import match_l2_norm
 from potstill.compile.passes.pooling import SumPool, as_mean
 from potstill.errors import CompileError
 
@@ -156,6 +157,9 @@ class Fuser:
     def _elementwise(self, expr: Elementwise) -> Op:
         if expr.op in REDUCTIONS:
             raise CompileError("C011", "a reduction over columns that is not part of a layer norm", expr.node, _ELSE)
+        unit = match_l2_norm(expr)
+        if unit is not None:
+            return Normalize("normalize", self.op(unit.x), unit.eps)
         activated = self._activation(expr)
         if activated is not None:
             result = linear.activate(self.op(activated.base), activated.kind)
@@ -203,8 +207,8 @@ class Fuser:
     def _not_fused(self, expr: Elementwise) -> CompileError:
         if _has_row_mean(expr):
             return CompileError(
-                "C011", "a normalisation that is not a layer norm (RMS or L2 norm)", expr.node,
-                f"only layer norm is supported: {_ELSE}",
+                "C011", "a normalisation that is neither a layer norm nor the L2 norm of a pooled vector", expr.node,
+                f"only these are supported: {_ELSE}",
             )  # fmt: skip
         if is_function_of_one(expr):
             return CompileError(

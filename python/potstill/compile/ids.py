@@ -59,7 +59,7 @@ def vocabulary(source: Source, ids_name: str) -> int | None:
         if node.op in _LAYOUT | {"Cast", "Identity", "Transpose"} and node.inputs[0] in aliases:
             aliases.update(node.outputs)
         elif node.op == "Gather" and node.inputs[1] in aliases and node.inputs[0] in source.constants:
-            return int(source.constants[node.inputs[0]].shape[0])
+            return next(iter(source.constants[node.inputs[0]].shape), None)
     return None
 
 

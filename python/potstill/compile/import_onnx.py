@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,21 @@ from potstill.compile.expr import SEQUENCES, TOKENS, Const, Elementwise, Expr, R
 from potstill.compile.fuse import Fuser
 from potstill.compile.ids import Piece, forbidden_ids, sample_ids
 from potstill.compile.interpret import Interpreter, known
-from potstill.compile.ir import Attention, Embedding, Graph, Linear, Op
+from potstill.compile.ir import Attention, Embedding, Graph, Linear, Normalize, Op
 from potstill.compile.load import load_onnx
-from potstill.compile.outputs import Chosen, ambiguous, choose_outputs
+from potstill.compile.outputs import Chosen, ambiguous, choose_outputs, is_classifier
 from potstill.compile.passes.embedding_sum import EmbeddingSum
 from potstill.compile.passes.linear import reaches
 from potstill.compile.positions import resolve_embedding
+from potstill.compile.sentence import (
+    SMALLEST_LENGTH,
+    adoptable_pooling,
+    check_prompts,
+    check_vector,
+    notes_of,
+    whole_output,
+)
+from potstill.compile.sentence_folder import SentenceModel
 from potstill.compile.specialise import PROBE_LENGTH, Inputs, Specialised, classify_inputs, specialise
 from potstill.compile.views import is_plain
 from potstill.errors import CompileError
@@ -30,13 +39,16 @@ class Imported:
     """A fused graph and what is needed to compare it with the ONNX it came from.
 
     `outputs` maps "logits" and "embedding" to ONNX output names, where the ONNX has them; with `pooling` set, the
-    named output has one row a token and is still to be pooled.
+    named output has one row a token and is still to be pooled, and `normalized` divided by its length. `sentence` is
+    the sentence-transformers folder that was followed.
     """
 
     graph: Graph
     onnx: Specialised
     outputs: dict[str, str]
     pooling: str | None
+    normalized: bool = False
+    sentence: SentenceModel | None = None
 
 
 def import_onnx(
@@ -47,6 +59,7 @@ def import_onnx(
     pooling: str | None = None,
     pairs: bool | None = None,
     piece: Piece | None = None,
+    sentence: SentenceModel | None = None,
 ) -> Imported:
     """Read an encoder of the BERT family from any exporter.
 
@@ -58,9 +71,11 @@ def import_onnx(
         pooling: for encoders that end at one row a token: "mean" or "cls".
         pairs: tell the second text of a pair from the first; None for what the ONNX says (property `pairs`).
         piece: of an id that texts contain, its text, else None; left out, no tokenizer is known.
+        sentence: the sentence-transformers folder of the model; not followed by a classifier.
 
     Raises:
-        CompileError: what is missing, invalid or unsupported (C001 to C024, C100 to C103), naming operator and node.
+        CompileError: what is missing, invalid or unsupported (C001 to C024, C100 to C103, C162 to
+            C164), naming operator and node.
         SystemFailure: S010 onnx or onnxruntime is not installed.
     """
     source = load_onnx(path)
@@ -71,6 +86,13 @@ def import_onnx(
     _check_fixed_length(inputs, max_tokens, path)
     length = inputs.fixed_length or PROBE_LENGTH
     graph = specialise(source, sample_ids(source, inputs.ids, length, seed=0), inputs)
+    sentence = None if sentence is None or is_classifier(graph, output) else sentence
+    asked = (pooling, output)
+    if sentence is not None:
+        check_prompts(sentence)
+        pooling, output = _as_told(sentence, pooling, output, source.outputs)
+        if sentence.max_tokens is not None:
+            max_tokens = min(sentence.max_tokens, max_tokens or sentence.max_tokens)
     chosen = choose_outputs(graph, pooling, output)
     graph.notes.extend(chosen.notes)
     forbidden = forbidden_ids(graph, chosen.names(), piece)
@@ -87,10 +109,36 @@ def import_onnx(
                 "compile from the fp32 ONNX",
             ) from error  # fmt: skip
         raise
+    normalized = False
+    if sentence is not None:
+        graph.notes.extend(notes_of(sentence, chosen.pooling))
+        if chosen.tokens is not None:
+            normalized = sentence.normalized
+            if normalized:
+                found["embedding"] = Normalize("normalize", found["embedding"], SMALLEST_LENGTH)
+        elif asked == (None, None) and output is not None:
+            check_vector(found["embedding"], sentence, output)
     pairs = source.properties.get("pairs") == "true" if pairs is None else pairs
     resolve = partial(resolve_embedding, graph=graph, limit=max_tokens, pairs=pairs)
     logits, embedding, rows = _with_positions(found.get("logits"), found.get("embedding"), graph, resolve)
-    return Imported(Graph(embedding, logits, rows, tuple(graph.notes), forbidden), graph, outputs, chosen.pooling)
+    return Imported(
+        Graph(embedding, logits, rows, tuple(graph.notes), forbidden),
+        graph,
+        outputs,
+        chosen.pooling,
+        normalized,
+        sentence,
+    )
+
+
+def _as_told(
+    sentence: SentenceModel, pooling: str | None, output: str | None, names: Sequence[str]
+) -> tuple[str | None, str | None]:
+    """Pooling and output: what the user asked for, else the finished vector, else the folder's pooling."""
+    if output is not None or pooling is not None:
+        return pooling, output
+    whole = whole_output(tuple(names))
+    return (None, whole) if whole is not None else (adoptable_pooling(sentence), None)
 
 
 def _check_fixed_length(inputs: Inputs, limit: int | None, path: Path) -> None:

@@ -167,8 +167,13 @@ def _widen(x: Tensor, const: Const, shape: Sequence[int]) -> tuple[Tensor, Const
     if x.expr.width != 1 or width == 1 or const.value.size != width or shape_of(x.axes) != (*shape[:-1], 1):
         return None
     vector = np.asarray(const.value, np.float32).reshape(-1)
+    return _one_to_many(x, width), Const(vector, const.name)
+
+
+def _one_to_many(x: Tensor, width: int) -> Tensor:
+    """One number a row, as often as there are columns."""
     wide = Elementwise(x.expr.rows, width, x.expr.node, "widen", (x.expr, Const(np.zeros(width, np.float32))))
-    return Tensor(wide, (*x.axes[:-1], axis("c", width))), Const(vector, const.name)
+    return Tensor(wide, (*x.axes[:-1], axis("c", width)))
 
 
 def _neutral(op: str, value: Array, *, const_first: bool) -> bool:
@@ -312,6 +317,31 @@ def _reduce(it: Interpreter, node: Node) -> list[Tensor]:
     return [layout.reduce(node, x, sorted(a % rank for a in axes), keep, kind)]
 
 
+def _reduce_squares(it: Interpreter, node: Node) -> list[Tensor]:
+    """ReduceL2 and ReduceSumSquare over columns: a length, or its square."""
+    x = it.tensor(node)
+    if isinstance(x.expr, Ids):
+        raise unsupported(node, "arithmetic on token ids")
+    rank = len(x.axes)
+    axes = it.integers(node, 1, "axes") or list(range(rank))
+    keep = bool(node.attributes.get("keepdims", 1))
+    squares = elementwise("Mul", (x.expr, x.expr), x, node)
+    total = layout.reduce(node, squares, sorted(a % rank for a in axes), keep, "sum")
+    return [elementwise("Sqrt", (total.expr,), total, node) if node.op == "ReduceL2" else total]
+
+
+def _lp_normalization(it: Interpreter, node: Node) -> list[Tensor]:
+    x = it.tensor(node)
+    last = len(x.axes) - 1
+    if node.attributes.get("p", 2) != 2 or node.attributes.get("axis", -1) % len(x.axes) != last:
+        raise unsupported(node, "only the L2 norm over the last dimension")
+    if isinstance(x.expr, Ids):
+        raise unsupported(node, "arithmetic on token ids")
+    squares = elementwise("Mul", (x.expr, x.expr), x, node)
+    total = layout.reduce(node, squares, [last], True, "sum")
+    return [_join(node, "Div", x, elementwise("Sqrt", (total.expr,), total, node))]
+
+
 # --- layout ---
 
 
@@ -323,7 +353,10 @@ def _to_shape(it: Interpreter, node: Node) -> list[Tensor]:
 
 def _expand(it: Interpreter, node: Node) -> list[Tensor]:
     x = it.tensor(node)
-    if int(np.prod(it.graph.shapes[node.outputs[0]])) != int(np.prod(shape_of(x.axes))):
+    shape = it.graph.shapes[node.outputs[0]]
+    if int(np.prod(shape)) != int(np.prod(shape_of(x.axes))):
+        if x.expr.width == 1 and not isinstance(x.expr, Ids) and shape_of(x.axes) == (*shape[:-1], 1):
+            return [_one_to_many(x, int(shape[-1]))]
         raise unsupported(node, "it repeats values")
     return _to_shape(it, node)
 
@@ -416,6 +449,8 @@ _HANDLERS: dict[tuple[str, str], Handler] = {
     **{("", op): _to_shape for op in ("Reshape", "Flatten", "Squeeze", "Unsqueeze")},
     **{("", op): _same for op in ("Identity", "Dropout")},
     **{("", op): _reduce for op in ("ReduceMean", "ReduceSum")},
+    **{("", op): _reduce_squares for op in ("ReduceL2", "ReduceSumSquare")},
+    ("", "LpNormalization"): _lp_normalization,
     ("", "Gelu"): _gelu,
     ("com.microsoft", "Gelu"): _gelu,
     ("com.microsoft", "BiasGelu"): _gelu,

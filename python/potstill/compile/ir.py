@@ -125,6 +125,21 @@ class Pool(Op):
         return (self.x,)
 
 
+@dataclass(frozen=True, eq=False)
+class Normalize(Op):
+    """x / max(|x|, eps) of each row of one a text."""
+
+    x: Op
+    eps: float
+
+    @property
+    def width(self) -> int:
+        return self.x.width
+
+    def inputs(self) -> tuple[Op, ...]:
+        return (self.x,)
+
+
 @dataclass(frozen=True)
 class Graph:
     """A fused model: what it computes for a text.

@@ -29,6 +29,7 @@ QUANTIZED_OPS = frozenset(
 )  # fmt: skip
 
 _STANDARD_DOMAINS = ("", "ai.onnx")
+_LOOPS = ("Loop", "Scan")
 _LONGEST_NAME = 200  # of a node, as errors show it
 
 
@@ -136,6 +137,10 @@ def flatten(model: Any, path: Path) -> Source:
             attributes[attribute.name] = value
         domain = "" if proto.domain in _STANDARD_DOMAINS else proto.domain
         node = Node(proto.op_type, domain, proto.name, list(proto.input), list(proto.output), attributes, proto)
+        if node.op in _LOOPS:  # before any is run: it might never end
+            raise CompileError(
+                "C009", "loops are not supported", node.label, "export the encoder with torch.onnx.export(dynamo=True)"
+            )
         if node.op == "Constant" and not domain:
             constants[node.outputs[0]] = _constant_value(node)
         else:
@@ -162,7 +167,7 @@ def _parse(path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of keys that onnx does not know: they change nothing
             onnx.load_external_data_for_model(model, str(path.parent))
-    except (MemoryError, OSError, TypeError, ValueError, onnx.checker.ValidationError) as error:
+    except (MemoryError, OSError, RuntimeError, TypeError, ValueError, onnx.checker.ValidationError) as error:
         raise CompileError(
             "C003",
             f"the weights kept outside the ONNX file cannot be read ({first_line(error)})",

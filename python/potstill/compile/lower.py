@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from potstill.compile import pack
-from potstill.compile.ir import Attention, Embedding, Graph, LayerNorm, Linear, Op, Pool, operator_names
+from potstill.compile.ir import Attention, Embedding, Graph, LayerNorm, Linear, Normalize, Op, Pool, operator_names
 from potstill.compile.packed import (
     DTYPES,
     Metadata,
@@ -100,6 +100,8 @@ class _Lowering:
                 settings = {"heads": op.heads}
             case Pool():
                 settings = {"kind": op.kind}
+            case Normalize():
+                settings = {"eps": float(np.float32(op.eps))}
             case _:
                 raise AssertionError(type(op))
         inputs = tuple(self.value_of[id(x)] for x in op.inputs())

@@ -79,6 +79,11 @@ def ambiguous(graph: Specialised, names: Sequence[str]) -> CompileError:
     return _ambiguous(_offered(graph), names)
 
 
+def is_classifier(graph: Specialised, output: str | None) -> bool:
+    """Whether the outputs that may be taken, all or the one asked for, are logits by their names."""
+    return any(_is_logits(name) for name in (graph.source.outputs if output is None else (output,)))
+
+
 def _offered(graph: Specialised) -> _Offered:
     vectors, rows, others = [], [], []
     for name in graph.source.outputs:

@@ -105,6 +105,7 @@ class Metadata:
     license: str
     provenance: Mapping[str, str]
     multi_label: bool = False
+    score: str = ""  # "raw" or "sigmoid": the one logit is a score, given as it is or as its sigmoid
     forbidden_ids: tuple[int, ...] = ()  # the model's answer is not right for texts with these
 
 

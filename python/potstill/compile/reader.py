@@ -20,12 +20,14 @@ _DTYPES = {code: name for name, code in writer.DTYPE_CODES.items()}
 _LAYOUTS = {code: name for name, code in writer.LAYOUT_CODES.items()}
 _ROWS = {code: name for name, code in writer.ROWS_CODES.items()}
 _KINDS = {code: name for name, code in writer.BODY_CODES.items()}
+_SCORES = {code: name for name, code in writer.SCORE_CODES.items()}
 _FIELDS: dict[str, tuple[str, ...]] = {
     "Embedding": ("word_t", "word_scale_t", "position_t", "type_t"),
     "LayerNorm": ("gamma_t", "beta_t", "eps"),
     "Linear": ("weight_t", "scale_t", "colsum_t", "bias_t", "activation", "input_quant"),
     "Attention": ("heads",),
     "Pool": ("kind",),
+    "Normalize": ("eps",),
 }
 _WORDS: dict[str, dict[int, str]] = {
     "activation": {code: name for name, code in writer.ACTIVATION_CODES.items()},
@@ -87,6 +89,8 @@ def _model(data: bytes, header: bytes, where: str) -> PackedModel:
         license=_text(meta.License()),
         provenance={_text(pair.Key()): _text(pair.Value()) for pair in pairs},
         multi_label=meta.MultiLabel(),
+        score=_SCORES[meta.Score()],
+        forbidden_ids=tuple(meta.ForbiddenIds(i) for i in range(meta.ForbiddenIdsLength())),
     )
     return PackedModel(
         metadata, tensors, values, ops, root.EmbeddingValue(), root.LogitsValue(), _tokenizer(root.Tokenizer())

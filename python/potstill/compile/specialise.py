@@ -24,8 +24,7 @@ Array = NDArray[Any]
 
 # Any small prime would do: a length that no other dimension of a model is likely to share.
 PROBE_LENGTH = 7
-
-_CONTROL_FLOW = ("Loop", "Scan")
+_LONGEST = 1 << 16  # tokens of a fixed length that are worth trying; files take fewer
 
 
 @dataclass(frozen=True)
@@ -118,6 +117,10 @@ def classify_inputs(source: Source) -> Inputs:
                     "export with a dynamic batch, or with batch 1",
                 )  # fmt: skip
             fixed = dims[1] if dims[1] else fixed
+    if fixed is not None and not 0 < fixed <= _LONGEST:
+        raise CompileError(
+            "C124", f"the model takes texts of {fixed:,} tokens", str(source.path), "export it with a dynamic length"
+        )
     if "ids" not in roles:
         raise CompileError(
             "C007", "no integer input that can be the token ids", str(source.path), "export the encoder with input_ids"
@@ -175,10 +178,6 @@ def _split(result: Specialised, found: dict[str, Any]) -> None:
     result.shapes[inputs.ids] = (1, result.length)
     result.sample_id = int(found[inputs.ids].reshape(-1)[0])
     for node in source.nodes:
-        if node.op in _CONTROL_FLOW:
-            raise CompileError(
-                "C009", "loops are not supported", node.label, "export the encoder with torch.onnx.export(dynamo=True)"
-            )
         tainted = node.op not in SHAPE_OPS and any(name in depends for name in node.inputs)
         if tainted and node.outputs[0] in tests:
             tainted = False  # the same for all ids that a text may have (ids.py)

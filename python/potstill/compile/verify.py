@@ -20,6 +20,7 @@ from potstill.compile.ir import Embedding, Graph
 from potstill.compile.lengths import lengths_around
 from potstill.compile.packed import PackedModel
 from potstill.compile.run import run_onnx
+from potstill.compile.sentence import SMALLEST_LENGTH
 from potstill.errors import CompileError, PotstillError
 from potstill.quantize.reference import Evaluator
 
@@ -246,4 +247,5 @@ def original(imported: Imported, ids: list[int], types: list[int] | None = None)
         # Logits of tokens: those of padding are left out.
         return {name: value[:count] if value.ndim == 2 else value for name, value in values.items()}
     rows = values["embedding"][:count]
-    return {"embedding": rows.mean(axis=0) if imported.pooling == "mean" else rows[0]}
+    pooled = rows.mean(axis=0) if imported.pooling == "mean" else rows[0]
+    return {"embedding": pooled / max(np.linalg.norm(pooled), SMALLEST_LENGTH) if imported.normalized else pooled}

@@ -26,8 +26,9 @@ LAYOUT_CODES = {"row_major": 0, "f32_n8": 1, "i8_n4k16": 2, "i4_n4k32": 3, "i4_r
 ROWS_CODES = {"tokens": 0, "sequences": 1}
 ACTIVATION_CODES = {"none": 0, "gelu": 1, "gelu_poly": 2, "relu": 3, "tanh": 4, "gelu_tanh": 5}
 INPUT_QUANT_CODES = {"none": 0, "symmetric": 1, "asymmetric": 2}
+SCORE_CODES = {"": 0, "raw": 1, "sigmoid": 2}
 POOL_CODES = {"mean": 0, "cls": 1}
-BODY_CODES = {"Embedding": 1, "LayerNorm": 2, "Linear": 3, "Attention": 4, "Pool": 5}
+BODY_CODES = {"Embedding": 1, "LayerNorm": 2, "Linear": 3, "Attention": 4, "Pool": 5, "Normalize": 6}
 
 # Settings in which the value is a word: their codes.
 _CODED = {"activation": ACTIVATION_CODES, "input_quant": INPUT_QUANT_CODES, "kind": POOL_CODES}
@@ -139,8 +140,10 @@ def _header(model: PackedModel, offsets: Sequence[int], hashes: Sequence[int]) -
 
 def _schema_version(model: PackedModel) -> int:
     """The oldest readers that read the file rightly: those of version 1 know neither several labels nor token types,
-    those of version 2 no logits of tokens.
+    those of version 2 no logits of tokens, those of version 3 neither scores, forbidden ids nor normalised vectors.
     """
+    if model.metadata.score or model.metadata.forbidden_ids or any(op.kind == "Normalize" for op in model.ops):
+        return 4
     if model.logits_value >= 0 and model.values[model.logits_value].rows == "tokens":
         return 3
     return 2 if model.metadata.multi_label or any("type_t" in op.tensors for op in model.ops) else 1
@@ -222,6 +225,7 @@ def _metadata(b: Any, fb: Any, model: PackedModel) -> int:
         fb.KeyValueAddValue(b, v)
         pairs.append(fb.KeyValueEnd(b))
     provenance = _table_vector(b, pairs)
+    forbidden = b.CreateNumpyVector(np.asarray(meta.forbidden_ids, np.uint32)) if meta.forbidden_ids else None
     fb.MetadataStart(b)
     fb.MetadataAddName(b, texts["name"])
     fb.MetadataAddTask(b, texts["task"])
@@ -232,4 +236,7 @@ def _metadata(b: Any, fb: Any, model: PackedModel) -> int:
     fb.MetadataAddLicense(b, texts["license"])
     fb.MetadataAddProvenance(b, provenance)
     fb.MetadataAddMultiLabel(b, meta.multi_label)
+    fb.MetadataAddScore(b, SCORE_CODES[meta.score])
+    if forbidden is not None:
+        fb.MetadataAddForbiddenIds(b, forbidden)
     return int(fb.MetadataEnd(b))

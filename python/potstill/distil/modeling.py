@@ -25,12 +25,23 @@ from transformers import (
 from transformers.configuration_utils import PretrainedConfig
 from transformers.utils import ModelOutput
 
+from potstill.compile.sentence_folder import SentenceModel
 from potstill.distil import backbones as _registered  # noqa: F401  # its encoders join the Auto classes
 from potstill.distil.attention import Attention, with_attention
 from potstill.distil.hub import model_errors, quiet_loading
+from potstill.distil.vectors import (
+    DenseLayer,
+    dense_settings,
+    dense_weights,
+    known_pooling,
+    pool,
+    pooled_width,
+    unit_length,
+)
 from potstill.errors import TrainError
 
 Pooling = Literal["mean", "cls", "none"]
+# Of students; teachers have more (`potstill.distil.vectors`).
 POOLINGS: tuple[str, ...] = ("mean", "cls", "none")
 # Encoders whose constructor can leave the pooler out.
 _WITH_POOLER = ("bert", "roberta", "xlm-roberta", "camembert", "mobilebert", "potstill_factorized_bert")
@@ -44,7 +55,8 @@ class ClassifierOutput(ModelOutput):
         loss: scalar f32 mean cross-entropy, only with labels.
         logits: ``[batch, labels]`` f32; ``[batch, 0]`` for a sentence encoder, which has no labels; ``[batch, length,
             labels]`` for a model that labels tokens.
-        pooled: ``[batch, hidden]`` f32, the vector the head reads; ``[batch, length, hidden]`` where it reads tokens.
+        pooled: ``[batch, hidden]`` f32, the vector the head reads, or that a sentence encoder gives; ``[batch, length,
+            hidden]`` where the head reads tokens.
         hidden_states: tuple of ``[batch, length, hidden]``, embeddings first, only on request.
     """
 
@@ -60,8 +72,10 @@ class EncoderClassifierConfig(PretrainedConfig):
     Args:
         backbone: configuration of the encoder, or its dictionary (with ``model_type``).
         pooling: ``"mean"`` over the attended tokens, ``"cls"`` for the first token, or ``"none"``: the head reads every
-            token.
+            token. Teachers may have others, or several (``"cls+max"``).
         head_hidden: width of a hidden layer (ReLU) between the pooled vector and the logits; 0 has none.
+        dense: of a sentence encoder, the layers behind its pooling (``inputs``, ``outputs``, ``bias``, ``activation``).
+        normalized: of a sentence encoder, its vectors are divided by their length.
     """
 
     model_type = "potstill_encoder_classifier"
@@ -72,6 +86,8 @@ class EncoderClassifierConfig(PretrainedConfig):
         backbone: PretrainedConfig | dict[str, Any] | None = None,
         pooling: str = "mean",
         head_hidden: int = 0,
+        dense: list[dict[str, Any]] | None = None,
+        normalized: bool = False,
         **kwargs: Any,
     ) -> None:
         if isinstance(backbone, PretrainedConfig):
@@ -80,12 +96,14 @@ class EncoderClassifierConfig(PretrainedConfig):
         # Label tables live in the outer configuration only: two copies could disagree.
         for key in ("id2label", "label2id", "num_labels", "architectures", "_name_or_path", "dtype", "torch_dtype"):
             self.backbone.pop(key, None)
-        if pooling not in POOLINGS:
+        if not known_pooling(pooling):
             raise TrainError(
                 "T010", f"unknown pooling {pooling!r}", "the classifier's configuration", "use mean, cls or none"
             )
         self.pooling = pooling
         self.head_hidden = head_hidden
+        self.dense = list(dense or ())
+        self.normalized = normalized
         super().__init__(**kwargs)
 
     def backbone_config(self) -> PretrainedConfig:
@@ -95,26 +113,18 @@ class EncoderClassifierConfig(PretrainedConfig):
 
     @property
     def hidden_size(self) -> int:
-        """Width of the hidden states and of the pooled vector."""
+        """Width of the hidden states."""
         return int(self.backbone_config().hidden_size)
+
+    @property
+    def pools_states(self) -> bool:
+        """Whether the pooled vector is one of hidden states: directions of these are directions of it."""
+        return not self.dense and "+" not in self.pooling
 
     @property
     def num_hidden_layers(self) -> int:
         """Number of encoder layers."""
         return int(self.backbone_config().num_hidden_layers)
-
-
-def pool(hidden: torch.Tensor, attention_mask: torch.Tensor, pooling: str) -> torch.Tensor:
-    """Pool ``[batch, length, hidden]`` to ``[batch, hidden]``; the mean is over positions whose mask is 1.
-
-    Without pooling the states are given as they are.
-    """
-    if pooling == "none":
-        return hidden
-    if pooling == "cls":
-        return hidden[:, 0]
-    weights = attention_mask.to(hidden.dtype).unsqueeze(-1)
-    return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1.0)
 
 
 class EncoderClassifier(PreTrainedModel):
@@ -145,8 +155,11 @@ class EncoderClassifier(PreTrainedModel):
         self.dropout = nn.Dropout(0.1)
         # Without labels it is a sentence encoder: the pooled vector is the answer.
         hidden = int(getattr(config, "head_hidden", 0)) if config.num_labels else 0
-        self.head = nn.Linear(backbone.hidden_size, hidden) if hidden else None
-        self.classifier = nn.Linear(hidden or backbone.hidden_size, config.num_labels) if config.num_labels else None
+        width = pooled_width(backbone.hidden_size, config.pooling)
+        self.head = nn.Linear(width, hidden) if hidden else None
+        self.classifier = nn.Linear(hidden or width, config.num_labels) if config.num_labels else None
+        layers = config.dense if not config.num_labels else []
+        self.dense = nn.ModuleList(DenseLayer(settings) for settings in layers) if layers else None
         self._takes_types = getattr(backbone, "type_vocab_size", 0) > 0 and backbone.model_type != "distilbert"
         self.post_init()
 
@@ -175,13 +188,19 @@ class EncoderClassifier(PreTrainedModel):
         if self._takes_types and token_type_ids is not None:
             inputs["token_type_ids"] = token_type_ids
         output = self.backbone(**inputs, output_hidden_states=output_hidden_states, return_dict=True)
-        pooled = pool(output.last_hidden_state, attention_mask, self.config.pooling)
+        pooled = self._vector(pool(output.last_hidden_state, attention_mask, self.config.pooling))
         read = pooled if self.head is None else torch.relu(self.head(pooled))
         # No head, no column; cut rather than made anew, since len() would fix the batch of an export.
         logits = pooled[:, :0] if self.classifier is None else self.classifier(self.dropout(read))
         loss = _loss(self.config, logits, labels) if labels is not None else None
         states = output.hidden_states if output_hidden_states else None
         return ClassifierOutput(loss=loss, logits=logits.float(), pooled=pooled.float(), hidden_states=states)
+
+    def _vector(self, pooled: torch.Tensor) -> torch.Tensor:
+        """The vector of a sentence encoder from the pooled one; of a classifier, just that."""
+        for layer in self.dense or ():
+            pooled = layer(pooled)
+        return unit_length(pooled.float()) if self.config.normalized and self.classifier is None else pooled
 
 
 class SplitClassifier(nn.Module):
@@ -311,6 +330,7 @@ def load_encoder(
     attention: Attention = "sdpa",
     seed: int = 42,
     problem: str | None = None,
+    sentence: SentenceModel | None = None,
 ) -> EncoderClassifier:
     """A pretrained encoder under a new, random head for these labels, in f32 and training mode.
 
@@ -321,9 +341,10 @@ def load_encoder(
         attention: implementation of attention.
         seed: seed of the head's weights.
         problem: ``problem_type`` of the configuration, None for one label a text.
+        sentence: of a sentence encoder, the folder with its dense layers, and whether it normalises.
 
     Raises:
-        TrainError: T001, T002, T003 as `load_classifier`; T010 unknown pooling.
+        TrainError: T001, T002, T003 as `load_classifier`; T010 unknown pooling, T124 dense layers that do not fit.
     """
     with model_errors(model), quiet_loading():
         backbone_config = AutoConfig.from_pretrained(str(model))
@@ -334,6 +355,10 @@ def load_encoder(
             source = AutoModel.from_pretrained(str(model), dtype=torch.float32)
     torch.manual_seed(seed)
     more: dict[str, Any] = {} if problem is None else {"problem_type": problem}
+    weights = []
+    if sentence is not None:
+        weights = dense_weights(sentence, pooled_width(backbone_config.hidden_size, pooling))
+        more |= {"dense": dense_settings(sentence), "normalized": sentence.normalized}
     config = EncoderClassifierConfig(
         backbone=backbone_config,
         pooling=pooling,
@@ -346,6 +371,8 @@ def load_encoder(
     wanted = classifier.backbone.state_dict()
     found = {name: value for name, value in source.state_dict().items() if name in wanted}
     classifier.backbone.load_state_dict(found)
+    for layer, state in zip(classifier.dense or (), weights, strict=True):
+        layer.linear.load_state_dict(state)
     return classifier.train()
 
 

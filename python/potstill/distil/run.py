@@ -22,7 +22,7 @@ from potstill.distil.hub import keep_random_state, quiet_loading
 from potstill.distil.modeling import EncoderClassifier, load_classifier
 from potstill.distil.precision import training_attention
 from potstill.distil.rows import Rows, encode_rows
-from potstill.distil.students.basis import principal_basis
+from potstill.distil.students.basis import principal_basis, turned
 from potstill.distil.students.registry import make_student
 from potstill.distil.tasks import Task, Truth, task_of
 from potstill.distil.tasks.embedding import PROJECTION, project
@@ -115,7 +115,10 @@ def distil(
         rows.train, student, teacher, weights, recipe,
         ids=shown, types=types, words=words, pad_id=read.pad_id, cache=cache, progress=progress,
     )  # fmt: skip
-    if projection is None and not task.labelled and taught.pooled.shape[1] != student.config.hidden_size:
+    if projection is not None and not getattr(teacher.config, "pools_states", True):
+        # The axes are of its states, not of what it makes of them.
+        projection = everyone.broadcast(lambda: _vector_axes(student, rows, taught))
+    elif projection is None and not task.labelled and taught.pooled.shape[1] != student.config.hidden_size:
         sample = taught.pooled.array()[:_PROJECTION_ROWS]
         projection = everyone.broadcast(lambda: principal_basis(sample, student.config.hidden_size))
     rows.projection = None if task.labelled else projection
@@ -152,6 +155,17 @@ def distil(
 
 
 _MEASURED = ("validation", "test")
+
+
+def _vector_axes(student: nn.Module, rows: Rows, taught: TeacherOutputs) -> np.ndarray:
+    """``[teacher's width, student hidden]``: the principal axes of the teacher's vectors, turned to where the student's
+    are at the start, so that it need not learn a rotation.
+    """
+    ids = rows.train.ids[:_PROJECTION_ROWS]
+    types = None if rows.train.types is None else rows.train.types[:_PROJECTION_ROWS]
+    own = outputs(student, ids, pad_id=rows.pad_id, types=types).pooled
+    theirs = taught.pooled.array()[: len(own)]
+    return turned(principal_basis(theirs, own.shape[1]), theirs, own)
 
 
 def _losses(history: list[dict[str, Any]]) -> list[float]:

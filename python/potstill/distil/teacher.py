@@ -24,6 +24,7 @@ from potstill.distil.label_order import Head, believed, head_order, no_head
 from potstill.distil.modeling import head_name, load_classifier, load_encoder, load_pretrained
 from potstill.distil.precision import training_attention
 from potstill.distil.rows import encode_split
+from potstill.distil.sentence_teacher import Vectors, lowercased, sentence_model, teacher_vectors
 from potstill.distil.tasks import Task, Truth, task_of
 from potstill.distil.text_check import examine_texts
 from potstill.distil.tokens import Collator, TokenDataset, load_tokenizer
@@ -74,7 +75,12 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     task = task_of(recipe).with_labels(labels)
     everyone = current()
     source = everyone.broadcast(lambda: source_of(settings.model, cache, progress))
+    said = everyone.broadcast(lambda: sentence_model(source, needed=not task.labelled))
+    vectors = teacher_vectors(source, said, settings.pooling, labelled=task.labelled, max_tokens=recipe.data.max_tokens)
+    source = vectors.source
     tokenizer = load_tokenizer(source)
+    if said is not None and said.lowercase:
+        lowercased(tokenizer, source)
     with model_errors(source), quiet_loading():
         config = AutoConfig.from_pretrained(str(source))
     found = examine_texts(tokenizer, splits, recipe.data.max_tokens) if everyone.main else []
@@ -83,8 +89,8 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     if not task.labelled:
         if not everyone.main:
             return {}
-        made = _as_it_is(source, tokenizer, settings, task, out)
-        return {**made, "seconds": round(time.monotonic() - start, 1), "warnings": found}
+        made = _as_it_is(vectors, tokenizer, task, out)
+        return {**made, "seconds": round(time.monotonic() - start, 1), "warnings": [*vectors.notes, *found]}
     order = head_order(config, labels, task)
     if settings.finetune == "never" and order is None:
         raise no_head(recipe, labels)
@@ -93,7 +99,7 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     if order is not None and settings.finetune != "always":
         head = Head(source, config, order, labels, tokenizer.pad_token_id)
         order, doubts = everyone.broadcast(lambda: believed(head, rows["train"], recipe, task, progress))
-    model = _start_model(source, labels, order, settings, recipe.seed, task)
+    model = _start_model(vectors, labels, order, recipe.seed, task)
     history: list[dict[str, Any]] = []
     train = order is None or settings.finetune == "always"
     if train:
@@ -108,10 +114,16 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
         model.save_pretrained(str(out))
         tokenizer.save_pretrained(str(out))
     metrics = _measure(out, rows, tokenizer, progress, task)
+    notes = vectors.notes if order is None and not task.words else []
     truth = rows["validation"].labels
     # Entities have no commonest one to guess.
     guessed = np.zeros((0, 0)) if task.words else truth
-    metrics["warnings"] = [*found, *doubts, *diagnose_teacher({**metrics, "epochs": history}, guessed, settings)]
+    metrics["warnings"] = [
+        *notes,
+        *found,
+        *doubts,
+        *diagnose_teacher({**metrics, "epochs": history}, guessed, settings),
+    ]
     metrics["test_guess"] = task.guess(Truth(rows["test"].labels))
     best = max(history, key=lambda entry: entry["accuracy"], default=None)
     return {
@@ -127,9 +139,9 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
 _SPLITS = ("train", "validation", "test")
 
 
-def _as_it_is(source: Path | str, tokenizer: Any, settings: Any, task: Task, out: Path) -> dict[str, Any]:
-    """A teacher that gives vectors: the encoder and its pooling, without head. By definition it agrees with itself."""
-    model = load_encoder(source, labels=[], pooling=settings.pooling)
+def _as_it_is(vectors: Vectors, tokenizer: Any, task: Task, out: Path) -> dict[str, Any]:
+    """A teacher that gives vectors: the encoder, its pooling and what follows. By definition it agrees with itself."""
+    model = load_encoder(vectors.source, labels=[], pooling=vectors.pooling, sentence=vectors.sentence)
     out.mkdir(parents=True, exist_ok=True)
     with quiet_loading():
         model.save_pretrained(str(out))
@@ -142,26 +154,26 @@ def _as_it_is(source: Path | str, tokenizer: Any, settings: Any, task: Task, out
         "epochs": [],
         "best_epoch": 0,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "pooling": vectors.pooling,
+        "normalized": model.config.normalized,
     }
 
 
-def _start_model(
-    source: Path | str, labels: list[str], order: list[int] | None, settings: Any, seed: int, task: Task
-) -> Any:
+def _start_model(vectors: Vectors, labels: list[str], order: list[int] | None, seed: int, task: Task) -> Any:
     """The model before training: with its own head in the order of our labels, or an encoder under a new one."""
     if order is None:
         attention = training_attention()
         return load_encoder(
-            source,
+            vectors.source,
             labels=labels,
-            pooling="none" if task.words else settings.pooling,
+            pooling="none" if task.words else vectors.pooling,
             attention=attention,
             seed=seed,
             problem=task.problem,
         )
     kind = AutoModelForTokenClassification if task.words else AutoModelForSequenceClassification
-    with model_errors(source), quiet_loading():
-        model = load_pretrained(kind, source, training_attention())
+    with model_errors(vectors.source), quiet_loading():
+        model = load_pretrained(kind, vectors.source, training_attention())
     head = model.get_submodule(head_name(model))
     with torch.no_grad():
         head.weight.copy_(head.weight[order].clone())

@@ -28,12 +28,16 @@ from potstill.distil.evaluate import outputs
 from potstill.distil.precision import use_bf16
 from potstill.distil.token_states import TokenView, tap, token_view
 from potstill.errors import TrainError, os_errors
+from potstill.pipeline.contents import file_digest
 from potstill.pipeline.progress import Progress, QuietProgress
 from potstill.pipeline.store import atomic_write
 
 # Rows of a shard: 1.6 MB for pooled vectors 384 wide.
 SHARD_ROWS = 1024
 _VERSION = b"potstill teacher outputs 1"
+# Beside each shard: the digest of what was written.
+_DIGEST = ".xxh3"
+_VERIFIED: set[tuple[Path, int, int]] = set()
 # How long a rank waits for the shards of the others.
 _WAIT_SECONDS = 24 * 3600
 
@@ -263,6 +267,8 @@ def _keep_states(
 def _write_shard(path: Path, values: np.ndarray) -> None:
     with atomic_write(path) as temporary, temporary.open("wb") as handle:
         np.save(handle, values)
+    with atomic_write(path.with_suffix(_DIGEST)) as temporary:
+        temporary.write_text(file_digest(path), encoding="ascii")
 
 
 def _config(model: nn.Module) -> Any:
@@ -274,9 +280,15 @@ def _shard_path(folder: Path, number: int, shard_rows: int) -> Path:
 
 
 def _open_shard(path: Path, rows: int, dtype: Any = np.float32) -> np.ndarray | None:
-    """The memory-mapped shard, or None when it is absent or not what it should be."""
+    """The memory-mapped shard, or None when it is absent or does not hold what was written; read once by a process."""
     try:
         shard: np.ndarray = np.load(path, mmap_mode="r")
+        state = path.stat()
+        seen = (path, state.st_mtime_ns, state.st_size)
+        if seen not in _VERIFIED:
+            if path.with_suffix(_DIGEST).read_text(encoding="ascii") != file_digest(path):
+                return None
+            _VERIFIED.add(seen)
     except (OSError, ValueError, EOFError):
         return None
     return shard if shard.ndim == 2 and len(shard) == rows and shard.dtype == dtype else None

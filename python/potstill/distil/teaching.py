@@ -16,8 +16,10 @@ from potstill.distil.token_losses import STATE_COLUMN, check_lengths, token_plan
 from potstill.distil.token_states import token_view
 from potstill.distil.tokens import TokenDataset
 from potstill.distil.words import AtFirstPieces
+from potstill.pipeline.closure import sources
 from potstill.pipeline.processes import current
 from potstill.pipeline.progress import Progress
+from potstill.recipe.hash import content_hash
 
 
 def compares_tokens(settings: Any) -> bool:
@@ -83,7 +85,7 @@ def teach(
             progress.message(f"  teacher states: {what} on the disk")
     taught = teacher_outputs(
         teacher,
-        weights,
+        f"{weights} {_makers(cache)}",
         ids,
         max_tokens=recipe.data.max_tokens,
         cache=cache,
@@ -106,6 +108,12 @@ def teach(
     for place, column in taught.states.items():
         rows.extra[f"{STATE_COLUMN}{place}"] = column
     return taught
+
+
+def _makers(cache: Path) -> str:
+    """The code and the libraries that a teacher's outputs are made by: those of another make are made anew."""
+    made_by = sources(cache).closure(teacher_outputs)
+    return content_hash({"code": made_by.code, "libraries": made_by.libraries})
 
 
 def _megabytes(size: int) -> str:

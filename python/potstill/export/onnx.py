@@ -4,7 +4,7 @@ Inputs ``input_ids`` and ``attention_mask``, int64 ``[batch, length]`` (and ``to
 outputs ``logits`` f32 ``[batch, labels]`` (not of a sentence encoder) and ``embedding`` f32 ``[batch, hidden]`` (the
 vector the head reads), of a model that labels words ``logits`` f32 ``[batch, length, labels]`` alone.
 ``metadata_props`` carry ``labels`` (JSON list), ``max_tokens``, ``pad_id``, ``vocabulary``, ``task``, ``producer``, and
-``multi_label`` where labels do not exclude each other.
+``multi_label`` where labels do not exclude each other, ``normalized`` where vectors have the length 1.
 """
 
 from __future__ import annotations
@@ -156,6 +156,7 @@ def _finish(model: Any, facts: Any, limit: int) -> None:
             "producer": producer(),
             **({"multi_label": "true"} if facts.multi_label else {}),
             **({"pairs": "true"} if facts.pairs else {}),
+            **({"normalized": "true"} if facts.normalized else {}),
         },
     )
 

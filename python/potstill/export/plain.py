@@ -37,6 +37,7 @@ class Facts:
         multi_label: labels do not exclude each other: scores are sigmoids, not a softmax.
         pairs: it reads pairs of texts; token types are an input.
         per_token: it labels words: logits are of every token.
+        normalized: its vectors have the length 1.
     """
 
     labels: list[str]
@@ -46,6 +47,7 @@ class Facts:
     multi_label: bool = False
     pairs: bool = False
     per_token: bool = False
+    normalized: bool = False
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -194,6 +196,7 @@ def load_plain(model_dir: Path) -> tuple[PlainClassifier, Facts]:
         multi_label=config.problem_type == "multi_label_classification",
         pairs=pairs,
         per_token=labels_words(config),
+        normalized=bool(getattr(config, "normalized", False)) and not config.num_labels,
     )
     return plain, facts
 

@@ -48,6 +48,7 @@ GROUND = {
     "potstill.pipeline.versions": "tells versions",
 }
 _NATIVE = "potstill._core"
+_MEMORY = "sources.json"
 # Libraries that others bring along and that decide numbers too.
 _BRINGS = {"transformers": ("tokenizers", "safetensors"), "datasets": ("pyarrow",), "litert_torch": ("torch",)}
 # Distributions that are not called as what they are imported as.
@@ -155,7 +156,10 @@ class Sources:
         from potstill.errors import PotstillError
         from potstill.pipeline.store import atomic_write
 
-        self._known = dict(self._used)
+        # Of each module the newest, those that no closure of this build has looked at included.
+        looked_at = {key.split(" ")[0] for key in self._used}
+        others = {key: found for key, found in self._known.items() if key.split(" ")[0] not in looked_at}
+        self._known = {**others, **self._used}
         # A memory that cannot be written is no reason to stop: the next build looks anew.
         with contextlib.suppress(PotstillError), atomic_write(self._memory) as temporary:
             text = json.dumps({"maker": _maker(), "files": self._known}, default=vars, separators=(",", ":"))
@@ -247,9 +251,9 @@ class _Walk:
 
 
 @functools.cache
-def sources(memory: Path | None = None) -> Sources:
-    """The sources of this installation, with the memory in that file."""
-    return Sources(PACKAGE, memory)
+def sources(cache: Path | None = None) -> Sources:
+    """The sources of this installation; what is known of them is kept in the folder `cache`."""
+    return Sources(PACKAGE, None if cache is None else cache / _MEMORY)
 
 
 def is_ground(module: str) -> bool:

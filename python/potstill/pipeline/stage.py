@@ -15,8 +15,6 @@ from potstill.recipe.schema import Recipe
 
 # 64 bits of the hash: folder names stay readable, and a clash among a few results cannot happen by chance.
 _KEY_LENGTH = 16
-# In the cache folder: what is known of the package's source files.
-_SOURCES_FILE = "sources.json"
 
 # What a key is made of, by kind: `recipe`, `needs`, `identity`, `code`, `libraries`; plain JSON content.
 Parts = dict[str, dict[str, Any]]
@@ -92,7 +90,7 @@ class Stage:
     def parts(self, context: Context) -> Parts:
         """What the key is made of; equal inputs give equal parts on any machine with the same libraries."""
         upstream = self.needs if self.keyed_by is None else self.keyed_by
-        closure = sources(context.cache / _SOURCES_FILE).closure(self.run)
+        closure = sources(context.cache).closure(self.run)
         return {
             "recipe": values_of(context.recipe, self.recipe),
             # By key, and by content too: a result that had to be made again may be another.

@@ -261,9 +261,9 @@ def _read_marker(folder: Path) -> Record | None:
     try:
         stored = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
         check = stored.pop("check", None) if isinstance(stored, dict) else None
-        if check != content_hash(stored):
+        if check != content_hash(stored) or stored["key"] != folder.name:
             return None
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     files, facts, parts = parse_contents(stored.get("files")), stored.get("facts"), stored.get("parts")
     if files is None or not isinstance(facts, dict) or not isinstance(parts, dict):

@@ -127,6 +127,10 @@ def attention(qkv: Array, heads: int) -> Array:
     return np.ascontiguousarray(context.transpose(1, 0, 2)).reshape(tokens, width)
 
 
+def l2_normalize(x: Array, eps: float) -> Array:
+    return x / np.maximum(np.sqrt(row_sum(x, squares=True)), F(eps))
+
+
 def mean_pool(x: Array) -> Array:
     """[tokens, n] -> [1, n]: ascending sum, then times 1 / tokens."""
     total: Array = np.zeros_like(x[:1])

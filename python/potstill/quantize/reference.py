@@ -87,6 +87,8 @@ class Evaluator:
                 if op.settings["kind"] == "cls":
                     return inputs[0][:1]
                 return core_math.mean_pool(inputs[0]) if self.exact else inputs[0].mean(axis=0, keepdims=True)
+            case "Normalize":
+                return (core_math.l2_normalize if self.exact else l2_normalize)(inputs[0], op.settings["eps"])
             case _:
                 raise AssertionError(op.kind)
 
@@ -149,6 +151,11 @@ def layer_norm(x: Array, gamma: Array, beta: Array, eps: float) -> Array:
     centred = x - x.mean(axis=1, keepdims=True)
     inverse = np.float32(1.0) / np.sqrt((centred * centred).mean(axis=1, keepdims=True) + np.float32(eps))
     return centred * inverse * gamma + beta
+
+
+def l2_normalize(x: Array, eps: float) -> Array:
+    """Each row divided by its length, or by eps where that is more, f32."""
+    return x / np.maximum(np.sqrt((x * x).sum(axis=1, keepdims=True)), np.float32(eps))
 
 
 def attention(qkv: Array, heads: int) -> Array:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from potstill.recipe.base import LearningRate, Name, Pooling, Precision, Section, Share, Tokens
+from potstill.recipe.base import LearningRate, Name, Precision, Section, Share, Tokens
 
 
 class Teacher(Section):
@@ -26,10 +26,11 @@ class Teacher(Section):
         default=5e-5, description="Peak learning rate of fine-tuning (AdamW, linear decay)."
     )
     batch_size: int = Field(default=32, ge=1, le=4096, description="Rows in a training step, over all processes.")
-    pooling: Pooling = Field(
-        default="mean",
+    pooling: Literal["auto", "mean", "cls"] = Field(
+        default="auto",
         description="How token vectors become one vector when the teacher has no classification head of its own: "
-        "their mean, or the vector of the first token.",
+        "their mean, or the vector of the first token; `auto` is what a sentence-transformers folder says, else the "
+        "mean.",
     )
     early_stopping_patience: int = Field(
         default=2,

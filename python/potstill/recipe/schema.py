@@ -143,7 +143,7 @@ class Recipe(Section):
                 'student.architecture = "bert"'
             )
         for section in (self.teacher, self.student):
-            if section.pooling != "mean":
+            if section.pooling not in ("auto", "mean"):
                 raise ValueError(f"pooling makes one vector of a text, {task} answers every word; leave it out")
         if self.budget.stated:
             raise ValueError(

@@ -37,7 +37,7 @@ def read_texts(given: Any) -> list[str] | tuple[list[str], list[str]]:
     texts: list[str] = []
     first: list[str] = []
     second: list[str] = []
-    for index, text in enumerate(_items(given)):
+    for index, text in enumerate(items(given)):
         parts = None if isinstance(text, str) else _parts(text)
         if parts is not None and len(parts) == 2 and all(isinstance(part, str) for part in parts):
             first.append(parts[0])
@@ -59,7 +59,7 @@ def read_words(given: Any) -> tuple[list[list[str]], list[list[Place]]]:
     """
     words: list[list[str]] = []
     places: list[list[Place]] = []
-    for index, text in enumerate(_items(given)):
+    for index, text in enumerate(items(given)):
         if isinstance(text, str):
             ranges = word_ranges(text)
             words.append([text[start:end] for start, end in ranges])
@@ -79,7 +79,7 @@ def read_strings(given: Any, name: str, next_step: str) -> list[str]:
     Raises:
         InputError: I007 it is no iterable of str, or has no order.
     """
-    found = list(_items(given, name, next_step))
+    found = list(items(given, name, next_step))
     for index, text in enumerate(found):
         if not isinstance(text, str):
             raise InputError("I007", f"a {_kind(text)} where a str is needed", f"{name}, item {index}", next_step)
@@ -98,11 +98,11 @@ def read_numbers(given: Any, what: str = "token ids") -> list[list[int]]:
             whole numbers.
     """
     rows = []
-    for index, row in enumerate(_items(given, what, f"give a list of lists of {what}")):
+    for index, row in enumerate(items(given, what, f"give a list of lists of {what}")):
         where = f"sequence {index} of {what}"
         if isinstance(row, (str, bytes, bytearray)) or not _is_iterable(row):
             raise InputError("I007", f"a {_kind(row)} where a sequence is needed", where, "give whole numbers in lists")
-        numbers = _items(row, where, "give whole numbers in lists")
+        numbers = items(row, where, "give whole numbers in lists")
         rows.append([n if type(n) is int and 0 <= n < _IDS else _whole(n, what, where) for n in numbers])
     return rows
 
@@ -211,7 +211,7 @@ def _in_one_piece(data: memoryview) -> bytes | memoryview:
         raise InputError("I102", f"reading it fails ({error})", "the memoryview given to load", "give bytes") from error
 
 
-def _items(given: Any, what: str = "texts", next_step: str = _LIST) -> Iterator[Any]:
+def items(given: Any, what: str = "texts", next_step: str = _LIST) -> Iterator[Any]:
     """What an iterable with an order gives, each item once."""
     if isinstance(given, str):
         raise InputError("I007", "a single string was given", what, next_step)
@@ -229,12 +229,12 @@ def _items(given: Any, what: str = "texts", next_step: str = _LIST) -> Iterator[
             raise InputError("I007", f"a {_kind(given)} without dimensions was given", what, next_step)
         given = listed
     try:
-        items = iter(given)
+        found = iter(given)
     except TypeError as error:
         if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
             raise  # by the caller's own __iter__
         raise InputError("I007", f"a {_kind(given)} was given", what, next_step) from None
-    return map(_plain, items)
+    return map(_plain, found)
 
 
 def _plain(item: Any) -> Any:

@@ -6,7 +6,7 @@ import math
 import os
 
 from potstill.errors import InputError
-from potstill.runtime.backends import open_backend
+from potstill.runtime.backends import open_backend, sigmoid
 from potstill.runtime.inputs import (
     read_flag,
     read_numbers,
@@ -16,6 +16,7 @@ from potstill.runtime.inputs import (
     read_threads,
     read_words,
 )
+from potstill.runtime.padding import unpadded
 
 TYPE_CHECKING = False  # see potstill/__init__.py
 if TYPE_CHECKING:
@@ -228,12 +229,17 @@ class Model:
         return bool(self._backend.info.get("per_token", False))
 
     @property
+    def normalized(self) -> bool:
+        """Whether the vectors of `embed` have the length 1, so that their dot product is their cosine."""
+        return bool(self._backend.info.get("normalized", False))
+
+    @property
     def info(self) -> dict[str, Any]:
         """Facts about the model and how it runs here.
 
-        For the native backend: name, task, scheme, labels, multi_label, max_tokens, vocabulary, hidden, parameters,
-        bytes (of the file), arena_bytes (working memory of one call at most), has_tokenizer, isa, threads, producer,
-        license, provenance.
+        For the native backend: name, task, scheme, labels, multi_label, normalized, max_tokens, vocabulary, hidden,
+        parameters, bytes (of the file), arena_bytes (working memory of one call at most), has_tokenizer, isa, threads,
+        producer, license, provenance.
         """
         return dict(self._backend.info)
 
@@ -266,19 +272,31 @@ class Model:
         """
         return self._logits(*self._encode(texts, truncate))
 
-    def logits_from_ids(self, ids: Iterable[Iterable[int]], types: Iterable[Iterable[int]] | None = None) -> Matrix:
+    def logits_from_ids(
+        self,
+        ids: Iterable[Iterable[int]],
+        types: Iterable[Iterable[int]] | None = None,
+        attention_mask: Iterable[Iterable[int]] | None = None,
+    ) -> Matrix:
         """Logits of token id sequences of any lengths, specials included: float32 [sequences, labels].
 
         Args:
             ids: the sequences; arrays and tensors of whole numbers are taken.
             types: of pairs, the token types of each sequence: 0 up to the first [SEP], then 1.
+            attention_mask: of padded sequences, as tokenizers give it: 1 for an id, 0 where it is padding, at the ends
+                or at the beginnings only. Without it padding is an error, not text.
 
         Raises:
             InputError: I001 an empty sequence; I002 longer than `max_tokens`; I003 an id outside the vocabulary; I007
                 something else than sequences of whole numbers; I008 the model has no classification head; I010 not one
-                type an id; I014 a type that the model has not.
+                type an id; I014 a type that the model has not; I103 padding and no mask; I104 an id that the model
+                cannot take in a text; I106, I107 a mask that does not fit the ids.
+            FormatError: F062 a result is NaN or infinite.
         """
-        return self._logits(read_numbers(ids), None if types is None else read_numbers(types, "token types"))
+        rows, kinds = read_numbers(ids), None if types is None else read_numbers(types, "token types")
+        if attention_mask is not None:
+            rows, kinds = unpadded(rows, kinds, attention_mask)
+        return self._logits(rows, kinds)
 
     def _logits(self, ids: list[list[int]], types: list[list[int]] | None) -> Matrix:
         logits = self._backend.run(ids, types).logits
@@ -297,7 +315,10 @@ class Model:
         return self._backend.tokenize(texts, cut), None
 
     def embed(self, texts: Iterable[Text], truncate: bool = False) -> Matrix:
-        """Pooled vectors: float32 [texts, hidden] with the buffer protocol. Raises as `tokenize` and I009."""
+        """Pooled vectors: float32 [texts, hidden] with the buffer protocol. Raises as `tokenize` and I009.
+
+        They have the length 1 where `normalized` says so.
+        """
         embedding = self._backend.run(*self._encode(texts, truncate)).embedding
         if embedding is None:
             raise InputError(
@@ -316,10 +337,13 @@ class Model:
                 elsewhere.
 
         Raises:
-            InputError: as `logits`; I013 the threshold is not in [0, 1]; I017 the model labels words.
+            InputError: as `logits`; I013 the threshold is not in [0, 1]; I017 the model labels words; I108 it gives a
+                score.
         """
         if self.per_token:
             raise InputError("I017", "the model labels words, not whole texts", "classify", "use tag()")
+        if self.score_kind:
+            raise InputError("I108", "the model gives a score, not classes", "classify", "use score()")
         least = read_probability(threshold, "threshold")
         view: Any = memoryview(self.logits(texts, truncate))
         rows: list[list[float]] = view.tolist()
@@ -327,6 +351,31 @@ class Model:
         if self.multi_label:
             return [_predict_each(labels, row, least) for row in rows]
         return [_predict(labels, row) for row in rows]
+
+    @property
+    def score_kind(self) -> str:
+        """ "raw" or "sigmoid" for a model with one output, whose answer is a score; empty for a model of classes."""
+        return str(self._backend.info.get("score", ""))
+
+    def score(self, texts: Iterable[Text], truncate: bool = False) -> list[float]:
+        """The score of each text, or of each pair, of a model with one output: a regression model or a reranker.
+
+        It is the logit (`score_kind` "raw"), or its sigmoid ("sigmoid"), which the core computes in binary64 for all
+        backends and languages. `sorted(zip(model.score(pairs), pairs), reverse=True)` ranks.
+
+        Args:
+            texts: as for `tokenize`.
+            truncate: as for `tokenize`.
+
+        Raises:
+            InputError: as `logits`; I105 the model has classes.
+        """
+        if not self.score_kind:
+            step = "use tag()" if self.per_token else "use classify(), or logits()"
+            raise InputError("I105", "the model has classes, not one score", "score", step)
+        view: Any = memoryview(self.logits(texts, truncate))
+        scores: list[float] = [row[0] for row in view.tolist()]
+        return [sigmoid(logit) for logit in scores] if self.score_kind == "sigmoid" else scores
 
     def tag(self, texts: Iterable[str | Sequence[str]], truncate: bool = False) -> list[list[Token]]:
         """The label of each word of each text, for a model trained with task = "token-classification".

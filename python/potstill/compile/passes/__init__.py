@@ -8,4 +8,5 @@
 | embedding_sum | word + position + token type 0, scales included |
 | fused_qkv | q, k, v side by side in one linear, the score scale folded into q |
 | pooling | mean and first-token pooling |
+| l2_norm | pooled vectors divided by their length |
 """

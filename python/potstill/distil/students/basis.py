@@ -29,6 +29,15 @@ def principal_basis(rows: np.ndarray, width: int) -> np.ndarray:
     return principal_axes(rows.T @ rows / max(1, len(rows)), width)
 
 
+def turned(basis: np.ndarray, rows: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """A basis ``[hidden, width]``, rotated such that ``rows @ basis`` comes nearest to ``targets [n, width]``.
+
+    The orthogonal Procrustes problem (Schoenemann, 1966).
+    """
+    u, _, vt = np.linalg.svd((rows.astype(np.float64) @ basis).T @ targets.astype(np.float64))
+    return np.asarray(basis @ (u @ vt), dtype=np.float32)
+
+
 def roots(moment: np.ndarray, floor: float = 1e-6) -> tuple[np.ndarray, np.ndarray]:
     """Square root and inverse square root of a symmetric positive matrix, eigenvalues kept above floor * largest."""
     values, vectors = np.linalg.eigh(moment.astype(np.float64))

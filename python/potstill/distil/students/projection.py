@@ -96,7 +96,7 @@ def narrower(job: Job, init: str) -> tuple[Encoder, Encoder]:
             f"init {init} makes a student narrower, but its hidden {student.hidden} is over the teacher's "
             f"{teacher.hidden}",
             "student.hidden",
-            f"set student.hidden = {teacher.hidden} (or less) and student.heads = {theirs} (or another divisor), or "
+            f"use {teacher.hidden} or less, e.g. student.hidden = {teacher.hidden} with student.heads = {theirs}; or "
             'student.init = "random"',
         )
     return teacher, student

@@ -118,6 +118,8 @@ def make_student(
     # Last: an architecture may have replaced the student.
     if getattr(teacher.config, "problem_type", None) == "multi_label_classification":
         job.student.config.problem_type = teacher.config.problem_type
+    if not labels and getattr(teacher.config, "normalized", False):
+        job.student.config.normalized = True
     job.student.train()
     return job
 
@@ -192,7 +194,7 @@ def _chosen_layers(settings: Any, depth: int) -> list[int]:
             "T045",
             f"the student has {settings.layers} layers, the teacher only {depth} to initialise them from",
             "student.layers",
-            f'set student.layers = {depth} or less, or student.init = "random"',
+            f'use at most {depth} layers (student.layers = {depth}), or student.init = "random"',
         )
     if not given:
         return spread_layers(settings.layers, depth)

@@ -76,6 +76,12 @@ def word_ranges(text: str) -> list[tuple[int, int]]:
     return list(zip(ends[::2], ends[1::2], strict=True))
 
 
+def sigmoid(logit: float) -> float:
+    """The sigmoid of a score's logit, by the core, for all backends."""
+    found: float = importlib.import_module(_MODULES["native"]).sigmoid(logit)
+    return found
+
+
 def __getattr__(name: str) -> Any:
     """Import the protocol `Backend` the first time it is used (PEP 562)."""
     if name != "Backend":

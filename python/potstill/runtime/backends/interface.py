@@ -55,5 +55,7 @@ class Backend(Protocol):
 
         Raises:
             InputError: I001 an empty sequence; I002 longer than `max_tokens`; I003 an id outside the vocabulary;
-                I014 a token type that the model has not.
+                I014 a token type that the model has not; I103 padding at an end of a sequence; I104 an id that the
+                model cannot take.
+            FormatError: F062 a result is NaN or infinite.
         """

@@ -22,10 +22,12 @@ from potstill.runtime.backends import Output
 from potstill.runtime.backends.outside import (
     Facts,
     Texts,
+    check_finite,
     check_ids,
     check_types,
     existing,
     facts_from,
+    score_of,
     thread_count,
     unreadable,
 )
@@ -94,6 +96,9 @@ class LiteRtBackend:
             facts.multi_label,
             facts.pairs,
             facts.per_token,
+            score_of(facts, self._logits()),
+            facts.pad_known,
+            facts.normalized,
         )
         self._texts = Texts(path, self._facts)
         self._info = {
@@ -104,6 +109,8 @@ class LiteRtBackend:
             "multi_label": self._facts.multi_label,
             "pairs": self._facts.pairs,
             "per_token": self._facts.per_token,
+            "normalized": self._facts.normalized,
+            "score": self._facts.score,
             "max_tokens": self._facts.max_tokens,
             "lengths": sorted(self._runners),
             "vocabulary": self._facts.vocabulary,
@@ -142,7 +149,7 @@ class LiteRtBackend:
         return self._texts.tokenize_words(texts, truncate)
 
     def run(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Output:
-        """Run sequence by sequence. Raises InputError I001, I002, I003, I014."""
+        """Run sequence by sequence. Raises InputError I001, I002, I003, I014, I103, FormatError F062."""
         import numpy as np
 
         check_ids(ids, self._facts)
@@ -162,7 +169,7 @@ class LiteRtBackend:
         if not ids:
             return Output(np.empty((0, len(self._facts.labels)), np.float32), None)
         logits, embedding = (np.concatenate(kept) if kept else None for kept in rows.values())
-        return Output(logits, embedding)
+        return check_finite(Output(logits, embedding), self._texts.where)
 
     def prepared(self, ids: Sequence[int], length: int) -> Callable[[], Any]:
         """A call that runs one sequence, padded to `length` beforehand, for measuring the engine alone.
@@ -185,6 +192,11 @@ class LiteRtBackend:
             feed["token_type_ids"] = np.zeros_like(mask)
             feed["token_type_ids"][0, : len(types or ())] = types or ()
         return feed
+
+    def _logits(self) -> int | None:
+        """Columns of the logits; None without any."""
+        details = next(iter(self._runners.values())).get_output_details().get("logits")
+        return None if details is None else int(details["shape"][-1])
 
     def padded_length(self, tokens: int) -> int:
         """The fixed length that a sequence of so many tokens is padded to."""

@@ -87,7 +87,7 @@ class NativeBackend:
         return ids, firsts
 
     def run(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Output:
-        """Run one ragged batch. Raises InputError I001, I002, I003, I014."""
+        """Run one ragged batch. Raises InputError I001, I002, I003, I014, I103, I104, FormatError F062."""
         logits, embedding = self._model.run(ids, types)
         return Output(logits, embedding)
 
@@ -96,6 +96,11 @@ def word_ends(text: str) -> list[int]:
     """First character of each word of a text and the one behind it, in turn; see `backends.word_ranges`."""
     ends: list[int] = _core.word_ranges(text)
     return ends
+
+
+def sigmoid(logit: float) -> float:
+    """The core's sigmoid, in binary64: the same bits from every interface."""
+    return float(_core.sigmoid(logit))
 
 
 def open_backend(source: Source, threads: int | None, mapped: bool = False) -> NativeBackend:

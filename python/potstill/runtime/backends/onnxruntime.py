@@ -15,10 +15,12 @@ from potstill.runtime.backends.outside import (
     Facts,
     Texts,
     batches,
+    check_finite,
     check_ids,
     check_types,
     existing,
     facts_from,
+    score_of,
     thread_count,
     unreadable,
 )
@@ -80,6 +82,9 @@ class OnnxRuntimeBackend:
             _facts(self._session.get_modelmeta().custom_metadata_map),
             per_token="logits" in shapes and len(shapes["logits"]) == 3,
         )
+        self._facts = replace(
+            self._facts, score=score_of(self._facts, self._width("logits") if "logits" in shapes else None)
+        )
         self._texts = Texts(path, self._facts)
         self._info = {
             "name": path.stem,
@@ -89,6 +94,8 @@ class OnnxRuntimeBackend:
             "multi_label": self._facts.multi_label,
             "pairs": self._facts.pairs,
             "per_token": self._facts.per_token,
+            "normalized": self._facts.normalized,
+            "score": self._facts.score,
             "max_tokens": self._facts.max_tokens,
             "vocabulary": self._facts.vocabulary,
             "bytes": path.stat().st_size,
@@ -126,14 +133,14 @@ class OnnxRuntimeBackend:
         return self._texts.tokenize_words(texts, truncate)
 
     def run(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Output:
-        """Run one ragged batch. Raises InputError I001, I002, I003, I014."""
+        """Run one ragged batch. Raises InputError I001, I002, I003, I014, I103, FormatError F062."""
         import numpy as np
 
         check_ids(ids, self._facts)
         check_types(ids, types, self._facts)
         found: dict[str, Any] = {}
         if self._facts.per_token:
-            return Output(self._per_token(ids), None)
+            return check_finite(Output(self._per_token(ids), None), self._texts.where)
         for group in batches(ids):
             feed = self._feed([ids[i] for i in group], None if types is None else [types[i] for i in group])
             for name, values in zip(self._outputs, self._session.run(self._outputs, feed), strict=True):
@@ -142,7 +149,7 @@ class OnnxRuntimeBackend:
                 found[name][group] = values
         if not ids:
             found = {name: np.empty((0, self._width(name)), np.float32) for name in self._outputs}
-        return Output(found.get("logits"), found.get("embedding"))
+        return check_finite(Output(found.get("logits"), found.get("embedding")), self._texts.where)
 
     def _per_token(self, ids: Sequence[Sequence[int]]) -> Any:
         """Logits of all tokens, [tokens, labels]; padding is left out."""
@@ -188,12 +195,13 @@ class OnnxRuntimeBackend:
 def _facts(metadata: Mapping[str, str]) -> Facts:
     """The facts in `metadata_props`; values of other programs that do not parse are left out."""
     values: dict[str, Any] = {}
-    for key in ("labels", "max_tokens", "pad_id", "vocabulary", "multi_label", "pairs"):
+    for key in ("labels", "max_tokens", "pad_id", "vocabulary", "multi_label", "pairs", "normalized"):
         try:
             values[key] = json.loads(metadata[key])
         except (KeyError, ValueError):
             continue
-    return facts_from({**values, "producer": metadata.get("producer", "")})
+    words = {key: metadata[key] for key in ("producer", "score") if key in metadata}
+    return facts_from({**values, **words})
 
 
 def open_backend(path: str | os.PathLike[str], threads: int | None) -> OnnxRuntimeBackend:

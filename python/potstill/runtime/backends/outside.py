@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from potstill.errors import InputError, missing_package
+from potstill.errors import FormatError, InputError, missing_package
+from potstill.runtime.backends import Output
 from potstill.runtime.inputs import MAX_THREADS
 
 # Rows a call of an engine gets at most: past 32 rows a row costs no less, and the working memory stays small.
@@ -32,6 +33,9 @@ class Facts:
         multi_label: labels do not exclude each other.
         pairs: it reads pairs of texts.
         per_token: it labels words: logits are of every token.
+        score: "raw" or "sigmoid" for a model with one output, which is a score; empty for a model of classes.
+        pad_known: `pad_id` is the file's own word, not the default.
+        normalized: its vectors have the length 1.
     """
 
     labels: tuple[str, ...] = ()
@@ -42,6 +46,9 @@ class Facts:
     multi_label: bool = False
     pairs: bool = False
     per_token: bool = False
+    score: str = ""
+    pad_known: bool = False
+    normalized: bool = False
 
 
 def facts_from(values: Mapping[str, Any]) -> Facts:
@@ -55,7 +62,30 @@ def facts_from(values: Mapping[str, Any]) -> Facts:
         multi_label=bool(values.get("multi_label", False)),
         pairs=bool(values.get("pairs", False)),
         per_token=bool(values.get("per_token", False)),
+        score=str(values.get("score", "")),
+        pad_known="pad_id" in values,
+        normalized=bool(values.get("normalized", False)),
     )
+
+
+def score_of(facts: Facts, outputs: int | None) -> str:
+    """How a model with so many logits gives its score: what the file says, else raw; empty for a model of classes."""
+    return "" if outputs != 1 or facts.per_token or facts.multi_label else facts.score or "raw"
+
+
+def check_finite(output: Output, where: str) -> Output:
+    """The output, if all of it is numbers.
+
+    Raises:
+        FormatError: F062 it holds NaN or infinity.
+    """
+    import numpy as np
+
+    for name in ("logits", "embedding"):
+        values = getattr(output, name)
+        if values is not None and not np.isfinite(values).all():
+            raise FormatError("F062", f"the model gives NaN or infinity as {name}", where, "train or export it again")
+    return output
 
 
 def thread_count(threads: int | None) -> int:
@@ -103,7 +133,8 @@ def check_ids(ids: Sequence[Sequence[int]], facts: Facts) -> None:
     """Check a ragged batch before it reaches an engine.
 
     Raises:
-        InputError: I001 an empty sequence, I002 one over the limit, I003 an id outside the vocabulary.
+        InputError: I001 an empty sequence, I002 one over the limit, I003 an id outside the vocabulary, I103 padding at
+            its end.
     """
     for index, row in enumerate(ids):
         where = f"sequence {index}"
@@ -124,6 +155,9 @@ def check_ids(ids: Sequence[Sequence[int]], facts: Facts) -> None:
                 where,
                 f"ids go from 0 to {facts.vocabulary - 1}" if facts.vocabulary else "ids start at 0",
             )
+        if facts.pad_known and row[-1] == facts.pad_id:
+            what = f"the sequence is padded: it ends in the id {facts.pad_id}"
+            raise InputError("I103", what, where, "leave the padding out, or pass attention_mask")
 
 
 def check_types(ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None, facts: Facts) -> None:
@@ -177,6 +211,11 @@ class Texts:
         self._model = model
         self._facts = facts
         self._encode: Callable[[Sequence[str]], list[list[int]]] | None = None
+
+    @property
+    def where(self) -> str:
+        """The model's path, for messages."""
+        return str(self._model)
 
     def tokenize(self, texts: Sequence[str], truncate: bool) -> list[list[int]]:
         """Token ids with specials.
