@@ -8,6 +8,7 @@ them is not what the others let expect.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,11 +69,10 @@ class _Track:
 
     def see(self, at_probe: float, value: float, length: int, probe: int) -> None:
         ratio = length / probe
-        wanted = (at_probe, at_probe + length - probe, at_probe * ratio, at_probe / ratio)
-        with np.errstate(all="ignore"):
-            hits = np.isclose(np.asarray(wanted), value, rtol=1e-6, atol=0.0, equal_nan=True)
-        for missed, hit in zip(self.misses, hits, strict=True):
-            if not hit:
+        expected = (at_probe, at_probe + length - probe, at_probe * ratio, at_probe / ratio)
+        for missed, number in zip(self.misses, expected, strict=True):
+            both_nan = number != number and value != value
+            if not (both_nan or math.isclose(number, value, rel_tol=1e-6)):
                 missed.append(length)
 
     def fail(self, length: int) -> None:
