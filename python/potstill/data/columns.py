@@ -40,7 +40,7 @@ class Wanted:
 
 
 def find_column(name: str, columns: Sequence[str]) -> list[int]:
-    """Where the column stands: under this name, else under one that differs by case, width, spaces or marks without width."""
+    """Where the column stands: under this name, else one that differs by case, width, spaces or invisible marks."""
     exact = [place for place, column in enumerate(columns) if column == name]
     return exact or [place for place, column in enumerate(columns) if _plain(column) == _plain(name)]
 
