@@ -275,6 +275,15 @@ def test_odd_lines_of_conll(tmp_path: Path) -> None:
     assert load(path, "Word\tO\n" + PLAIN, task).train["text"][0][0] in ("Word", "Ann1"), "a word like others"
     pos = sentences("Ann@\tNN\nran\tVB\n") + "\n#\tSYM\n1\tNN\n"
     assert "SYM" in load(path, pos, task).labels
+    tagged = load(path, sentences("#fun@\tHT\nran\tVB\nAnn@\tNN\n"), task)
+    assert tagged.labels == ["HT", "NN", "VB"] and tagged.train["text"][0][0].startswith("#fun")
+    for head in ("-DOCSTART- (1 EU)\tO\n\n", "-docstart-\tO\n\n"):
+        assert len(load(path, head + PLAIN, task).train) == len(load(path, PLAIN, task).train)
+    error = refused(path, PLAIN + "\nBob\tNaN\n", task)
+    assert error.code == "D054" and "line 61" in error.where
+    nested = [{"text": ["a", f"b{n}"], "label": [["O"], ["X"]]} for n in range(30)]
+    error = refused(tmp_path / "r.jsonl", "".join(json.dumps(row) + "\n" for row in nested), task)
+    assert error.code == "D008" and "multi-label" not in error.next_step
     error = refused(path, "Ann\tO\nran\tB-X\n" * 80, task)
     assert error.code == "D058" and "160 words" in error.what
     error = refused(path, PLAIN.replace("ran", "# so\nran", 1), task)
