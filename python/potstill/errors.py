@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 # Codes of what a command was told to read and is not there: bad input, whichever part finds it missing.
-_ABSENT = ("C001", "C050", "F001", "S015", "T001", "T002")
+_ABSENT = ("C001", "C050", "F001", "S015", "T001")
 _NEWLINE = "\n"
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from potstill.boards import board
 from potstill.budget.attempt import attempt, teacher_of, with_choice
 from potstill.budget.ladder import Choice, choices, within
 from potstill.budget.meet import describe, limits_of
@@ -66,11 +67,13 @@ def run_search(
         What `search.json` holds: `teacher` (accuracies, bytes), `board`, `points` (rows as `Attempt`, with `pareto`).
 
     Raises:
+        BuildError: B002 no such board.
         InputError: I016 a task without labels, I080 no student is within the limits, or `points` under 1.
         PotstillError: as the stages.
     """
     if points < 1:
         raise InputError("I080", f"{points} points", "--points", "give 1 or more")
+    board(time.board)  # there is one of that name
     if recipe.task == "embedding":
         raise InputError(
             "I016",
