@@ -42,9 +42,8 @@ def _with_config(folder: Path, source: Path, config: Any) -> Path:
 
 def test_a_score_and_never_one(single: Path, tmp_path: Path) -> None:
     """A softmax over one logit is 1.0 for every text."""
-    report, model = _compile(single, tmp_path / "m.still")
+    _, model = _compile(single, tmp_path / "m.still", activation="raw")
     assert model.score_kind == "raw" and model.labels == ()
-    assert any("--activation" in note for note in report.notes)
     assert len({row[0] for row in memoryview(model.logits_from_ids(IDS)).tolist()}) == 3
 
 
@@ -57,13 +56,22 @@ def test_a_score_and_never_one(single: Path, tmp_path: Path) -> None:
         ({**ONE, "sbert_ce_default_activation_function": "torch.nn.modules.linear.Identity"}, "raw"),
         ({"num_labels": 1, "sbert_ce_default_activation_function": SIGMOID}, "sigmoid"),
         ({**ONE, "problem_type": "regression", "sentence_transformers": {"activation_fn": SIGMOID}}, "sigmoid"),
-        ({"id2label": {"0": "a", "1": "b"}, "problem_type": "multi_label_classification"}, "raw"),
-        (ONE, "raw"),
     ],
 )  # fmt: skip
 def test_the_config_decides(single: Path, tmp_path: Path, config: Any, kind: str) -> None:
     _, model = _compile(_with_config(tmp_path, single, config), tmp_path / "m.still")
     assert model.score_kind == kind
+
+
+@pytest.mark.parametrize(
+    "config", [ONE, {"id2label": {"0": "a", "1": "b"}, "problem_type": "multi_label_classification"}]
+)
+def test_what_nobody_says_is_asked(single: Path, tmp_path: Path, config: Any) -> None:
+    """Sigmoid or not moves every score; the order of a ranking alone is the same."""
+    target = _with_config(tmp_path, single, config)
+    with pytest.raises(CompileError, match=r"C144.*--activation raw or --activation sigmoid"):
+        _compile(target, tmp_path / "m.still")
+    assert _compile(target, tmp_path / "m.still", activation="sigmoid")[1].score_kind == "sigmoid"
 
 
 def test_the_user_decides_first_and_the_onnx_next(single: Path, tmp_path: Path) -> None:

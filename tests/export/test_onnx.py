@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +181,12 @@ def test_int8(base: Path) -> None:
     assert {entry.key: entry.value for entry in model.metadata_props} == wanted
     for row in tiny.ragged():
         found, expected = run(files["onnx_int8"], [row])[0], run(files["onnx"], [row])[0]
-        assert np.abs(found - expected).max() < 0.15 * np.abs(expected).max()
+        assert np.abs(found - expected).max() < (0.25 if saturates() else 0.15) * np.abs(expected).max()
+
+
+def saturates() -> bool:
+    """Whether onnxruntime adds pairs of int8 products in 16 bits here, which overflow: x86-64 without VNNI."""
+    return platform.machine() == "x86_64" and "vnni" not in Path("/proc/cpuinfo").read_text(encoding="utf-8")
 
 
 def test_int8_of_something_else(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def score_kind(activation: str | None, properties: Mapping[str, str], folders: I
         folders: where a config.json of the model may lie; the first one of a model with one output counts.
 
     Raises:
-        CompileError: C141 an activation that is neither, C142 a config.json that cannot be read.
+        CompileError: C141 an activation that is neither, C142 a config.json that cannot be read, C144 nobody says.
     """
     if activation is not None:
         return _known(activation, "--activation"), []
@@ -35,8 +35,10 @@ def score_kind(activation: str | None, properties: Mapping[str, str], folders: I
         kind = None if config is None else _said(config, str(path))
         if kind is not None:
             return kind, [f"the one output is a score, {kind} as {path} says"]
-    return "raw", ["the one output is a score; nothing says whether a sigmoid belongs to it, so it is given raw "
-                   "(--activation sigmoid changes that)"]  # fmt: skip
+    raise CompileError(
+        "C144", "the model has one output, a score, and nothing says whether a sigmoid belongs to it",
+        "no config.json with problem_type or an activation", _STEP,
+    )  # fmt: skip
 
 
 def _known(kind: str, where: str) -> str:

@@ -33,8 +33,12 @@ class Vectors:
     notes: list[str] = field(default_factory=list)
 
 
-def sentence_model(source: Path | str) -> SentenceModel | None:
+def sentence_model(source: Path | str, needed: bool = True) -> SentenceModel | None:
     """What a folder, or a model of the hub, says of its vectors; None for a plain encoder.
+
+    Args:
+        source: the folder, or an id of the hub.
+        needed: without it, a model that lies in the hub's cache is a plain encoder where the hub cannot be asked.
 
     Raises:
         TrainError: T003 the hub cannot be reached. CompileError: C160, C161 as `describe_sentence_model`.
@@ -51,7 +55,7 @@ def sentence_model(source: Path | str) -> SentenceModel | None:
         except EntryNotFoundError as error:
             # Without the hub: what an earlier look at it found.
             known = try_to_load_from_cache(str(source), MODULES)
-            if isinstance(error, LocalEntryNotFoundError) and (known is None or isinstance(known, str)):
+            if isinstance(error, LocalEntryNotFoundError) and (known is None or isinstance(known, str)) and needed:
                 raise
             return None
         found = describe_sentence_model(Path(snapshot_download(str(source), allow_patterns=list(_PATTERNS))))

@@ -75,7 +75,7 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
     task = task_of(recipe).with_labels(labels)
     everyone = current()
     source = everyone.broadcast(lambda: source_of(settings.model, cache, progress))
-    said = everyone.broadcast(lambda: sentence_model(source))
+    said = everyone.broadcast(lambda: sentence_model(source, needed=not task.labelled))
     vectors = teacher_vectors(source, said, settings.pooling, labelled=task.labelled, max_tokens=recipe.data.max_tokens)
     source = vectors.source
     tokenizer = load_tokenizer(source)
