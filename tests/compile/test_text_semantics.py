@@ -165,6 +165,10 @@ LENGTHS: dict[str, tuple[dict[str, Any], int]] = {
     "branch": ({"head": t.branch_on_length(20)}, 20),
     "one length": ({"head": t.branch_on_length(31, "Equal")}, 30),
     "capped scale": ({"scores": t.log_scale(40, capped=True)}, 40),
+    "remainder": ({"head": t.doubled_if(t.remainder(100, 64))}, 27),
+    "between fractions": ({"head": t.doubled_if(t.between(36.5, 38.5))}, 36),
+    "stored scale": ({"head": t.scale_by_table(47)}, 46),
+    "stored mask": ({"scores": t.stored_mask(22, 3)}, 22),
 }
 
 
@@ -216,3 +220,42 @@ def test_the_self_check_tries_the_ids_by_itself(
     with pytest.raises(CompileError, match="C102") as caught:
         compiled(t.model(tmp_path / "m.onnx", **options))
     assert "for texts with the id" in caught.value.what
+
+
+def test_constants_of_a_plain_model_are_steady_at_every_length(tmp_path: Path) -> None:
+    """No length more is compared for the models that most people have, masks and positions of RoBERTa among them."""
+    from potstill.compile.steady import odd_lengths
+
+    for options in ({}, {"positions": t.positions_without(UNK), "pool": t.mean_without(PAD)}):
+        found = import_onnx(t.model(tmp_path / "m.onnx", **options))
+        assert odd_lengths(found.onnx, found.outputs.values(), found.graph.max_tokens) == []
+    table = import_onnx(t.model(tmp_path / "m.onnx", head=t.scale_by_table(47)))
+    assert odd_lengths(table.onnx, table.outputs.values(), 64) == [46, 47]
+
+
+@pytest.mark.parametrize(
+    "options", [{"inner": t.noise}, {"inner": t.noise_like}, {"head": t.rarely}, {"inner": t.dropout(0.1)}]
+)
+def test_models_that_draw_random_numbers_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+    with pytest.raises(CompileError, match="C170") as caught:
+        compiled(t.model(tmp_path / "m.onnx", **options))
+    assert "eval()" in caught.value.next_step
+
+
+@pytest.mark.parametrize("step", [t.dropout(0.0), t.dropout(0.5, training=False)])
+def test_a_dropout_that_drops_nothing_is_none(tmp_path: Path, step: t.Step) -> None:
+    onnx = t.model(tmp_path / "m.onnx", inner=step)
+    assert wrong(onnx, compiled(onnx, max_tokens=9)) == []
+
+
+def test_clipped_scores_are_no_scale(tmp_path: Path) -> None:
+    """Clipped far beyond what random texts reach."""
+    onnx = t.model(tmp_path / "m.onnx", scores=lambda b, x: b.op("Clip", x, b.const(-60.0), b.const(60.0)))
+    with pytest.raises(CompileError, match="C012"):
+        compiled(onnx)
+
+
+@pytest.mark.parametrize("kind", ["Sigmoid", "LogSoftmax"])
+def test_probabilities_are_no_logits(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(CompileError, match="C018"):
+        compiled(t.model(tmp_path / "m.onnx", head=lambda b, x: b.op(kind, x)))

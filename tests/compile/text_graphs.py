@@ -263,3 +263,74 @@ def branch_on_length(bound: int, kind: str = "Greater") -> Step:
 def last_position(bound: int) -> Step:
     """Places beyond a bound share the last row."""
     return lambda b, x: b.op("Min", arange(b, x), integer(b, bound))
+
+
+def doubled_if(condition: Step) -> Step:
+    """Doubled logits for texts of some lengths: `condition` makes a flag of the length."""
+
+    def step(b: Builder, x: str) -> str:
+        flag = condition(b, b.op("Squeeze", length_of(b)))
+        return b.op("Mul", x, b.op("Where", flag, b.const(2.0), b.const(1.0)))
+
+    return step
+
+
+def remainder(shift: int, divisor: int) -> Step:
+    """(n + shift) % divisor == 0."""
+
+    def step(b: Builder, n: str) -> str:
+        rest = b.op("Mod", b.op("Add", n, integer(b, shift)), integer(b, divisor))
+        return b.op("Equal", rest, integer(b, 0))
+
+    return step
+
+
+def between(low: float, high: float) -> Step:
+    def step(b: Builder, n: str) -> str:
+        wide = b.op("Cast", n, to=FLOAT)
+        return b.op("And", b.op("Greater", wide, b.const(low)), b.op("Less", wide, b.const(high)))
+
+    return step
+
+
+def scale_by_table(odd: int, size: int = 513) -> Step:
+    """A scale for every length, stored; 1 for all but one."""
+
+    def step(b: Builder, x: str) -> str:
+        table = np.ones(size)
+        table[odd] = 2.0
+        return b.op("Mul", x, b.op("Gather", b.const(table), b.op("Squeeze", length_of(b))))
+
+    return step
+
+
+def stored_mask(query: int, key: int, size: int = 512) -> Step:
+    """A stored mask that hides one token from one other."""
+
+    def step(b: Builder, x: str) -> str:
+        mask = np.zeros((1, 1, size, size))
+        mask[0, 0, query, key] = -1e9
+        rows = b.op("Slice", b.const(mask), b.ints(0), length_of(b), b.ints(2))
+        return b.op("Add", x, b.op("Slice", rows, b.ints(0), length_of(b), b.ints(3)))
+
+    return step
+
+
+# --- draws ---
+
+
+def noise(b: Builder, x: str) -> str:
+    return b.op("Add", x, b.op("RandomNormal", shape=[1, 1, WIDTH], scale=1e-6))
+
+
+def noise_like(b: Builder, x: str) -> str:
+    return b.op("Add", x, b.op("RandomNormalLike", x))
+
+
+def rarely(b: Builder, x: str) -> str:
+    hit = b.op("Cast", b.op("Bernoulli", b.const([0.001])), to=FLOAT)
+    return b.op("Add", x, hit)
+
+
+def dropout(share: float, *, training: bool = True) -> Step:
+    return lambda b, x: b.op("Dropout", x, b.const(share), b.const(training, np.bool_))

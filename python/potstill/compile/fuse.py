@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from potstill.compile.expr import (
     REDUCTIONS,
+    SEQUENCES,
     Columns,
     Const,
     Context,
@@ -25,6 +26,7 @@ from potstill.compile.expr import (
     children,
 )
 from potstill.compile.ir import LayerNorm, Linear, Normalize, Op, Pool
+from potstill.compile.matmul import probabilities
 from potstill.compile.passes import linear
 from potstill.compile.passes.activation import Activated, is_function_of_one, match_activation
 from potstill.compile.passes.embedding_sum import EmbeddingSum
@@ -210,6 +212,8 @@ class Fuser:
                 "C011", "a normalisation that is neither a layer norm nor the L2 norm of a pooled vector", expr.node,
                 f"only these are supported: {_ELSE}",
             )  # fmt: skip
+        if expr.op == "Sigmoid" and expr.rows == SEQUENCES:
+            return probabilities("sigmoid", expr.node)
         if is_function_of_one(expr):
             return CompileError(
                 "C010", "an activation that is not GELU, ReLU or tanh", expr.node,

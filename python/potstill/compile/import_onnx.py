@@ -30,6 +30,7 @@ from potstill.compile.sentence import (
 )
 from potstill.compile.sentence_folder import SentenceModel
 from potstill.compile.specialise import PROBE_LENGTH, Inputs, Specialised, classify_inputs, specialise
+from potstill.compile.steady import check_repeatable
 from potstill.compile.views import is_plain
 from potstill.errors import CompileError
 
@@ -75,7 +76,7 @@ def import_onnx(
 
     Raises:
         CompileError: what is missing, invalid or unsupported (C001 to C024, C100 to C103, C162 to
-            C164), naming operator and node.
+            C164, C170), naming operator and node.
         SystemFailure: S010 onnx or onnxruntime is not installed.
     """
     source = load_onnx(path)
@@ -95,6 +96,7 @@ def import_onnx(
             max_tokens = min(sentence.max_tokens, max_tokens or sentence.max_tokens)
     chosen = choose_outputs(graph, pooling, output)
     graph.notes.extend(chosen.notes)
+    check_repeatable(graph, chosen.names())
     forbidden = forbidden_ids(graph, chosen.names(), piece)
     graph.notes.extend(f"the id {i} marks padding and must not occur inside a sequence" for i in forbidden)
     if source.halved:

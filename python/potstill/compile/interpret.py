@@ -9,7 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from potstill.compile import layout, matmul
-from potstill.compile.expr import FUNCTIONS, SCORES, TOKENS, Const, Elementwise, Expr, Ids, IsNan, Lookup, Norm, Tensor
+from potstill.compile.expr import (
+    FUNCTIONS,
+    SCORES,
+    SEQUENCES,
+    TOKENS,
+    Const,
+    Elementwise,
+    Expr,
+    Ids,
+    IsNan,
+    Lookup,
+    Norm,
+    Tensor,
+)
 from potstill.compile.ids import PICKS
 from potstill.compile.load import Node
 from potstill.compile.passes.layer_norm import match_layer_norm
@@ -401,6 +414,12 @@ def _softmax(it: Interpreter, node: Node) -> list[Tensor]:
     return [matmul.softmax(node, x, at)]
 
 
+def _log_softmax(it: Interpreter, node: Node) -> list[Tensor]:
+    if it.tensor(node).expr.rows == SEQUENCES:
+        raise matmul.probabilities("log-softmax", node.label)
+    raise unsupported(node)
+
+
 def _attention(it: Interpreter, node: Node) -> list[Tensor]:
     """The Attention operator of opset 23, without cache, causality or soft capping."""
     at = node.attributes
@@ -466,6 +485,7 @@ _HANDLERS: dict[tuple[str, str], Handler] = {
     ("", "Split"): _split,
     ("", "Slice"): _slice,
     ("", "Softmax"): _softmax,
+    ("", "LogSoftmax"): _log_softmax,
     ("", "Attention"): _attention,
     ("", "MatMul"): _matmul,
     ("", "Gemm"): _gemm,

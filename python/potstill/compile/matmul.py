@@ -111,20 +111,27 @@ def softmax(node: Node, x: Tensor, at: int) -> Tensor:
         CompileError: C012 another softmax inside the encoder, C018 a softmax over the classes at the end.
     """
     if x.expr.rows == SEQUENCES:
-        raise CompileError(
-            "C018", "the model ends in a softmax: its output is probabilities, not logits", node.label,
-            "export the model with logits as output; potstill computes the probabilities",
-        )  # fmt: skip
+        raise probabilities("softmax", node.label)
     scores = [item for item in walk(x.expr) if isinstance(item, Scores)]
     if x.expr.rows != SCORES or len(scores) != 1 or [a.kind for a in x.axes[at]] != ["s"]:
         raise _attention(node, "a softmax over something else than keys")
-    # Whatever is done to the scores must be a multiplication by one number: three points on a line through 0.
-    points = np.array([[0.0, 1.0, -3.0]])
-    zero, scale, third = evaluate(x.expr, scores[0], points)[0]
-    if zero != 0.0 or not np.isfinite(scale) or scale <= 0.0 or abs(third + 3.0 * scale) > 1e-9 * scale:
+    # Whatever is done to the scores must be a multiplication by one number: points on a line through 0, far ones for
+    # scores that are clipped.
+    points = np.array([[1.0, 0.0, -3.0, 100.0, -100.0, 1e4, -1e4]])
+    values = evaluate(x.expr, scores[0], points)[0]
+    scale = values[0]
+    if not np.isfinite(scale) or scale <= 0.0 or not np.allclose(values, scale * points[0], rtol=1e-9, atol=0.0):
         raise _attention(node, "the scores are changed by more than a scale before softmax")
     expr = Softmax(SCORES, x.expr.width, node.label, scores[0], float(scale))
     return Tensor(expr, x.axes)
+
+
+def probabilities(kind: str, where: str) -> CompileError:
+    """C018: the output is no longer what probabilities are computed from."""
+    step = "export the model with logits as output; potstill computes the probabilities"
+    if kind == "sigmoid":
+        step += " (--activation sigmoid of a score, multi_label of several labels)"
+    return CompileError("C018", f"the model ends in a {kind}: its output is probabilities, not logits", where, step)
 
 
 def _context(node: Node, p: Tensor, v: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
@@ -16,33 +16,38 @@ Array = NDArray[Any]
 SHAPE_OPS = ("Shape", "Size")
 
 
-def run_onnx(source: Source, feed: dict[str, Array], wanted: Sequence[str]) -> dict[str, Any]:
+def run_onnx(
+    source: Source, feed: dict[str, Array], wanted: Sequence[str], given: Mapping[str, Array] | None = None
+) -> dict[str, Any]:
     """Values of the named outputs or inner values, computed by onnxruntime without graph optimisation.
+
+    `given` are inner values to be taken as they are, and not computed.
 
     Raises:
         CompileError: C008 onnxruntime cannot run the model at this shape.
         SystemFailure: S010 onnxruntime is not installed.
     """
     wanted = [name for name in dict.fromkeys(wanted) if name]
-    key = tuple(wanted)
+    given = given or {}
+    key = (*wanted, "given", *given) if given else tuple(wanted)
     if key not in source.sessions:
-        source.sessions[key] = _session(_part(source, wanted), source)
+        source.sessions[key] = _session(_part(source, wanted, given), source)
     session = source.sessions[key]
     known = {value.name for value in session.get_inputs()}
     try:
         with memory_bound():
-            results = session.run(None, {name: value for name, value in feed.items() if name in known})
+            results = session.run(None, {name: value for name, value in {**feed, **given}.items() if name in known})
     except Exception as error:  # onnxruntime raises its own types, all derived from Exception only
         raise _cannot_run(source, error) from error
     return dict(zip(wanted, results, strict=True))
 
 
-def _part(source: Source, wanted: Sequence[str]) -> Any:
+def _part(source: Source, wanted: Sequence[str], given: Mapping[str, Array]) -> Any:
     """The part of the model that the wanted values need, with them as outputs."""
     import onnx
 
     whole = source.model.graph
-    keep = _ancestors(whole.node, wanted)
+    keep = _ancestors(whole.node, wanted, given)
     nodes = [node for index, node in enumerate(whole.node) if index in keep]
     used = names_used(nodes) | set(wanted)
     model = onnx.ModelProto(ir_version=source.model.ir_version)
@@ -51,6 +56,9 @@ def _part(source: Source, wanted: Sequence[str]) -> Any:
     model.graph.node.extend(nodes)
     model.graph.initializer.extend(tensor for tensor in whole.initializer if tensor.name in used)
     model.graph.input.extend(value for value in whole.input if value.name in used)
+    for name, value in given.items():
+        kind = onnx.helper.np_dtype_to_tensor_dtype(value.dtype)
+        model.graph.input.append(onnx.helper.make_tensor_value_info(name, kind, [None] * value.ndim))
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in wanted)
     return model
 
@@ -78,13 +86,13 @@ def _cannot_run(source: Source, error: Exception) -> CompileError:
     )  # fmt: skip
 
 
-def _ancestors(nodes: Sequence[Any], wanted: Iterable[str]) -> set[int]:
-    """Indices of the nodes that the wanted values need."""
-    needed, keep = set(wanted), set()
+def _ancestors(nodes: Sequence[Any], wanted: Iterable[str], given: Iterable[str]) -> set[int]:
+    """Indices of the nodes that the wanted values need beside the given ones."""
+    needed, keep = set(wanted).difference(given), set()
     for index in range(len(nodes) - 1, -1, -1):
         if needed.intersection(nodes[index].output):
             keep.add(index)
-            needed |= names_used([nodes[index]])
+            needed |= names_used([nodes[index]]).difference(given)
     return keep
 
 

@@ -21,6 +21,7 @@ from potstill.compile.lengths import lengths_around
 from potstill.compile.packed import PackedModel
 from potstill.compile.run import run_onnx
 from potstill.compile.sentence import SMALLEST_LENGTH
+from potstill.compile.steady import odd_lengths
 from potstill.errors import CompileError, PotstillError
 from potstill.quantize.reference import Evaluator
 
@@ -66,7 +67,8 @@ def verify(model: PackedModel, imported: Imported) -> list[Difference]:
     """Compare a model packed with scheme fp32 with the ONNX it came from.
 
     Compared are texts of the three lengths of `check_lengths`, which are returned, texts at both sides of every number
-    that the graph holds a length against, and texts with the ids that it compares ids with, at several places.
+    that the graph holds a length against, at lengths where one of its constants changes, and texts with the ids that
+    it compares ids with, at several places.
 
     Raises:
         CompileError: C047 the ONNX gives no finite numbers, C049 they differ, C102 they differ for certain ids, C104
@@ -74,8 +76,10 @@ def verify(model: PackedModel, imported: Imported) -> list[Difference]:
     """
     checked = _Comparison(Evaluator(model), imported)
     shown = check_lengths(imported.graph)
-    around = lengths_around(imported.onnx, imported.graph.max_tokens)
-    for tokens in sorted({*shown, *around}):
+    longest = imported.graph.max_tokens
+    around = lengths_around(imported.onnx, longest)
+    odd = odd_lengths(imported.onnx, imported.outputs.values(), longest)
+    for tokens in sorted({*shown, *around, *odd}):
         differences = checked.compare(checked.sample(tokens), tokens in shown)
         if not _fine(differences):
             raise checked.length_error(max(differences, key=lambda d: d.relative))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from potstill.data.tagging import looks_like_tags
 from potstill.errors import DataError
 
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
@@ -55,10 +56,11 @@ def places(wanted: Wanted, columns: Sequence[str], where: str) -> list[int]:
         DataError: D003 a column is missing, D043 more than one could be meant.
     """
     found = []
+    absent = [(key, name) for key, name in wanted.named() if not find_column(name, columns)]
+    if absent:
+        raise missing_column(absent, columns, where)
     for key, name in wanted.named():
         at = find_column(name, columns)
-        if not at:
-            raise missing_column(name, columns, where, key)
         if len(at) > 1:
             meant = ", ".join(repr(columns[place]) for place in at)
             raise DataError(
@@ -71,36 +73,54 @@ def places(wanted: Wanted, columns: Sequence[str], where: str) -> list[int]:
     return found
 
 
-def missing_column(column: str, columns: Sequence[str], where: str, key: str) -> DataError:
-    """The error for a column that is not there; lists those that are, and the closest one."""
-    close = difflib.get_close_matches(column, columns, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}? " if close else ""
+def missing_column(absent: Sequence[tuple[str, str]], columns: Sequence[str], where: str) -> DataError:
+    """The error for columns that are not there; lists those that are, and the closest one.
+
+    Args:
+        absent: recipe keys and the columns that they name.
+        columns: those of the table.
+        where: names the table.
+    """
     shown = ", ".join(name.strip() or "(unnamed)" for name in columns) or "none"
-    return DataError(
-        "D003", f"there is no column {column!r}", f"{where}, columns: {shown}", f"{hint}set {key} in the recipe"
-    )
+    what = f"there is {' and '.join(f'no column {name!r}' for _, name in absent)}"
+    joined = columns[0] if len(columns) == 1 else ""
+    mark = next((m[1] for _, name in absent if (m := re.search(rf"\b{re.escape(name)}\b *([^\w\s\"'])", joined))), "")
+    if mark:
+        step = f'if {mark!r} stands between the columns, say so: data.separator = "{mark}"'
+    else:
+        close = difflib.get_close_matches(absent[0][1], columns, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        step = f"{hint}set {' and '.join(key for key, _ in absent)} in the recipe"
+    return DataError("D003", what, f"{where}, columns: {shown}", step)
 
 
 def looks_like_data(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bool:
-    """Whether a first line is a row like the others: a number, a text, or a value that comes again below it."""
+    """Whether a first line is a row like the others: a number, a text, a value that comes again below it, or a tag."""
     for place, cell in enumerate(header):
         value = cell.strip()
         if _NUMBER.fullmatch(value) or len(value.split()) >= _WORDS_OF_A_TEXT:
             return True
         if value and any(len(row) > place and str(row[place]).strip() == value for row in rows):
             return True
-    return False
+    return _tagged(header, rows)
 
 
-def no_header(header: Sequence[str], where: str) -> DataError:
+def _tagged(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bool:
+    """Whether the last column spells entities, from the first line on."""
+    return len(header) > 1 and looks_like_tags({str(row[-1]).strip() for row in (header, *rows) if row})
+
+
+def no_header(header: Sequence[str], where: str, wanted: Wanted, rows: Sequence[Sequence[Any]]) -> DataError:
     """The error for a table that begins with a row."""
     shown = ", ".join(repr(cell[:40]) for cell in header[:4])
-    return DataError(
-        "D042",
-        f"the first line seems to be a row, not the names of the columns: {shown}",
-        where,
-        "put a line of names before it, for example text,label; or set data.text and data.label if these are names",
+    named = wanted.named()
+    step = (
+        f"put a line with the names of the columns before it ({' and '.join(name for _, name in named)}, each over its "
+        f"column); or set {' and '.join(key for key, _ in named)} if these are names"
     )
+    if _tagged(header, rows):
+        step = "for words with a tag a line, name the file .conll"
+    return DataError("D042", f"the first line seems to be a row, not the names of the columns: {shown}", where, step)
 
 
 def _plain(name: str) -> str:

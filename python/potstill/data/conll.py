@@ -24,6 +24,13 @@ _DOCUMENT = "-DOCSTART-"
 # CoNLL-U (universaldependencies.org, format): ten columns, of which these can be learnt as tags.
 _CONLLU = 10
 _CONLLU_TAGS = {"upos": 3, "xpos": 4, "deprel": 7}
+_CONLLU_OTHERS = ("id", "form", "lemma", "feats", "head", "deps", "misc")
+# Tags of the word # where nothing else has them (Penn Treebank, universal parts of speech, names of entities).
+_HASH_TAGS = ("#", "SYM", "PUNCT", "O")
+# What a line of column names calls the words.
+_WORDS = ("word", "words", "token", "tokens", "form", "text")
+# A file without an empty line is one sentence; over so many words it is none.
+_LONGEST = 100
 _SPACES = re.compile(r"[ \t]+")
 # Lines by which a .txt file is judged.
 _SAMPLE = 2000
@@ -56,21 +63,29 @@ def read_conll(path: Path, *, label: str | None, encoding: str | None = None) ->
     Args:
         path: the file.
         label: None takes the words alone, of lines of a single column too; ``upos``, ``xpos`` or ``deprel`` names the
-            column of a CoNLL-U file, any other name leaves the choice to the file.
+            column of a CoNLL-U file, a number the column of any, from 1; any other name leaves the choice to the file.
         encoding: as `text_encoding` takes it.
 
     Raises:
         DataError: D009, D040, D041 as `text_encoding`; D033 a line without tag, D045 one with another number of columns
-            than the others.
+            than the others, D003 a column of tags that is not there, D058 no end of a sentence.
     """
     blocks = _blocks(path, text_encoding(path, encoding))
-    layout = _layout(blocks, (label or "").lower())
+    headed = _without_header(blocks)
+    layout = _layout(blocks, (label or "").lower(), path)
     texts: list[list[str]] = []
     labels: list[list[str]] = []
     lines: list[int] = []
     tags = _tags(blocks, layout)
     sentences = _without_comments(blocks, layout, tags, path)
     comments = sum(map(len, blocks)) - sum(map(len, sentences))
+    if label is not None and len(sentences) == 1 and len(sentences[0]) > _LONGEST:
+        raise DataError(
+            "D058",
+            f"the file is one sentence of {len(sentences[0]):,} words: no empty line ends a sentence",
+            str(path),
+            "put an empty line after each sentence",
+        )
     for block in sentences:
         _check_width(block, layout, tags, path, tagged=label is not None)
         words = block
@@ -82,7 +97,8 @@ def read_conll(path: Path, *, label: str | None, encoding: str | None = None) ->
             labels.append([line.columns[layout.place(line)].strip() for line in words])
             lines.append(words[0].number)
     notes = [layout.note] if label is not None and layout.note else []
-    notes += [f"{comments:,} lines of comments passed over"] if comments else []
+    notes += ["the first line holds the names of the columns, no word"] if headed else []
+    notes += [f"{comments:,} line{'' if comments == 1 else 's'} of comments passed over"] if comments else []
     column = f"{layout.tag + 1} of {layout.width}" if label is not None else ""
     return Raw(texts, labels if label is not None else None, str(path), column, lines=lines, notes=notes)
 
@@ -125,14 +141,50 @@ def _blocks(path: Path, encoding: str, most: int | None = None) -> list[list[_Li
     return blocks if blocks[-1] else blocks[:-1]
 
 
-def _layout(blocks: Sequence[Sequence[_Line]], label: str) -> _Layout:
+def _without_header(blocks: Sequence[list[_Line]]) -> bool:
+    """Take a first line off that names the columns: its tag is no tag of others, its word a name of words."""
+    if not blocks or len(blocks[0]) < 2 or blocks[0][0].text.startswith("#"):
+        return False
+    first = [column.strip() for column in blocks[0][0].columns]
+    others = {line.columns[-1].strip() for block in blocks for line in block if line is not blocks[0][0]}
+    if len(first) < 2 or first[-1] in others or not any(name.lower() in _WORDS for name in first[:2]):
+        return False
+    del blocks[0][0]
+    return True
+
+
+def _layout(blocks: Sequence[Sequence[_Line]], label: str, path: Path) -> _Layout:
     plain = [line for block in blocks for line in block if not line.text.startswith("#")]
     widths = Counter(len(line.columns) for line in plain)
     width = max(widths, key=lambda columns: (widths[columns], columns), default=1)
     even = [line for line in plain if len(line.columns) == width]
+    chosen = int(label) - 1 if label.isascii() and label.isdigit() else None
+    if chosen is not None and not 0 <= chosen < width:
+        raise DataError(
+            "D003", f"there is no column {label}", f"{path}, {width} columns", f"set data.label to one of 1 to {width}"
+        )
+    found = _found_layout(blocks, even, width, label, path)
+    if chosen is None or chosen == found.tag:
+        return found
+    note = f"words from column {found.word + 1}, tags from column {label} of {width}"
+    return _Layout(width, found.word, chosen, note)
+
+
+def _found_layout(
+    blocks: Sequence[Sequence[_Line]], even: Sequence[_Line], width: int, label: str, path: Path
+) -> _Layout:
+    """The columns by what stands in them."""
     last = width - 1
     if width >= 3 and _numbered(blocks, width):
         if width == _CONLLU:
+            if label in _CONLLU_OTHERS:
+                known = ", ".join(_CONLLU_TAGS)
+                raise DataError(
+                    "D003",
+                    f"the column {label.upper()} cannot be learnt as tags",
+                    str(path),
+                    f"set data.label to one of {known}, or to the number of a column",
+                )
             tag = _CONLLU_TAGS.get(label, 3)
             name = next(name for name, place in _CONLLU_TAGS.items() if place == tag)
             return _Layout(width, 1, tag, f"a CoNLL-U file: words from the column FORM, tags from {name.upper()}")
@@ -177,7 +229,7 @@ def _without_comments(
                     "D045",
                     f"a comment, or a word # without its columns, stands inside a sentence: {line.text[:60]!r}",
                     f"{path}, line {line.number}",
-                    "put an empty line before comments, and give the word # a tag that other words have",
+                    "delete the line, or put it before the sentence; give the word # the columns of the other words",
                 )
         kept.append(words)
     return kept
@@ -190,6 +242,8 @@ def _is_word(line: _Line, layout: _Layout, tags: set[str]) -> bool:
     if len(line.columns) != layout.width:
         return False
     tag = line.columns[layout.tag].strip()
+    if line.columns[0].strip() == "#" and tag in _HASH_TAGS:
+        return True
     return tag in tags or (looks_like_tags(tags | {tag}) and looks_like_tags({tag}))
 
 

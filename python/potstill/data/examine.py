@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
@@ -18,6 +19,8 @@ FEW_ROWS = 10
 # Times the rows of the smallest class that the largest has, from which accuracy hides the small ones.
 UNEVEN = 5
 _FRACTION = re.compile(r"-?\d*[.,]?\d+")
+# What may stand between the labels of a row.
+_MARKS = ",;|/+"
 _PARTS = ("train", "validation", "test")
 
 
@@ -39,7 +42,7 @@ def examine_given(given: Mapping[str, Rows], keys: Mapping[str, Sequence[str]], 
             if labels and first != label and name not in differing:
                 differing.add(name)
                 both = " and ".join(_shown(value, labels) for value in (first, label))
-                example = example or f"{there.whole(place)[:60]!r} as {both}"
+                example = example or f"{' '.join(there.whole(place)[:60].split())!r} as {both}"
     if differing:
         notes.append(
             f"{_stand(len(differing), 'text')} there with different labels, for example {example}: one row of each is "
@@ -65,7 +68,7 @@ def examine_splits(parts: Mapping[str, Rows], labels: Sequence[str]) -> list[str
     words = bool(len(parts["train"])) and not isinstance(parts["train"].texts[0], str)
     unit = "words" if words else "rows"
     counts = {name: Counter(_each(parts[name].labels)) for name in _PARTS}
-    notes = _spellings(labels) + _scale(labels)
+    notes = _spellings(labels) + _scale(labels) + _joined(labels)
     few = [index for index in range(len(labels)) if counts["train"][index] < FEW_ROWS]
     if few:
         shown = [f"{labels[index]!r} ({counts['train'][index]})" for index in few]
@@ -108,10 +111,10 @@ def _shown(label: object, labels: Sequence[str]) -> str:
 def _spellings(labels: Sequence[str]) -> list[str]:
     alike: dict[str, list[str]] = {}
     for name in labels:
-        alike.setdefault(" ".join(name.split()).casefold(), []).append(name)
+        alike.setdefault(" ".join(unicodedata.normalize("NFKC", name).split()).casefold(), []).append(name)
     return [
-        f"the labels {_list([repr(name) for name in names])} differ by case or spaces only: give them one spelling if "
-        "they mean the same"
+        f"the labels {_list([repr(name) for name in names])} differ by case or spaces only, or look alike: give them "
+        "one spelling if they mean the same"
         for names in alike.values()
         if len(names) > 1
     ]
@@ -131,9 +134,27 @@ def _scale(labels: Sequence[str]) -> list[str]:
     ]
 
 
+def _joined(labels: Sequence[str]) -> list[str]:
+    """Labels made of others: ``a,b`` beside ``a`` and ``b``."""
+    known = set(labels)
+    for mark in _MARKS:
+        made = [name for name in labels if mark in name and {part.strip() for part in name.split(mark)} <= known]
+        if made:
+            return [
+                f"the label {made[0]!r} is made of other labels: if a row may have several, set "
+                f'task = "multi-label" and data.label_separator = "{mark}"'
+            ]
+    return []
+
+
 def _schemes(column: Sequence[Sequence[int]], labels: Sequence[str]) -> list[str]:
     tags = [[labels[tag] for tag in row] for row in column]
     scheme = tagging.scheme(tags)
+    if scheme is None and (strange := tagging.nearly(labels)):
+        return [
+            f"the tags look like entities, but for {_list([repr(name) for name in strange], 4)}: only O and tags like "
+            "B-LOC and I-LOC are read as entities, so words are counted here instead; write the tags like that"
+        ]
     wrong = tagging.broken(tags, scheme) if scheme is not None else 0
     if not wrong:
         return []

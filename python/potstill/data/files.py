@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from potstill.data import conll
-from potstill.data.columns import Wanted, places
+from potstill.data.columns import Wanted, find_column, places
 from potstill.data.encodings import open_text, text_encoding
 from potstill.data.labels import Raw
-from potstill.data.tables import read_csv, read_xlsx, wanted_raw
+from potstill.data.tables import no_rows, read_csv, read_xlsx, wanted_raw
 from potstill.errors import DataError
 
 
@@ -67,28 +68,42 @@ def no_file(path: Path) -> DataError:
 
 def _read_jsonl(path: Path, wanted: Wanted) -> Raw:
     encoding = text_encoding(path, wanted.encoding)
+    first = next((line.strip() for line in open_text(path, encoding) if line.strip()), "")
+    if first.startswith("["):
+        return _read_array(path, encoding, wanted)  # one list, under the name of JSON Lines
+    return _read_lines(path, encoding, wanted)
 
+
+def _read_lines(path: Path, encoding: str, wanted: Wanted) -> Raw:
     def rows() -> Iterable[tuple[int, Any]]:
         for number, line in enumerate(open_text(path, encoding), 1):
             if line.strip():
                 try:
                     yield number, json.loads(line)
+                except json.JSONDecodeError as error:
+                    raise _bad_json(path, f"line {number}, character {error.colno}", error.msg) from error
                 except (ValueError, RecursionError) as error:
-                    raise _bad_json(path, f"line {number}", str(error)) from error
+                    raise _bad_json(path, f"line {number}", _shown(error)) from error
 
     return _objects(path, "line", rows(), wanted)
 
 
 def _read_json(path: Path, wanted: Wanted) -> Raw:
-    encoding = text_encoding(path, wanted.encoding)
+    return _read_array(path, text_encoding(path, wanted.encoding), wanted)
+
+
+def _read_array(path: Path, encoding: str, wanted: Wanted) -> Raw:
+    text = path.read_text(encoding=encoding)
+    if not text.strip():
+        raise no_rows(str(path))
     try:
-        rows = json.loads(path.read_text(encoding=encoding))
+        rows = json.loads(text)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
-            return _read_jsonl(path, wanted)  # JSON Lines under the name .json, as many tools write it
+            return _read_lines(path, encoding, wanted)  # JSON Lines under the name .json, as many tools write it
         raise _bad_json(path, f"line {error.lineno}", error.msg) from error
-    except RecursionError as error:
-        raise _bad_json(path, "the whole file", str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise _bad_json(path, "the whole file", _shown(error)) from error
     if not isinstance(rows, list):
         raise _bad_json(path, "the whole file", "one object where a list of objects should be")
     raw = _objects(path, "element", enumerate(rows, 1), wanted)
@@ -106,20 +121,51 @@ def _objects(path: Path, unit: str, rows: Iterable[tuple[int, Any]], wanted: Wan
             raise _bad_json(path, f"{unit} {number}", what)
         names.update(dict.fromkeys(row))
         held.append((number, row))
+    if not held:
+        raise no_rows(str(path))
     columns = list(names)
     found: list[list[Any]] = []
     for name in [columns[place] for place in places(wanted, columns, str(path))]:
         kind, first = None, None
         for number, row in held:
             value = row.get(name)
+            if isinstance(value, float) and math.isnan(value):
+                value = row[name] = None  # how some programs write that there is none
+            _refuse_half_characters(value, f"{path}, {unit} {number}", name)
             this = None if value is None else float if type(value) is int else type(value)
             if this is not None and kind is None:
                 kind, first = this, value
             elif this is not None and kind is not this:
                 seen = f"{type(first).__name__} and {type(value).__name__}"
-                raise _bad_json(path, f"{unit} {number}", f"the field {name!r} holds different types ({seen})")
+                raise DataError(
+                    "D011",
+                    f"the field {name!r} holds different types ({seen})",
+                    f"{path}, {unit} {number}",
+                    "write its values all as one type: all as text, or all as numbers",
+                )
         found.append([row.get(name) for _, row in held])
     return wanted_raw(wanted, found, str(path), [number for number, _ in held])
+
+
+def _refuse_half_characters(value: Any, where: str, name: str) -> None:
+    r"""JSON can write half of a character (``\ud83d`` without its other half), which no text can hold.
+
+    Raises:
+        DataError: D011.
+    """
+    try:
+        (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            "D011",
+            f"the field {name!r} holds half of a character (\\u{ord(error.object[error.start]):04x} alone)",
+            where,
+            "the text was cut in the middle of a character: delete the half, or the row",
+        ) from error
+
+
+def _shown(error: Exception) -> str:
+    return "lists or objects in each other too deep" if isinstance(error, RecursionError) else str(error).split(";")[0]
 
 
 def _bad_json(path: Path, where: str, what: str) -> DataError:
@@ -157,13 +203,17 @@ def _read_text(path: Path, wanted: Wanted) -> Raw:
     encoding = text_encoding(path, wanted.encoding)
     if conll.is_conll(path, encoding, strict=wanted.label is None):
         return conll.read_conll(path, label=wanted.label, encoding=wanted.encoding)
+    first = next((line for line in open_text(path, encoding) if line.strip()), "")
+    if "\t" in first and all(find_column(name, first.split("\t")) for _, name in wanted.named()):
+        return read_csv(path, wanted)  # a table with tabs, as spreadsheets save it under this name
     if wanted.label is not None:
         raise DataError(
             "D002",
-            "a .txt file has no labels",
+            "a .txt file without a line of column names has no labels",
             str(path),
-            "use .csv, .tsv or .jsonl for labelled texts, a word and its tag a line for tagged words; "
-            "plain .txt fits data.unlabelled",
+            f"if each line holds a text, a tab and a label, put a line before them: {wanted.text}, a tab, "
+            f"{wanted.label}; or use .csv or .jsonl; of tagged words write a word and its tag a line; plain .txt fits "
+            "data.unlabelled",
         )
     texts = [(number, line.strip()) for number, line in enumerate(open_text(path, encoding), 1) if line.strip()]
     return Raw([text for _, text in texts], None, str(path), lines=[number for number, _ in texts])

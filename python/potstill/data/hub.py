@@ -66,9 +66,10 @@ def pick_splits(
                 "D017", f"there is no split {split!r}", f"{name}, splits: {', '.join(found)}", f"{hint}set data.{part}"
             )
         table = found[split]
-        for key, column in (("data.text", text), ("data.text_pair", pair), ("data.label", label)):
-            if column is not None and column not in table.column_names:
-                raise missing_column(column, table.column_names, f"{name}, split {split}", key)
+        named = (("data.text", text), ("data.text_pair", pair), ("data.label", label))
+        absent = [(key, column) for key, column in named if column is not None and column not in table.column_names]
+        if absent:
+            raise missing_column(absent, table.column_names, f"{name}, split {split}")
         labels = None if label is None else table[label][:]
         if chosen is None and part != "train" and labels is not None and all(value in (None, -1) for value in labels):
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,10 +12,17 @@ from typing import Any
 
 from potstill.errors import DataError
 
-_WHOLE = re.compile(r"[+-]?\d+(?:\.0*)?")
+_WHOLE = re.compile(r"[+-]?\d{1,18}(?:\.0*|,0)?")
 _NUMBER = re.compile(r"[+-]?\d*[.,]?\d+(?:[eE][+-]?\d+)?")
 # More different numbers than these are a scale: classes are rarely numbered so far, and never with fractions.
 _MOST_NUMBERS, _MOST_FRACTIONS = 50, 20
+# Numbers without a gap from 0 or 1, each on several rows, are classes that somebody counted, unless they end where
+# scales do (100).
+_ROWS, _SCALE = 5, 50
+# How programs spell that a cell holds nothing. "NA" and "none" are classes of some data sets.
+_MISSING = {"nan", "null", "<na>", "nat", "#n/a", "#nv", "#na"}
+# Numbers of more digits are read as names.
+_MOST_DIGITS = 19
 # From so many on, labels are compared with the number of rows: each on less than two of them is no class.
 _SOME = 8
 
@@ -84,13 +92,15 @@ def tidy_labels(raws: Mapping[str, Raw], given: Sequence[str] | None) -> dict[st
     values = {v.strip() for raw in raws.values() for v in raw.labels or [] if isinstance(v, str)} - {""}
     names = list(given or [])
     meant: dict[str, str] = {}
+    lower = {value.lower() for value in values}
     if values <= set(names):
         return dict(raws)
-    if all(_WHOLE.fullmatch(value) for value in values) and any("." in value for value in values):
-        meant = {value: str(int(value.partition(".")[0])) for value in values}
-    elif {value.lower() for value in values} <= {"true", "false"}:
+    if all(_WHOLE.fullmatch(value) for value in values) and any(not value.lstrip("+-").isdigit() for value in values):
+        meant = {value: str(int(re.split("[.,]", value)[0])) for value in values}
+    elif lower <= {"true", "false"} or ("true" in lower and lower <= {"true", "false", "0", "1"}):
         spelt = {name.lower(): name for name in names}
-        meant = {value: spelt.get(value.lower(), value.lower()) for value in values}
+        truth = {"0": "false", "1": "true"}
+        meant = {value: spelt.get(name, name) for value in values for name in [truth.get(value, value.lower())]}
 
     def tidy(value: Any) -> Any:
         return meant.get(value.strip(), value) if isinstance(value, str) else value
@@ -114,7 +124,11 @@ def refuse_scores_and_ids(train: Raw) -> None:
     where = f"{train.where}, column {train.column!r}"
     if numbers and len(numbers) == kinds:
         whole = all(number.is_integer() for number in numbers)
-        if kinds > (_MOST_NUMBERS if whole else _MOST_FRACTIONS) or (many and not whole):
+        gapless = whole and min(numbers) in (0, 1) and max(numbers) - min(numbers) == kinds - 1
+        plain = all(not isinstance(value, str) or value.isdigit() for value in distinct)
+        classes = gapless and plain and max(numbers) % _SCALE and _ROWS * kinds <= len(values)
+        scarce = kinds > 2 and 2 * kinds > len(values)
+        if (kinds > (_MOST_NUMBERS if whole else _MOST_FRACTIONS) and not classes) or (scarce and not whole):
             raise DataError(
                 "D046",
                 f"the labels are {kinds:,} different numbers from {min(numbers):g} to {max(numbers):g}: "
@@ -136,7 +150,28 @@ def _number(value: Any) -> float | None:
     if isinstance(value, str):
         plain = value.strip().removesuffix("%").rstrip()
         return float(plain.replace(",", ".")) if _NUMBER.fullmatch(plain) else None
-    return None if isinstance(value, bool) or value != value else float(value)
+    if isinstance(value, bool) or value != value:
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # of a whole number with hundreds of digits
+        return math.inf
+
+
+def refuse_missing(train: Raw) -> None:
+    """Refuse a label that spells that there is none; for columns whose names are not given.
+
+    Raises:
+        DataError: D054.
+    """
+    for index, value in enumerate(train.labels or []):
+        if isinstance(value, str) and value.strip().lower() in _MISSING:
+            raise DataError(
+                "D054",
+                f"the label {value.strip()!r} is how programs write that there is none",
+                train.at(index),
+                "fill the label in or delete the row; if it is a class, list all classes in data.labels",
+            )
 
 
 def class_names(train: Raw, given: Sequence[str] | None) -> list[str]:
@@ -145,12 +180,13 @@ def class_names(train: Raw, given: Sequence[str] | None) -> list[str]:
     Distinct whole numbers are ordered as numbers, all else as text.
 
     Raises:
-        DataError: D008, D020 as `label_name`; D046, D047 as `refuse_scores_and_ids`.
+        DataError: D008, D020 as `label_name`; D046, D047 as `refuse_scores_and_ids`; D054 as `refuse_missing`.
     """
     if given is not None:
         return list(given)
     if train.names is not None:
         return list(train.names)
+    refuse_missing(train)
     refuse_scores_and_ids(train)
     return ordered_names({label_name(value, train, index) for index, value in enumerate(train.labels or [])})
 
@@ -162,11 +198,16 @@ def ordered_names(found: set[str]) -> list[str]:
     return sorted(found)
 
 
-def class_ids(raw: Raw, names: Sequence[str]) -> list[int]:
+def class_ids(raw: Raw, names: Sequence[str], *, ordered: bool = True) -> list[int]:
     """The index into `names` of each row's label.
 
     Whole numbers are indices when no name of `names` is written like them, which is how CSV files with numbered
     classes meet a recipe that names the classes.
+
+    Args:
+        raw: the rows.
+        names: of the classes.
+        ordered: False: `names` are in no order that somebody chose, so a number means none of them.
 
     Raises:
         DataError: D004 a label that is not in `names`, D008 an unusable type, D020 a row without label.
@@ -177,11 +218,13 @@ def class_ids(raw: Raw, names: Sequence[str]) -> list[int]:
         if raw.names is not None and isinstance(value, int):
             # The source numbers its own names; the recipe may list them in another order.
             value = raw.names[value] if 0 <= value < len(raw.names) else None
-        ids.append(named_id(label_name(value, raw, index), names, index_of, raw, index))
+        ids.append(named_id(label_name(value, raw, index), names, index_of, raw, index, ordered=ordered))
     return ids
 
 
-def named_id(name: str, names: Sequence[str], index_of: Mapping[str, int], raw: Raw, index: int) -> int:
+def named_id(
+    name: str, names: Sequence[str], index_of: Mapping[str, int], raw: Raw, index: int, *, ordered: bool = True
+) -> int:
     """The id of the label `name` of row `index`; see `class_ids`.
 
     Raises:
@@ -189,7 +232,7 @@ def named_id(name: str, names: Sequence[str], index_of: Mapping[str, int], raw: 
     """
     if name in index_of:
         return index_of[name]
-    if _is_whole(name) and 0 <= int(name) < len(names) and not any(_is_whole(known) for known in names):
+    if ordered and _is_whole(name) and 0 <= int(name) < len(names) and not any(_is_whole(known) for known in names):
         return int(name)
     raise _unknown(name, names, raw, index)
 
@@ -214,12 +257,14 @@ def label_name(value: Any, raw: Raw, index: int) -> str:
         "D008",
         f"the label {value!r} is of type {type(value).__name__}",
         raw.at(index),
-        "labels are names, whole numbers or booleans, one for each row",
+        "labels are names, whole numbers or booleans, one for each row"
+        + ("; cut a score into classes (low, high)" if isinstance(value, float) else "")
+        + ('; for lists of labels set task = "multi-label"' if isinstance(value, list | tuple) else ""),
     )
 
 
 def _is_whole(name: str) -> bool:
-    return name.isascii() and name.removeprefix("-").isdigit()
+    return name.isascii() and name.removeprefix("-").isdigit() and len(name) < _MOST_DIGITS
 
 
 def _unknown(name: str, names: Sequence[str], raw: Raw, index: int) -> DataError:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
 _PARTS = ("train", "validation", "test")
+# What the files of a folder are called.
+_STEMS = {"train": ("train", "training"), "validation": ("validation", "valid", "val", "dev"), "test": ("test",)}
 
 
 # Label names and each split's label column, out of the rows as read and the recipe's `[data]` section.
@@ -33,7 +35,8 @@ def read_classes(raws: Mapping[str, Raw], data: Data) -> tuple[list[str], dict[s
     """One class a row: names and ids."""
     tidy = tidy_labels(raws, data.labels)
     names = class_names(tidy["train"], data.labels)
-    return names, {part: class_ids(raw, names) for part, raw in tidy.items()}
+    ordered = data.labels is not None or tidy["train"].names is not None
+    return names, {part: class_ids(raw, names, ordered=ordered) for part, raw in tidy.items()}
 
 
 def load_data(
@@ -141,10 +144,18 @@ def _local_files(source: str, data: Data, *, labelled: bool) -> dict[str, Path]:
         return found
     if "train" not in named:
         # A folder in the usual layout: train.csv, validation.csv, test.csv.
+        there = sorted(p for p in path.iterdir() if p.is_file() and p.suffix.lower() in files.SUFFIXES)
         for part in _PARTS:
-            fitting = sorted(p for p in path.glob(f"{part}.*") if p.suffix.lower() in files.SUFFIXES)
+            fitting = [p.name for p in there if p.stem.lower() in _STEMS[part]]
+            if part not in named and len(fitting) > 1:
+                raise DataError(
+                    "D056",
+                    f"{len(fitting)} files could hold the {part} rows: {', '.join(fitting)}",
+                    str(path),
+                    "keep one of them in the folder, or name the files in data.train, data.validation and data.test",
+                )
             if part not in named and fitting:
-                named[part] = fitting[0].name
+                named[part] = fitting[0]
     if "train" not in named:
         inside = ", ".join(sorted(p.name for p in path.iterdir())[:12]) or "nothing"
         raise DataError(
@@ -191,9 +202,26 @@ def _read_column(data: Data, label: str | None, cache: Path, progress: Progress)
     if _is_local(source, data):
         paths = _local_files(source, data, labelled=True)
         what = Wanted(data.text, label, data.text_pair, data.separator, data.encoding)
-        return {part: files.read_file(path, what) for part, path in paths.items()}
+        return {part: _read_part(part, path, what, data) for part, path in paths.items()}
     wanted = {part: getattr(data, part) for part in _PARTS}
     return hub.read_hub(source, data.config, wanted, data.text, label, progress, data.text_pair)
+
+
+def _read_part(part: str, path: Path, what: Wanted, data: Data) -> Raw:
+    try:
+        return files.read_file(path, what)
+    except DataError as error:
+        if error.code != "D003" or part == "train":
+            raise
+        step = f"name its columns as in the training file; {_without(part, data)}"
+        raise DataError("D003", error.what, error.where, step) from error
+
+
+def _without(part: str, data: Data) -> str:
+    """How the rows of a split are taken out of the training rows instead."""
+    if getattr(data, part) is not None:
+        return f"without data.{part}, the {part} rows are taken out of the training rows"
+    return f"with the training file itself as data.source, the {part} rows are taken out of it"
 
 
 def _read_texts(source: str, data: Data, cache: Path, progress: Progress) -> Raw:

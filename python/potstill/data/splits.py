@@ -23,6 +23,8 @@ from potstill.data.examine import examine_given, examine_splits
 from potstill.errors import DataError
 
 _WORD = re.compile(r"\w+")
+# Rows from which a tenth of them is a row.
+_ENOUGH = 20
 
 
 @dataclass
@@ -152,17 +154,18 @@ def drop_duplicates(rows: Rows, seen: set[str], keys: Sequence[str] | None = Non
     return rows.pick(kept)
 
 
-def deal(rows: Rows, shares: Sequence[float], seed: int) -> list[Rows]:
+def deal(rows: Rows, shares: Sequence[float], seed: int, *, by_class: bool = True) -> list[Rows]:
     """Deal rows to `len(shares)` splits, each class in the same proportion.
 
     Args:
         rows: without duplicates.
         shares: parts of the whole, summing to 1; the last one takes what rounding leaves.
         seed: another seed gives another dealing.
+        by_class: False: as if all rows were of one class.
     Returns: one `Rows` for each share, in the original order of the rows.
     """
     classes: dict[int, list[int]] = {}
-    for index, label in enumerate(_strata(rows.labels)):
+    for index, label in enumerate(_strata(rows.labels) if by_class else [0] * len(rows)):
         classes.setdefault(label, []).append(index)
     dealt: list[list[int]] = [[] for _ in shares]
     salt = seed.to_bytes(8, "little", signed=True)
@@ -224,6 +227,15 @@ def make_splits(
     for name in ("test", "validation", "train"):
         if name in parts:
             parts[name] = drop_duplicates(parts[name], seen, keys[name])
+    for name, rows in given.items():
+        if len(rows) and not len(parts[name]):
+            others = " and ".join(other for other in ("test", "validation") if other in given and other != name)
+            raise DataError(
+                "D006",
+                f"the {name} split has no row: all its {len(rows):,} texts are among the {others} rows too",
+                where,
+                f"give rows to {name} that are in no other split",
+            )
     dropped = before - sum(len(rows) for rows in parts.values())
     if dropped:
         note(f"data: {dropped:,} rows dropped, their text is in the data already")
@@ -233,6 +245,9 @@ def make_splits(
         total = sum(shares) + split[0]
         shares = [share / total for share in shares]
         dealt = deal(parts["train"], [*shares, 1.0 - sum(shares)], seed)
+        if not all(map(len, dealt)) and all(shares) and len(parts["train"]) >= _ENOUGH:
+            note("data: the classes are too small to be dealt each by itself: rows are dealt whatever their class")
+            dealt = deal(parts["train"], [*shares, 1.0 - sum(shares)], seed, by_class=False)
         parts["train"] = dealt[-1]
         parts.update(zip(missing, dealt[:-1], strict=True))
     if limit is not None and limit < len(parts["train"]):
@@ -266,7 +281,8 @@ def _check(parts: dict[str, Rows], labels: Sequence[str], where: str, classes: b
             "D007",
             f"all training {'words' if words else 'rows'} have the one label {only or 'none'}",
             where,
-            "a classifier needs rows of at least two classes; check the label column",
+            "a classifier needs rows of at least two classes; check the label column"
+            + (" (of a CoNLL file, data.label may be its number)" if words else ""),
         )
 
 

@@ -26,8 +26,14 @@ _NAMES = {"\t": "a tab", " ": "a space"}
 _LARGEST_FIELD = 16 * 1024 * 1024
 # Lines by which separator and header are judged.
 _SAMPLE = 200
+# Lines before the header among which it is looked for, to tell where it is.
+_TITLES = 20
 # Excel's own note of the separator, before the header.
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+
+_EMPTY = "check that it was written, and that the path is right"
+# What a cell of a spreadsheet shows when its formula failed.
+_CELL_ERRORS = {"#N/A", "#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#SPILL!", "#CALC!"}
 
 Row = tuple[int, Sequence[Any]]  # number of the line or row in the file, and its fields
 
@@ -82,9 +88,10 @@ def _separator(lines: Sequence[str], wanted: Wanted, usual: str) -> str:
     """The one by which the header has the wanted columns; else one that cuts all lines alike; else the usual one."""
     candidates = sorted(SEPARATORS, key=lambda mark: mark != usual)
     cut = {mark: _cut(lines, mark) for mark in candidates}
-    fitting = [mark for mark in candidates if cut[mark] and has_all(wanted, cut[mark][0])]
-    if fitting:
-        return max(fitting, key=lambda mark: len(cut[mark][0]))  # the first of equals, which the usual one is
+    for most in (1, _TITLES):
+        fitting = [mark for mark in candidates if any(has_all(wanted, row) for row in cut[mark][:most])]
+        if fitting:
+            return max(fitting, key=lambda mark: len(cut[mark][0]))  # the first of equals, which the usual one is
     even = [mark for mark in candidates if len({len(row) for row in cut[mark]}) == 1 and len(cut[mark][0]) > 1]
     several = [mark for mark in candidates if cut[mark] and len(cut[mark][0]) > 1]
     return (even or several or [usual])[0]
@@ -153,29 +160,63 @@ def take(where: str, records: Iterable[Row], wanted: Wanted) -> Raw:
             a row.
     """
     rows = iter(records)
-    start, header = next(rows, (1, []))
+    start, header = next(((line, row) for line, row in rows if not _blank(row)), (1, []))
+    if not header:
+        raise DataError("D010", "the header line is empty: the file holds no rows", f"{where}, line 1", _EMPTY)
     names = ["" if cell is None else str(cell) for cell in header]
-    if not any(name.strip() for name in names):
-        raise _malformed(where, start, "the header line is empty")
-    for _, name in wanted.named():
+    for key, name in wanted.named():
         if names.count(name) > 1:
-            raise _malformed(where, start, f"the column {name!r} stands twice in the header")
+            raise DataError(
+                "D010",
+                f"the column {name!r} stands twice in the header",
+                f"{where}, line {start}",
+                f"give the columns different names, and write the one that is meant into {key}",
+            )
     if not has_all(wanted, names):
-        sample: list[Sequence[Any]] = []
+        sample: list[Row] = []
         with suppress(DataError):  # what is wrong below matters less than that the columns are not there
-            sample += [row for _, row in islice(rows, _SAMPLE)]
-        if not any(find_column(name, names) for _, name in wanted.named()) and looks_like_data(names, sample):
-            raise no_header(names, f"{where}, line {start}")
+            sample += islice(rows, _SAMPLE)
+        _refuse_titles(where, sample, wanted)
+        cells = [row for _, row in sample]
+        if not any(find_column(name, names) for _, name in wanted.named()) and looks_like_data(names, cells):
+            raise no_header(names, f"{where}, line {start}", wanted, cells)
     chosen = places(wanted, names, where)
     columns: list[list[Any]] = [[] for _ in chosen]
     lines: list[int] = []
     for line, row in rows:
+        if len(names) > 1 and _blank(row):
+            continue  # a line of separators alone is how spreadsheets write an empty row
         if len(row) != len(names):
             raise _malformed(where, line, f"{len(row)} fields, the header has {len(names)}")
         lines.append(line)
         for column, place in zip(columns, chosen, strict=True):
             column.append(row[place])
     return wanted_raw(wanted, columns, where, lines)
+
+
+def _blank(row: Sequence[Any]) -> bool:
+    return all(cell is None or (isinstance(cell, str) and not cell.strip("\ufeff \t\r\n\u00a0")) for cell in row)
+
+
+def _refuse_titles(where: str, sample: Sequence[Row], wanted: Wanted) -> None:
+    """A title, or notes, before the names of the columns.
+
+    Raises:
+        DataError: D051.
+    """
+    for line, row in sample[:_TITLES]:
+        if has_all(wanted, ["" if cell is None else str(cell) for cell in row]):
+            raise DataError(
+                "D051",
+                "the names of the columns do not stand in the first line",
+                f"{where}, line {line}",
+                "delete the lines before it",
+            )
+
+
+def no_rows(where: str) -> DataError:
+    """The error for a file that holds nothing."""
+    return DataError("D052", "the file holds no rows", where, _EMPTY)
 
 
 def wanted_raw(
@@ -260,13 +301,14 @@ def read_xlsx(path: Path, wanted: Wanted) -> Raw:
     name = next(iter(fitting or filled), "")
     where = f"{path}, sheet {name!r}" if len(filled) > 1 else str(path)
     raw = take(where, filled.get(name, []), wanted)
+    _refuse_error_cells(raw, wanted)
     raw.texts = [_as_text(cell) for cell in raw.texts]
     raw.pairs = None if raw.pairs is None else [_as_text(cell) for cell in raw.pairs]
     return raw
 
 
 def _cells(sheet: Any) -> list[Row]:
-    """The rows that hold something, all as wide as the first."""
+    """The rows that hold something, all as wide as the widest."""
     sheet.reset_dimensions()  # some writers state them wrongly
     found: list[Row] = []
     width = 0
@@ -275,9 +317,24 @@ def _cells(sheet: Any) -> list[Row]:
         while cells and cells[-1] is None:
             cells.pop()
         if cells:
-            width = width or len(cells)
-            found.append((number, cells + [None] * (width - len(cells))))
-    return found
+            width = max(width, len(cells))
+            found.append((number, cells))
+    return [(number, [*cells, *[None] * (width - len(cells))]) for number, cells in found]
+
+
+def _refuse_error_cells(raw: Raw, wanted: Wanted) -> None:
+    """Cells of formulas that failed: ``#N/A`` is no text and no class.
+
+    Raises:
+        DataError: D053.
+    """
+    columns = zip((wanted.text, wanted.label, wanted.pair), (raw.texts, raw.labels, raw.pairs), strict=True)
+    for name, cells in columns:
+        for index, cell in enumerate(cells or []):
+            if isinstance(cell, str) and cell in _CELL_ERRORS:
+                raise DataError(
+                    "D053", f"the cell holds the error {cell}", raw.at(index, name), "mend the cell or delete the row"
+                )
 
 
 def _as_text(cell: Any) -> Any:

@@ -6,6 +6,7 @@ touch; BIOES and BILOU (Ratinov and Roth, 2009) also mark its end and entities o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
@@ -22,6 +23,18 @@ def looks_like_tags(names: Iterable[str]) -> bool:
         return False
     marks = {name[0] for name in kinds}
     return any(marks <= set(known) for known in SCHEMES.values())
+
+
+_NEARLY = re.compile(r"[BIESLUMW][-_:./|].+|.+[-_:./|][BIESLUMW]", re.IGNORECASE)
+
+
+def nearly(names: Iterable[str]) -> list[str]:
+    """Of names of which most spell entities, but not all or not as `looks_like_tags` knows it, those that do not."""
+    kinds = [name for name in names if name != "O"]
+    alike = [name for name in kinds if _NEARLY.fullmatch(name)]
+    if looks_like_tags(kinds) or 3 * len(alike) < 2 * len(kinds) or not alike:
+        return []
+    return [name for name in kinds if len(name) < 3 or name[1] != "-" or not looks_like_tags([name])] or kinds
 
 
 def scheme(rows: Iterable[Sequence[str]]) -> str | None:

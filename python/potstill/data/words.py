@@ -26,7 +26,8 @@ def check_words(raw: Raw, column: str) -> list[list[str]]:
                 "D019",
                 f"a value of type {type(words).__name__} stands where a list of words should",
                 row,
-                "set data.text to the column with the lists of words (often called tokens)",
+                "set data.text to the column with the lists of words (often called tokens); CSV and workbooks hold no "
+                "lists: write the words with a tag a line into a .conll file, or lists into JSON Lines",
             )
         for place, word in enumerate(words, 1):
             if not isinstance(word, str) or not word.strip():
@@ -53,19 +54,32 @@ def tag_names(train: Raw, given: Sequence[str] | None) -> list[str]:
     """Names of the tags: those of the recipe, else the source's own, else the distinct values of `train`, sorted.
 
     Raises:
-        DataError: D008, D020 as `tag_ids`; D046, D047 as `refuse_scores_and_ids`.
+        DataError: D008, D020 as `tag_ids`; D046, D047 as `refuse_scores_and_ids`; D057 a tag -100.
     """
     if given is not None:
         return list(given)
     if train.names is not None:
         return list(train.names)
     found = [name for row, tags in enumerate(train.labels or []) for name in _tags(tags, train, row)]
+    if "-100" in found:
+        row = next(row for row, tags in enumerate(train.labels or []) if "-100" in _tags(tags, train, row))
+        raise DataError(
+            "D057",
+            "the tag -100 is how training programs mark words to pass over, not a tag",
+            train.at(row),
+            "give the data as it was before it was cut into tokens: one tag for each whole word",
+        )
     refuse_scores_and_ids(dataclasses.replace(train, labels=found))
     return ordered_names(set(found))
 
 
-def tag_ids(raw: Raw, names: Sequence[str]) -> list[list[int]]:
+def tag_ids(raw: Raw, names: Sequence[str], *, ordered: bool = True) -> list[list[int]]:
     """For each row the index into `names` of each word's tag.
+
+    Args:
+        raw: the rows.
+        names: of the tags.
+        ordered: as `potstill.data.labels.class_ids` takes it.
 
     Raises:
         DataError: D004 a tag that is not in `names`, D008 a value that is no list of tags, D020 a word without tag,
@@ -85,7 +99,7 @@ def tag_ids(raw: Raw, names: Sequence[str]) -> list[list[int]]:
             )
         found.append([index_of.get(name, -1) for name in known])
         if -1 in found[-1]:
-            found[-1] = [named_id(name, names, index_of, raw, row) for name in known]
+            found[-1] = [named_id(name, names, index_of, raw, row, ordered=ordered) for name in known]
     return found
 
 

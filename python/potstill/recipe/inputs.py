@@ -75,7 +75,8 @@ class Data(Section):
     label: Name = Field(
         default="label",
         description="Name of the column with the label: names or whole numbers; for `multi-label` a list of them, or "
-        "a text with `label_separator` between them, for `token-classification` a list with one a word.",
+        "a text with `label_separator` between them, for `token-classification` a list with one a word; of a CoNLL "
+        "file the number of the column, if it is not the last.",
     )
     separator: str | None = Field(
         default=None,
@@ -119,6 +120,11 @@ class Data(Section):
             twice = next(name for name in labels if labels.count(name) > 1)
             raise ValueError(f"the label {twice!r} stands twice in the list")
         return labels
+
+    @field_validator("separator", mode="before")
+    @classmethod
+    def _tab(cls, separator: object) -> object:
+        return "\t" if separator == "\\t" else separator  # as a shell hands it on
 
     @field_validator("separator")
     @classmethod

@@ -18,7 +18,8 @@ from potstill.compile.expr import REDUCTIONS, Const, Elementwise, Expr, evaluate
 _TOLERANCE = 3e-6
 _MAX_NODES = 32
 
-POINTS = np.concatenate([np.linspace(-12.0, 12.0, 4001), [-40.0, -20.0, 20.0, 40.0]])[None, :]
+_FAR = [-1e4, -1e3, -100.0, -40.0, -20.0, 20.0, 40.0, 100.0, 1e3, 1e4]  # where a bounded ReLU differs
+POINTS = np.concatenate([np.linspace(-12.0, 12.0, 4001), _FAR])[None, :]
 _KNOWN = {
     "gelu": gelu(POINTS),
     "gelu_tanh": gelu_tanh(POINTS),

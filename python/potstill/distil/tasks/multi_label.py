@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from potstill.data.label_sets import label_set_ids, label_set_names
+from potstill.data.label_sets import label_set_ids, label_set_names, tidy_sets
 from potstill.distil.tasks.base import Task, Truth
 
 if TYPE_CHECKING:
@@ -25,8 +25,10 @@ class MultiLabel(Task):
 
     def read_labels(self, raws: Mapping[str, Raw], data: Data) -> tuple[list[str], dict[str, list[Any]]]:
         """Label names, and each row's label ids; see `potstill.data.label_sets`."""
-        names = label_set_names(raws["train"], data.labels, data.label_separator)
-        return names, {part: label_set_ids(raw, names, data.label_separator) for part, raw in raws.items()}
+        tidy, separator = tidy_sets(raws, data.labels), data.label_separator
+        names = label_set_names(tidy["train"], data.labels, separator)
+        ordered = data.labels is not None or tidy["train"].names is not None
+        return names, {part: label_set_ids(raw, names, separator, ordered=ordered) for part, raw in tidy.items()}
 
     def label_array(self, column: Sequence[Any], labels: int) -> np.ndarray:
         """``[rows, labels]`` f32, 1 where a row has a label, else 0."""

@@ -38,7 +38,8 @@ class TokenClassification(Task):
     def read_labels(self, raws: Mapping[str, Raw], data: Data) -> tuple[list[str], dict[str, list[Any]]]:
         """Tag names, and each row's tag ids; see `potstill.data.words`."""
         names = tag_names(raws["train"], data.labels)
-        return names, {part: tag_ids(raw, names) for part, raw in raws.items()}
+        ordered = data.labels is not None or raws["train"].names is not None
+        return names, {part: tag_ids(raw, names, ordered=ordered) for part, raw in raws.items()}
 
     def label_array(self, column: Sequence[Any], labels: int) -> Tags:
         """The tag ids of each row."""
