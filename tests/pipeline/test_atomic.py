@@ -107,11 +107,6 @@ def test_folder_replaces_as_a_whole(tmp_path: Path) -> None:
     assert names(tmp_path / "dir") == ["1.txt"]
 
 
-def commit(store: Store, key: str = "k", text: str = "result") -> None:
-    (store.begin("s", key) / "file.txt").write_text(text)
-    store.commit("s", key, {"figure": 1.5})
-
-
 def test_publish_copies_and_replaces(tmp_path: Path) -> None:
     one, two, final = tmp_path / "one", tmp_path / "two", tmp_path / "out" / "model.still"
     one.write_text("1")

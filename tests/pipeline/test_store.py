@@ -13,6 +13,11 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def commit(store: Store, key: str = "k", text: str = "result") -> None:
+    (store.begin("s", key) / "file.txt").write_text(text)
+    store.commit("s", key, {"figure": 1.5})
+
+
 def test_a_result_is_found_after_commit_only(tmp_path: Path) -> None:
     store = Store(tmp_path)
     assert store.find("s", "k") is None

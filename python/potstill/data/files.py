@@ -57,7 +57,9 @@ def no_file(path: Path) -> DataError:
     folder = path.parent
     names = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
     close = difflib.get_close_matches(path.name, names, n=1)
-    if not folder.is_dir():
+    if path.parts[0] in ("http:", "https:", "s3:", "gs:", "hf:"):
+        hint = "download the file, and name it as it lies on this machine"
+    elif not folder.is_dir():
         hint = f"the folder {folder} does not exist either; correct the path"
     elif close:
         hint = f"did you mean {close[0]!r}?"

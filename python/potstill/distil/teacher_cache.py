@@ -111,7 +111,7 @@ def weights_hash(model_dir: Path) -> str:
     if len(files) < 2:
         raise TrainError("T002", "the folder holds no weights", str(model_dir), "give a folder of save_pretrained")
     total = hashlib.sha256()
-    with os_errors(model_dir):
+    with os_errors(model_dir, reading=True):
         for path in files:
             total.update(path.name.encode())
             with path.open("rb") as handle:
