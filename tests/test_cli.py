@@ -119,6 +119,21 @@ def test_usage_and_closed_output(model: Path) -> None:
     assert result.stderr == ""
 
 
+def test_a_full_disk_behind_the_output(model: Path) -> None:
+    for words in (["run", str(model), "a b"], ["inspect", str(model), "--json"], ["recipe", "schema"]):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "potstill", *words], stdout=full, stderr=subprocess.PIPE, text=True
+            )
+        assert done.returncode == 1
+        assert re.fullmatch(r"error\[S003\]: .*No space left on device; standard output; .*\n", done.stderr)
+
+
+def test_the_next_command_can_be_typed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipe", "new", str(tmp_path / "my first.toml")]) == 0
+    assert f"potstill build '{tmp_path / 'my first.toml'}'" in capsys.readouterr().out
+
+
 def test_commands_of_a_build_machine_are_known_to_the_board() -> None:
     """Its wheel lacks the modules that add them, and must name them all the same."""
     added: list[str] = []

@@ -360,6 +360,10 @@ int answer_input(const potstill::Model& model, const Options& options) {
     }
     std::fflush(stdout);
   }
+  if (std::ferror(stdin) != 0) {  // closed, or a folder
+    throw potstill::Error("I126", "standard input cannot be read", "-",
+                          "give texts as arguments or pipe a text file in");
+  }
   return all ? 0 : 1;
 }
 
@@ -432,7 +436,8 @@ int main(int count, char** arguments) {
   } catch (const potstill::Error& error) {
     std::fflush(stdout);
     std::fprintf(stderr, "%s\n", error.what());
-    return error.code[0] == 'I' || error.code[0] == 'K' ? 2 : 1;
+    // F001: what it was told to read is not there.
+    return error.code[0] == 'I' || error.code[0] == 'K' || error.code == "F001" ? 2 : 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error[S004]: the system reported: %s; potstill-run; free some memory\n", error.what());
     return 1;

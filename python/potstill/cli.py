@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from potstill.commands import BUILD_COMMANDS, builds_models, parts
 from potstill.commands.streams import prepare_output
-from potstill.errors import EXIT_FAILED, PotstillError
+from potstill.errors import EXIT_FAILED, PotstillError, SystemFailure, os_errors
 
 EXIT_INTERRUPTED = 130
 
@@ -110,13 +110,34 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away (`... | head`): not a failure of ours; keep Python from flushing again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as error:  # nowhere told better: often the disk that our output goes to is full
+        return _failed(error)
     except ImportError as error:
         from potstill.errors import missing_module
 
         print(missing_module(error, "build", f"potstill {args.command}"), file=sys.stderr)
         return EXIT_FAILED
+
+
+def _failed(error: OSError) -> int:
+    if error.filename is None:
+        _drop_output()
+        step = "make room or send the output elsewhere"
+        print(SystemFailure("S003", f"the system reported: {error}", "standard output", step), file=sys.stderr)
+        return EXIT_FAILED
+    try:
+        with os_errors(os.fsdecode(error.filename)):
+            raise error
+    except PotstillError as told:
+        print(told, file=sys.stderr)
+        return told.exit_code
+
+
+def _drop_output() -> None:
+    """Keep Python from writing the rest at its end, which would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -145,15 +145,22 @@ def missing_module(error: ImportError, extra: str, wanted_by: str) -> SystemFail
     return missing_package(name, extra, wanted_by)
 
 
+def _other(error: OSError, where: str) -> tuple[str, str, str, str]:
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return "S003", "a file stands where a folder is needed", where, "choose another folder"
+    return "S003", f"the system reported: {error}", where, "see the system's message"
+
+
 class os_errors:
-    """Turn the operating system's write failures inside a ``with`` into `SystemFailure`.
+    """Turn the operating system's failures inside a ``with``, which writes or only reads, into `SystemFailure`.
 
     Raises:
         SystemFailure: S001 no space left (or quota), S002 permission or read-only file system, S003 any other.
     """
 
-    def __init__(self, where: Path | str) -> None:
+    def __init__(self, where: Path | str, *, reading: bool = False) -> None:
         self._where = str(where)
+        self._reading = reading
 
     def __enter__(self) -> None:
         return None
@@ -168,7 +175,11 @@ class os_errors:
                 "S001", "no space left on the disk", self._where, "free some space or choose another folder with --out"
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            if self._reading:
+                raise SystemFailure(
+                    "S002", "not allowed to read", self._where, "check the owner and permissions, of its folders too"
+                ) from error
             raise SystemFailure(
                 "S002", "not allowed to write", self._where, "check the owner and permissions or choose another folder"
             ) from error
-        raise SystemFailure("S003", f"the system reported: {error}", self._where, "see the system's message") from error
+        raise SystemFailure(*_other(error, self._where)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -285,9 +286,11 @@ def test_a_search_is_checked_too(made: Made, recipe: Any, tmp_path: Path) -> Non
 
     time = BudgetTime(board="pi4", tokens=16, value=5.0)
     asked = recipe(made("roberta"), "student.init=random", "student.layers=9")
-    with pytest.raises(PotstillError, match="WordPiece only"):
-        run_search(asked, tmp_path / "out", time, progress=QuietProgress())
-    assert not [path for path in (tmp_path / "out" / "stages").rglob("*") if path.is_file()]
+    elsewhere = time.model_copy(update={"board": "pi400"})
+    for wrong, when in ((asked, time), (recipe(made("bert")), elsewhere)):
+        with pytest.raises(PotstillError, match="WordPiece only" if when is time else "unknown board 'pi400'"):
+            run_search(wrong, tmp_path / "out", when, progress=QuietProgress())
+        assert not [path for path in (tmp_path / "out" / "stages").rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize(
@@ -311,3 +314,58 @@ def test_a_folder_of_sentence_transformers(
     (root / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
     (root / "config_sentence_transformers.json").write_text(json.dumps(general))
     assert codes(check(recipe(root, 'task="embedding"'), tmp_path)) == wanted
+
+
+def _configured(**changes: Any) -> Callable[[Path], object]:
+    def change(folder: Path) -> None:
+        path = folder / "config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+    return change
+
+
+def _cut(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _pointer(folder: Path) -> None:
+    (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 9\n")
+
+
+def _half_a_pickle(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(b"PK\3\4" + bytes(400))
+
+
+def _missing_part(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-1-of-2.safetensors"}}')
+    (folder / "model-2-of-2.safetensors").touch()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (_cut, "cannot be read"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b""), "cannot be read"),
+        (_pointer, "git lfs pull"),
+        (_half_a_pickle, "cut short"),
+        (_missing_part, "No such file"),
+        (_configured(intermediate_size=40), "config.json asks for 40"),
+        (_configured(num_hidden_layers=0), "num_hidden_layers = 0"),
+        (_configured(hidden_size="large"), "expected int"),
+        (_configured(vocab_size=None), "expected int"),
+        (_configured(hidden_act="golu"), "has no 'golu'"),
+        (lambda folder: (folder / "config.json").write_bytes(b"\xff\xfe{"), "cannot be loaded"),
+    ],
+    ids=["cut", "empty", "pointer", "pickle", "part", "shape", "no layers", "text", "null", "activation", "no JSON"],
+)
+def test_damaged_weights_and_configurations(
+    change: Callable[[Path], object], told: str, made: Made, recipe: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "teacher"
+    shutil.copytree(made("bert"), folder)
+    change(folder)
+    found = check(recipe(folder, "student.init=random"), tmp_path)
+    assert codes(found) == ["T002"] and told in str(found.failures[0])

@@ -163,3 +163,17 @@ def test_the_tool_without_python_does_the_same(folder: Path, model: str) -> None
     assert [line[:20] for line in plain.stderr.splitlines()] == [line[:20] for line in ours.stderr.splitlines()]
     lines = subprocess.run(command, input=given, capture_output=True, check=False).stdout.decode().split("\n")
     assert lines.count("") == {"texts": 5, "pairs": 5, "words": 7}[model]
+
+
+@pytest.mark.skipif(NATIVE is None, reason="potstill-run is not built (POTSTILL_TOOLS)")
+def test_the_tool_without_python_refuses_alike(folder: Path, tmp_path: Path) -> None:
+    """Input that cannot be read is not taken for an empty one; a missing file is 2; names command no terminal."""
+    reader = os.open(tmp_path, os.O_RDONLY)
+    unreadable = subprocess.run([str(NATIVE), str(folder / "texts.still"), "-"], stdin=reader, capture_output=True)
+    os.close(reader)
+    assert unreadable.returncode == 2 and unreadable.stderr.startswith(b"error[I126]")
+    missing = [subprocess.run([*c, "no\x1b[2J\n.still", "a"], capture_output=True) for c in (
+        [str(NATIVE)], COMMAND[: COMMAND.index("run") + 1]
+    )]  # fmt: skip
+    assert missing[0].returncode == missing[1].returncode == 2
+    assert missing[0].stderr == missing[1].stderr and rb"no\x1b[2J\n.still;" in missing[0].stderr

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from potstill.data import load_data
+from potstill.data.columns import Wanted
+from potstill.data.files import read_file
 from potstill.data.splits import Splits
 from potstill.distil.tasks import task_of
 from potstill.errors import DataError
 from potstill.pipeline.progress import QuietProgress
-from potstill.recipe.schema import Recipe
+from potstill.recipe.schema import Data, Recipe
 
 WORDS = ["good", "bad", "nice", "awful", "superb", "weak", "fine", "dull", "great", "poor"]
 ROWS = [(f"a {WORDS[number % 10]} film {number}", ("no", "yes")[number % 2]) for number in range(40)]
@@ -115,7 +117,16 @@ def test_numbers_of_classes_and_scores(tmp_path: Path) -> None:
     assert len(load(path, table([*ROWS, ("long", "9" * 5000)])).labels) == 3
 
 
+@pytest.mark.parametrize("name", ["punycode", "idna", "unicode_escape", "undefined", "hex", "latin-99"])
+def test_codecs_of_other_purposes_are_no_encodings(name: str) -> None:
+    with pytest.raises(ValueError, match="there is no text encoding"):
+        Data(source="r.csv", encoding=name)
+
+
 def test_small_classes_are_dealt_together(tmp_path: Path) -> None:
+    assert len(load(tmp_path / "r.csv", table(ROWS[:10])).test) == 1
+    same = table([("the same", label) for _, label in ROWS])
+    assert "39 rows were dropped" in refused(tmp_path / "r.csv", same).what
     for each in (2, 6):
         splits = load(tmp_path / "r.csv", table([(f"text {n}", f"intent {n % 30}") for n in range(30 * each)]))
         assert min(len(splits.train), len(splits.validation), len(splits.test)) > 0
@@ -129,6 +140,8 @@ def test_tables_as_spreadsheets_write_them(tmp_path: Path) -> None:
     assert error.code == "D051" and "line 3" in error.where
     assert refused(path, "Report 2024\n" + table(ROWS, ";")).code == "D051"
     assert "rename" not in refused(path, table([(t, *r) for t, *r in ROWS], header="text,text")).next_step
+    for header in ("\u200btext,label", "\uff54\uff45\uff58\uff54, LABEL\u00a0"):
+        assert len(load(path, table(ROWS, header=header)).train) == whole
     error = refused(path, table(ROWS, "^"))
     assert 'data.separator = "^"' in error.next_step and len(load(path, separator="^").train) == whole
     assert len(load(path, table(ROWS, "\t"), separator="\\t").train) == whole
@@ -136,6 +149,20 @@ def test_tables_as_spreadsheets_write_them(tmp_path: Path) -> None:
     assert "data.text and data.label" in error.next_step and load(path, text="review", label="mood").labels
     assert "double quotes" not in refused(path, "").next_step
     assert "double quotes" not in refused(path, table(ROWS, header="label,label")).next_step
+
+
+def test_csv_by_other_rules(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    for rows in (['one, "two, three"'], ['"one, two", "yes"', '"two, three", "no"']):
+        header = "label,text" if len(rows) == 1 else "text,label"
+        content = table([] if len(rows) == 1 else ROWS, header=header) + "".join(f"{row}\n" for row in rows)
+        path.write_text(content)
+        raw = read_file(path, Wanted("text", "label"))
+        assert raw.texts[-1] == "two, three" and raw.notes == ["spaces after a separator are no part of the fields"]
+        assert set(raw.labels or []) in ({"one"}, {"no", "yes"})
+    for row in ('"a "b" c",yes', '"open,yes', "one, two,yes"):
+        error = refused(path, table(ROWS) + row + "\n")
+        assert error.code == "D010" and "line 42" in error.where
 
 
 def test_a_text_file_may_be_a_table(tmp_path: Path) -> None:
@@ -163,6 +190,9 @@ def test_workbooks(tmp_path: Path) -> None:
     head = [("text", "label")]
     assert len(load(book([*head, *ROWS, ("odd", "yes", "see this")])).train) > 30, "a note beside the table"
     assert refused(book([("Report",), *head, *ROWS])).code == "D051"
+    for row, column in (("=A2", "yes"), "'text'"), (("fine", '=IF(A2="x","yes","no")'), "'label'"):
+        error = refused(book([*head, *ROWS, row]))
+        assert error.code == "D053" and "formula" in error.what and "line 42" in error.where and column in error.where
     for row, column in (("#REF!", "yes"), "'text'"), (("fine", "#N/A"), "'label'"):
         error = refused(book([*head, *ROWS, row]))
         assert error.code == "D053" and "line 42" in error.where and column in error.where
@@ -204,6 +234,34 @@ def test_label_lists_in_texts_and_vectors(tmp_path: Path) -> None:
     assert any('data.label_separator = ","' in line for line in joined.warnings)
 
 
+def test_an_unknown_label_says_which_is_meant(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    assert "did you mean 'YES'?" in refused(path, table(ROWS), labels=["no", "YES"]).next_step
+    from_one = table([(text, 1 + n % 2) for n, (text, _) in enumerate(ROWS)])
+    error = refused(path, from_one, labels=["no", "yes"])
+    assert "counted from 0 (0 is 'no')" in error.next_step and "line 3" in error.where
+
+
+def test_files_under_another_name(tmp_path: Path) -> None:
+    rows = [{"text": text, "label": label} for text, label in ROWS]
+    for content in ("".join(json.dumps(row) + "\n" for row in rows), json.dumps(rows)):
+        error = refused(tmp_path / "r.csv", content)
+        assert error.code == "D060" and ".jsonl" in error.next_step
+        assert load(tmp_path / "r.jsonl", content).labels == ["no", "yes"]
+    assert ".csv" in refused(tmp_path / "r.jsonl", table(ROWS)).next_step
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0a\nsize 12\n"
+    for suffix in ("csv", "jsonl", "conll"):
+        assert "git lfs pull" in refused(tmp_path / f"r.{suffix}", pointer).next_step
+    spare = load(tmp_path / "s.csv", "text;label\n" + "".join(f"{text};{label};;\n" for text, label in ROWS))
+    assert len(spare.train) == 32
+
+
+def test_an_address_is_no_file(tmp_path: Path) -> None:
+    recipe = Data(source="https://example.com/a.csv")
+    with pytest.raises(DataError, match=r"D001.*download the file"):
+        load_data(recipe, seed=1, cache=tmp_path)
+
+
 def test_folders(tmp_path: Path) -> None:
     for name in ("dev", "val", "valid"):
         folder = tmp_path / name
@@ -239,6 +297,15 @@ def test_odd_lines_of_conll(tmp_path: Path) -> None:
     assert load(path, "Word\tO\n" + PLAIN, task).train["text"][0][0] in ("Word", "Ann1"), "a word like others"
     pos = sentences("Ann@\tNN\nran\tVB\n") + "\n#\tSYM\n1\tNN\n"
     assert "SYM" in load(path, pos, task).labels
+    tagged = load(path, sentences("#fun@\tHT\nran\tVB\nAnn@\tNN\n"), task)
+    assert tagged.labels == ["HT", "NN", "VB"] and tagged.train["text"][0][0].startswith("#fun")
+    for head in ("-DOCSTART- (1 EU)\tO\n\n", "-docstart-\tO\n\n"):
+        assert len(load(path, head + PLAIN, task).train) == len(load(path, PLAIN, task).train)
+    error = refused(path, PLAIN + "\nBob\tNaN\n", task)
+    assert error.code == "D054" and "line 61" in error.where
+    nested = [{"text": ["a", f"b{n}"], "label": [["O"], ["X"]]} for n in range(30)]
+    error = refused(tmp_path / "r.jsonl", "".join(json.dumps(row) + "\n" for row in nested), task)
+    assert error.code == "D008" and "multi-label" not in error.next_step
     error = refused(path, "Ann\tO\nran\tB-X\n" * 80, task)
     assert error.code == "D058" and "160 words" in error.what
     error = refused(path, PLAIN.replace("ran", "# so\nran", 1), task)

@@ -18,7 +18,7 @@ VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> BertTokenizerFast:
     path: Path = tmp_path_factory.mktemp("t") / "vocab.txt"
     path.write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
-    return BertTokenizerFast(vocab=str(path), do_lower_case=True, model_max_length=16)
+    return BertTokenizerFast(vocab=str(path), do_lower_case=True, model_max_length=64)
 
 
 def notes(tokenizer: BertTokenizerFast, texts: list[object], max_tokens: int = 12, **more: list[str]) -> list[str]:
@@ -45,5 +45,10 @@ def test_texts_over_the_limit(tokenizer: BertTokenizerFast) -> None:
     assert len(found) == 1 and "10 % of the training texts" in found[0] and "the longest has 20 tokens" in found[0]
     assert "data.max_tokens = 20 would leave 95" in found[0]
     assert notes(tokenizer, texts, 20) == []
+    # A limit that the teacher refuses is no advice.
+    tokenizer.model_max_length = 16
+    assert "data.max_tokens = 16, the most that the teacher takes, would leave 90" in notes(tokenizer, texts)[0]
+    assert "data.max_tokens =" not in notes(tokenizer, texts, 16)[0].split(";")[1]
+    tokenizer.model_max_length = 64
     pairs = notes(tokenizer, ["good film"] * 20, 6, text_pair=["a good day"] * 20)
     assert len(pairs) == 1 and "100 %" in pairs[0] and "the longest has 8 tokens" in pairs[0]

@@ -15,7 +15,7 @@ from potstill.cli import main
 CHILD = """
 import sys, time
 from potstill.export import files
-from potstill.pipeline.store import atomic_write
+from potstill.pipeline.atomic import atomic_write
 
 def half(model, out, *, opset):
     with atomic_write(out) as temporary:
@@ -64,6 +64,28 @@ def test_a_stopped_export_leaves_nothing_behind(
     assert (there / "model.onnx").read_bytes() == b"of before"
     killed(tmp_path / "new" / "deep", model, number, *options)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "there"]
+
+
+def test_the_next_export_removes_what_a_killed_one_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing of one that still runs, nor of others' temporary files."""
+    from potstill.export import files
+    from potstill.pipeline.progress import QuietProgress
+
+    model, out = tmp_path / "model", tmp_path / "out"
+    model.mkdir()
+    killed(out, model, signal.SIGKILL)
+    (left,) = out.iterdir()
+    (out / ".tmp-of-a-build").mkdir()
+
+    def whole(source: Path, to: Path, *, opset: int) -> Path:
+        if opset == 18:  # another export of the same folder, meanwhile
+            files.export_files(source, out, opset=17, int8=False, tflite_length=None, progress=QuietProgress())
+        to.write_bytes(b"whole")
+        return to
+
+    monkeypatch.setattr(files, "export_onnx", whole)
+    files.export_files(model, out, opset=18, int8=False, tflite_length=None, progress=QuietProgress())
+    assert not left.exists() and sorted(path.name for path in out.iterdir()) == [".tmp-of-a-build", "model.onnx"]
 
 
 def test_all_files_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

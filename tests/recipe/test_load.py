@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from potstill.errors import RecipeError
+from potstill.errors import InputError, RecipeError, SystemFailure
 from potstill.recipe import apply_overrides, bundled_names, load_recipe
 
 BASE = """
@@ -184,3 +184,34 @@ def test_rounding_settings_that_fit() -> None:
     found = load_recipe("sentiment", ["compile.scheme=fp32", "compile.embedding=int8", "quantize.qat_epochs=0.5"])
     assert (found.compile.embedding, found.quantize.qat_epochs, found.quantize.clip) == ("int8", 0.5, "absmax")
     assert load_recipe("sentiment", ["compile.scheme=mixed", "compile.mixed_bytes=5000000"]).compile.mixed_drop is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"x = {'[' * 3000}{']' * 3000}", f"x = {'9' * 5000}", 'name = "\\q"'],
+    ids=["deep", "long number", "bad escape"],
+)
+def test_whatever_toml_cannot_be_read_is_told(tmp_path: Path, text: str) -> None:
+    assert failure(tmp_path, text).code == "R002"
+    assert load_recipe(write(tmp_path, BASE), ["data.source=" + "[" * 3000]).data.source == "[" * 3000
+
+
+def test_a_recipe_that_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "folder.toml").mkdir()
+    with pytest.raises(RecipeError, match=r"R001.*name the TOML file in it"):
+        load_recipe(tmp_path / "folder.toml")
+    for odd in ("x" * 300, "a\0b", ""):
+        with pytest.raises(InputError, match="I121"):
+            load_recipe(odd)
+    (tmp_path / "mine.toml").write_bytes("name = 1".encode("utf-16"))
+    with pytest.raises(RecipeError, match=r"R002.*UTF-8.*line 1"):
+        load_recipe(tmp_path / "mine.toml")
+
+
+def test_a_folder_that_may_not_be_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    with pytest.raises(SystemFailure, match=r"S002.*not allowed to read"):
+        load_recipe(tmp_path / "mine.toml")

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from potstill.errors import SystemFailure
-from potstill.report.html import write_html
+from potstill.report.collect import collect
+from potstill.report.html import page, write_html
 from potstill.report.table import render
 
 
@@ -114,3 +115,13 @@ def test_missing_and_damaged_report(tmp_path: Path) -> None:
     with pytest.raises(SystemFailure) as damaged:
         render(tmp_path)
     assert damaged.value.code == "S016"
+
+
+@pytest.mark.parametrize(
+    "content", ["{}", "[]", "[" * 5000, '{"recipe": "r"}', '{"recipe": "r", "seconds_total": []}', "\udcff"]
+)
+def test_a_report_that_lacks_its_parts_is_damaged(tmp_path: Path, content: str) -> None:
+    (tmp_path / "report.json").write_text(content, encoding="utf-8", errors="surrogateescape")
+    for shown in (render, page, collect):
+        with pytest.raises(SystemFailure, match="S016"):
+            shown(tmp_path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import types
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +104,25 @@ def test_what_cannot_be_a_model_is_refused(still: Path) -> None:
         potstill.load(still.read_bytes(), mapped=True)
     with pytest.raises(InputError, match=r"I102.*mode 'rb'"):
         potstill.load(io.StringIO("text"))  # type: ignore[arg-type]
+
+
+class Archive:
+    """A file object whose content turns out to be damaged."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def read(self) -> bytes:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [EOFError("ended too soon"), zlib.error("bad data"), OSError(), TypeError("mine")])
+def test_a_file_object_that_cannot_be_read_is_told(error: Exception) -> None:
+    with pytest.raises(InputError, match="I102"):
+        potstill.load(Archive(error))  # type: ignore[arg-type]
+
+
+def test_an_attribute_that_is_no_method_makes_no_file() -> None:
+    thing: Any = types.SimpleNamespace(read=True)
+    with pytest.raises(InputError, match="I121"):
+        potstill.load(thing)

@@ -13,18 +13,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from potstill.boards import board
 from potstill.budget.attempt import attempt, teacher_of, with_choice
 from potstill.budget.ladder import Choice, choices, within
 from potstill.budget.meet import describe, limits_of
 from potstill.cache import cache_dir
 from potstill.errors import InputError, os_errors
+from potstill.pipeline.atomic import atomic_write, write_json
 from potstill.pipeline.engine import run_stages
 from potstill.pipeline.lock import out_lock
 from potstill.pipeline.progress import Progress
 from potstill.pipeline.run import STAGES_FOLDER, check_before, check_packages
 from potstill.pipeline.stage import Context, Stage
 from potstill.pipeline.stages import build_stages, weight_bytes
-from potstill.pipeline.store import Store, atomic_write, write_json
+from potstill.pipeline.store import Store
 from potstill.recipe.docs import recipe_text
 from potstill.recipe.hash import content_hash
 from potstill.recipe.schema import Budget, BudgetTime, Recipe
@@ -32,13 +34,21 @@ from potstill.recipe.schema import Budget, BudgetTime, Recipe
 FOLDER = "search"
 
 
-# Bytes that hold any student.
+# Limits that any student is within: milliseconds, bytes.
+_ANY_TIME = 1e12
 _ANY_SIZE = 1 << 50
 
 
 def _look(recipe: Recipe, context: Context, stage: Stage) -> None:
     del stage
     check_before(recipe, context)
+
+
+def _with_time(stated: Budget, time: BudgetTime) -> Budget:
+    """The limits of the search with its board, tokens and threads, so that these are checked too."""
+    longest = stated.ms.value if stated.ms else _ANY_TIME
+    size = stated.bytes if stated.stated else _ANY_SIZE
+    return stated.model_copy(update={"bytes": size, "ms": time.model_copy(update={"value": longest})})
 
 
 def run_search(
@@ -58,11 +68,13 @@ def run_search(
         What `search.json` holds: `teacher` (accuracies, bytes), `board`, `points` (rows as `Attempt`, with `pareto`).
 
     Raises:
+        BuildError: B002 no such board.
         InputError: I016 a task without labels, I080 no student is within the limits, or `points` under 1.
         PotstillError: as the stages.
     """
     if points < 1:
         raise InputError("I080", f"{points} points", "--points", "give 1 or more")
+    board(time.board)  # there is one of that name
     if recipe.task == "embedding":
         raise InputError(
             "I016",
@@ -78,7 +90,7 @@ def run_search(
         store, context = Store(out / STAGES_FOLDER), Context(recipe, cache or cache_dir(), progress)
         store.sweep()
         # Of the students on the ladder the most able stands for all: what is the teacher's fault, it has too.
-        asked = recipe if recipe.budget.stated else recipe.model_copy(update={"budget": Budget(bytes=_ANY_SIZE)})
+        asked = recipe.model_copy(update={"budget": _with_time(recipe.budget, time)})
         look = partial(_look, asked, context)
         run_stages(build_stages(recipe), context, store, stop_after="teacher", before=look)
         ladder = within(choices(recipe, teacher_of(context), time), limits_of(recipe.budget))

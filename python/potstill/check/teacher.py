@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from potstill.check.findings import Findings
+from potstill.check.weights import check_weights
 from potstill.errors import DataError, TrainError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 # Of a model of the hub only these are fetched.
 _SMALL_FILES = ("*.json", "*.txt", "*.model")
 _WEIGHTS = ("*.safetensors", "*.bin", "*.h5", "*.msgpack")
+_OTHER = "use an encoder such as BERT, MiniLM or MPNet, e.g. teacher.model = demo:all-minilm-l6-v2"
 # The demo teacher's configuration; its package is pinned, so it need not be fetched to be known.
 DEMOS: Mapping[str, Mapping[str, Any]] = {
     "demo:all-minilm-l6-v2": {
@@ -112,8 +114,8 @@ def read_teacher(recipe: Any, folder: Path | None, labels: list[str], words: boo
         vectors: how it makes its vectors.
 
     Raises:
-        TrainError: T002 transformers cannot read it or does not know its type; T100 it is no text encoder, T101 it has
-            a decoder, T102 its weights are quantized, T103 the folder holds no weights.
+        TrainError: T002 transformers cannot read it or does not know its type, or its weights are damaged; T100 it is
+            no text encoder, T101 it has a decoder, T102 its weights are quantized, T103 the folder holds no weights.
     """
     import torch
     from transformers import AutoConfig, BertConfig
@@ -145,18 +147,29 @@ def read_teacher(recipe: Any, folder: Path | None, labels: list[str], words: boo
         label2id={label: index for index, label in enumerate(labels)},
     )
     with model_errors(folder or named), quiet_loading(), torch.device("meta"):
-        return Teacher(folder, config, EncoderClassifier(shape))
+        made = Teacher(folder, config, EncoderClassifier(shape))
+    if made.encoder.main_input_name != "input_ids":
+        raise _no_text_encoder(encoder.model_type, f"teacher.model = {named}")
+    if folder is not None and local:
+        check_weights(folder, made.encoder)
+    return made
+
+
+def _no_text_encoder(kind: str, where: str) -> TrainError:
+    return TrainError("T100", f"a model of type {kind} is no text encoder", where, _OTHER)
 
 
 def _check_kind(config: Any, named: str) -> None:
     where, kind = f"teacher.model = {named}", config.model_type
-    other = "use an encoder such as BERT, MiniLM or MPNet, e.g. teacher.model = demo:all-minilm-l6-v2"
     if getattr(config, "is_encoder_decoder", False):
         raise TrainError("T101", f"a teacher of type {kind} has a decoder too, and gives no vector of a text", where,
-                         other)  # fmt: skip
+                         _OTHER)  # fmt: skip
     sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
     if not all(isinstance(getattr(config, size, None), int) for size in sizes):
-        raise TrainError("T100", f"a model of type {kind} is no text encoder", where, other)
+        raise _no_text_encoder(kind, where)
+    if too_small := [size for size in sizes if getattr(config, size) < 1]:
+        what = f"config.json says {too_small[0]} = {getattr(config, too_small[0])}"
+        raise TrainError("T002", what, where, "use the config.json that was saved with the weights")
     if getattr(config, "quantization_config", None) is not None:
         raise TrainError(
             "T102", "the teacher's weights are quantized; it is trained and read in f32", where,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from pathlib import Path
 
-from potstill.commands import Command, numbers, print_json
+from potstill.commands import Command, numbers, print_json, whole
 from potstill.errors import InputError, SystemFailure, missing_module
 
 
@@ -103,14 +104,15 @@ def _recipe(args: argparse.Namespace) -> int:
     if args.action == "schema":
         print(docs.schema_markdown() if args.markdown else json.dumps(docs.schema_json(), indent=2))
     elif args.action == "new":
-        from potstill.pipeline.store import atomic_write
+        from potstill.pipeline.atomic import atomic_write
 
         target = Path(args.file or "recipe.toml")
         if target.exists():
             raise InputError("I060", "the file exists already", str(target), "choose another name or remove it")
         with atomic_write(target) as temporary:
             temporary.write_text(docs.template(target.stem), encoding="utf-8")
-        print(f"wrote {target}; next: potstill recipe check {target} && potstill build {target}")
+        named = shlex.quote(str(target))
+        print(f"wrote {target}; next: potstill recipe check {named} && potstill build {named}")
     else:
         _check_recipe(args)
     return 0
@@ -169,9 +171,13 @@ def add(command: Command) -> None:
     search.add_argument("--out", help="the build's folder, whose teacher is used (default: build/<recipe name>)")
     search.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key; repeatable")
     search.add_argument("--board", help="board of the predicted times (default: the budget's, else pi4)")
-    search.add_argument("--tokens", type=int, metavar="N", help="tokens of a text (default: the budget's, else 32)")
-    search.add_argument("--threads", type=int, metavar="N", help="threads of the prediction (default 1)")
-    search.add_argument("--points", type=int, default=8, metavar="N", help="students to build at most (default 8)")
+    search.add_argument(
+        "--tokens", type=whole(1, 8192), metavar="N", help="tokens of a text (default: the budget's, else 32)"
+    )
+    search.add_argument("--threads", type=whole(1, 256), metavar="N", help="threads of the prediction (default 1)")
+    search.add_argument(
+        "--points", type=whole(1, 1000), default=8, metavar="N", help="students to build at most (default 8)"
+    )
     search.add_argument("--quiet", action="store_true", help="no progress")
     search.add_argument("--json", action="store_true", help="print the result as JSON instead of the table")
 
@@ -206,7 +212,9 @@ def add(command: Command) -> None:
         "potstill sensitivity build/sentiment --json > table.json",
     )
     sensitivity.add_argument("dir", help="the folder of a finished build")
-    sensitivity.add_argument("--rows", type=int, default=512, help="validation texts at most (default 512)")
+    sensitivity.add_argument(
+        "--rows", type=whole(1, 1 << 20), default=512, help="validation texts at most (default 512)"
+    )
     sensitivity.add_argument("--json", action="store_true", help="the table as JSON, for compile --sensitivity")
 
     recipe = command(

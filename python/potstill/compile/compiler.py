@@ -11,9 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from potstill.compile.arguments import (
+    choice_of,
+    folder_of,
+    labels_of,
+    limit_of,
+    path_of,
+    provenance_of,
+    scheme_of,
+    text_of,
+)
 from potstill.compile.packed import Metadata, PackedModel
 from potstill.errors import CompileError
-from potstill.quantize.schemes import Scheme, scheme_by_name
+from potstill.quantize.schemes import Scheme
+from potstill.runtime.inputs import read_flag
 
 if TYPE_CHECKING:
     from potstill.compile.import_onnx import Imported
@@ -106,6 +117,7 @@ def compile_onnx(
 
     Raises:
         CompileError: C001 to C049, C100 to C104, C050 and up for the tokenizer.
+        InputError: I007, I120, I121, I140 an argument has a type that it cannot have.
         SystemFailure: S001 to S003 writing failed, S010 a package is missing.
     """
     from potstill.compile.import_onnx import import_onnx
@@ -114,21 +126,24 @@ def compile_onnx(
     from potstill.compile.verify import core_available, verify_file
     from potstill.compile.writer import write_still
 
-    onnx, out = Path(onnx), Path(out)
-    chosen_scheme = scheme if isinstance(scheme, Scheme) else scheme_by_name(scheme, embedding=embedding)
-    if max_tokens is not None and max_tokens < 1:
-        raise CompileError("C021", "max_tokens must be at least 1", str(max_tokens), "leave it out or give more")
+    onnx, out, tokenizer = path_of(onnx, "onnx"), path_of(out, "out"), folder_of(tokenizer, "tokenizer")
+    labels, max_tokens, provenance = labels_of(labels), limit_of(max_tokens), provenance_of(provenance)
+    name, license, output = text_of(name, "name"), text_of(license, "license"), text_of(output, "output")
+    pooling, activation = text_of(pooling, "pooling"), text_of(activation, "activation")
+    multi_label, pairs = choice_of(multi_label, "multi_label"), choice_of(pairs, "pairs")
+    lowercase, verify = choice_of(lowercase, "lowercase"), read_flag(verify, "verify")
+    chosen_scheme = scheme_of(scheme, embedding)
     tables = None
     if tokenizer is not None:
         from potstill.compile.tokenizer import wordpiece_tables
 
-        tables = wordpiece_tables(Path(tokenizer), lowercase=lowercase)
+        tables = wordpiece_tables(tokenizer, lowercase=lowercase)
     limits = [n for n in (max_tokens, tables.max_tokens if tables is not None else None) if n is not None]
     limit = min(limits) if limits else None
     imported = import_onnx(
         onnx, max_tokens=limit, output=output, pooling=pooling, pairs=pairs,
         piece=None if tables is None else tables.piece_in_text,
-        sentence=sentence_beside(onnx, None if tokenizer is None else Path(tokenizer)),
+        sentence=sentence_beside(onnx, tokenizer),
     )  # fmt: skip
     if tables is not None and imported.sentence is not None and imported.sentence.lowercase and not tables.lowercase:
         note = "texts are lower-cased before the tokenizer, as the sentence-transformers folder says"
@@ -153,7 +168,7 @@ def compile_onnx(
         max_tokens=graph.max_tokens,
         producer=PRODUCER,
         license=license or "",
-        provenance={**(provenance or {}), "onnx_sha256": _sha256(onnx)},
+        provenance={**provenance, "onnx_sha256": _sha256(onnx)},
         multi_label=several,
         score=score,
         forbidden_ids=graph.forbidden_ids,
@@ -185,7 +200,7 @@ def _score(
         return "", []
     # Optimum puts the ONNX of a hub's repository into its folder onnx/.
     beside = [onnx.parent, *([onnx.parent.parent] if onnx.parent.name == "onnx" else [])]
-    return score_kind(activation, properties, [*([] if tokenizer is None else [Path(tokenizer)]), *beside])
+    return score_kind(activation, properties, [*([] if tokenizer is None else [tokenizer]), *beside])
 
 
 def _task(graph: Graph) -> str:
@@ -232,7 +247,7 @@ def _verify(imported: Imported, metadata: Metadata) -> list[dict[str, Any]]:
     from potstill.compile.lower import lower
     from potstill.compile.verify import verify
 
-    model = lower(imported.graph, scheme_by_name("fp32"), metadata)
+    model = lower(imported.graph, scheme_of("fp32", "auto"), metadata)
     return [dataclasses.asdict(item) for item in verify(model, imported)]
 
 

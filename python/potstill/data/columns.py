@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,7 @@ class Wanted:
 
 
 def find_column(name: str, columns: Sequence[str]) -> list[int]:
-    """Where the column stands: under this name, else under one that differs by case, spaces or a byte order mark."""
+    """Where the column stands: under this name, else one that differs by case, width, spaces or invisible marks."""
     exact = [place for place, column in enumerate(columns) if column == name]
     return exact or [place for place, column in enumerate(columns) if _plain(column) == _plain(name)]
 
@@ -124,4 +125,4 @@ def no_header(header: Sequence[str], where: str, wanted: Wanted, rows: Sequence[
 
 
 def _plain(name: str) -> str:
-    return name.strip("\ufeff \t\u00a0").casefold()
+    return unicodedata.normalize("NFKC", name).strip("\ufeff\u200b \t").casefold()

@@ -27,6 +27,7 @@ _CONLLU_TAGS = {"upos": 3, "xpos": 4, "deprel": 7}
 _CONLLU_OTHERS = ("id", "form", "lemma", "feats", "head", "deps", "misc")
 # Tags of the word # where nothing else has them (Penn Treebank, universal parts of speech, names of entities).
 _HASH_TAGS = ("#", "SYM", "PUNCT", "O")
+_HASHTAG = re.compile(r"#\w+")
 # What a line of column names calls the words.
 _WORDS = ("word", "words", "token", "tokens", "form", "text")
 # A file without an empty line is one sentence; over so many words it is none.
@@ -133,7 +134,7 @@ def _blocks(path: Path, encoding: str, most: int | None = None) -> list[list[_Li
         # With tabs a word may hold spaces.
         text = text.rstrip("\t ")
         columns = text.split("\t") if "\t" in text else _SPACES.split(text.strip(" "))
-        if not any(column.strip() for column in columns) or columns[0].strip() == _DOCUMENT:
+        if not any(column.strip() for column in columns) or columns[0].upper().split()[:1] == [_DOCUMENT]:
             if blocks[-1]:
                 blocks.append([])
         else:
@@ -210,8 +211,15 @@ def _numbered(blocks: Sequence[Sequence[_Line]], width: int) -> bool:
 
 def _tags(blocks: Sequence[Sequence[_Line]], layout: _Layout) -> set[str]:
     """The tags of all lines that have the usual columns and are surely words."""
-    plain = (line for block in blocks for line in block if not line.text.startswith("#"))
-    return {line.columns[layout.tag].strip() for line in plain if len(line.columns) == layout.width}
+    even = [line for block in blocks for line in block if len(line.columns) == layout.width]
+    known = {line.columns[layout.tag].strip() for line in even if not line.text.startswith("#")}
+    # Hashtags may have a tag that nothing else has: several words, one tag.
+    hashtags: dict[str, set[str]] = {}
+    for line in even:
+        tag = line.columns[layout.tag].strip()
+        if _HASHTAG.fullmatch(line.columns[0]) and tag.isalpha() and tag.isupper():
+            hashtags.setdefault(tag, set()).add(line.columns[0])
+    return known | {tag for tag, words in hashtags.items() if len(words) > 1}
 
 
 def _without_comments(

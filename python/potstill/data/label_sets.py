@@ -82,18 +82,17 @@ def label_set_names(train: Raw, given: Sequence[str] | None, separator: str) -> 
         return list(given)
     if train.names is not None:
         return list(train.names)
-    rows = label_sets(train, separator)
-    found = [(name, row) for row, names in enumerate(rows) for name in names]
+    found: list[str] = []
+    for row, names in enumerate(label_sets(train, separator)):
+        refuse_missing(names, train, row)
+        found += names
     if not found:
         raise DataError(
             "D030", "no training row has a label", f"{train.where}, column {train.column!r}", "set data.label"
         )
-    lines = None if train.lines is None else [train.lines[row] for _, row in found]
-    each = dataclasses.replace(train, labels=[name for name, _ in found], lines=lines)
-    refuse_missing(each)
-    if not all(name.isdigit() for name, _ in found):  # labels of several hundred kinds are often numbered
-        refuse_scores_and_ids(each)
-    return ordered_names({name for name, _ in found})
+    if not all(name.isdigit() for name in found):  # labels of several hundred kinds are often numbered
+        refuse_scores_and_ids(dataclasses.replace(train, labels=found))
+    return ordered_names(set(found))
 
 
 def label_set_ids(raw: Raw, names: Sequence[str], separator: str, *, ordered: bool = True) -> list[list[int]]:

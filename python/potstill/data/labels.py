@@ -158,18 +158,18 @@ def _number(value: Any) -> float | None:
         return math.inf
 
 
-def refuse_missing(train: Raw) -> None:
-    """Refuse a label that spells that there is none; for columns whose names are not given.
+def refuse_missing(labels: Sequence[Any], raw: Raw, index: int) -> None:
+    """Refuse labels of row `index` that spell that there is none; for columns whose names are not given.
 
     Raises:
         DataError: D054.
     """
-    for index, value in enumerate(train.labels or []):
+    for value in labels:
         if isinstance(value, str) and value.strip().lower() in _MISSING:
             raise DataError(
                 "D054",
                 f"the label {value.strip()!r} is how programs write that there is none",
-                train.at(index),
+                raw.at(index),
                 "fill the label in or delete the row; if it is a class, list all classes in data.labels",
             )
 
@@ -186,7 +186,8 @@ def class_names(train: Raw, given: Sequence[str] | None) -> list[str]:
         return list(given)
     if train.names is not None:
         return list(train.names)
-    refuse_missing(train)
+    for index, value in enumerate(train.labels or []):
+        refuse_missing([value], train, index)
     refuse_scores_and_ids(train)
     return ordered_names({label_name(value, train, index) for index, value in enumerate(train.labels or [])})
 
@@ -253,14 +254,12 @@ def label_name(value: Any, raw: Raw, index: int) -> str:
         return value.strip()
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    raise DataError(
-        "D008",
-        f"the label {value!r} is of type {type(value).__name__}",
-        raw.at(index),
-        "labels are names, whole numbers or booleans, one for each row"
-        + ("; cut a score into classes (low, high)" if isinstance(value, float) else "")
-        + ('; for lists of labels set task = "multi-label"' if isinstance(value, list | tuple) else ""),
-    )
+    step = "labels are names, whole numbers or booleans, one for each row"
+    if isinstance(value, float):
+        step += "; cut a score into classes (low, high)"
+    if isinstance(value, list | tuple) and value is (raw.labels or [])[index]:
+        step += '; for lists of labels set task = "multi-label"'
+    raise DataError("D008", f"the label {repr(value)[:60]} is of type {type(value).__name__}", raw.at(index), step)
 
 
 def _is_whole(name: str) -> bool:
@@ -268,8 +267,11 @@ def _is_whole(name: str) -> bool:
 
 
 def _unknown(name: str, names: Sequence[str], raw: Raw, index: int) -> DataError:
-    close = difflib.get_close_matches(name, names, n=1)
+    alike = [known for known in names if known.casefold() == name.casefold()]
+    close = alike or difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
+    if _is_whole(name) and not any(_is_whole(known) for known in names):
+        hint = f"numbers stand for the labels of data.labels, counted from 0 (0 is {names[0]!r}); "
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     return DataError(
         "D004",

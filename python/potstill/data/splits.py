@@ -24,7 +24,7 @@ from potstill.errors import DataError
 
 _WORD = re.compile(r"\w+")
 # Rows from which a tenth of them is a row.
-_ENOUGH = 20
+_ENOUGH = 10
 
 
 @dataclass
@@ -253,7 +253,7 @@ def make_splits(
     if limit is not None and limit < len(parts["train"]):
         share = limit / len(parts["train"])
         parts["train"] = deal(parts["train"], [share, 1.0 - share], seed)[0]
-    _check(parts, labels, where, classes)
+    _check(parts, labels, where, classes, dropped)
     texts = None if unlabelled is None else drop_duplicates(Rows(unlabelled, [0] * len(unlabelled)), seen).texts
     counts = ", ".join(f"{len(parts[name]):,} {name}" for name in ("train", "validation", "test"))
     kinds = f"; {len(labels)} classes" if classes else ""
@@ -262,12 +262,13 @@ def make_splits(
     return dataclasses.replace(_build(parts, texts or None, list(labels)), warnings=warnings)
 
 
-def _check(parts: dict[str, Rows], labels: Sequence[str], where: str, classes: bool) -> None:
+def _check(parts: dict[str, Rows], labels: Sequence[str], where: str, classes: bool, dropped: int) -> None:
     for name in ("train", "validation", "test"):
         if not len(parts[name]):
             raise DataError(
                 "D006",
-                f"the {name} split has no row",
+                f"the {name} split has no row"
+                + (f" ({dropped:,} rows were dropped, their text is in the data already)" if dropped else ""),
                 where,
                 "give more data, or other shares in data.split, or a file or split name for it",
             )

@@ -10,7 +10,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ _TITLES = 20
 # Excel's own note of the separator, before the header.
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
+_SPACED = re.compile(r' +".*"\s*', re.DOTALL)
 _EMPTY = "check that it was written, and that the path is right"
 # What a cell of a spreadsheet shows when its formula failed.
 _CELL_ERRORS = {"#N/A", "#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#SPILL!", "#CALC!"}
@@ -45,19 +46,45 @@ def read_csv(path: Path, wanted: Wanted) -> Raw:
         DataError: D003, D043 as `places`; D009, D040, D041 as `text_encoding`; D010 malformed, D042 no header.
     """
     encoding = text_encoding(path, wanted.encoding)
+    _refuse_json(path, encoding)
     style = _style(path, encoding, wanted)
+    # Tab-separated files are often written without any quoting: a quote is then a character like others.
+    bare = (replace(style, quotes=False), "quotes are read as characters: the file is not written with quoting")
+    spaced = (replace(style, spaces=True), "spaces after a separator are no part of the fields")
     try:
-        return _read(path, encoding, style, wanted)
+        raw = _read(path, encoding, style, wanted)
+        others = [spaced] if _has_spaced_quotes(raw) else []
     except DataError as error:
-        # Tab-separated files are often written without any quoting: a quote is then a character like others.
-        if error.code != "D010" or style.separator != "\t":
+        if error.code != "D010":
             raise
-        try:
-            raw = _read(path, encoding, _Style("\t", style.skip, quotes=False), wanted)
-        except DataError:
-            raise error from None
-        raw.notes.append("quotes are read as characters: the file is not written with quoting")
-        return raw
+        raw, fault = None, error
+        others = [*([bare] if style.separator == "\t" else []), spaced]
+    for other, note in others:
+        with suppress(DataError):
+            found = _read(path, encoding, other, wanted)
+            found.notes.append(note)
+            return found
+    if raw is None:
+        raise fault
+    return raw
+
+
+def _refuse_json(path: Path, encoding: str) -> None:
+    """Refuse objects of JSON under the name of a table.
+
+    Raises:
+        DataError: D060.
+    """
+    with path.open(encoding=encoding) as stream:
+        first = next((line for line in stream if line.strip()), "")
+    if re.match(r'\s*(\[\s*)?\{\s*"', first):
+        raise DataError("D060", "the file holds JSON, not a table", str(path), "name it .jsonl")
+
+
+def _has_spaced_quotes(raw: Raw) -> bool:
+    """Whether a quote opens a field behind a space, where it is read as a character."""
+    columns = (raw.texts, raw.labels or (), raw.pairs or ())
+    return any(_SPACED.fullmatch(cell) for column in columns for cell in column)
 
 
 @dataclass(frozen=True)
@@ -65,10 +92,17 @@ class _Style:
     separator: str
     skip: int  # lines before the header
     quotes: bool = True
+    spaces: bool = False  # after a separator, before a quote
 
-    @property
-    def quoting(self) -> Any:
-        return csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE
+    def reader(self, lines: Iterable[str]) -> Any:
+        """Python's reader of the lines."""
+        return csv.reader(
+            lines,
+            delimiter=self.separator,
+            quoting=csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE,
+            strict=self.quotes,
+            skipinitialspace=self.spaces,
+        )
 
 
 def _style(path: Path, encoding: str, wanted: Wanted) -> _Style:
@@ -130,7 +164,7 @@ def _records(path: Path, encoding: str, style: _Style, spans: dict[int, int]) ->
     with _large_fields(), path.open(encoding=encoding, newline="") as stream:
         for _ in range(style.skip):
             next(stream, "")
-        reader = csv.reader(stream, delimiter=style.separator, quoting=style.quoting, strict=style.quotes)
+        reader = style.reader(stream)
         while True:
             first = style.skip + reader.line_num + 1
             try:
@@ -186,6 +220,8 @@ def take(where: str, records: Iterable[Row], wanted: Wanted) -> Raw:
     for line, row in rows:
         if len(names) > 1 and _blank(row):
             continue  # a line of separators alone is how spreadsheets write an empty row
+        if len(row) > len(names) and _blank(row[len(names) :]):
+            row = row[: len(names)]
         if len(row) != len(names):
             raise _malformed(where, line, f"{len(row)} fields, the header has {len(names)}")
         lines.append(line)
@@ -302,6 +338,8 @@ def read_xlsx(path: Path, wanted: Wanted) -> Raw:
     where = f"{path}, sheet {name!r}" if len(filled) > 1 else str(path)
     raw = take(where, filled.get(name, []), wanted)
     _refuse_error_cells(raw, wanted)
+    if None in raw.texts or None in (raw.labels or ()) or None in (raw.pairs or ()):
+        _refuse_formulas(path, name, where, raw, wanted)
     raw.texts = [_as_text(cell) for cell in raw.texts]
     raw.pairs = None if raw.pairs is None else [_as_text(cell) for cell in raw.pairs]
     return raw
@@ -334,6 +372,37 @@ def _refuse_error_cells(raw: Raw, wanted: Wanted) -> None:
             if isinstance(cell, str) and cell in _CELL_ERRORS:
                 raise DataError(
                     "D053", f"the cell holds the error {cell}", raw.at(index, name), "mend the cell or delete the row"
+                )
+
+
+def _refuse_formulas(path: Path, sheet: str, where: str, raw: Raw, wanted: Wanted) -> None:
+    """Cells that are empty since the value of their formula was never saved.
+
+    Raises:
+        DataError: D053.
+    """
+    import openpyxl
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        book = openpyxl.load_workbook(path, read_only=True)
+        written = take(where, _cells(book[sheet]), wanted)
+        book.close()
+    saved = {line: index for index, line in enumerate(raw.lines or [])}
+    columns = (
+        (wanted.text, written.texts, raw.texts),
+        (wanted.label, written.labels, raw.labels),
+        (wanted.pair, written.pairs, raw.pairs),
+    )
+    for name, cells, values in columns:
+        for index, (cell, line) in enumerate(zip(cells or [], written.lines or [], strict=False)):
+            value = values[saved[line]] if values is not None and line in saved else None
+            if value is None and isinstance(cell, str) and cell.startswith("="):
+                raise DataError(
+                    "D053",
+                    "the cell holds a formula whose value is not in the file",
+                    written.at(index, name),
+                    "open the workbook in a spreadsheet program and save it, or write the values in place of formulas",
                 )
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from potstill.data.labels import Raw, label_name, named_id, ordered_names, refuse_scores_and_ids
+from potstill.data.labels import Raw, label_name, named_id, ordered_names, refuse_missing, refuse_scores_and_ids
 from potstill.errors import DataError
 
 
@@ -54,21 +54,24 @@ def tag_names(train: Raw, given: Sequence[str] | None) -> list[str]:
     """Names of the tags: those of the recipe, else the source's own, else the distinct values of `train`, sorted.
 
     Raises:
-        DataError: D008, D020 as `tag_ids`; D046, D047 as `refuse_scores_and_ids`; D057 a tag -100.
+        DataError: D008, D020 as `tag_ids`; D046, D047 as `refuse_scores_and_ids`; D054, D057 a tag that is none.
     """
     if given is not None:
         return list(given)
     if train.names is not None:
         return list(train.names)
-    found = [name for row, tags in enumerate(train.labels or []) for name in _tags(tags, train, row)]
-    if "-100" in found:
-        row = next(row for row, tags in enumerate(train.labels or []) if "-100" in _tags(tags, train, row))
-        raise DataError(
-            "D057",
-            "the tag -100 is how training programs mark words to pass over, not a tag",
-            train.at(row),
-            "give the data as it was before it was cut into tokens: one tag for each whole word",
-        )
+    found = []
+    for row, tags in enumerate(train.labels or []):
+        names = _tags(tags, train, row)
+        if "-100" in names:
+            raise DataError(
+                "D057",
+                "the tag -100 is how training programs mark words to pass over, not a tag",
+                train.at(row),
+                "give the data as it was before it was cut into tokens: one tag for each whole word",
+            )
+        refuse_missing(names, train, row)
+        found += names
     refuse_scores_and_ids(dataclasses.replace(train, labels=found))
     return ordered_names(set(found))
 

@@ -76,20 +76,26 @@ def model_errors(model: Path | str) -> Iterator[None]:
         # By name: which HTTP library the hub's client uses (requests, httpx) changes with its version.
         if any(kind.__name__ in ("ConnectionError", "ConnectError", "ConnectTimeout") for kind in type(error).__mro__):
             raise _unreachable(name) from error
-        if not isinstance(error, OSError | ValueError | KeyError | RuntimeError):
-            raise
         text = str(error)
         if not looks_local and any(hint in text for hint in ("offline", "couldn't connect", "internet connection")):
             raise _unreachable(name) from error
         if not looks_local and "not a valid model identifier" in text:
             raise TrainError("T001", "the hub has no such model", name, "check the id (owner/name)") from error
-        reason = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
+        reason = _reason(error)
         raise TrainError(
             "T002",
             f"the model cannot be loaded: {reason}",
             name,
             "give a model of the BERT family in Hugging Face form",
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The libraries' own words, short: the last line of a validation error says what is wrong, else the first."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    if isinstance(error, KeyError):
+        return f"transformers has no {lines[0]}"
+    return lines[-1] if "Validation" in type(error).__name__ else lines[0]
 
 
 def _unreachable(name: str) -> TrainError:

@@ -28,9 +28,9 @@ from potstill.distil.evaluate import outputs
 from potstill.distil.precision import use_bf16
 from potstill.distil.token_states import TokenView, tap, token_view
 from potstill.errors import TrainError, os_errors
+from potstill.pipeline.atomic import atomic_write
 from potstill.pipeline.contents import file_digest
 from potstill.pipeline.progress import Progress, QuietProgress
-from potstill.pipeline.store import atomic_write
 
 # Rows of a shard: 1.6 MB for pooled vectors 384 wide.
 SHARD_ROWS = 1024
@@ -111,7 +111,7 @@ def weights_hash(model_dir: Path) -> str:
     if len(files) < 2:
         raise TrainError("T002", "the folder holds no weights", str(model_dir), "give a folder of save_pretrained")
     total = hashlib.sha256()
-    with os_errors(model_dir):
+    with os_errors(model_dir, reading=True):
         for path in files:
             total.update(path.name.encode())
             with path.open("rb") as handle:

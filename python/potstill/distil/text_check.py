@@ -15,6 +15,8 @@ UNKNOWN = 0.05
 CUT = 0.01
 # A limit that leaves so many texts whole is named.
 _WHOLE = 95
+# The largest data.max_tokens.
+_MOST = 8192
 
 
 def examine_texts(tokenizer: Any, splits: Any, max_tokens: int) -> list[str]:
@@ -51,12 +53,24 @@ def examine_texts(tokenizer: Any, splits: Any, max_tokens: int) -> list[str]:
     cut = int((lengths > max_tokens).sum())
     if cut > CUT * len(lengths):
         enough = int(np.percentile(lengths, _WHOLE, method="higher"))
+        most = _most_tokens(tokenizer)
+        advice = f"data.max_tokens = {enough} would leave {_WHOLE} of 100 whole"
+        if most <= max_tokens:
+            advice = "the teacher takes no longer ones: cut the texts where what matters ends, or into several rows"
+        elif enough > most:
+            whole = int(100 * (lengths <= most).mean())
+            advice = f"data.max_tokens = {most}, the most that the teacher takes, would leave {whole} of 100 whole"
         notes.append(
             f"{_share(cut, len(lengths))} of the training texts are longer than data.max_tokens = {max_tokens} and "
-            f"lose their end (the longest has {int(lengths.max()):,} tokens); data.max_tokens = {enough} would leave "
-            f"{_WHOLE} of 100 whole"
+            f"lose their end (the longest has {int(lengths.max()):,} tokens); {advice}"
         )
     return notes
+
+
+def _most_tokens(tokenizer: Any) -> int:
+    """The longest text that a recipe and the tokenizer allow."""
+    stated = int(min(getattr(tokenizer, "model_max_length", 0) or 0, _MOST))
+    return stated or _MOST
 
 
 class _Row:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import shutil
 import signal
 import tempfile
@@ -13,9 +15,10 @@ from types import FrameType
 
 from potstill.errors import os_errors
 from potstill.export.onnx import export_onnx, quantize_onnx_int8
+from potstill.pipeline.atomic import TEMPORARY_PREFIX
 from potstill.pipeline.progress import Progress
-from potstill.pipeline.store import TEMPORARY_PREFIX
 
+_PREFIX = f"{TEMPORARY_PREFIX}export-"
 _TERMINATED = 128 + signal.SIGTERM
 
 
@@ -68,18 +71,55 @@ def _steps(
 
 @contextlib.contextmanager
 def _made_within(out: Path) -> Iterator[Path]:
-    """A folder inside `out` that is gone afterwards, as are `out` and its parents where this made them in vain."""
+    """A folder inside `out` that is gone afterwards, as are `out` and its parents where this made them in vain.
+
+    One of an export that was killed (kill -9, power loss) is removed here: its lock went with its process.
+    """
     missing = [path for path in (out, *out.parents) if not path.exists()]
     with os_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=out))
+        with _locked(out):  # nobody sweeps between the making of a folder and its lock
+            for left in out.glob(f"{_PREFIX}*"):
+                _sweep(left)
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=out))
+            lock = _lock(folder)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
         with contextlib.suppress(OSError):  # filled by now, as it should be
             for path in missing:
                 path.rmdir()
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(folder: Path) -> int:
+    """Lock a folder without waiting; held until the descriptor is closed."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _sweep(left: Path) -> None:
+    """Remove the folder of an export, unless that still runs."""
+    with contextlib.suppress(OSError):  # locked, or gone by now
+        lock = _lock(left)
+        shutil.rmtree(left, ignore_errors=True)
+        os.close(lock)
 
 
 @contextlib.contextmanager

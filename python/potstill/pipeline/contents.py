@@ -43,7 +43,7 @@ def contents_of(folder: Path, *, hidden: bool = True) -> Contents:
     Raises:
         SystemFailure: S002, S003 a file cannot be read.
     """
-    with os_errors(folder):
+    with os_errors(folder, reading=True):
         names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
         wanted = [folder / name for name in names if hidden or "/." not in f"/{name}"]
         return {str(path.relative_to(folder)): (path.stat().st_size, file_digest(path)) for path in wanted}

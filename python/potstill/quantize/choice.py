@@ -81,7 +81,7 @@ def read_table(path: Path) -> dict[str, Any]:
     Raises:
         CompileError: C029 the file is no such table. SystemFailure: it cannot be read.
     """
-    with os_errors(path):
+    with os_errors(path, reading=True):
         text = path.read_text(encoding="utf-8")
     try:
         table: dict[str, Any] = json.loads(text)

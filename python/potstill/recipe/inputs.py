@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Literal
 
 from pydantic import Field, field_validator
 
 from potstill.recipe.base import LearningRate, Name, Precision, Section, Share, Tokens
+
+# Python's codecs of other purposes: for names of hosts and of its own source text.
+_NOT_TEXT = ("idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "charmap", "mbcs", "oem")
 
 
 class Teacher(Section):
@@ -138,7 +142,9 @@ class Data(Section):
     def _is_known(cls, encoding: str | None) -> str | None:
         try:
             b"text".decode(encoding or "utf-8", errors="ignore")  # of no bytes at all, Python asks no codec
-        except LookupError:
+            if encoding is not None and codecs.lookup(encoding).name in _NOT_TEXT:
+                raise LookupError
+        except (LookupError, UnicodeError):
             raise ValueError(f"there is no text encoding {encoding!r}; cp1252, latin-1 or utf-16 are some") from None
         return encoding
 

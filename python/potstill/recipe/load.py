@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from potstill.errors import RecipeError, os_errors
 from potstill.recipe.schema import SECTIONS, SUBSECTIONS, Recipe, Section
 from potstill.recipe.wording import is_wrong_type, wanted
+from potstill.runtime.inputs import read_path
 
 BUNDLED_DIR = Path(__file__).parent / "bundled"
 
@@ -33,11 +34,13 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         RecipeError: R001 no such recipe, R002 not TOML, R003 to R009 what is wrong inside, R010 several problems.
     """
     path = find_recipe(name)
-    with os_errors(path):
+    with os_errors(path, reading=True):
         raw = path.read_bytes()
     try:
         content = tomllib.loads(raw.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise RecipeError("R002", "the file is not UTF-8", _where(path, raw, error), "save it as UTF-8") from error
+    except (ValueError, RecursionError) as error:  # a number or nesting past Python's limits, too
         raise RecipeError(
             "R002", f"the file is not valid TOML: {error}", _where(path, raw, error), _toml_hint()
         ) from error
@@ -52,16 +55,22 @@ def find_recipe(name: str | Path) -> Path:
     """The file of the recipe `name`, which is a path or a bundled name.
 
     Raises:
+        InputError: I121 `name` is no path.
         RecipeError: R001 neither exists; lists the bundled names and the closest one.
+        SystemFailure: S002 its folder may not be looked into, S003 the system's answer is another one.
     """
-    path = Path(name)
-    if path.is_file():
-        return path
-    text = str(name)
+    text = read_path(name, "recipe")
+    path = Path(text)
+    with os_errors(path, reading=True):
+        if path.is_file():
+            return path
+        if path.exists():
+            step = "name the TOML file in it" if path.is_dir() else "save it as a file first"
+            raise RecipeError("R001", "a recipe is a regular file, and this is none", text, step)
     if (BUNDLED_DIR / f"{text}.toml").is_file() and "/" not in text:
         return BUNDLED_DIR / f"{text}.toml"
     names = bundled_names()
-    nearby = [str(p) for p in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+    nearby = [str(p) for p in path.parent.glob("*.toml") if p.is_file()] if path.parent.is_dir() else []
     close = difflib.get_close_matches(text, [*names, *nearby], n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     raise RecipeError(
@@ -117,7 +126,7 @@ def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dic
 def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, or a number or nesting past Python's limits
         return text
 
 
@@ -126,7 +135,8 @@ def _where(path: Path, raw: bytes, error: Exception) -> str:
         line = raw[: error.start].count(b"\n") + 1
         return f"{path}, line {line}"
     # tomllib ends its message with the place: "... (at line 3, column 9)" or "(at end of document)".
-    return f"{path}, {str(error).rpartition('(at ')[2].rstrip(')')}"
+    _, found, place = str(error).rpartition("(at ")
+    return f"{path}, {place.rstrip(')')}" if found else str(path)
 
 
 def _toml_hint() -> str:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from potstill.errors import SystemFailure
+from potstill.errors import SystemFailure, os_errors
 from potstill.report.intervals import wilson
 
 # What each artefact of design and report is called in print, in the order of the table.
@@ -32,17 +32,25 @@ def collect(out: Path) -> dict[str, Any]:
     if not path.is_file():
         raise SystemFailure("S015", "there is no report here", str(path), "run potstill build first, or name its --out")
     try:
-        report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        with os_errors(path, reading=True):
+            report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(report, dict):
             raise ValueError("no table of figures")
         emulated = out / "emulated.json"
         if emulated.is_file():
             report["emulated"] = json.loads(emulated.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        headline(report), sections(report)
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+        what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise SystemFailure(
-            "S016", f"the report is damaged ({error})", str(out), "remove it and build again; cached stages are kept"
+            "S016", f"the report is damaged ({what})", str(out), "remove it and build again; cached stages are kept"
         ) from error
     return report
+
+
+def headline(report: dict[str, Any]) -> tuple[str, str]:
+    """The recipe's name, and how long the build took."""
+    return str(report["recipe"]), f"{float(report['seconds_total']):.0f} s"
 
 
 def sections(report: dict[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
-from potstill.pipeline.store import atomic_write
-from potstill.report.collect import collect, sections
+from potstill.pipeline.atomic import atomic_write
+from potstill.report.collect import collect, headline, sections
 
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -21,12 +21,13 @@ th { font-weight: 600; }
 def page(out: Path) -> str:
     """The page's text, from the same rows as the terminal's table."""
     report = collect(out)
-    title = f"Potstill: {report['recipe']}"
+    recipe, took = headline(report)
+    title = f"Potstill: {recipe}"
     parts = [
         "<!doctype html>",
         f'<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>',
         f"<style>{_STYLE}</style></head><body><h1>{html.escape(title)}</h1>",
-        f"<p>Built in {report['seconds_total']:.0f} s. Times are medians on the building host.</p>",
+        f"<p>Built in {took}. Times are medians on the building host.</p>",
     ]
     for heading, header, rows in sections(report):
         parts.append(f"<h2>{html.escape(heading)}</h2><table><tr>")

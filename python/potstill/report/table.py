@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from potstill.report.collect import collect, sections
+from potstill.report.collect import collect, headline, sections
 
 
 def section(title: str, header: list[str], rows: list[list[str]]) -> list[str]:
@@ -29,7 +29,8 @@ def render(out: Path) -> str:
         SystemFailure: S015 or S016, see `collect`.
     """
     report = collect(out)
-    lines = [f"Potstill · recipe {report['recipe']} · built in {report['seconds_total']:.0f} s"]
+    recipe, took = headline(report)
+    lines = [f"Potstill · recipe {recipe} · built in {took}"]
     for title, header, rows in sections(report):
         lines += section(title, header, rows)
     return "\n".join(lines)

@@ -82,7 +82,7 @@ def read_strings(given: Any, name: str, next_step: str) -> list[str]:
     found = list(items(given, name, next_step))
     for index, text in enumerate(found):
         if not isinstance(text, str):
-            raise InputError("I007", f"a {_kind(text)} where a str is needed", f"{name}, item {index}", next_step)
+            raise InputError("I007", f"a {kind_of(text)} where a str is needed", f"{name}, item {index}", next_step)
     return found
 
 
@@ -101,7 +101,9 @@ def read_numbers(given: Any, what: str = "token ids") -> list[list[int]]:
     for index, row in enumerate(items(given, what, f"give a list of lists of {what}")):
         where = f"sequence {index} of {what}"
         if isinstance(row, (str, bytes, bytearray)) or not _is_iterable(row):
-            raise InputError("I007", f"a {_kind(row)} where a sequence is needed", where, "give whole numbers in lists")
+            raise InputError(
+                "I007", f"a {kind_of(row)} where a sequence is needed", where, "give whole numbers in lists"
+            )
         numbers = items(row, where, "give whole numbers in lists")
         rows.append([n if type(n) is int and 0 <= n < _IDS else _whole(n, what, where) for n in numbers])
     return rows
@@ -145,7 +147,7 @@ def read_threads(value: Any, name: str = "threads") -> int | None:
     """
     if value is None:
         return None
-    count = _index(value)
+    count = whole_number(value)
     if count is None or not 1 <= count <= MAX_THREADS:
         step = f"give a whole number from 1 to {MAX_THREADS}, or None"
         raise InputError("I004", f"{_shown(value)} is no thread count", name, step)
@@ -160,7 +162,7 @@ def read_source(given: Any) -> str | bytes | bytearray | memoryview:
     Raises:
         InputError: I102 a file object that gives no bytes; I121 as `read_path`.
     """
-    if hasattr(given, "read") and not isinstance(given, type):
+    if callable(getattr(given, "read", None)) and not isinstance(given, type):
         return _content(given)
     if isinstance(given, memoryview):
         return _in_one_piece(given)
@@ -180,7 +182,7 @@ def read_path(given: Any, name: str = "path") -> str:
     except TypeError as error:
         if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
             raise  # by the caller's own __fspath__
-        raise InputError("I121", f"a {_kind(given)} is no path", name, "give a str or a pathlib.Path") from None
+        raise InputError("I121", f"a {kind_of(given)} is no path", name, "give a str or a pathlib.Path") from None
     if isinstance(path, bytes):
         path = os.fsdecode(path)
     try:
@@ -197,10 +199,11 @@ def _content(file: Any) -> bytes | bytearray | memoryview:
     where, next_step = "the file object given to load", "open it with mode 'rb'"
     try:
         data = file.read()
-    except (OSError, ValueError) as error:  # closed, or not open for reading
-        raise InputError("I102", f"reading it fails ({error})", where, next_step) from error
+    except Exception as error:  # closed, not open for reading, or what a damaged archive raises (EOFError, zlib.error)
+        what = f"reading it fails ({str(error) or kind_of(error)})"
+        raise InputError("I102", what, where, next_step) from error
     if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise InputError("I102", f"reading it gives {_kind(data)}, not bytes", where, next_step)
+        raise InputError("I102", f"reading it gives {kind_of(data)}, not bytes", where, next_step)
     return _in_one_piece(data) if isinstance(data, memoryview) else data
 
 
@@ -218,22 +221,22 @@ def items(given: Any, what: str = "texts", next_step: str = _LIST) -> Iterator[A
     if isinstance(given, (set, frozenset)):
         raise InputError("I007", "a set has no order, so answers could not be told apart", what, next_step)
     if isinstance(given, dict) or (hasattr(given, "keys") and hasattr(given, "items") and not hasattr(given, "ndim")):
-        raise InputError("I007", f"a {_kind(given)} is no list", what, "give its .values(), or its .keys()")
+        raise InputError("I007", f"a {kind_of(given)} is no list", what, "give its .values(), or its .keys()")
     if isinstance(given, (bytes, bytearray, memoryview)) or not _is_iterable(given):
-        raise InputError("I007", f"a {_kind(given)} was given", what, next_step)
+        raise InputError("I007", f"a {kind_of(given)} was given", what, next_step)
     if hasattr(given, "columns"):
-        raise InputError("I007", f"a {_kind(given)} is a table", what, "give one of its columns")
+        raise InputError("I007", f"a {kind_of(given)} is a table", what, "give one of its columns")
     if hasattr(given, "ndim") and hasattr(given, "tolist"):
         listed = given.tolist()  # an array or tensor: Python's own numbers and texts
         if not isinstance(listed, list):
-            raise InputError("I007", f"a {_kind(given)} without dimensions was given", what, next_step)
+            raise InputError("I007", f"a {kind_of(given)} without dimensions was given", what, next_step)
         given = listed
     try:
         found = iter(given)
     except TypeError as error:
         if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
             raise  # by the caller's own __iter__
-        raise InputError("I007", f"a {_kind(given)} was given", what, next_step) from None
+        raise InputError("I007", f"a {kind_of(given)} was given", what, next_step) from None
     return map(_plain, found)
 
 
@@ -260,7 +263,7 @@ def _is_real_scalar(value: Any) -> bool:
     return not getattr(value, "ndim", 0) and getattr(kind, "kind", "f") in "fiu" and str(kind) != "torch.bool"
 
 
-def _index(value: Any) -> int | None:
+def whole_number(value: Any) -> int | None:
     """A whole number; None for anything else, truth values among them."""
     kind = type(value)
     if isinstance(value, bool) or not hasattr(kind, "__index__") or not _is_real_scalar(value):
@@ -272,7 +275,7 @@ def _index(value: Any) -> int | None:
 
 
 def _whole(number: Any, what: str, where: str) -> int:
-    found = _index(number)
+    found = whole_number(number)
     if found is None:
         raise InputError("I007", f"{_shown(number)} is no whole number", where, "give whole numbers in lists")
     if not 0 <= found < _IDS:
@@ -282,10 +285,11 @@ def _whole(number: Any, what: str, where: str) -> int:
 
 
 def _not_text(text: Any, index: int, wanted: str, next_step: str) -> InputError:
-    return InputError("I007", f"a {_kind(text)} where {wanted} is needed", f"text {index}", next_step)
+    return InputError("I007", f"a {kind_of(text)} where {wanted} is needed", f"text {index}", next_step)
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """Name of a value's type, for messages."""
     return type(value).__name__
 
 
@@ -296,4 +300,4 @@ def _shown(value: Any) -> str:
     if isinstance(value, (int, float, str)) or value is None:
         text = ascii(value)
         return text if len(text) <= 40 else f"{text[:40]}..."
-    return f"a {_kind(value)}"
+    return f"a {kind_of(value)}"

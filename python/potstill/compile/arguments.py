@@ -1,0 +1,72 @@
+"""What callers give to `compile_onnx`, read once and at the edge: a wrong type is told with the argument's name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from potstill.errors import CompileError, InputError
+from potstill.quantize.schemes import Scheme, scheme_by_name
+from potstill.runtime.inputs import kind_of, read_flag, read_path, read_strings, whole_number
+
+
+def path_of(given: Any, name: str) -> Path:
+    """A path. InputError: I121 it is none."""
+    return Path(read_path(given, name))
+
+
+def folder_of(given: Any, name: str) -> Path | None:
+    """A path, or None. InputError: I121 it is neither."""
+    return None if given is None else path_of(given, name)
+
+
+def text_of(given: Any, name: str) -> str | None:
+    """A str, or None. InputError: I140 it is neither."""
+    if given is None or isinstance(given, str):
+        return given
+    raise InputError(
+        "I140", f"a {kind_of(given)} where a str is needed", name, f"give {name} as a str, or leave it out"
+    )
+
+
+def choice_of(given: Any, name: str) -> bool | None:
+    """True, False or None. InputError: I120 it is none of them."""
+    return None if given is None else read_flag(given, name)
+
+
+def labels_of(given: Any) -> list[str] | None:
+    """Labels in the order of the logits, or None. InputError: I007 they are no strings in an order."""
+    return None if given is None else read_strings(given, "labels", 'give a list: ["no", "yes"]')
+
+
+def limit_of(given: Any) -> int | None:
+    """A whole number from 1 on, or None. CompileError: C021 it is neither."""
+    if given is None:
+        return None
+    limit = whole_number(given)
+    if limit is None or limit < 1:
+        shown = given if isinstance(given, int | float | str) else f"a {kind_of(given)}"
+        raise CompileError(
+            "C021", "max_tokens is a whole number of 1 or more", str(shown)[:40], "leave it out or give more"
+        )
+    return limit
+
+
+def scheme_of(given: Any, embedding: Any) -> Scheme:
+    """A scheme. InputError: I140 it is no name; CompileError: C022, C026 there is none of that name."""
+    if isinstance(given, Scheme):
+        return given
+    for value, name in ((given, "scheme"), (embedding, "embedding")):
+        if not isinstance(value, str):
+            raise InputError("I140", f"a {kind_of(value)} where a name is needed", name, f"give {name} as a str")
+    return scheme_by_name(given, embedding=embedding)
+
+
+def provenance_of(given: Any) -> dict[str, str]:
+    """Names and texts. InputError: I140 they are none."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping) or not all(isinstance(part, str) for pair in given.items() for part in pair):
+        raise InputError("I140", "a mapping of str to str is needed", "provenance", 'give a dict: {"recipe": "..."}')
+    return dict(given)
