@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from potstill.pipeline.api import build
-    from potstill.runtime.model import Model, Prediction, Token, load
+    from potstill.runtime.answers import Prediction, Token
+    from potstill.runtime.model import Model, load
 
 __version__ = "0.1.0"
 __all__ = [
@@ -57,8 +58,8 @@ _LAZY = {
     "build": "potstill.pipeline.api",
     "load": "potstill.runtime.model",
     "Model": "potstill.runtime.model",
-    "Prediction": "potstill.runtime.model",
-    "Token": "potstill.runtime.model",
+    "Prediction": "potstill.runtime.answers",
+    "Token": "potstill.runtime.answers",
 }
 
 

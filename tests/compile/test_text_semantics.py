@@ -259,3 +259,31 @@ def test_clipped_scores_are_no_scale(tmp_path: Path) -> None:
 def test_probabilities_are_no_logits(tmp_path: Path, kind: str) -> None:
     with pytest.raises(CompileError, match="C018"):
         compiled(t.model(tmp_path / "m.onnx", head=lambda b, x: b.op(kind, x)))
+
+
+PAIRS: dict[str, tuple[dict[str, Any], str]] = {
+    "one size of the second text": ({"head": t.doubled_if(t.of_types(23))}, "C171"),
+    "a long second text": ({"head": t.doubled_if(t.more_in_the_second)}, "C171"),
+    "attention within texts": ({"scores": t.within_segments}, "C171"),
+    "one length of single texts": ({"head": t.doubled_if(t.single_of(37))}, "C104"),
+}
+
+
+@pytest.mark.parametrize("case", PAIRS)
+def test_uses_of_token_types_that_are_refused(tmp_path: Path, case: str) -> None:
+    options, code = PAIRS[case]
+    onnx = t.model(tmp_path / "m.onnx", pairs=True, **options)
+    with pytest.raises(CompileError, match=code) as caught:
+        compiled(onnx, pairs=True)
+    assert caught.value.next_step
+    if code == "C171":
+        assert "single texts" in caught.value.next_step
+        assert compiled(onnx).forbidden_ids == []
+
+
+@pytest.mark.parametrize("length", [7, 11])
+def test_steady_constants_of_a_fixed_length(tmp_path: Path, length: int) -> None:
+    from onnx_graphs import encoder
+
+    onnx = encoder(tmp_path / "m.onnx", shape=[1, length])
+    assert compiled(onnx, max_tokens=length).max_tokens == length

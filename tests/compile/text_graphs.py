@@ -40,13 +40,15 @@ def model(path: Path, *, rows: int = 64, **o: Any) -> Path:
     place = o.get("positions", arange)(b, word)
     x = b.op("Add", word, b.op("Gather", b.weight(rows, WIDTH), place))
     x = o.get("types", same)(b, x)
+    if o.get("pairs", False):
+        x = b.op("Add", x, b.op("Gather", b.weight(2, WIDTH), "token_type_ids"))
     x = norm(b, x)
     context = attend(b, x, "attention_mask", **({"bias": o["scores"]} if "scores" in o else {}))
     x = norm(b, b.op("Add", linear(b, context, WIDTH, WIDTH), x))
     x = o.get("inner", same)(b, x)
     pooled = o.get("pool", mean)(b, x)
     logits = linear2(b, pooled, WIDTH, CLASSES)
-    inputs = {"input_ids": INT64, "attention_mask": INT64}
+    inputs = {"input_ids": INT64, "attention_mask": INT64, **({"token_type_ids": INT64} if o.get("pairs") else {})}
     return b.save(path, {"logits": o.get("head", same)(b, logits)}, inputs)
 
 
@@ -273,6 +275,40 @@ def doubled_if(condition: Step) -> Step:
         return b.op("Mul", x, b.op("Where", flag, b.const(2.0), b.const(1.0)))
 
     return step
+
+
+def of_types(odd: int, size: int = 65) -> Step:
+    """The stored flag for the number of tokens of the second type; true for one number."""
+
+    def step(b: Builder, n: str) -> str:
+        count = b.op("ReduceSum", "token_type_ids", keepdims=0)
+        return b.op("Gather", b.const(np.arange(size) == odd, np.bool_), count)
+
+    return step
+
+
+def single_of(length: int) -> Step:
+    """No second text, and so many tokens."""
+
+    def step(b: Builder, n: str) -> str:
+        count = b.op("ReduceSum", "token_type_ids", keepdims=0)
+        alone = b.op("Equal", count, integer(b, 0))
+        thrice = b.op("Equal", b.op("Mul", n, integer(b, 3)), integer(b, 3 * length))
+        return b.op("And", alone, thrice)
+
+    return step
+
+
+def more_in_the_second(b: Builder, n: str) -> str:
+    """More than three fifths of the tokens are the second text's."""
+    second = b.op("Mul", b.op("ReduceSum", "token_type_ids", keepdims=0), integer(b, 5))
+    return b.op("Greater", second, b.op("Mul", n, integer(b, 3)))
+
+
+def within_segments(b: Builder, x: str) -> str:
+    """Attention within a text of a pair only."""
+    same_text = b.op("Equal", *(b.op("Unsqueeze", "token_type_ids", b.ints(axis)) for axis in (1, 2)))
+    return b.op("Where", b.op("Unsqueeze", same_text, b.ints(1)), x, b.const(-1e9))
 
 
 def remainder(shift: int, divisor: int) -> Step:

@@ -234,6 +234,28 @@ def test_label_lists_in_texts_and_vectors(tmp_path: Path) -> None:
     assert any('data.label_separator = ","' in line for line in joined.warnings)
 
 
+def test_an_unknown_label_says_which_is_meant(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    assert "did you mean 'YES'?" in refused(path, table(ROWS), labels=["no", "YES"]).next_step
+    from_one = table([(text, 1 + n % 2) for n, (text, _) in enumerate(ROWS)])
+    error = refused(path, from_one, labels=["no", "yes"])
+    assert "counted from 0 (0 is 'no')" in error.next_step and "line 3" in error.where
+
+
+def test_files_under_another_name(tmp_path: Path) -> None:
+    rows = [{"text": text, "label": label} for text, label in ROWS]
+    for content in ("".join(json.dumps(row) + "\n" for row in rows), json.dumps(rows)):
+        error = refused(tmp_path / "r.csv", content)
+        assert error.code == "D060" and ".jsonl" in error.next_step
+        assert load(tmp_path / "r.jsonl", content).labels == ["no", "yes"]
+    assert ".csv" in refused(tmp_path / "r.jsonl", table(ROWS)).next_step
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0a\nsize 12\n"
+    for suffix in ("csv", "jsonl", "conll"):
+        assert "git lfs pull" in refused(tmp_path / f"r.{suffix}", pointer).next_step
+    spare = load(tmp_path / "s.csv", "text;label\n" + "".join(f"{text};{label};;\n" for text, label in ROWS))
+    assert len(spare.train) == 32
+
+
 def test_an_address_is_no_file(tmp_path: Path) -> None:
     recipe = Data(source="https://example.com/a.csv")
     with pytest.raises(DataError, match=r"D001.*download the file"):

@@ -15,7 +15,7 @@ from potstill.cli import main
 CHILD = """
 import sys, time
 from potstill.export import files
-from potstill.pipeline.store import atomic_write
+from potstill.pipeline.atomic import atomic_write
 
 def half(model, out, *, opset):
     with atomic_write(out) as temporary:

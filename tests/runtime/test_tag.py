@@ -17,7 +17,7 @@ import potstill
 from potstill import _core
 from potstill.compile.writer import schema
 from potstill.errors import InputError
-from potstill.runtime.model import Token
+from potstill.runtime.answers import Token
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from tiny_still import LABELS, MAX_TOKENS, write_model
 import potstill
 from potstill import _core
 from potstill.errors import InputError
+from potstill.runtime.answers import Prediction, _sigmoid
 from potstill.runtime.backends.outside import Facts, check_types, fit_pair
-from potstill.runtime.model import Prediction, _sigmoid
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ REACHING = {
         ("potstill/distil/students/prune.py", True),
         ("potstill/compile/_still_fb.py", True),
         ("potstill/pipeline/api.py", True),
-        ("potstill/pipeline/store.py", False),
+        ("potstill/pipeline/atomic.py", False),
         ("potstill/recipe/bundled/topics.toml", True),
         ("potstill/runtime/model.py", False),
         ("potstill/bench/predict/costs.json", False),

@@ -10,8 +10,8 @@ from typing import Any
 
 from potstill.commands import builds_models, existing
 from potstill.errors import InputError
+from potstill.pipeline.atomic import write_json
 from potstill.pipeline.progress import make_progress
-from potstill.pipeline.store import write_json
 
 _INTERRUPTED = 130
 _PEERS_ONLY = ("only", "quick", "student", "png")

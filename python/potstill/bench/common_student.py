@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from potstill.errors import missing_package
-from potstill.pipeline.store import atomic_folder
+from potstill.pipeline.atomic import atomic_folder
 
 MAX_TOKENS = 128
 SIZES: dict[str, Any] = {

@@ -15,7 +15,7 @@ from typing import Any
 
 import potstill
 from potstill.errors import InputError, missing_package
-from potstill.pipeline.store import atomic_folder, atomic_write
+from potstill.pipeline.atomic import atomic_folder, atomic_write
 
 # What is made from the classifier folder; the rest is made from the ONNX file or is that file.
 FROM_STUDENT = frozenset({"pytorch", "tflite", "tflite_int8", "ctranslate2", "executorch", "executorch_int8"})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from potstill.errors import missing_package
-from potstill.pipeline.store import atomic_write
+from potstill.pipeline.atomic import atomic_write
 
 _STYLES = {"fp32": ("--", "o"), "bf16": (":", "^"), "int8": ("-", "s")}
 

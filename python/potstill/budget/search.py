@@ -19,13 +19,14 @@ from potstill.budget.ladder import Choice, choices, within
 from potstill.budget.meet import describe, limits_of
 from potstill.cache import cache_dir
 from potstill.errors import InputError, os_errors
+from potstill.pipeline.atomic import atomic_write, write_json
 from potstill.pipeline.engine import run_stages
 from potstill.pipeline.lock import out_lock
 from potstill.pipeline.progress import Progress
 from potstill.pipeline.run import STAGES_FOLDER, check_before, check_packages
 from potstill.pipeline.stage import Context, Stage
 from potstill.pipeline.stages import build_stages, weight_bytes
-from potstill.pipeline.store import Store, atomic_write, write_json
+from potstill.pipeline.store import Store
 from potstill.recipe.docs import recipe_text
 from potstill.recipe.hash import content_hash
 from potstill.recipe.schema import Budget, BudgetTime, Recipe

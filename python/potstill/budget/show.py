@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from potstill.errors import missing_package
-from potstill.pipeline.store import atomic_write
+from potstill.pipeline.atomic import atomic_write
 from potstill.report.table import section
 from potstill.units import show_bytes
 

@@ -104,7 +104,7 @@ def _recipe(args: argparse.Namespace) -> int:
     if args.action == "schema":
         print(docs.schema_markdown() if args.markdown else json.dumps(docs.schema_json(), indent=2))
     elif args.action == "new":
-        from potstill.pipeline.store import atomic_write
+        from potstill.pipeline.atomic import atomic_write
 
         target = Path(args.file or "recipe.toml")
         if target.exists():

@@ -8,6 +8,7 @@ them is not what the others let expect.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,11 +69,10 @@ class _Track:
 
     def see(self, at_probe: float, value: float, length: int, probe: int) -> None:
         ratio = length / probe
-        wanted = (at_probe, at_probe + length - probe, at_probe * ratio, at_probe / ratio)
-        with np.errstate(all="ignore"):
-            hits = np.isclose(np.asarray(wanted), value, rtol=1e-6, atol=0.0, equal_nan=True)
-        for missed, hit in zip(self.misses, hits, strict=True):
-            if not hit:
+        expected = (at_probe, at_probe + length - probe, at_probe * ratio, at_probe / ratio)
+        for missed, number in zip(self.misses, expected, strict=True):
+            both_nan = number != number and value != value
+            if not (both_nan or math.isclose(number, value, rel_tol=1e-6)):
                 missed.append(length)
 
     def fail(self, length: int) -> None:
@@ -95,7 +95,8 @@ def odd_lengths(graph: Specialised, wanted: Iterable[str], longest: int) -> list
     if longest < 2:
         return []
     names = _constant_operands(graph, wanted)
-    second = _SECOND if longest >= _SECOND else (longest if longest != graph.length else longest - 1)
+    second = min(longest, _SECOND)
+    second -= second == graph.length
     given = [n for node in graph.source.nodes if node.op in SHAPE_OPS for n in node.outputs if _of_rows(graph, node)]
     try:
         seen = run_onnx(graph.source, _feed(graph, second), [*names, *given])
@@ -113,6 +114,33 @@ def odd_lengths(graph: Specialised, wanted: Iterable[str], longest: int) -> list
             found |= _odd(graph, group, shapes, chosen, second)
     odd = _some(sorted(found), _IN_ALL)
     return sorted({*odd, max(odd[0] - 1, 1)}) if odd else []  # and the last length before them, which a limit can be
+
+
+def odd_splits(graph: Specialised, wanted: Iterable[str], longest: int) -> list[int]:
+    """Of texts of `longest` tokens, how many of the second type make a value other that was taken for constant.
+
+    Args: as of `odd_lengths`.
+    """
+    seconds = range(1, longest)
+    names = _constant_operands(graph, wanted)
+    if graph.inputs.fixed_length is not None or graph.inputs.token_types is None or not names:
+        return []
+    given = [n for node in graph.source.nodes if node.op in SHAPE_OPS for n in node.outputs if _of_rows(graph, node)]
+    ids = [graph.sample_id] * longest
+    try:
+        seen = run_onnx(graph.source, graph.inputs.feed(ids), [*names, *given])
+        shapes = {name: seen[name] for name in given}
+        # Rows of types and positions are compared as a whole with texts of two types (verify.py).
+        names = [name for name in names if seen[name].shape == graph.values[name].shape]
+        found = []
+        for second in seconds if names else ():
+            types = [0] * (longest - second) + [1] * second
+            values = run_onnx(graph.source, graph.inputs.feed(ids, types=types), names, shapes)
+            if not all(np.array_equal(values[name], seen[name]) for name in names):
+                found.append(second)
+    except CompileError:
+        return []
+    return _some(found, _EACH)
 
 
 def _odd(

@@ -21,7 +21,7 @@ from potstill.compile.lengths import lengths_around
 from potstill.compile.packed import PackedModel
 from potstill.compile.run import run_onnx
 from potstill.compile.sentence import SMALLEST_LENGTH
-from potstill.compile.steady import odd_lengths
+from potstill.compile.steady import odd_lengths, odd_splits
 from potstill.errors import CompileError, PotstillError
 from potstill.quantize.reference import Evaluator
 
@@ -72,7 +72,7 @@ def verify(model: PackedModel, imported: Imported) -> list[Difference]:
 
     Raises:
         CompileError: C047 the ONNX gives no finite numbers, C049 they differ, C102 they differ for certain ids, C104
-            they differ from a certain length on.
+            they differ from a certain length on, C171 they differ for pairs.
     """
     checked = _Comparison(Evaluator(model), imported)
     shown = check_lengths(imported.graph)
@@ -80,10 +80,17 @@ def verify(model: PackedModel, imported: Imported) -> list[Difference]:
     around = lengths_around(imported.onnx, longest)
     odd = odd_lengths(imported.onnx, imported.outputs.values(), longest)
     for tokens in sorted({*shown, *around, *odd}):
-        differences = checked.compare(checked.sample(tokens), tokens in shown)
-        if not _fine(differences):
-            raise checked.length_error(max(differences, key=lambda d: d.relative))
+        ids = checked.sample(tokens)
+        # Of a model of pairs single texts first: what differs for a pair alone is of the types.
+        if checked.pairs:
+            checked.check_length(checked.compare(ids, [0] * tokens))
+        differences = checked.compare(ids, shown=tokens in shown)
+        if checked.pairs:
+            checked.check_pair(differences, tokens - tokens // 2)
+        checked.check_length(differences)
         checked.agreed = tokens
+    if checked.pairs:
+        _check_splits(checked, odd_splits(imported.onnx, imported.outputs.values(), longest))
     for special, ids in _special_texts(imported, checked):
         worst = max(checked.compare(ids), key=lambda d: d.relative)
         if not worst.relative <= TOLERANCE:
@@ -101,6 +108,7 @@ class _Comparison:
         self.evaluator, self.imported = evaluator, imported
         self.where = str(imported.onnx.source.path)
         self.shown: list[Difference] = []
+        self.pairs = pair_types(imported.graph, 1) is not None
         self.agreed = 0  # the greatest length at which all was well so far
 
     def sample(self, tokens: int) -> list[int]:
@@ -108,10 +116,10 @@ class _Comparison:
         without = self.imported.graph.forbidden_ids
         return sample_ids(onnx.source, onnx.inputs.ids, tokens, seed=tokens, without=without)
 
-    def compare(self, ids: list[int], shown: bool = False) -> list[Difference]:
-        """The differences of one text, an output each."""
+    def compare(self, ids: list[int], types: list[int] | None = None, *, shown: bool = False) -> list[Difference]:
+        """The differences of one text, an output each; of a model of pairs both texts are as long, without `types`."""
         tokens = len(ids)
-        types = pair_types(self.imported.graph, tokens)
+        types = pair_types(self.imported.graph, tokens) if types is None else types
         ours = self.evaluator.run(ids, types)
         found = []
         for name, wanted in self._original(ids, types).items():
@@ -137,6 +145,20 @@ class _Comparison:
     def _lower_limit(self) -> str:
         return f"it agrees up to {self.agreed} tokens: --max-tokens {self.agreed}" if self.agreed > 2 else ""
 
+    def check_length(self, differences: list[Difference]) -> None:
+        if not _fine(differences):
+            raise self.length_error(max(differences, key=lambda d: d.relative))
+
+    def check_pair(self, differences: list[Difference], second: int) -> None:
+        """Differences of a pair of texts, when single texts of that length agree."""
+        if not _fine(differences):
+            worst = max(differences, key=lambda d: d.relative)
+            raise CompileError(
+                "C171", f"the model does more with token types than add a row each: with {second} of {worst.tokens} "
+                f"tokens in the second text the {worst.output} differs from the ONNX by {worst.relative:.1e}",
+                self.where, f"compile it for single texts, or {_OTHER_BACKEND}",
+            )  # fmt: skip
+
     def length_error(self, worst: Difference) -> CompileError:
         """C104 when what was read at the probe's length is right there, C049 when it is wrong in any case."""
         if worst.tokens == self.imported.onnx.length or not _fine(
@@ -152,6 +174,17 @@ class _Comparison:
             f"window, branch or scale that depends on the length; {worst.output} differs by {worst.relative:.1e})",
             self.where, f"{limit}; or {_OTHER_BACKEND}" if limit else _OTHER_BACKEND,
         )  # fmt: skip
+
+
+def _check_splits(checked: _Comparison, odd: list[int]) -> None:
+    """Pairs of other shares than halves: short and long second texts, and those that change a constant of the graph."""
+    longest = checked.imported.graph.max_tokens
+    middle = min(longest, _SPECIAL_LENGTHS[-1])
+    splits = {(longest, second) for second in odd}
+    splits |= {(n, second) for n in (middle, longest) for second in (1, 2, 2 * n // 3, n - 2) if 0 < second < n}
+    for tokens, second in sorted(splits):
+        types = [0] * (tokens - second) + [1] * second
+        checked.check_pair(checked.compare(checked.sample(tokens), types), second)
 
 
 def _fine(differences: list[Difference]) -> bool:

@@ -71,7 +71,7 @@ def write_still(model: PackedModel, out: Path, *, check: Callable[[Path], None] 
     Raises:
         SystemFailure: S001 disk full, S002 not allowed to write, S003 other; nothing is left under `out`.
     """
-    from potstill.pipeline.store import atomic_write
+    from potstill.pipeline.atomic import atomic_write
 
     with atomic_write(out) as temporary:
         with temporary.open("wb") as file:

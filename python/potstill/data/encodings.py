@@ -35,6 +35,7 @@ _CUTS = b' ,;\t|"\r\n'
 # Share of the lines beyond ASCII that are UTF-8, from which a file of another encoding holds both.
 _BOTH = 0.05
 _SAMPLE = 4096
+_POINTER = b"version https://git-lfs"
 
 
 def text_encoding(path: Path, stated: str | None) -> str:
@@ -48,7 +49,7 @@ def text_encoding(path: Path, stated: str | None) -> str:
         stated: ``data.encoding``, or None.
     Raises:
         DataError: D009 bytes that are not of the encoding, D040 a compressed file, D041 NUL bytes, D050 lines of two
-            encodings.
+            encodings, D060 a pointer in the place of the file.
     """
     with path.open("rb") as stream:
         start = stream.read(_SAMPLE)
@@ -56,6 +57,9 @@ def text_encoding(path: Path, stated: str | None) -> str:
         if start.startswith(magic):
             advice = "save it as .xlsx if it is a workbook, else unpack it" if kind == "zip" else "unpack it first"
             raise DataError("D040", f"the file is {kind} data, not text", str(path), advice)
+    if start.startswith(_POINTER):
+        what = "the file is a pointer of Git LFS, its content was not fetched"
+        raise DataError("D060", what, str(path), "fetch it: git lfs pull")
     for mark, name in _MARKS:
         if start.startswith(mark):
             _decode(path, name)

@@ -70,9 +70,15 @@ def no_file(path: Path) -> DataError:
 
 def _read_jsonl(path: Path, wanted: Wanted) -> Raw:
     encoding = text_encoding(path, wanted.encoding)
-    first = next((line.strip() for line in open_text(path, encoding) if line.strip()), "")
+    lines = enumerate(open_text(path, encoding), 1)
+    number, first = next(((number, line.strip()) for number, line in lines if line.strip()), (0, ""))
     if first.startswith("["):
         return _read_array(path, encoding, wanted)  # one list, under the name of JSON Lines
+    if first and not first.startswith("{"):
+        what = f"the file holds no JSON: {first[:60]!r}"
+        raise DataError(
+            "D011", what, f"{path}, line {number}", "if it is a table, name it .csv; else write an object a line"
+        )
     return _read_lines(path, encoding, wanted)
 
 
@@ -155,6 +161,8 @@ def _refuse_half_characters(value: Any, where: str, name: str) -> None:
     Raises:
         DataError: D011.
     """
+    if value is None or isinstance(value, int | float):
+        return
     try:
         (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).encode()
     except UnicodeEncodeError as error:

@@ -259,7 +259,7 @@ def label_name(value: Any, raw: Raw, index: int) -> str:
         step += "; cut a score into classes (low, high)"
     if isinstance(value, list | tuple) and value is (raw.labels or [])[index]:
         step += '; for lists of labels set task = "multi-label"'
-    raise DataError("D008", f"the label {value!r} is of type {type(value).__name__}", raw.at(index), step)
+    raise DataError("D008", f"the label {repr(value)[:60]} is of type {type(value).__name__}", raw.at(index), step)
 
 
 def _is_whole(name: str) -> bool:
@@ -267,8 +267,11 @@ def _is_whole(name: str) -> bool:
 
 
 def _unknown(name: str, names: Sequence[str], raw: Raw, index: int) -> DataError:
-    close = difflib.get_close_matches(name, names, n=1)
+    alike = [known for known in names if known.casefold() == name.casefold()]
+    close = alike or difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
+    if _is_whole(name) and not any(_is_whole(known) for known in names):
+        hint = f"numbers stand for the labels of data.labels, counted from 0 (0 is {names[0]!r}); "
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     return DataError(
         "D004",

@@ -46,6 +46,7 @@ def read_csv(path: Path, wanted: Wanted) -> Raw:
         DataError: D003, D043 as `places`; D009, D040, D041 as `text_encoding`; D010 malformed, D042 no header.
     """
     encoding = text_encoding(path, wanted.encoding)
+    _refuse_json(path, encoding)
     style = _style(path, encoding, wanted)
     # Tab-separated files are often written without any quoting: a quote is then a character like others.
     bare = (replace(style, quotes=False), "quotes are read as characters: the file is not written with quoting")
@@ -66,6 +67,18 @@ def read_csv(path: Path, wanted: Wanted) -> Raw:
     if raw is None:
         raise fault
     return raw
+
+
+def _refuse_json(path: Path, encoding: str) -> None:
+    """Refuse objects of JSON under the name of a table.
+
+    Raises:
+        DataError: D060.
+    """
+    with path.open(encoding=encoding) as stream:
+        first = next((line for line in stream if line.strip()), "")
+    if re.match(r'\s*(\[\s*)?\{\s*"', first):
+        raise DataError("D060", "the file holds JSON, not a table", str(path), "name it .jsonl")
 
 
 def _has_spaced_quotes(raw: Raw) -> bool:
@@ -207,6 +220,8 @@ def take(where: str, records: Iterable[Row], wanted: Wanted) -> Raw:
     for line, row in rows:
         if len(names) > 1 and _blank(row):
             continue  # a line of separators alone is how spreadsheets write an empty row
+        if len(row) > len(names) and _blank(row[len(names) :]):
+            row = row[: len(names)]
         if len(row) != len(names):
             raise _malformed(where, line, f"{len(row)} fields, the header has {len(names)}")
         lines.append(line)

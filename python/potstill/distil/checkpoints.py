@@ -21,8 +21,8 @@ from transformers import TrainerCallback
 
 from potstill.distil.averaging import WeightAverage
 from potstill.errors import os_errors
+from potstill.pipeline.atomic import atomic_write
 from potstill.pipeline.processes import current
-from potstill.pipeline.store import atomic_write
 
 MARKER = "complete.json"
 _BEST = "best.safetensors"

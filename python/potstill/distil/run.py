@@ -31,9 +31,9 @@ from potstill.distil.teaching import compares_tokens, teach, token_settings
 from potstill.distil.tokens import Collator, TokenDataset, load_tokenizer
 from potstill.distil.trainer import DistillationTrainer
 from potstill.distil.vocabulary import Vocabulary, aligned_ids, choose_vocabulary, vocabulary_facts
+from potstill.pipeline.atomic import atomic_folder
 from potstill.pipeline.processes import current
 from potstill.pipeline.progress import Progress
-from potstill.pipeline.store import atomic_folder
 
 # Rows given to the initialisation; it takes what it needs of them.
 _SAMPLE_ROWS = 1024

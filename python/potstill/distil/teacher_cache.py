@@ -28,9 +28,9 @@ from potstill.distil.evaluate import outputs
 from potstill.distil.precision import use_bf16
 from potstill.distil.token_states import TokenView, tap, token_view
 from potstill.errors import TrainError, os_errors
+from potstill.pipeline.atomic import atomic_write
 from potstill.pipeline.contents import file_digest
 from potstill.pipeline.progress import Progress, QuietProgress
-from potstill.pipeline.store import atomic_write
 
 # Rows of a shard: 1.6 MB for pooled vectors 384 wide.
 SHARD_ROWS = 1024

@@ -43,7 +43,8 @@ GROUND = {
     "potstill.pipeline.progress": "tells the progress",
     "potstill.pipeline.stage": "makes keys",
     "potstill.pipeline.changes": "tells why a key is another",
-    "potstill.pipeline.store": "writes files as they are given",
+    "potstill.pipeline.atomic": "writes files as they are given",
+    "potstill.pipeline.store": "keeps results as they are given",
     "potstill.pipeline.syntax": "makes keys",
     "potstill.pipeline.versions": "tells versions",
 }
@@ -154,7 +155,7 @@ class Sources:
         if self._memory is None or self._used.keys() <= self._known.keys():
             return
         from potstill.errors import PotstillError
-        from potstill.pipeline.store import atomic_write
+        from potstill.pipeline.atomic import atomic_write
 
         # Of each module the newest, those that no closure of this build has looked at included.
         looked_at = {key.split(" ")[0] for key in self._used}

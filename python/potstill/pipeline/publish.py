@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from potstill.pipeline.atomic import atomic_folder, atomic_write, publish_file, write_json
 from potstill.pipeline.contents import file_digest
 from potstill.pipeline.rounding import final_student
 from potstill.pipeline.stage import Context
 from potstill.pipeline.stages import export_files, weight_bytes
-from potstill.pipeline.store import atomic_folder, atomic_write, publish_file, write_json
 from potstill.recipe.docs import recipe_text
 from potstill.report.intervals import intervals, retained
 

@@ -11,13 +11,14 @@ from typing import Any
 from potstill.cache import cache_dir
 from potstill.errors import missing_package, os_errors
 from potstill.pipeline import processes
+from potstill.pipeline.atomic import sweep_temporaries
 from potstill.pipeline.engine import disk_failures, prune, run_stages
 from potstill.pipeline.lock import out_lock
 from potstill.pipeline.progress import Progress, QuietProgress, duration
 from potstill.pipeline.publish import DamagedResult, make_report, publish, write_report
 from potstill.pipeline.stage import Context, Stage
 from potstill.pipeline.stages import build_stages
-from potstill.pipeline.store import Store, sweep_temporaries
+from potstill.pipeline.store import Store
 from potstill.recipe.schema import Recipe
 
 STAGES_FOLDER = "stages"

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from potstill.errors import InputError
+from potstill.pipeline.atomic import write_json
 from potstill.pipeline.progress import Progress
 from potstill.pipeline.run import STAGES_FOLDER, run_build
-from potstill.pipeline.store import write_json
 from potstill.recipe import load_recipe
 from potstill.report.intervals import retained
 

@@ -1,118 +1,23 @@
-"""Atomic writes and the content-addressed store of stage results.
-
-Nothing half-written is ever seen under a final name: files and folders are made beside their place under a temporary
-name, flushed to the disk, then renamed. A kill at any moment leaves either the old state, the new one, or a
-temporary name that the next build removes.
-"""
+"""The content-addressed store of stage results, written atomically (`potstill.pipeline.atomic`)."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import math
-import os
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from potstill.errors import os_errors
+from potstill.pipeline.atomic import finite, publish_folder, sweep_temporaries, write_json
+from potstill.pipeline.contents import contents_of, damage, lacking, parse_contents, total
+from potstill.recipe.hash import content_hash
 
-TEMPORARY_PREFIX = ".tmp-"
 _MARKER = "stage.json"
 _ATTEMPT = "attempt.json"
-
-
-@contextlib.contextmanager
-def atomic_write(path: Path | str) -> Iterator[Path]:
-    """Give a temporary path in the same folder, which replaces `path` when the block ends well.
-
-    The temporary name keeps the suffix of `path`, since some writers choose their format by it. On any exception,
-    KeyboardInterrupt included, the temporary file is removed and `path` stays as it was.
-
-    Raises:
-        SystemFailure: S001 disk full, S002 not allowed to write, S003 another failure of the system.
-    """
-    final = Path(path)
-    with os_errors(final):
-        final.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, suffix=f"-{final.name}", dir=final.parent)
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            # mkstemp gives mode 0600; a published artefact gets what an ordinary open() would give it.
-            temporary.chmod(0o666 & ~_umask())
-            yield temporary
-            _sync(temporary)
-            temporary.replace(final)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        _sync(final.parent)
-
-
-@contextlib.contextmanager
-def atomic_folder(path: Path | str) -> Iterator[Path]:
-    """Give a temporary folder beside `path`, which takes its place when the block ends well.
-
-    Raises:
-        SystemFailure: as `atomic_write`.
-    """
-    final = Path(path)
-    with os_errors(final):
-        final.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, suffix=f"-{final.name}", dir=final.parent))
-        try:
-            temporary.chmod(0o777 & ~_umask())
-            yield temporary
-            publish_folder(temporary, final)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
-
-
-def publish_folder(made: Path, final: Path) -> None:
-    """Flush the folder `made` to the disk and give it the name `final`, replacing a folder already there."""
-    for root, _, files in os.walk(made):
-        for name in files:
-            _sync(Path(root) / name)
-        _sync(Path(root))
-    if final.exists():
-        # Renaming onto a filled folder is refused by POSIX: move the old one aside, then drop it.
-        aside = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=final.parent)) / final.name
-        final.rename(aside)
-        made.rename(final)
-        shutil.rmtree(aside.parent, ignore_errors=True)
-    else:
-        made.rename(final)
-    _sync(final.parent)
-
-
-def sweep_temporaries(folder: Path) -> None:
-    """Remove what killed writers left in `folder`; call it only while holding the lock of that folder."""
-    for left in folder.glob(f"{TEMPORARY_PREFIX}*"):
-        if left.is_dir() and not left.is_symlink():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
-            left.unlink(missing_ok=True)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` as JSON, atomically; a number that is not finite becomes null, since JSON has none."""
-    with atomic_write(path) as temporary:
-        text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @dataclass(frozen=True)
@@ -157,7 +62,6 @@ class Store:
 
     def look(self, stage: str, key: str) -> tuple[Record | None, str]:
         """The completed result, or None and what is wrong with it; nothing is wrong where there is none."""
-        from potstill.pipeline.contents import lacking
 
         folder = self.folder(stage, key)
         if not folder.is_dir():
@@ -171,7 +75,6 @@ class Store:
 
     def damage(self, record: Record) -> str | None:
         """The first file of a result that does not hold what was stored, in words; read once, then taken on trust."""
-        from potstill.pipeline.contents import damage
 
         if record.folder in self._verified:
             return None
@@ -229,8 +132,6 @@ class Store:
 
     def commit(self, stage: str, key: str, facts: Mapping[str, Any], parts: Mapping[str, Any] | None = None) -> Record:
         """Publish the output folder under its final name with `facts`, then drop the work folder."""
-        from potstill.pipeline.contents import contents_of, total
-        from potstill.recipe.hash import content_hash
 
         out = self.work(stage, key) / "out"
         final = self.folder(stage, key)
@@ -238,7 +139,7 @@ class Store:
             files = contents_of(out)
             # The facts are given back as they will be read, so that a fresh and a kept result look the same.
             content = {"stage": stage, "key": key, "parts": parts or {}, "facts": facts, "files": files}
-            stored = json.loads(json.dumps(_finite(content)))
+            stored = json.loads(json.dumps(finite(content)))
             write_json(out / _MARKER, {**stored, "check": content_hash(stored)})
             publish_folder(out, final)
             shutil.rmtree(self.work(stage, key), ignore_errors=True)
@@ -255,8 +156,6 @@ class Store:
 
 def _read_marker(folder: Path) -> Record | None:
     """The record in a result's folder; None when there is none, or it does not hold what was written."""
-    from potstill.pipeline.contents import parse_contents, total
-    from potstill.recipe.hash import content_hash
 
     try:
         stored = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
@@ -269,25 +168,3 @@ def _read_marker(folder: Path) -> Record | None:
     if files is None or not isinstance(facts, dict) or not isinstance(parts, dict):
         return None
     return Record(folder, facts, files, parts, total(files))
-
-
-def publish_file(source: Path, final: Path) -> None:
-    """Make `final` a copy of `source`, atomically: who edits the one in place leaves the other as it is."""
-    with atomic_write(final) as temporary:
-        shutil.copyfile(source, temporary)
-
-
-def _sync(path: Path) -> None:
-    """Flush a file or a folder's entries to the disk, where the system lets us."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _umask() -> int:
-    # The only way to read the mask is to set it.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

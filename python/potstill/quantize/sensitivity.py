@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from potstill.pipeline.atomic import atomic_write
 from potstill.pipeline.progress import Progress, QuietProgress
-from potstill.pipeline.store import atomic_write
 from potstill.quantize.choice import stored_bytes
 
 if TYPE_CHECKING:

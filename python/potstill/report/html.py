@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
-from potstill.pipeline.store import atomic_write
+from potstill.pipeline.atomic import atomic_write
 from potstill.report.collect import collect, headline, sections
 
 _STYLE = """
