@@ -114,3 +114,23 @@ def test_did_you_mean_for_options(capsys: pytest.CaptureFixture[str]) -> None:
     assert "did you mean '--truncate'?" in usage(capsys, "run", "m.still", "text", "--trunctae")
     assert "one argument too many: 'more'" in usage(capsys, "inspect", "m.still", "more")
     assert "usage: potstill" in usage(capsys)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "doctor --threads 0",
+        "doctor --tokens 0",
+        "doctor --max-ms -1",
+        "doctor --max-ms nan",
+        "search sentiment-tiny --tokens 0",
+        "search sentiment-tiny --threads x",
+        "search sentiment-tiny --points 0",
+        "sensitivity build --rows 0",
+        "export model --out out --length 0",
+    ],
+)
+def test_a_number_out_of_range_is_2(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(line.split())
+    assert stopped.value.code == 2 and line.split()[-1] in capsys.readouterr().err

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from potstill.distil.evaluate import outputs
 from potstill.distil.modeling import EncoderClassifier, load_classifier, load_encoder, pool
@@ -89,6 +92,24 @@ def test_loss_ignores_rows_without_label(tiny_teacher: Path) -> None:
     assert isinstance(model, EncoderClassifier)
     one = model(IDS[:1], MASK[:1], labels=torch.tensor([1])).loss
     torch.testing.assert_close(model(IDS, MASK, labels=torch.tensor([1, -100])).loss, one, rtol=1e-5, atol=1e-6)
+
+
+def test_weights_that_are_no_numbers(tmp_path: Path, tiny_teacher: Path, tiny_encoder: Path) -> None:
+    """Of a download, or of a training that diverged: told when they are read, not by the algebra of a later stage."""
+    loads: dict[Path, Callable[[Path], object]] = {
+        tiny_teacher: load_classifier,
+        tiny_encoder: lambda folder: load_encoder(folder, labels=["a", "b"]),
+    }
+    for source, load in loads.items():
+        folder = tmp_path / source.name
+        shutil.copytree(source, folder)
+        path = folder / "model.safetensors"
+        tensors = load_file(path)
+        name = next(name for name in tensors if name.endswith("output.dense.weight"))
+        tensors[name][0, 0] = float("inf")
+        save_file(tensors, path, metadata={"format": "pt"})
+        with pytest.raises(TrainError, match=r"T002.*NaN or infinite: .*output\.dense\.weight.*smaller learning rate"):
+            load(folder)
 
 
 def test_missing_and_broken_models(tmp_path: Path, tiny_encoder: Path) -> None:

@@ -64,7 +64,7 @@ def numbers(text: str) -> tuple[int, ...]:
     return values
 
 
-def whole(low: int, high: int) -> Callable[[str], int]:
+def between(low: int, high: int) -> Callable[[str], int]:
     """The type of an option that takes a whole number within limits."""
 
     def number(text: str) -> int:
@@ -77,6 +77,16 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         return value
 
     return number
+
+
+def milliseconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of milliseconds over 0")
+    return value
 
 
 def size(text: str) -> int:

@@ -7,7 +7,7 @@ import json
 import shlex
 from pathlib import Path
 
-from potstill.commands import Command, numbers, print_json, whole
+from potstill.commands import Command, between, numbers, print_json
 from potstill.errors import InputError, SystemFailure, missing_module
 
 
@@ -172,11 +172,11 @@ def add(command: Command) -> None:
     search.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key; repeatable")
     search.add_argument("--board", help="board of the predicted times (default: the budget's, else pi4)")
     search.add_argument(
-        "--tokens", type=whole(1, 8192), metavar="N", help="tokens of a text (default: the budget's, else 32)"
+        "--tokens", type=between(1, 8192), metavar="N", help="tokens of a text (default: the budget's, else 32)"
     )
-    search.add_argument("--threads", type=whole(1, 256), metavar="N", help="threads of the prediction (default 1)")
+    search.add_argument("--threads", type=between(1, 256), metavar="N", help="threads of the prediction (default 1)")
     search.add_argument(
-        "--points", type=whole(1, 1000), default=8, metavar="N", help="students to build at most (default 8)"
+        "--points", type=between(1, 1000), default=8, metavar="N", help="students to build at most (default 8)"
     )
     search.add_argument("--quiet", action="store_true", help="no progress")
     search.add_argument("--json", action="store_true", help="print the result as JSON instead of the table")
@@ -213,7 +213,7 @@ def add(command: Command) -> None:
     )
     sensitivity.add_argument("dir", help="the folder of a finished build")
     sensitivity.add_argument(
-        "--rows", type=whole(1, 1 << 20), default=512, help="validation texts at most (default 512)"
+        "--rows", type=between(1, 1 << 20), default=512, help="validation texts at most (default 512)"
     )
     sensitivity.add_argument("--json", action="store_true", help="the table as JSON, for compile --sensitivity")
 

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from potstill.commands import Command, builds_models, numbers, print_json, size, words
+from potstill.commands import Command, between, builds_models, milliseconds, numbers, print_json, size, words
 from potstill.errors import EXIT_FAILED
 
 
@@ -110,10 +110,10 @@ def add(command: Command) -> None:
     doctor.add_argument("subject", nargs="?", metavar="MODEL|RECIPE" if whole else "MODEL", help=subject)
     doctor.add_argument("--board", metavar="NAME", help="where it shall run (default: this board, if it is one)")
     doctor.add_argument("--role", choices=("host", "device"), help="what this machine does (default: device on a Pi)")
-    doctor.add_argument("--max-ms", type=float, metavar="MS", help="time allowed for a text of --tokens")
+    doctor.add_argument("--max-ms", type=milliseconds, metavar="MS", help="time allowed for a text of --tokens")
     doctor.add_argument("--max-bytes", type=size, metavar="SIZE", help="file size allowed, such as 4MB")
     doctor.add_argument("--max-ram", type=size, metavar="SIZE", help="memory allowed, such as 64MB")
-    doctor.add_argument("--tokens", type=int, help="tokens of a text (default: the model's limit)")
-    doctor.add_argument("--threads", type=int, default=1, help="threads for the predicted time (default 1)")
+    doctor.add_argument("--tokens", type=between(1, 8192), help="tokens of a text (default: the model's limit)")
+    doctor.add_argument("--threads", type=between(1, 256), default=1, help="threads for the predicted time (default 1)")
     doctor.add_argument("--out", help="folder a build would write to")
     doctor.add_argument("--json", action="store_true", help="verdict, counts and every check as one JSON object")

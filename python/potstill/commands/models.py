@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from potstill.commands import Command, existing, size, whole
+from potstill.commands import Command, between, existing, size
 from potstill.errors import InputError
 
 
@@ -140,6 +140,6 @@ def add(command: Command) -> None:
     export.add_argument("--int8", action="store_true", help="also write int8 versions")
     export.add_argument("--tflite", action="store_true", help="also write TFLite")
     export.add_argument(
-        "--length", type=whole(1, 8192), default=64, help="tokens of the static TFLite graph (default 64)"
+        "--length", type=between(1, 8192), default=64, help="tokens of the static TFLite graph (default 64)"
     )
     export.add_argument("--quiet", action="store_true", help="no progress")

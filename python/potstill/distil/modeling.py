@@ -281,7 +281,8 @@ def load_classifier(model_dir: Path | str, *, attention: Attention = "sdpa") -> 
         A module whose forward gives `ClassifierOutput`; it has ``.config`` with ``id2label``.
 
     Raises:
-        TrainError: T001 nothing there, T002 not a model, T003 hub unreachable, T004 no classification head.
+        TrainError: T001 nothing there, T002 not a model or weights that are NaN, T003 hub unreachable, T004 no
+            classification head.
     """
     with model_errors(model_dir), quiet_loading():
         config = AutoConfig.from_pretrained(str(model_dir))
@@ -289,6 +290,7 @@ def load_classifier(model_dir: Path | str, *, attention: Attention = "sdpa") -> 
             model = EncoderClassifier.from_pretrained(
                 str(model_dir), dtype=torch.float32, attn_implementation=attention
             )
+            _check_finite(model, model_dir)
             return model.eval()
         if not has_head(config):
             raise TrainError(
@@ -299,7 +301,17 @@ def load_classifier(model_dir: Path | str, *, attention: Attention = "sdpa") -> 
             )
         kind = AutoModelForTokenClassification if labels_words(config) else AutoModelForSequenceClassification
         model = load_pretrained(kind, model_dir, attention)
+        _check_finite(model, model_dir)
     return SplitClassifier(model).eval()
+
+
+def _check_finite(model: nn.Module, where: Path | str) -> None:
+    for name, values in model.named_parameters():
+        if not bool(torch.isfinite(values).all()):
+            raise TrainError(
+                "T002", f"a weight is NaN or infinite: {name}", str(where),
+                "use a smaller learning rate if it was trained here; else fetch the model again",
+            )  # fmt: skip
 
 
 def load_pretrained(kind: Any, model: Path | str, attention: Attention) -> Any:
@@ -353,6 +365,7 @@ def load_encoder(
             backbone_config = source.config
         else:
             source = AutoModel.from_pretrained(str(model), dtype=torch.float32)
+        _check_finite(source, model)
     torch.manual_seed(seed)
     more: dict[str, Any] = {} if problem is None else {"problem_type": problem}
     weights = []
