@@ -64,6 +64,7 @@ def compiled(onnx: Path, **options: Any) -> CompileReport:
 # What the constant is for, and the ids that may then not occur.
 UNDERSTOOD: dict[str, tuple[dict[str, Any], list[int]]] = {
     "positions count what is no padding": ({"positions": t.positions_without(UNK)}, [UNK]),
+    "positions beside a computed table": ({"positions": t.positions_without(UNK), "table": t.cast_table}, [UNK]),
     "padding is masked by its id": ({"scores": t.scores_without(PAD)}, [PAD]),
     "the mean leaves padding out": ({"pool": t.mean_without(PAD)}, [PAD]),
     "a mask token": ({"types": t.mask_token(MASK)}, [MASK]),

@@ -36,7 +36,7 @@ def model(path: Path, *, rows: int = 64, **o: Any) -> Path:
     """Options, each a step (Builder, tokens x) -> x: `types` adds to the embeddings, `scores` changes the attention's
     bias, `inner` the tokens after the layer, `pool` makes [1, WIDTH] of them; `positions` gives place numbers."""
     b = Builder(o.get("seed", 0))
-    word = b.op("Gather", b.weight(VOCABULARY, WIDTH), "input_ids")
+    word = b.op("Gather", o.get("table", same)(b, b.weight(VOCABULARY, WIDTH)), "input_ids")
     place = o.get("positions", arange)(b, word)
     x = b.op("Add", word, b.op("Gather", b.weight(rows, WIDTH), place))
     x = o.get("types", same)(b, x)
@@ -54,6 +54,11 @@ def model(path: Path, *, rows: int = 64, **o: Any) -> Path:
 
 def same(b: Builder, x: str) -> str:
     return x
+
+
+def cast_table(b: Builder, table: str) -> str:
+    """As halves are stored by some exporters, and scaled as Transformer's are."""
+    return b.op("Mul", b.op("Cast", table, to=FLOAT), b.const(1.5))
 
 
 def mean(b: Builder, x: str) -> str:

@@ -39,6 +39,8 @@ _BY_ID = frozenset(
 )  # fmt: skip
 _LAYOUT = frozenset({"Expand", "Flatten", "Reshape", "Squeeze", "Unsqueeze"})
 
+_MAKES_TABLES = frozenset({"Cast", "Div", "Identity", "Mul", "Reshape", "Transpose"})
+
 # Operators that find places in the text, and the one that counts from its start.
 PICKS = frozenset({"ArgMax", "ArgMin", "TopK", "NonZero"})
 _COUNTS = "CumSum"
@@ -58,9 +60,27 @@ def vocabulary(source: Source, ids_name: str) -> int | None:
     for node in source.nodes:
         if node.op in _LAYOUT | {"Cast", "Identity", "Transpose"} and node.inputs[0] in aliases:
             aliases.update(node.outputs)
-        elif node.op == "Gather" and node.inputs[1] in aliases and node.inputs[0] in source.constants:
-            return next(iter(source.constants[node.inputs[0]].shape), None)
+        elif node.op == "Gather" and node.inputs[1] in aliases:
+            table = _table(source, node.inputs[0])
+            if table is not None:
+                return next(iter(table.shape), None)
     return None
+
+
+def _table(source: Source, name: str) -> Array | None:
+    """A table that is stored, or made of stored numbers alone: cast from another type, scaled, transposed."""
+    if name in source.constants:
+        return source.constants[name]
+    makers = {output: node for node in source.nodes for output in node.outputs}
+    pending = [name]
+    while pending:
+        maker = makers.get(pending[-1])
+        if pending.pop() in source.constants:
+            continue
+        if maker is None or maker.op not in _MAKES_TABLES:
+            return None
+        pending.extend(maker.inputs)
+    return np.asarray(run_onnx(source, {}, [name])[name])
 
 
 def sample_ids(source: Source, ids_name: str, length: int, *, seed: int, without: Sequence[int] = ()) -> list[int]:
