@@ -129,6 +129,16 @@ def test_a_full_disk_behind_the_output(model: Path) -> None:
         assert re.fullmatch(r"error\[S003\]: .*No space left on device; standard output; .*\n", done.stderr)
 
 
+def test_a_system_failure_that_nothing_foresaw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def denied(path: Path, **_: Any) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", denied)
+    assert refused(capsys, "recipe", "new", str(tmp_path / "a.toml")) == (1, "S003")
+
+
 def test_the_next_command_can_be_typed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["recipe", "new", str(tmp_path / "my first.toml")]) == 0
     assert f"potstill build '{tmp_path / 'my first.toml'}'" in capsys.readouterr().out

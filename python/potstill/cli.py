@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from potstill.commands import BUILD_COMMANDS, builds_models, parts
 from potstill.commands.streams import prepare_output
-from potstill.errors import EXIT_FAILED, PotstillError, SystemFailure, os_errors
+from potstill.errors import EXIT_FAILED, PotstillError, SystemFailure
 
 EXIT_INTERRUPTED = 130
 
@@ -122,17 +122,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _failed(error: OSError) -> int:
+    where, step = "standard output", "make room or send the output elsewhere"
     if error.filename is None:
         _drop_output()
-        step = "make room or send the output elsewhere"
-        print(SystemFailure("S003", f"the system reported: {error}", "standard output", step), file=sys.stderr)
-        return EXIT_FAILED
-    try:
-        with os_errors(os.fsdecode(error.filename)):
-            raise error
-    except PotstillError as told:
-        print(told, file=sys.stderr)
-        return told.exit_code
+    else:
+        where, step = os.fsdecode(error.filename), "check the path, its permissions and the disk"
+    print(SystemFailure("S003", f"the system reported: {error.strerror or error}", where, step), file=sys.stderr)
+    return EXIT_FAILED
 
 
 def _drop_output() -> None:

@@ -194,6 +194,8 @@ def test_rounding_settings_that_fit() -> None:
 def test_whatever_toml_cannot_be_read_is_told(tmp_path: Path, text: str) -> None:
     assert failure(tmp_path, text).code == "R002"
     assert load_recipe(write(tmp_path, BASE), ["data.source=" + "[" * 3000]).data.source == "[" * 3000
+    with pytest.raises(RecipeError, match="R005"):
+        load_recipe(write(tmp_path, BASE), ["seed=1\nb=2"])
 
 
 def test_a_recipe_that_is_no_file(tmp_path: Path) -> None:

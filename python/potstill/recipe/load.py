@@ -125,7 +125,8 @@ def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dic
 
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        found = tomllib.loads(f"value = {text}")
+        return found["value"] if len(found) == 1 else text  # several lines are a text, and no second setting
     except (ValueError, RecursionError):  # no TOML, or a number or nesting past Python's limits
         return text
 
