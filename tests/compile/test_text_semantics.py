@@ -99,6 +99,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "the sum of ids": ({"types": t.sum_of_ids}, "C102", "more with the token ids"),
     "one-hot": ({"types": t.one_hot}, "C102", "more with the token ids"),
     "several ids at once": ({"types": t.several(EOS, SEP)}, "C102", "more with the token ids"),
+    "different ids": ({"head": t.doubled_if(t.different_ids(5))}, "C102", "the size of what Unique gives"),
+    "how many of an id": ({"head": t.doubled_if(t.without_id(9))}, "C102", "the size of what NonZero gives"),
     "neighbours": ({"types": t.repeats}, "C102", "more with the token ids"),
 }
 

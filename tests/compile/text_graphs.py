@@ -331,6 +331,26 @@ def within_segments(b: Builder, x: str) -> str:
     return b.op("Where", b.op("Unsqueeze", same_text, b.ints(1)), x, b.const(-1e9))
 
 
+def different_ids(count: int) -> Step:
+    """So many different ids: the size of what Unique gives."""
+
+    def step(b: Builder, n: str) -> str:
+        found = b.op("Squeeze", b.op("Shape", b.op("Unique", "input_ids")))
+        return b.op("Equal", found, integer(b, count))
+
+    return step
+
+
+def without_id(value: int) -> Step:
+    """One token has the id: the size of what NonZero gives, by arithmetic and a slice."""
+
+    def step(b: Builder, n: str) -> str:
+        places = b.op("Transpose", b.op("NonZero", b.op("Mod", "input_ids", integer(b, value))))
+        return b.op("Equal", b.op("Squeeze", b.op("Shape", places, end=1)), b.op("Sub", n, integer(b, 1)))
+
+    return step
+
+
 def remainder(shift: int, divisor: int) -> Step:
     """(n + shift) % divisor == 0."""
 

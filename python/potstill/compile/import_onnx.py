@@ -30,7 +30,7 @@ from potstill.compile.sentence import (
 )
 from potstill.compile.sentence_folder import SentenceModel
 from potstill.compile.specialise import PROBE_LENGTH, Inputs, Specialised, classify_inputs, specialise
-from potstill.compile.steady import check_repeatable
+from potstill.compile.steady import check_repeatable, check_sizes
 from potstill.compile.views import is_plain
 from potstill.errors import CompileError
 
@@ -97,6 +97,7 @@ def import_onnx(
     chosen = choose_outputs(graph, pooling, output)
     graph.notes.extend(chosen.notes)
     check_repeatable(graph, chosen.names())
+    check_sizes(graph, chosen.names())
     forbidden = forbidden_ids(graph, chosen.names(), piece)
     graph.notes.extend(f"the id {i} marks padding and must not occur inside a sequence" for i in forbidden)
     if source.halved:

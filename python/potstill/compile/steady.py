@@ -52,6 +52,39 @@ def check_repeatable(graph: Specialised, wanted: Iterable[str]) -> None:
             )  # fmt: skip
 
 
+# Operators whose result has a size that the values of their inputs tell: of all inputs, or of those after the first.
+_SIZED_BY_ALL = ("Compress", "ConstantOfShape", "NonMaxSuppression", "NonZero", "OneHot", "Range", "Unique")
+_SIZED_BY_OTHERS = ("Expand", "Pad", "Reshape", "Resize", "Slice", "Split", "Tile", "TopK")
+
+
+def check_sizes(graph: Specialised, wanted: Iterable[str]) -> None:
+    """Refuse a model that uses the size of something whose size depends on the ids: it counts tokens by their ids.
+
+    Raises:
+        CompileError: C102.
+    """
+    conditions = (node.input[0] for node in nodes_within(graph.whole.model.graph.node) if node.op_type == "If")
+    needed = {*wanted, *conditions}
+    for node in reversed(graph.source.nodes):
+        if needed.intersection(node.outputs):
+            needed.update(node.inputs)
+    loose: dict[str, Node] = {}  # values whose size depends on the ids, and what made it so
+    for node in graph.source.nodes:
+        telling = node.inputs if node.op in _SIZED_BY_ALL else node.inputs[1:] if node.op in _SIZED_BY_OTHERS else []
+        cause = next((loose[name] for name in node.inputs if name in loose), None)
+        if cause is None and any(name in graph.shapes for name in telling):
+            cause = node
+        if cause is None:
+            continue
+        if node.op in SHAPE_OPS and needed.intersection(node.outputs):
+            raise CompileError(
+                "C102", f"the model counts tokens by their ids or values: it uses the size of what {cause.op} gives",
+                cause.label, "export a model that does without, or run it with the onnxruntime backend",
+            )  # fmt: skip
+        if node.op not in SHAPE_OPS:
+            loose.update((name, cause) for name in node.outputs if name)
+
+
 def _drops(graph: Specialised, node: Node) -> bool:
     """A dropout left in training mode."""
     ratio, training = ([*node.inputs, "", ""])[1:3]
