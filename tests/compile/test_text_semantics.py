@@ -288,3 +288,10 @@ def test_steady_constants_of_a_fixed_length(tmp_path: Path, length: int) -> None
 
     onnx = encoder(tmp_path / "m.onnx", shape=[1, length])
     assert compiled(onnx, max_tokens=length).max_tokens == length
+
+
+def test_an_id_at_one_place_of_a_fixed_length(tmp_path: Path) -> None:
+    onnx = t.model(tmp_path / "m.onnx", types=t.id_at(11, 50, 12), fixed=12)
+    with pytest.raises(CompileError, match="C102") as caught:
+        compiled(onnx, max_tokens=12)
+    assert "more with the token ids" in caught.value.what

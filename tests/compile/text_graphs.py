@@ -49,7 +49,8 @@ def model(path: Path, *, rows: int = 64, **o: Any) -> Path:
     pooled = o.get("pool", mean)(b, x)
     logits = linear2(b, pooled, WIDTH, CLASSES)
     inputs = {"input_ids": INT64, "attention_mask": INT64, **({"token_type_ids": INT64} if o.get("pairs") else {})}
-    return b.save(path, {"logits": o.get("head", same)(b, logits)}, inputs)
+    shape = {"shape": [1, o["fixed"]]} if "fixed" in o else {}
+    return b.save(path, {"logits": o.get("head", same)(b, logits)}, inputs, **shape)
 
 
 def same(b: Builder, x: str) -> str:
@@ -164,6 +165,20 @@ def scores_without(value: int) -> Step:
     def step(b: Builder, x: str) -> str:
         hidden = b.op("Unsqueeze", is_id(b, value), b.ints(1, 2))
         return b.op("Where", hidden, b.const(-1e9), x)
+
+    return step
+
+
+def id_at(place: int, value: int, length: int) -> Step:
+    """One id at one place of a text of fixed length: compared with a number for each place."""
+
+    def step(b: Builder, x: str) -> str:
+        wanted = np.full((1, length), 10_000)
+        wanted[0, place] = value
+        flags = b.op(
+            "Unsqueeze", b.op("Cast", b.op("Equal", "input_ids", b.const(wanted, np.int64)), to=FLOAT), b.ints(2)
+        )
+        return b.op("Add", x, b.op("Mul", flags, b.weight(WIDTH, scale=1.0)))
 
     return step
 

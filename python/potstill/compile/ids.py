@@ -106,7 +106,9 @@ def id_tests(source: Source, inputs: Inputs) -> dict[str, IdTest]:
             continue
         if node.op in _LAYOUT:
             derived.update(node.outputs[:1] if node.inputs[0] in derived else [])
-        elif node.op in _BY_ID and all(name in derived or name not in varying for name in node.inputs):
+        elif node.op in _BY_ID and all(
+            name in derived or (name not in varying and _same_everywhere(source, inputs, name)) for name in node.inputs
+        ):
             values = _by_id(source, inputs, node.outputs[0], size)
             if values is None:
                 continue
@@ -117,6 +119,14 @@ def id_tests(source: Source, inputs: Inputs) -> dict[str, IdTest]:
             else:
                 derived.add(node.outputs[0])
     return tests
+
+
+def _same_everywhere(source: Source, inputs: Inputs, name: str) -> bool:
+    """Whether a constant is the same for every place of a text; of a fixed length it may have a number for each."""
+    if inputs.fixed_length is None or not name:
+        return True
+    value = np.asarray(source.constants[name] if name in source.constants else run_onnx(source, {}, [name])[name])
+    return bool((value == value.reshape(-1)[:1]).all())
 
 
 def _by_id(source: Source, inputs: Inputs, name: str, size: int) -> Array | None:
