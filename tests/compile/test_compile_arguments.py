@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from onnx_graphs import encoder
 
+import potstill
 from potstill.compile.compiler import compile_onnx
-from potstill.errors import PotstillError
+from potstill.errors import InputError, PotstillError
 
 
 @pytest.mark.parametrize(
@@ -21,6 +24,9 @@ from potstill.errors import PotstillError
         ("labels", "no,yes", "I007"),
         ("labels", {"no", "yes"}, "I007"),
         ("labels", [0, 1], "I007"),
+        ("labels", ["no", "y\udcffs"], "I140"),
+        ("name", "a\udcff", "I140"),
+        ("provenance", {"recipe": "\udcff"}, "I140"),
         ("max_tokens", "64", "C021"),
         ("max_tokens", 6.5, "C021"),
         ("max_tokens", True, "C021"),
@@ -48,3 +54,23 @@ def test_a_wrong_type_is_told_by_name(argument: str, value: Any, code: str, tmp_
         compile_onnx(given.pop("onnx"), given.pop("out"), **given)
     assert caught.value.code == code
     assert code in ("C021", "C022") or argument in str(caught.value)
+
+
+def test_nothing_but_a_file_is_replaced(tmp_path: Path) -> None:
+    """A device, a pipe or a folder stays what it is, and so does the ONNX itself."""
+    source = encoder(tmp_path / "m.onnx")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    before = source.read_bytes()
+    (tmp_path / "link.onnx").symlink_to(source)
+    for out in (source, tmp_path / "link.onnx", tmp_path / "pipe", tmp_path / "folder", Path("/dev/none.still")):
+        with pytest.raises(InputError, match="I142"):
+            compile_onnx(source, out, verify=False)
+    assert source.read_bytes() == before and (tmp_path / "pipe").is_fifo()
+    assert not list(tmp_path.rglob(".tmp-*"))
+
+
+def test_a_name_that_is_no_utf8_is_written_as_text(tmp_path: Path) -> None:
+    source = encoder(tmp_path / "m\udcff.onnx")
+    compile_onnx(source, tmp_path / "out.still")
+    assert potstill.load(tmp_path / "out.still").info["name"] == "m?"

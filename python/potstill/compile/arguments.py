@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from potstill.errors import CompileError, InputError
+from potstill.pipeline.atomic import check_replaceable
 from potstill.quantize.schemes import Scheme, scheme_by_name
 from potstill.runtime.inputs import kind_of, read_flag, read_path, read_strings, whole_number
 
@@ -22,9 +24,11 @@ def folder_of(given: Any, name: str) -> Path | None:
 
 
 def text_of(given: Any, name: str) -> str | None:
-    """A str, or None. InputError: I140 it is neither."""
-    if given is None or isinstance(given, str):
-        return given
+    """A str, or None. InputError: I140 it is neither, or is not to be written as UTF-8."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        return _encodable(given, name)
     raise InputError(
         "I140", f"a {kind_of(given)} where a str is needed", name, f"give {name} as a str, or leave it out"
     )
@@ -36,8 +40,27 @@ def choice_of(given: Any, name: str) -> bool | None:
 
 
 def labels_of(given: Any) -> list[str] | None:
-    """Labels in the order of the logits, or None. InputError: I007 they are no strings in an order."""
-    return None if given is None else read_strings(given, "labels", 'give a list: ["no", "yes"]')
+    """Labels in the order of the logits, or None. InputError: I007 they are no strings in an order, I140 no UTF-8."""
+    if given is None:
+        return None
+    return [_encodable(label, "labels") for label in read_strings(given, "labels", 'give a list: ["no", "yes"]')]
+
+
+def _encodable(text: str, name: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError("I140", "bytes that are no UTF-8", f"{name}: {text[:40]}", f"give {name} in UTF-8") from None
+    return text
+
+
+def out_of(given: Any, source: Path) -> Path:
+    """The file to write. InputError: I121 it is no path, I142 no file, or the one that is read."""
+    out = path_of(given, "out")
+    check_replaceable(out)
+    if os.path.realpath(out) == os.path.realpath(source):
+        raise InputError("I142", "the model would be written over what it is made from", str(out), "name another file")
+    return out
 
 
 def limit_of(given: Any) -> int | None:
@@ -69,4 +92,4 @@ def provenance_of(given: Any) -> dict[str, str]:
         return {}
     if not isinstance(given, Mapping) or not all(isinstance(part, str) for pair in given.items() for part in pair):
         raise InputError("I140", "a mapping of str to str is needed", "provenance", 'give a dict: {"recipe": "..."}')
-    return dict(given)
+    return {_encodable(key, "provenance"): _encodable(value, "provenance") for key, value in given.items()}

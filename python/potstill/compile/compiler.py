@@ -16,6 +16,7 @@ from potstill.compile.arguments import (
     folder_of,
     labels_of,
     limit_of,
+    out_of,
     path_of,
     provenance_of,
     scheme_of,
@@ -117,7 +118,7 @@ def compile_onnx(
 
     Raises:
         CompileError: C001 to C049, C100 to C104, C050 and up for the tokenizer.
-        InputError: I007, I120, I121, I140 an argument has a type that it cannot have.
+        InputError: I007, I120, I121, I140 an argument has a type that it cannot have, I142 `out` is no file to replace.
         SystemFailure: S001 to S003 writing failed, S010 a package is missing.
     """
     from potstill.compile.import_onnx import import_onnx
@@ -126,7 +127,8 @@ def compile_onnx(
     from potstill.compile.verify import core_available, verify_file
     from potstill.compile.writer import write_still
 
-    onnx, out, tokenizer = path_of(onnx, "onnx"), path_of(out, "out"), folder_of(tokenizer, "tokenizer")
+    onnx, tokenizer = path_of(onnx, "onnx"), folder_of(tokenizer, "tokenizer")
+    out = out_of(out, onnx)
     labels, max_tokens, provenance = labels_of(labels), limit_of(max_tokens), provenance_of(provenance)
     name, license, output = text_of(name, "name"), text_of(license, "license"), text_of(output, "output")
     pooling, activation = text_of(pooling, "pooling"), text_of(activation, "activation")
@@ -161,7 +163,7 @@ def compile_onnx(
     if score and names == ["LABEL_0"]:
         names = []
     metadata = Metadata(
-        name=name if name is not None else onnx.stem,
+        name=name if name is not None else onnx.stem.encode(errors="replace").decode(),
         task=_task(graph),
         scheme=chosen_scheme.name,
         labels=tuple(names),

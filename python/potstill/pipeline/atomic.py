@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from potstill.errors import os_errors
+from potstill.errors import InputError, os_errors
 
 TEMPORARY_PREFIX = ".tmp-"
 
@@ -30,9 +30,11 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
     KeyboardInterrupt included, the temporary file is removed and `path` stays as it was.
 
     Raises:
+        InputError: I142 `path` is nothing that may be replaced.
         SystemFailure: S001 disk full, S002 not allowed to write, S003 another failure of the system.
     """
     final = Path(path)
+    check_replaceable(final)
     with os_errors(final):
         final.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, suffix=f"-{final.name}", dir=final.parent)
@@ -48,6 +50,17 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
             raise
         _sync(final.parent)
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse a folder, a device or a pipe, whose place a rename would take (with root, that of /dev/null).
+
+    Raises:
+        InputError: I142 it is one. SystemFailure: S002 its folder may not be looked into.
+    """
+    with os_errors(path):
+        if (path.exists() and not path.is_file()) or os.path.realpath(path.parent) == "/dev":
+            raise InputError("I142", "this is no file that could be replaced", str(path), "name a file to write")
 
 
 @contextlib.contextmanager
