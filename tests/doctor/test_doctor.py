@@ -97,6 +97,8 @@ def test_recipes() -> None:
     assert _status(check_model("sentiment", small, Limits()), "memory") is Status.FAILURE
 
 
+# A file of weights that holds none: the length of its head, and the head.
+_WEIGHTS = "\2" + 7 * "\0" + "{}"
 _VOCABULARY = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n"
 
 
@@ -108,14 +110,14 @@ def _config(**keys: object) -> str:
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        ({"config.json": _config(vocab_size=5000), "vocab.txt": _VOCABULARY, "model.safetensors": ""},
+        ({"config.json": _config(vocab_size=5000), "vocab.txt": _VOCABULARY, "model.safetensors": _WEIGHTS},
          {"vocabulary": Status.OK, "operators": Status.OK, "tokenizer": Status.OK}),
         ({"config.json": _config(hidden_act="silu"), "vocab.json": '{"a": 0}', "merges.txt": "#version: 0.2",
-          "tokenizer_config.json": '{"tokenizer_class": "RobertaTokenizer"}', "model.safetensors": ""},
+          "tokenizer_config.json": '{"tokenizer_class": "RobertaTokenizer"}', "model.safetensors": _WEIGHTS},
          {"vocabulary": Status.OK, "operators": Status.FAILURE, "tokenizer": Status.FAILURE}),
-        ({"config.json": _config(), "tokenizer.json": '{"model": {"type": "Unigram"}}', "model.safetensors": ""},
+        ({"config.json": _config(), "tokenizer.json": '{"model": {"type": "Unigram"}}', "model.safetensors": _WEIGHTS},
          {"tokenizer": Status.FAILURE}),
-        ({"config.json": _config(), "model.safetensors": ""}, {"tokenizer": Status.FAILURE}),
+        ({"config.json": _config(), "model.safetensors": _WEIGHTS}, {"tokenizer": Status.FAILURE}),
         ({"config.json": _config(), "tokenizer.json": "{}"}, {"teacher": Status.FAILURE}),
         ({"config.json": "{}"}, {"teacher": Status.FAILURE, "vocabulary": Status.NOT_CHECKED}),
         ({"config.json": '{"model_type": "made_up"}'}, {"teacher": Status.FAILURE}),

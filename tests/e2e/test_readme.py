@@ -94,8 +94,9 @@ class Ran:
 
 def run(words: Sequence[str]) -> Ran:
     """Run the command line in this process."""
-    text = io.StringIO()
-    with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+    text, typed = io.StringIO(), io.TextIOWrapper(io.BytesIO(b"a lovely film\n"), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+        patch.setattr("sys.stdin", typed)
         try:
             code = main(words)
         except SystemExit as left:

@@ -128,7 +128,8 @@ def test_two_processes_give_the_build_of_one(runs: Runs) -> None:
     assert any(name.startswith("maps.") for name in torch.load(both / "last-0.pt"))
     one, two = report(alone), report(both)
     assert two["student"]["processes"] == 2 and one["student"]["processes"] == 1
-    assert one["keys"]["still"] == two["keys"]["still"], "the same recipe has the same keys"
+    # The same recipe has the same keys, as far as no result that was trained is part of them by its content.
+    assert [one["keys"][name] for name in ("data", "teacher")] == [two["keys"][name] for name in ("data", "teacher")]
     # The same rows in the same steps; dropout and the order of sums differ. Of 40 test rows, one is 0.025.
     for name in ("teacher", "student", "packed"):
         assert two[name]["test_accuracy"] == pytest.approx(one[name]["test_accuracy"], abs=0.101), name

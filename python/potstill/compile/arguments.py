@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from potstill.errors import CompileError, InputError
+from potstill.paths import read_path
 from potstill.pipeline.atomic import check_replaceable
 from potstill.quantize.schemes import Scheme, scheme_by_name
-from potstill.runtime.inputs import kind_of, read_flag, read_path, read_strings, whole_number
+from potstill.runtime.inputs import kind_of, read_flag, read_strings, whole_number
 
 
 def path_of(given: Any, name: str) -> Path:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from potstill.paths import read_path
 from potstill.pipeline.processes import current
 from potstill.pipeline.progress import make_progress
 from potstill.pipeline.run import run_build
 from potstill.recipe import load_recipe
-from potstill.runtime.inputs import read_flag, read_path, read_strings
+from potstill.runtime.inputs import read_flag, read_strings
 
 
 def build(

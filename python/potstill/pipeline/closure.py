@@ -33,6 +33,7 @@ GROUND = {
     "potstill.errors": "texts of failures: what fails leaves no result",
     "potstill.units": "shows figures, and reads those of recipes, whose values are in the key",
     "potstill.cache": "where the cache lies",
+    "potstill.paths": "where files lie",
     "potstill.recipe.*": "reads recipes; their values, defaults and presets filled in, are in the key",
     "potstill.pipeline": "holds nothing",
     "potstill.pipeline.closure": "makes keys",

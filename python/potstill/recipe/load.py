@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from potstill.errors import RecipeError, os_errors
+from potstill.paths import read_path
 from potstill.recipe.schema import SECTIONS, SUBSECTIONS, Recipe, Section
 from potstill.recipe.wording import is_wrong_type, wanted
-from potstill.runtime.inputs import read_path
 
 BUNDLED_DIR = Path(__file__).parent / "bundled"
 

@@ -7,9 +7,8 @@ of a caller's own iterator pass through.
 
 from __future__ import annotations
 
-import os
-
 from potstill.errors import InputError
+from potstill.paths import read_path
 from potstill.runtime.backends import word_ranges
 
 TYPE_CHECKING = False  # see potstill/__init__.py
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 # Ids are 32-bit in the core.
 _IDS = 1 << 31
-# The most bytes of a path and of a name in it (PATH_MAX, NAME_MAX).
-_PATH, _NAME = 4095, 255
 MAX_THREADS = 256  # cpp/src/parallel/threads.h
 _LIST = 'give a list: ["..."]'
 
@@ -169,30 +166,6 @@ def read_source(given: Any) -> str | bytes | bytearray | memoryview:
     if isinstance(given, (bytes, bytearray)):
         return given
     return read_path(given)
-
-
-def read_path(given: Any, name: str = "path") -> str:
-    """A path as Python writes it; `name` is the argument's, for messages.
-
-    Raises:
-        InputError: I121 it is no path, or none that a file can have.
-    """
-    try:
-        path = os.fspath(given)
-    except TypeError as error:
-        if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
-            raise  # by the caller's own __fspath__
-        raise InputError("I121", f"a {kind_of(given)} is no path", name, "give a str or a pathlib.Path") from None
-    if isinstance(path, bytes):
-        path = os.fsdecode(path)
-    try:
-        bare = os.fsencode(path)
-    except UnicodeEncodeError:
-        bare = b""
-    if not bare or b"\0" in bare or len(bare) > _PATH or max(map(len, bare.split(b"/"))) > _NAME:
-        what = "the path is empty" if path == "" else "no file can have this name"
-        raise InputError("I121", what, ascii(path)[:80], f"check the {name}")
-    return str(path)
 
 
 def _content(file: Any) -> bytes | bytearray | memoryview:
