@@ -19,6 +19,8 @@ from potstill.pipeline.closure import GROUND, PACKAGE, Sources, is_ground, libra
 from potstill.pipeline.syntax import LAZY
 
 STAGES = "potstill.pipeline.stages"
+# The table of boards: a wheel holds it, the tree has it elsewhere.
+BOARDS = "boards/boards.toml" if (PACKAGE / "boards" / "boards.toml").is_file() else "toolchains/boards.toml"
 ROUNDING = "potstill.pipeline.rounding"
 
 
@@ -60,7 +62,7 @@ def real(memory: Path) -> Sources:
         (STAGES, "run_bench", ["bench/measure.py", "bench/peers/litert.py", "bench/peers/potstill.py",
                                "runtime/backends/native.py"], ["distil/trainer.py", "bench/predict/predict.py"]),
         ("potstill.budget.meet", "meet_budget", ["budget/ladder.py", "bench/predict/predict.py", "distil/trainer.py",
-                                                 "bench/predict/costs.json", "toolchains/boards.toml"],
+                                                 "bench/predict/costs.json", BOARDS],
          ["report/html.py"]),
         ("potstill.budget.attempt", "run_score", ["distil/evaluate.py", "runtime/model.py"], ["distil/trainer.py"]),
     ],

@@ -34,7 +34,7 @@ def package(tmp_path: Path) -> Path:
     copy = tmp_path / "site" / "potstill"
     ignored = shutil.ignore_patterns("*.so", "__pycache__")
     shutil.copytree(PACKAGE / "runtime", copy / "runtime", ignore=ignored)
-    for name in ("__init__.py", "errors.py"):
+    for name in ("__init__.py", "errors.py", "paths.py"):
         shutil.copy(PACKAGE / name, copy)
     return copy
 
