@@ -14,7 +14,7 @@ from potstill.bench.energy import Block, Sampler, bench_energy, format_energy, m
 from potstill.bench.meters import Found, Meter
 from potstill.cli import main
 from potstill.errors import InputError
-from potstill.pipeline.progress import make_progress
+from potstill.work.progress import make_progress
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "runtime"))
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tiny
 
-from potstill.bench import exports
 from potstill.bench.peers import COMPARED, PEERS, Peer
+from potstill.compare import exports
 from potstill.errors import InputError
 
 # Package that must be there beside those the tests install, by module.
@@ -54,7 +54,7 @@ def test_logits(peer: Peer, base: Path, source: exports.Source) -> None:
 
 
 def test_ctranslate2_gets_its_best_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from potstill.bench.peers.ctranslate2 import environment
+    from potstill.compare.peers.ctranslate2 import environment
 
     for name in ("CT2_USE_MKL", "CT2_FORCE_CPU_ISA"):
         monkeypatch.delenv(name, raising=False)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from potstill.bench.predict.article import BERT_BASE
 
 from potstill.bench.predict import ModelShape, predict, shape_of, show
-from potstill.bench.predict.article import BERT_BASE
 from potstill.bench.predict.peers import peer_file_bytes, peer_peak_bytes
 from potstill.bench.predict.predict import COSTS, PEER_COSTS, PEERS, peer_version, threads_used
 from potstill.bench.predict.terms import PEER_TERMS, TERMS, peer_terms, terms

@@ -53,8 +53,8 @@ COMMAND = """
 import functools, json, sys, time
 from pathlib import Path
 start = time.monotonic()
-from potstill.pipeline.progress import make_progress
-from potstill.pipeline.run import run_build
+from potstill.work.progress import make_progress
+from potstill.build.builder import run_build
 from potstill.recipe import load_recipe
 from potstill.bench import measure
 measure.bench_host = functools.partial(measure.bench_host, rounds=2, lengths=(16,), memory=False)

@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 from potstill.bench import measure
 from potstill.distil import run, teacher_cache
-from potstill.distil.trainer import DistillationTrainer
+from potstill.distil.train.trainer import DistillationTrainer
 from potstill.cli import main
 
 rank, folder, failing = os.environ.get("RANK", "0"), Path(sys.argv[1]), sys.argv[2]

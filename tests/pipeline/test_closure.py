@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from potstill.pipeline import closure
-from potstill.pipeline.closure import GROUND, PACKAGE, Sources, is_ground, library_versions
-from potstill.pipeline.syntax import LAZY
+from potstill.work import closure
+from potstill.work.closure import GROUND, PACKAGE, Sources, is_ground, library_versions
+from potstill.work.syntax import LAZY
 
-STAGES = "potstill.pipeline.stages"
+STAGES = "potstill.build.stages"
 # The table of boards: a wheel holds it, the tree has it elsewhere.
 BOARDS = "boards/boards.toml" if (PACKAGE / "boards" / "boards.toml").is_file() else "toolchains/boards.toml"
-ROUNDING = "potstill.pipeline.rounding"
+ROUNDING = "potstill.build.rounding"
 
 
 @pytest.fixture(scope="module")
@@ -38,33 +38,33 @@ def real(memory: Path) -> Sources:
     ("module", "run", "holds", "lacks"),
     [
         (STAGES, "run_data", ["data/files.py", "data/hub.py", "data/demo.py", "data/conll.py", "data/splits.py"],
-         ["distil/trainer.py", "compile/fuse.py", "export/onnx.py"]),
-        (STAGES, "run_teacher", ["distil/teacher.py", "distil/modeling.py", "distil/backbones.py", "distil/tokens.py",
-                                 "data/splits.py", "data/demo.py"], ["distil/gptq.py", "compile/fuse.py"]),
-        (STAGES, "run_student", ["distil/run.py", "distil/trainer.py", "distil/losses/minilm.py", "distil/augment.py",
-                                 "distil/students/pca.py", "distil/students/static.py", "distil/teacher_cache.py",
-                                 "distil/vocabulary.py", "distil/tasks/multi_label.py"],
-         ["distil/qat.py", "distil/gptq.py", "compile/fuse.py", "export/onnx.py", "report/html.py"]),
-        (ROUNDING, "run_sensitivity", ["compile/fuse.py", "distil/fake_quant.py", "quantize/sensitivity.py"], []),
+         ["distil/train/trainer.py", "compile/fuse.py", "export/onnx.py"]),
+        (STAGES, "run_teacher", ["distil/teacher/finetune.py", "models/classifier.py", "models/backbones.py",
+         "models/tokens.py", "data/splits.py", "data/demo.py"], ["quantize/gptq.py", "compile/fuse.py"]),
+        (STAGES, "run_student", ["distil/distillation.py", "distil/train/trainer.py", "distil/losses/minilm.py",
+         "distil/train/augment.py", "distil/students/pca.py", "distil/students/static.py", "distil/teacher/cache.py",
+         "distil/vocabulary/choice.py", "models/heads/multi_label.py"], ["quantize/qat.py", "quantize/gptq.py",
+         "compile/fuse.py", "export/onnx.py", "build/report/html.py"]),
+        (ROUNDING, "run_sensitivity", ["compile/fuse.py", "quantize/fake_quant.py", "quantize/sensitivity.py"], []),
         (ROUNDING, "run_gptq", ["compile/import_onnx.py", "compile/fuse.py", "compile/passes/linear.py",
-                                "export/onnx.py", "distil/fake_quant.py", "distil/rounded_student.py",
-                                "quantize/gptq.py", "quantize/choice.py"], ["distil/qat.py", "export/tflite.py"]),
-        (ROUNDING, "run_qat", ["distil/qat.py", "distil/trainer.py", "distil/fake_quant.py", "quantize/int4.py"],
-         ["export/tflite.py"]),
-        (STAGES, "run_onnx", ["export/onnx.py", "export/plain.py", "export/graph_passes.py", "distil/modeling.py"],
-         ["compile/fuse.py", "distil/trainer.py", "distil/gptq.py", "export/tflite.py"]),
-        (STAGES, "run_onnx_static", ["export/onnx_static.py", "distil/tokens.py"], ["export/tflite.py"]),
+         "export/onnx.py", "quantize/fake_quant.py", "quantize/rounded_student.py", "quantize/gptq_solver.py",
+         "quantize/choice.py"], ["quantize/qat.py", "export/tflite.py"]),
+        (ROUNDING, "run_qat", ["quantize/qat.py", "distil/train/trainer.py", "quantize/fake_quant.py",
+         "still/int4.py"], ["export/tflite.py"]),
+        (STAGES, "run_onnx", ["export/onnx.py", "export/plain.py", "export/graph_passes.py", "models/classifier.py"],
+         ["compile/fuse.py", "distil/train/trainer.py", "quantize/gptq.py", "export/tflite.py"]),
+        (STAGES, "run_onnx_static", ["export/onnx_static.py", "models/tokens.py"], ["export/tflite.py"]),
         (STAGES, "run_tflite", ["export/tflite.py", "export/tflite_worker.py"], ["export/onnx.py"]),
-        (STAGES, "run_still", ["compile/compiler.py", "compile/tokenizer.py", "compile/verify.py", "compile/pack.py",
-                               "quantize/schemes.py"], ["distil/trainer.py", "export/tflite.py"]),
-        (STAGES, "run_verify", ["export/parity.py", "distil/evaluate.py", "distil/words.py", "distil/tasks/truth.py",
-                                "runtime/backends/native.py", "runtime/backends/litert.py"], ["distil/trainer.py"]),
-        (STAGES, "run_bench", ["bench/measure.py", "bench/peers/litert.py", "bench/peers/potstill.py",
-                               "runtime/backends/native.py"], ["distil/trainer.py", "bench/predict/predict.py"]),
-        ("potstill.budget.meet", "meet_budget", ["budget/ladder.py", "bench/predict/predict.py", "distil/trainer.py",
-                                                 "bench/predict/costs.json", BOARDS],
-         ["report/html.py"]),
-        ("potstill.budget.attempt", "run_score", ["distil/evaluate.py", "runtime/model.py"], ["distil/trainer.py"]),
+        (STAGES, "run_still", ["compile/compiler.py", "compile/tokenizer.py", "compile/verify.py", "still/pack.py",
+         "still/schemes.py"], ["distil/train/trainer.py", "export/tflite.py"]),
+        (STAGES, "run_verify", ["export/parity.py", "models/evaluation.py", "models/words.py", "models/heads/truth.py",
+         "runtime/backends/native.py", "runtime/backends/litert.py"], ["distil/train/trainer.py"]),
+        (STAGES, "run_bench", ["bench/measure.py", "compare/peers/litert.py", "bench/own.py",
+         "runtime/backends/native.py"], ["distil/train/trainer.py", "bench/predict/predict.py"]),
+        ("potstill.build.budget.meet", "meet_budget", ["build/budget/ladder.py", "bench/predict/predict.py",
+         "distil/train/trainer.py", "bench/predict/costs.json", BOARDS], ["build/report/html.py"]),
+        ("potstill.build.budget.attempt", "run_score", ["models/evaluation.py", "runtime/model.py"],
+         ["distil/train/trainer.py"]),
     ],
 )  # fmt: skip
 def test_what_counts_for_the_real_stages(
@@ -73,7 +73,7 @@ def test_what_counts_for_the_real_stages(
     code = real.closure_of(module, run).code
     assert set(holds) <= code.keys(), set(holds) - code.keys()
     assert not set(lacks) & code.keys()
-    assert all(not path.startswith(("recipe/", "errors", "report/", "commands/", "doctor/")) for path in code)
+    assert all(not path.startswith(("recipe/", "errors", "build/report/", "commands/", "doctor/")) for path in code)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_versions_of_the_libraries_count(real: Sources, module: str, run: str, l
 
 
 def test_every_library_that_is_installed_has_a_version(real: Sources) -> None:
-    for module, run in ((STAGES, "build_stages"), ("potstill.budget.meet", "meet_budget")):
+    for module, run in ((STAGES, "build_stages"), ("potstill.build.budget.meet", "meet_budget")):
         real.closure_of(module, run)
     used = {
         library
@@ -134,7 +134,7 @@ def test_the_rule_of_what_is_left_out() -> None:
 
 def _imports_nothing_that_computes(name: str, file: Path) -> None:
     allowed = {"pydantic", "pydantic_core", "rich", "xxhash"}
-    if name == "potstill.pipeline.processes":
+    if name == "potstill.work.processes":
         allowed.add("torch")  # its exchange of objects between processes
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -176,16 +176,16 @@ def constant(text: str) -> str:
 
 
 EDITS = [
-    ("distil/evaluate.py", comment, []),
-    ("distil/trainer.py", docstring, []),
+    ("models/evaluation.py", comment, []),
+    ("distil/train/trainer.py", docstring, []),
     ("compile/fuse.py", docstring, []),
     ("errors.py", constant, []),
-    ("pipeline/engine.py", constant, []),
+    ("build/engine.py", constant, []),
     ("recipe/learning.py", constant, []),
-    ("report/html.py", constant, []),
+    ("build/report/html.py", constant, []),
     ("distil/losses/minilm.py", constant, ["run_student", "run_qat"]),
     ("compile/fuse.py", constant, ["run_gptq", "run_qat", "run_still"]),
-    ("quantize/gptq.py", constant, ["run_gptq"]),
+    ("quantize/gptq_solver.py", constant, ["run_gptq"]),
     ("export/parity.py", constant, ["run_verify"]),
 ]
 

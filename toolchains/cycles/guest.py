@@ -28,7 +28,7 @@ def marker(which: int, label: int) -> None:
 
 def main(job: dict[str, Any]) -> None:
     """Open the engine, then for each length: two calls to warm up, one between markers."""
-    from potstill.bench.peers import Peer
+    from potstill.bench.engine import Peer
     from potstill.runtime.backends import open_backend
 
     peer = Peer(**job["peer"])
