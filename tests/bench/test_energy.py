@@ -160,7 +160,7 @@ def test_command_with_a_meter(still: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert result["rows"][0]["mj_total"] == pytest.approx(2.0 * result["rows"][0]["ms"])
 
 
-@pytest.mark.parametrize("other", [["--peers"], ["--workers", "1"], ["--profile"], ["--board", "pi4"]])
+@pytest.mark.parametrize("other", [["--peers"], ["--profile"], ["--board", "pi4"]])
 def test_energy_runs_alone(other: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "m.still", "--energy", *other]) == 2
     assert "error[I067]" in capsys.readouterr().err

@@ -12,8 +12,9 @@ import tiny
 from potstill.bench import measure as bench
 from potstill.bench import memory
 from potstill.bench.engine import Peer
-from potstill.bench.measure import bench_host, bench_still, format_rows, measure
+from potstill.bench.measure import bench_still, format_rows, measure
 from potstill.bench.rounds import LEAST_ROUNDS
+from potstill.compare.host import bench_host
 from potstill.compare.peers import PEERS
 from potstill.errors import InputError, SystemFailure, missing_package
 from potstill.work.progress import QuietProgress

@@ -13,13 +13,13 @@ import tiny
 
 from potstill.bench import rounds
 from potstill.bench.peers import COMPARED
-from potstill.bench.show import table
 from potstill.cli import main
 from potstill.compare import exports, versus
 from potstill.compare.comparison import bench_peers
 from potstill.compare.contender import Contender
 from potstill.compare.plot import write_png
 from potstill.compare.sentences import Sentences
+from potstill.compare.show import table
 from potstill.errors import InputError
 from potstill.work.progress import QuietProgress
 
