@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from toolchains.failures import PotstillError
 
-from toolchains import boards, goals, tools, wheel_jobs, wheels
+from toolchains import boards, goals, tools
+from toolchains.wheels import build as wheels
+from toolchains.wheels import jobs as wheel_jobs
 
 OWN_BOARD = """
 [systems.noble]

@@ -15,10 +15,11 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from toolchains import sysroot, tools
+from toolchains import tools
 from toolchains.cycles import isa as isas
 from toolchains.cycles.isa import AARCH64, MC, Isa
 from toolchains.failures import build_error
+from toolchains.roots import sysroot
 
 MCA = "llvm-mca-19"
 ITERATIONS = 100
