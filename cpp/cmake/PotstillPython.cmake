@@ -1,7 +1,7 @@
 # The Python module potstill._core and the generated schema module, into the wheel's folder potstill/.
 if(CMAKE_CROSSCOMPILING)
   # Gives the target's headers and the module's suffix; no interpreter is run.
-  include("${PROJECT_SOURCE_DIR}/toolchains/target_python.cmake")
+  include("${PROJECT_SOURCE_DIR}/toolchains/cmake/target_python.cmake")
   find_package(Python REQUIRED COMPONENTS Development.Module)
 else()
   find_package(Python COMPONENTS Interpreter Development.Module)

@@ -12,11 +12,11 @@ import pytest
 import tiny
 
 from potstill.bench import rounds
-from potstill.bench.peers import COMPARED
 from potstill.cli import main
 from potstill.compare import exports, versus
 from potstill.compare.comparison import bench_peers
 from potstill.compare.contender import Contender
+from potstill.compare.peers import COMPARED
 from potstill.compare.plot import write_png
 from potstill.compare.sentences import Sentences
 from potstill.compare.show import table

@@ -179,7 +179,7 @@ EDITS = [
     ("models/evaluation.py", comment, []),
     ("distil/train/trainer.py", docstring, []),
     ("compile/fuse.py", docstring, []),
-    ("errors.py", constant, []),
+    ("errors/__init__.py", constant, []),
     ("build/engine.py", constant, []),
     ("recipe/learning.py", constant, []),
     ("build/report/html.py", constant, []),

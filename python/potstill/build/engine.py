@@ -14,7 +14,7 @@ from typing import Any
 
 from potstill.build.changes import changes
 from potstill.build.stage import Context, Parts, Stage, key_of
-from potstill.errors import PotstillError, SystemFailure, os_errors
+from potstill.errors import PotstillError, SystemFailure, no_space, os_errors
 from potstill.work import processes
 from potstill.work.progress import duration
 from potstill.work.store import Record, Store
@@ -178,9 +178,7 @@ def disk_failures(folder: Path) -> Iterator[None]:
                 raise
         spent = number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "No space left on device" in str(error)
         if spent or _is_full(folder):
-            raise SystemFailure(
-                "S001", "no space left on the disk", str(folder), "free some space or choose another folder with --out"
-            ) from error
+            raise no_space(folder) from error
         raise
 
 
