@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from potstill.work import closure
-from potstill.work.closure import GROUND, PACKAGE, Sources, is_ground, library_versions
-from potstill.work.syntax import LAZY
+from potstill.keys import closure
+from potstill.keys.closure import GROUND, PACKAGE, Sources, is_ground, library_versions
+from potstill.keys.syntax import LAZY
 
 STAGES = "potstill.build.stages"
 # The table of boards: a wheel holds it, the tree has it elsewhere.
@@ -107,12 +107,12 @@ def test_every_library_that_is_installed_has_a_version(real: Sources) -> None:
 
 
 def test_the_native_core_counts_by_content(tmp_path: Path) -> None:
-    package = write_package(tmp_path, {"work": "from potstill import _core\ndef run():\n    return _core.ends()\n"})
+    package = write_package(tmp_path, {"job": "from potstill import _core\ndef run():\n    return _core.ends()\n"})
     keys = set()
     for content in (b"one", b"two"):
         (package / "_core.cpython-311.so").write_bytes(content)
-        code = Sources(package).closure_of("potstill.work", "run").code
-        assert set(code) == {"_core", "work.py"}
+        code = Sources(package).closure_of("potstill.job", "run").code
+        assert set(code) == {"_core", "job.py"}
         keys.add(code["_core"])
     assert len(keys) == 2
 
@@ -225,7 +225,7 @@ def write_package(folder: Path, modules: dict[str, str]) -> Path:
 
 
 SMALL = {
-    "work": """
+    "job": """
         from potstill.parts import double
         from potstill.parts.other import unused
         LIMIT = 3
@@ -254,19 +254,19 @@ SMALL = {
 
 
 def test_a_small_package_is_followed_by_what_is_used(tmp_path: Path) -> None:
-    found = Sources(write_package(tmp_path, SMALL)).closure_of("potstill.work", "run")
+    found = Sources(write_package(tmp_path, SMALL)).closure_of("potstill.job", "run")
     # Of parts/other only what runs when it is imported.
-    assert set(found.code) == {"work.py", "parts/maths.py", "parts/other.py", "late.py", "kinds/a.py"}
+    assert set(found.code) == {"job.py", "parts/maths.py", "parts/other.py", "late.py", "kinds/a.py"}
     assert "torch" not in found.libraries
 
 
 @pytest.mark.parametrize(
     ("module", "old", "new", "same"),
     [
-        ("work", "LIMIT = 3", "LIMIT = 4", False),
-        ("work", "return unused()", "return 7", True),
-        ("work", "return helper(", "return 1 + helper(", False),
-        ("work", "    return x\n", "    return x + 1\n", False),
+        ("job", "LIMIT = 3", "LIMIT = 4", False),
+        ("job", "return unused()", "return 7", True),
+        ("job", "return helper(", "return 1 + helper(", False),
+        ("job", "    return x\n", "    return x + 1\n", False),
         ("parts/maths", "2 * x", "x + x", False),
         ("parts/maths", "3 * x", "x * 3", True),
         ("parts/other", "torch.ones(1)", "torch.ones(2)", True),
@@ -279,21 +279,21 @@ def test_a_small_package_is_followed_by_what_is_used(tmp_path: Path) -> None:
 )
 def test_only_what_is_used_counts(tmp_path: Path, module: str, old: str, new: str, same: bool) -> None:
     package = write_package(tmp_path, SMALL)
-    before = Sources(package).closure_of("potstill.work", "run")
+    before = Sources(package).closure_of("potstill.job", "run")
     path = package / f"{module}.py"
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
-    assert (Sources(package).closure_of("potstill.work", "run") == before) is same
+    assert (Sources(package).closure_of("potstill.job", "run") == before) is same
 
 
 def test_modules_by_computed_names_all_count(tmp_path: Path) -> None:
     modules = {
-        "work": "import importlib\ndef run(name):\n    return importlib.import_module(f'potstill.kinds.{name}')\n",
+        "job": "import importlib\ndef run(name):\n    return importlib.import_module(f'potstill.kinds.{name}')\n",
         "kinds/a": "def make():\n    return 1\n",
         "kinds/b": "import json\ndef make():\n    return 2\n",
     }
-    found = Sources(write_package(tmp_path, modules)).closure_of("potstill.work", "run")
-    assert set(found.code) == {"work.py", "kinds/a.py", "kinds/b.py"}
+    found = Sources(write_package(tmp_path, modules)).closure_of("potstill.job", "run")
+    assert set(found.code) == {"job.py", "kinds/a.py", "kinds/b.py"}
 
 
 def test_data_files_beside_a_module_count(tmp_path: Path) -> None:
@@ -314,13 +314,13 @@ def test_what_is_remembered_gives_the_same(real: Sources, memory: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"maker": 1}', '{"maker": null, "files": {"a": 3}}'])
 def test_a_damaged_memory_is_made_anew(tmp_path: Path, text: str) -> None:
     package, memory = write_package(tmp_path, SMALL), tmp_path / "sources.json"
-    wanted = Sources(package).closure_of("potstill.work", "run")
+    wanted = Sources(package).closure_of("potstill.job", "run")
     memory.write_text(text)
-    assert Sources(package, memory).closure_of("potstill.work", "run") == wanted
+    assert Sources(package, memory).closure_of("potstill.job", "run") == wanted
     assert json.loads(memory.read_text())["files"]
     maker = json.loads(memory.read_text())["maker"]
-    memory.write_text(json.dumps({"maker": maker, "files": {"potstill.work x": {"parts": []}}}))
-    assert Sources(package, memory).closure_of("potstill.work", "run") == wanted
+    memory.write_text(json.dumps({"maker": maker, "files": {"potstill.job x": {"parts": []}}}))
+    assert Sources(package, memory).closure_of("potstill.job", "run") == wanted
 
 
 def test_a_function_from_elsewhere_has_no_closure() -> None:

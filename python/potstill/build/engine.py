@@ -15,10 +15,10 @@ from typing import Any
 from potstill.build.changes import changes
 from potstill.build.stage import Context, Parts, Stage, key_of
 from potstill.errors import PotstillError, SystemFailure, no_space, os_errors
+from potstill.keys.versions import versions
 from potstill.work import processes
 from potstill.work.progress import duration
 from potstill.work.store import Record, Store
-from potstill.work.versions import versions
 
 # Results of a stage that are kept, newest first: going back to earlier settings is then free.
 KEPT_RESULTS = 3

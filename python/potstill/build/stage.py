@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from potstill.recipe.keys import values_of
+from potstill.keys.closure import sources
+from potstill.keys.values import values_of
 from potstill.recipe.schema import Recipe
-from potstill.work.closure import sources
 from potstill.work.contents import content_hash
 from potstill.work.progress import Progress
 from potstill.work.store import Record
@@ -68,7 +68,7 @@ class Stage:
         name: also the name of its folder.
         run: does the work: `run(context, out, work)` fills the empty folder `out`, may keep checkpoints in `work`, and
             gives facts (plain JSON content) to be stored with the result. The code that it imports is part of the key
-            (`potstill.work.closure`), and so are the versions of the libraries.
+            (`potstill.keys.closure`), and so are the versions of the libraries.
         about: what it does, for the reader.
         recipe: keys or sections of the recipe that it reads (`["seed", "data.max_tokens"]`).
         needs: stages whose results it reads.

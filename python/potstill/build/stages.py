@@ -14,8 +14,8 @@ from potstill.build.stage import Context, Stage, data_identity
 from potstill.data.demo import PACKAGES, TEACHERS
 from potstill.data.sources import source_identity
 from potstill.data.splits import Splits
+from potstill.keys.values import keys_but
 from potstill.recipe.base import resolve
-from potstill.recipe.keys import keys_but
 from potstill.recipe.schema import Recipe
 from potstill.work.contents import contents_of, total
 

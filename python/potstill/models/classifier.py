@@ -26,6 +26,7 @@ from transformers.configuration_utils import PretrainedConfig
 from transformers.utils import ModelOutput
 
 from potstill.errors import TrainError
+from potstill.models import backbones as _registered  # noqa: F401  # its encoders join the Auto classes
 from potstill.models.attention import Attention, with_attention
 from potstill.models.hub import model_errors, quiet_loading
 from potstill.models.sentence_folder import SentenceModel

@@ -22,15 +22,13 @@ KEPT = [name for name in SOURCES if not contents.left_out(name)]
 # Modules of a board's wheel that reach for one it lacks, inside functions only: each says so in a clear message.
 REACHING = {
     "potstill/__init__.py": {"potstill.build.api"},
-    "potstill/commands/bench.py": {"potstill.compare.common_student"},
+    "potstill/compare/common_student.py": {"potstill.compile", "potstill.export", "potstill.models"},
     "potstill/compare/exports.py": {"potstill.compile", "potstill.export"},
-    "potstill/compare/peers/ctranslate2.py": {"potstill.distil", "potstill.export"},
+    "potstill/compare/peers/ctranslate2.py": {"potstill.export", "potstill.models"},
     "potstill/compare/peers/executorch.py": {"potstill.export"},
-    "potstill/compare/peers/pytorch.py": {"potstill.distil", "potstill.export"},
-    "potstill/compare/comparison.py": {"potstill.compare.common_student"},
+    "potstill/compare/peers/pytorch.py": {"potstill.export", "potstill.models"},
     "potstill/compare/sentences.py": {"potstill.data", "potstill.recipe"},
-    "potstill/doctor/model.py": {"potstill.build.check.onnx_shape", "potstill.compile"},
-    "potstill/build/check/recipe_shape.py": {"potstill.build.check", "potstill.recipe"},
+    "potstill/work/wheel.py": {"potstill.build"},
 }
 
 

@@ -12,11 +12,11 @@ from torch import nn
 from potstill.distil.losses import POOLED_LOSSES, TOKEN_LOSSES
 from potstill.distil.losses.tokens import STATE_COLUMN, check_lengths, token_plan
 from potstill.distil.teacher.cache import TeacherOutputs, states_bytes, teacher_outputs
+from potstill.keys.closure import sources
 from potstill.models.heads import task_of
 from potstill.models.token_states import token_view
 from potstill.models.tokens import TokenDataset
 from potstill.models.words import AtFirstPieces
-from potstill.work.closure import sources
 from potstill.work.contents import content_hash
 from potstill.work.processes import current
 from potstill.work.progress import Progress

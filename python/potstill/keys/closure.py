@@ -21,9 +21,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from potstill.work import syntax
+from potstill.keys import syntax
+from potstill.keys.syntax import LAZY, SHORT, Module, describe, module_of, with_parents
 from potstill.work.contents import file_digest, text_digest
-from potstill.work.syntax import LAZY, SHORT, Module, describe, module_of, with_parents
 
 PACKAGE = Path(__file__).parents[1]
 # The rule for what is left out: code that carries values or tells of them and computes none that ends in a result.
@@ -38,7 +38,7 @@ GROUND = {
     "potstill.build": "holds nothing",
     "potstill.work": "holds nothing",
     "potstill.work.wheel": "tells which wheel this is",
-    "potstill.work.closure": "makes keys",
+    "potstill.keys.*": "makes keys",
     "potstill.work.contents": "makes keys, and verifies",
     "potstill.build.engine": "calls the stages",
     "potstill.work.lock": "waits",
@@ -48,8 +48,6 @@ GROUND = {
     "potstill.build.changes": "tells why a key is another",
     "potstill.work.atomic": "writes files as they are given",
     "potstill.work.store": "keeps results as they are given",
-    "potstill.work.syntax": "makes keys",
-    "potstill.work.versions": "tells versions",
 }
 _NATIVE = "potstill._core"
 _MEMORY = "sources.json"
