@@ -152,7 +152,7 @@ def _disassemble(path: Path) -> list[str]:
         raise build_error("B001", "not found: objdump", "the wheel audit", "install the package binutils") from error
     if done.returncode:
         raise build_error(
-            "B008", f"objdump: {done.stderr.strip()[-200:]}", path.name, "see whether the object is whole"
+            "B037", f"objdump: {done.stderr.strip()[-200:]}", path.name, "see whether the object is whole"
         )
     return done.stdout.splitlines()
 
