@@ -27,7 +27,7 @@ from potstill.distil.modeling import EncoderClassifier, EncoderClassifierConfig
 from potstill.export.onnx import export_onnx
 from potstill.quantize.schemes import SCHEMES
 from toolchains import boards
-from toolchains.cycles import bench, mca, report, windows
+from toolchains.cycles import bench, mca, report, sets, windows
 from toolchains.cycles.fit import Row, add, write
 from toolchains.emulate.emulator import Emulator
 from toolchains.failures import PROJECT
@@ -47,8 +47,6 @@ FITTED = (
 )
 HELD_OUT = ((4, 312, 1024, 12), (2, 224, 900, 7), (1, 512, 2048, 8))
 LENGTHS = (1, 4, 8, 13, 16, 30, 48, 64, 100, 128)
-# Kernel set: the board that runs it, and the cores whose cycles are modelled from the same instructions.
-SETS = {"neon": ("pi4", ("cortex-a72", "cortex-a76")), "neon_dotprod": ("pi5", ("cortex-a76",))}
 
 
 class Plain:
@@ -92,9 +90,9 @@ def shape(sizes: Sequence[int], scheme: str) -> ModelShape:
     return ModelShape(layers, hidden, ffn, heads, VOCABULARY, LONGEST, LABELS, scheme)
 
 
-def _count(emulator: Emulator, program: Path, still: Path) -> list[windows.Window]:
+def _count(emulator: Emulator, program: Path, kernels: str, still: Path) -> list[windows.Window]:
     command = emulator.command(program, str(still), *map(str, LENGTHS))
-    return windows.run(command, emulator.environment())[0]
+    return windows.run(command, emulator.environment({"POTSTILL_ISA": kernels}))[0]
 
 
 def count_all() -> None:
@@ -106,14 +104,14 @@ def count_all() -> None:
             print("model", sizes, flush=True)
             _write(folder, sizes)
         program = bench.driver(Plain, boards.board("pi4"))
-        for kernels, (name, cores) in SETS.items():
-            board = boards.board(name)
+        for kernels in sets.arm_sets():
+            board, *others = sets.boards_of(kernels)
             emulator = Emulator(board, sysroot.root_of(board))
             jobs = [(sizes, scheme) for sizes in models for scheme in SCHEMES]
             with ThreadPoolExecutor(2) as pool:
                 files = [models[sizes] / f"{scheme}.still" for sizes, scheme in jobs]
-                counted = list(pool.map(partial(_count, emulator, program), files))
-            for core in cores:
+                counted = list(pool.map(partial(_count, emulator, program, kernels), files))
+            for core in (board.core, *(other.core for other in others)):  # the same instructions on each
                 costs = mca.Costs(core)
                 rows = []
                 for (sizes, scheme), found in zip(jobs, counted, strict=True):
@@ -127,7 +125,7 @@ def fit_all() -> None:
     """Fit the kept counts and write costs.json."""
     result: dict[str, Any] = {"terms": list(TERMS), "fits": [], "held_out": []}
     for kernels, core, listed in json.loads(COUNTS.read_text(encoding="utf-8")):
-        if core not in SETS[kernels][1]:  # counted by an earlier version
+        if core not in {board.core for board in sets.boards_of(kernels)}:  # counted by an earlier version
             continue
         for scheme in SCHEMES:
             rows = [

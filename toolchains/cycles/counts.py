@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from toolchains import tools
+from toolchains.cycles import sets
 from toolchains.failures import PROJECT, build_error
 
 BASELINE = PROJECT / "cpp" / "bench" / "kernel_counts.json"
 WORK = PROJECT / ".cache" / "counts"
 TOLERANCE = 0.05
-ARM_SETS = {"neon": "cortex-a72", "neon_dotprod": "cortex-a76"}
-X86_SETS = ("avx2",)
 TOOLS = (*tools.NATIVE, "aarch64-linux-gnu-g++", "qemu-aarch64", "valgrind", "/usr/include/valgrind/callgrind.h")
 
 Counts = dict[str, int]
@@ -39,7 +38,8 @@ def count_arm(program: Path, kernels: str) -> Counts:
     """Guest instructions of each case with one kernel set. Raises BuildError B001, B020, B021 as the cost model."""
     from toolchains.cycles import windows
 
-    found, listing = windows.run(windows.emulated([str(program), kernels], ARM_SETS[kernels]))
+    cpu = next((board.qemu_cpu for board in sets.boards_of(kernels)), "max")
+    found, listing = windows.run(windows.emulated([str(program), kernels], cpu))
     names = _names(listing)
     return {names[window.label]: window.instructions for window in found}
 
@@ -129,13 +129,13 @@ def measure(session: Any) -> dict[str, Any]:
     toolchain = PROJECT / "toolchains" / "cmake" / "aarch64-linux-gnu.cmake"
     program = _build(session, WORK / "aarch64", [f"-DCMAKE_TOOLCHAIN_FILE={toolchain}"])
     compilers = {"aarch64": _compiler(session, "aarch64-linux-gnu-g++")}
-    instructions = {kernels: count_arm(program, kernels) for kernels in ARM_SETS}
+    instructions = {kernels: count_arm(program, kernels) for kernels in sets.arm_sets()}
     if platform.machine() == "x86_64":
         program = _build(session, WORK / "x86_64", [])
         compilers["x86_64"] = _compiler(session, "g++")
-        instructions |= {kernels: count_x86(program, kernels) for kernels in X86_SETS}
+        instructions |= {kernels: count_x86(program, kernels) for kernels in sets.x86_sets()}
     else:
-        session.log(f"{', '.join(X86_SETS)}: not counted, this is no x86-64 machine")
+        session.log(f"{', '.join(sets.x86_sets())}: not counted, this is no x86-64 machine")
     return {"compilers": compilers, "instructions": instructions}
 
 

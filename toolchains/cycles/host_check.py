@@ -21,7 +21,7 @@ from potstill.bench.common_student import common_student
 from potstill.cache import cache_dir
 from potstill.pipeline.progress import make_progress
 from toolchains import tools
-from toolchains.cycles import mca, report, windows
+from toolchains.cycles import mca, report, sets, windows
 from toolchains.cycles.isa import X86_64
 from toolchains.failures import PROJECT, PotstillError, build_error
 
@@ -59,7 +59,7 @@ def clock_ghz() -> float:
 
 
 def shortest_ms(still: Path, tokens: int) -> float:
-    """The shortest of many forwards of one text, one thread, with the AVX2 kernels."""
+    """The shortest of many forwards of one text, one thread, with the kernels that are counted."""
     code = (
         "import sys, time; from potstill import _core; from potstill.bench.rounds import sentence\n"
         "model = _core.Model(sys.argv[1], 1); ids = [sentence(int(sys.argv[2]), model.info()['vocabulary'])]\n"
@@ -69,7 +69,7 @@ def shortest_ms(still: Path, tokens: int) -> float:
         "print(best / 1e6)\n"
     )
     command = [sys.executable, "-c", code, str(still), str(tokens), str(SECONDS)]
-    environment = {**os.environ, "POTSTILL_ISA": "avx2"}
+    environment = {**os.environ, "POTSTILL_ISA": sets.x86_sets()[0]}
     return float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
 
 
@@ -98,12 +98,12 @@ def main(arguments: list[str] | None = None) -> int:
             what = f"the check counts x86-64 kernels, this machine is {platform.machine()}"
             raise build_error("B035", what, "--host-check", "run it on an x86-64 host")
         models = options.models or [common_student(cache_dir(), make_progress())]
-        tools.require(["qemu-x86_64"], "counting AVX2 kernels")
+        tools.require(["qemu-x86_64"], "counting x86 kernels")
         program, ghz = driver(), clock_ghz()
         print(f"{options.core} at {ghz:.3f} GHz\n{'model':<24} tokens  modelled ms  measured ms  measured / modelled")
         for still in models:
             command = ["qemu-x86_64", "-cpu", "max", str(program), str(still), *options.lengths.split(",")]
-            found, _ = windows.run(command, {**os.environ, "POTSTILL_ISA": "avx2"})
+            found, _ = windows.run(command, {**os.environ, "POTSTILL_ISA": sets.x86_sets()[0]})
             for window in found:
                 modelled = report.model(window, mca.Costs(options.core, isa=X86_64)).cycles / ghz / 1e6
                 measured = shortest_ms(still, window.label)

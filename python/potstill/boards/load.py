@@ -170,8 +170,6 @@ def _check(board: Board, where: str, path: Path) -> None:
     for key in (board.system.python, board.system.glibc):
         if not _VERSION.fullmatch(key):
             raise _invalid(f"systems.{board.system.name}", f"{key!r} is not of the form 3.11", path)
-    if "neon_dotprod" in board.kernels and "asimddp" not in board.cpuinfo.features.split():
-        raise _invalid(f"{where}.kernels", "neon_dotprod needs the feature asimddp", path)
 
 
 def board(name: str, *paths: Path) -> Board:
