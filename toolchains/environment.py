@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolchains.failures import PROJECT, PotstillError, build_error
+from potstill.errors import BuildError, PotstillError
+from toolchains import PROJECT
 
 TORCH_CONSTRAINT = PROJECT / "toolchains" / "torch-cpu.txt"
 # PyTorch's own index: the only public place of "+cpu" builds. Used on x86-64 Linux when no such wheel is on disk.
@@ -129,7 +130,7 @@ def _install_torch(session: Any) -> None:
     try:
         session.install("-q", "--constraint", str(TORCH_CONSTRAINT), *extra, "torch")
     except Exception as error:  # nox's CommandFailed, whose class lives in nox
-        raise build_error(
+        raise BuildError(
             "B012",
             f"no CPU build of PyTorch for {tag} could be installed",
             index or "the configured package index",
@@ -190,7 +191,7 @@ def split_options(words: Sequence[str], names: Iterable[str]) -> tuple[dict[str,
         else:
             rest.append(word)
     if pending:
-        raise build_error("B016", "an option has no value", f"--{pending}", f"give --{pending} VALUE after --")
+        raise BuildError("B016", "an option has no value", f"--{pending}", f"give --{pending} VALUE after --")
     return options, rest
 
 

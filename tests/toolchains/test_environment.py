@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from toolchains.failures import PotstillError
 
+from potstill.errors import BuildError, PotstillError
 from toolchains import environment
 
 
@@ -180,7 +180,7 @@ def test_friendly_errors() -> None:
 
     @environment.friendly
     def failing(session: object) -> None:
-        raise environment.build_error("B017", "no such model", "m.still", "run nox -s pipeline first")
+        raise BuildError("B017", "no such model", "m.still", "run nox -s pipeline first")
 
     failing(type("S", (), {"error": staticmethod(said.append)})())
     assert said == ["error[B017]: no such model; m.still; run nox -s pipeline first"]

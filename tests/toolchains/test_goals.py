@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from toolchains.failures import PotstillError
 
-from toolchains import boards, goals, tools
+from potstill import boards
+from potstill.errors import PotstillError
+from toolchains import goals, tools
 from toolchains.wheels import build as wheels
 from toolchains.wheels import jobs as wheel_jobs
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from elftools.elf.elffile import ELFFile
 
+from potstill.errors import BuildError
 from toolchains.audit import arm32
-from toolchains.failures import build_error
 
 # A64 encodings above ARMv8.0 (Arm ARM, C4 "A64 instruction set encoding"): mask, value, name.
 NEWER_A64 = (
@@ -149,11 +149,9 @@ def _disassemble(path: Path) -> list[str]:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     except FileNotFoundError as error:
-        raise build_error("B001", "not found: objdump", "the wheel audit", "install the package binutils") from error
+        raise BuildError("B001", "not found: objdump", "the wheel audit", "install the package binutils") from error
     if done.returncode:
-        raise build_error(
-            "B008", f"objdump: {done.stderr.strip()[-200:]}", path.name, "see whether the object is whole"
-        )
+        raise BuildError("B008", f"objdump: {done.stderr.strip()[-200:]}", path.name, "see whether the object is whole")
     return done.stdout.splitlines()
 
 

@@ -19,9 +19,10 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 from elftools.elf.sections import SymbolTableSection
 
+from potstill.boards import Target, board, glibc_version
+from potstill.errors import BuildError, PotstillError
+from toolchains import PROJECT
 from toolchains.audit.wheel import audit_objects
-from toolchains.boards import Target, board, glibc_version
-from toolchains.failures import PROJECT, PotstillError, build_error
 from toolchains.goals import board_goal, host_goal
 
 SONAME = "libpotstill.so.0"
@@ -101,7 +102,7 @@ def depends(files: Iterable[bytes]) -> str:
         for tag, text in _dynamic(elf):
             if tag == "DT_NEEDED":
                 if text not in _PROVIDERS:
-                    raise build_error("B024", f"the package needs {text}", SONAME, "build without it")
+                    raise BuildError("B024", f"the package needs {text}", SONAME, "build without it")
                 packages.add(_PROVIDERS[text])
         for family, numbers in needed_versions(elf).items():
             top[family] = max(top.get(family, ()), numbers)
@@ -109,7 +110,7 @@ def depends(files: Iterable[bytes]) -> str:
     if "GLIBCXX" in top:
         minor = top["GLIBCXX"][2] if len(top["GLIBCXX"]) > 2 else 0
         if minor > max(_GLIBCXX):
-            raise build_error("B024", f"GLIBCXX_3.4.{minor} is not known", SONAME, "add it to _GLIBCXX")
+            raise BuildError("B024", f"GLIBCXX_3.4.{minor} is not known", SONAME, "add it to _GLIBCXX")
         floors["libstdc++6"] = _GLIBCXX.get(minor, "")
     relations = (f"{name} (>= {floors[name]})" if floors.get(name) else name for name in sorted(packages))
     return ", ".join(relations)
@@ -212,7 +213,7 @@ def main(arguments: list[str]) -> int:
             problems += check(path, goal.target, goal.glibc)
             print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB")
         if problems:
-            raise build_error("B024", "; ".join(problems[:8]), options.files[0].name, "don't ship it")
+            raise BuildError("B024", "; ".join(problems[:8]), options.files[0].name, "don't ship it")
     except PotstillError as error:
         print(error, file=sys.stderr)
         return 1

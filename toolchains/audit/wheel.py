@@ -21,10 +21,10 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
+from potstill.boards import Target, glibc_version
+from potstill.errors import BuildError, PotstillError
 from toolchains.audit import contents
 from toolchains.audit.instructions import kernel_set, problems_of, problems_of_library
-from toolchains.boards import Target, glibc_version
-from toolchains.failures import PotstillError, build_error
 from toolchains.goals import goal_of, native
 
 ENTRY_POINT = re.compile(r"^\[console_scripts\]\n(.*\n)*?potstill\s*=\s*potstill\.cli:main$", re.MULTILINE)
@@ -187,7 +187,7 @@ def check(wheel: Path, target: Target, glibc_limit: str, build: Path | None = No
         count, problems = audit_objects(build, target)
         report.problems += problems if count else [f"no object files in {build.name}"]
     if report.problems:
-        raise build_error(
+        raise BuildError(
             "B008",
             "; ".join(report.problems[:8]),
             wheel.name,

@@ -11,8 +11,8 @@ import json
 import sys
 from pathlib import Path
 
+from potstill.errors import PotstillError
 from toolchains.cycles import mca, report, windows
-from toolchains.failures import PotstillError
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolchains import boards, tools
-from toolchains.boards import Board
+from potstill import boards
+from potstill.boards import Board
+from potstill.errors import BuildError, PotstillError
+from toolchains import PROJECT, tools
 from toolchains.cycles import engines, mca, report, windows
 from toolchains.emulate import jobs as board_jobs
 from toolchains.emulate.emulator import Emulator
-from toolchains.failures import PROJECT, PotstillError, build_error
 
 LENGTHS = (8, 16, 32, 64, 128)
 LONGEST = 128  # of the random model made here
@@ -29,7 +30,7 @@ def numbers(text: str, name: str) -> list[int]:
     """
     words = text.split(",")
     if not all(word.isdecimal() and int(word) > 0 for word in words):
-        raise build_error("B016", f"{text!r} is no list of whole numbers", f"--{name}", f"for example --{name} 16,64")
+        raise BuildError("B016", f"{text!r} is no list of whole numbers", f"--{name}", f"for example --{name} 16,64")
     return sorted({int(word) for word in words})
 
 
@@ -53,10 +54,10 @@ def bench(session: Any, options: Mapping[str, str], stills: Sequence[str]) -> No
     paths = [Path(name).resolve() for name in stills]
     for path in paths:
         if not path.is_file():
-            raise build_error("B017", "no such model", str(path), "give a .still file, or none at all")
+            raise BuildError("B017", "no such model", str(path), "give a .still file, or none at all")
     if not paths:
         if lengths[-1] > LONGEST:
-            raise build_error("B016", f"{lengths[-1]} tokens", "--lengths", f"at most {LONGEST}, or give a model")
+            raise BuildError("B016", f"{lengths[-1]} tokens", "--lengths", f"at most {LONGEST}, or give a model")
         own = engines.models(session, lengths)
         paths = [own, *sorted(own.parent.glob("model.*.still"))]
     results = [_on_board(session, boards.board(name), paths, peers, lengths, top) for name in names]
@@ -188,5 +189,5 @@ def driver(session: Any, board: Board) -> Path:
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         if done.returncode:
             tail = (done.stdout + done.stderr).strip()[-800:]
-            raise build_error("B009", f"potstill-count does not build: {tail}", str(folder), "run nox -s cpp first")
+            raise BuildError("B009", f"potstill-count does not build: {tail}", str(folder), "run nox -s cpp first")
     return folder / "cpp" / "potstill-count"

@@ -20,17 +20,17 @@ from typing import Any
 import torch
 from transformers import BertConfig
 
+from potstill import boards
 from potstill.bench.predict.shape import ModelShape
 from potstill.bench.predict.terms import TERMS, terms
 from potstill.compile import compile_onnx
 from potstill.distil.modeling import EncoderClassifier, EncoderClassifierConfig
 from potstill.export.onnx import export_onnx
 from potstill.quantize.schemes import SCHEMES
-from toolchains import boards
+from toolchains import PROJECT
 from toolchains.cycles import bench, mca, report, windows
 from toolchains.cycles.fit import Row, add, write
 from toolchains.emulate.emulator import Emulator
-from toolchains.failures import PROJECT
 from toolchains.roots import sysroot
 
 OUT = PROJECT / "python" / "potstill" / "bench" / "predict" / "costs.json"

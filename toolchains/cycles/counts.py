@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from toolchains import tools
-from toolchains.failures import PROJECT, build_error
+from potstill.errors import BuildError
+from toolchains import PROJECT, tools
 
 BASELINE = PROJECT / "cpp" / "bench" / "kernel_counts.json"
 WORK = PROJECT / ".cache" / "counts"
@@ -59,7 +59,7 @@ def read_dumps(folder: Path, listing: str) -> Counts:
             totals[int(label[1])] = int(total[1])
     names = _names(listing)
     if missing := sorted(set(names) - set(totals)):
-        raise build_error("B021", f"no count of {names[missing[0]]}", "callgrind", "see whether valgrind.h was found")
+        raise BuildError("B021", f"no count of {names[missing[0]]}", "callgrind", "see whether valgrind.h was found")
     return {name: totals[number] for number, name in names.items()}
 
 
@@ -77,7 +77,7 @@ def count_x86(program: Path, kernels: str) -> Counts:
         )
         if done.returncode:
             tail = " ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
-            raise build_error("B021", f"status {done.returncode}: {tail}", f"{kernels} in valgrind", "run it by hand")
+            raise BuildError("B021", f"status {done.returncode}: {tail}", f"{kernels} in valgrind", "run it by hand")
         return read_dumps(Path(name), done.stdout)
 
 
@@ -163,7 +163,7 @@ def check(session: Any, update: bool) -> None:
             name for name, version in found["compilers"].items() if known.get("compilers", {}).get(name) != version
         }
         hint = f" (the baseline is of another g++ for {', '.join(sorted(other))})" if other else ""
-        raise build_error(
+        raise BuildError(
             "B023",
             f"{len(worse)} kernels need over {TOLERANCE:.0%} more instructions:\n" + "\n".join(worse) + f"\n{hint}",
             BASELINE.name,

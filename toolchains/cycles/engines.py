@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from toolchains import environment
-from toolchains.boards import System, glibc_version
+from potstill.boards import System, glibc_version
+from potstill.errors import BuildError
+from toolchains import PROJECT, environment
 from toolchains.cycles import windows
 from toolchains.emulate.emulator import Emulator
-from toolchains.failures import PROJECT, build_error
 from toolchains.wheels import jobs as wheel_jobs
 
 GUEST = Path(__file__).with_name("guest.py")
@@ -60,7 +60,7 @@ def chosen(words: str) -> list[Engine]:
     known = sorted({peer.module for peer in PEERS})
     for word in words.split(","):
         if word not in known:
-            raise build_error("B016", f"unknown peer {word!r}", "--peers", f"use all, none or {','.join(known)}")
+            raise BuildError("B016", f"unknown peer {word!r}", "--peers", f"use all, none or {','.join(known)}")
     return [peer for peer in PEERS if peer.module in words.split(",")]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from potstill.bench.predict.shape import ModelShape
-from toolchains.failures import PROJECT
+from toolchains import PROJECT
 
 # Counted cycles of shapes that were not fitted: for the tests only, so not in the wheel.
 UNSEEN = PROJECT / "tests" / "bench" / "unseen"

@@ -12,8 +12,8 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from potstill.errors import BuildError
 from toolchains import tools
-from toolchains.failures import build_error
 
 MC = "llvm-mc-19"
 _MARKS = 16
@@ -84,7 +84,7 @@ def _disassembled(codes: Sequence[bytes], isa: Isa) -> list[list[str]]:
         elif text not in ("", ".text", isa.mark_text):
             found[-1].append(text)
     if done.returncode:
-        raise build_error("B022", done.stderr.strip()[:500], MC, "report this")
+        raise BuildError("B022", done.stderr.strip()[:500], MC, "report this")
     if len(found) == len(codes):
         return found
     if len(codes) == 1:

@@ -15,10 +15,10 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+from potstill.errors import BuildError
 from toolchains import tools
 from toolchains.cycles import isa as isas
 from toolchains.cycles.isa import AARCH64, MC, Isa
-from toolchains.failures import build_error
 from toolchains.roots import sysroot
 
 MCA = "llvm-mca-19"
@@ -55,7 +55,7 @@ def model_of(cpu: str) -> str:
         BuildError: B022 for a CPU without a model.
     """
     if cpu not in MODEL_OF_CPU:
-        raise build_error("B022", f"no cost model for {cpu}", "--cpu", f"use one of {', '.join(sorted(MODEL_OF_CPU))}")
+        raise BuildError("B022", f"no cost model for {cpu}", "--cpu", f"use one of {', '.join(sorted(MODEL_OF_CPU))}")
     return MODEL_OF_CPU[cpu]
 
 
@@ -63,7 +63,7 @@ def _run(command: list[str], text: str) -> tuple[str, str]:
     tools.require([command[0]], "the cost model")
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise build_error("B022", done.stderr.strip()[:500], command[0], "report this")
+        raise BuildError("B022", done.stderr.strip()[:500], command[0], "report this")
     return done.stdout, done.stderr
 
 
@@ -76,7 +76,7 @@ def disassemble(words: Iterable[bytes]) -> dict[bytes, str]:
     texts = [line.strip().replace("\t", " ") for line in out.splitlines() if line.strip() and line.strip() != ".text"]
     valid = [word for number, word in enumerate(distinct) if number not in invalid]
     if len(valid) != len(texts):
-        raise build_error("B022", f"{len(texts)} texts for {len(valid)} instructions", MC, "report this")
+        raise BuildError("B022", f"{len(texts)} texts for {len(valid)} instructions", MC, "report this")
     return dict(zip(valid, texts, strict=True))
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from potstill.errors import BuildError
 from toolchains import tools
-from toolchains.failures import build_error
 from toolchains.roots import sysroot
 
 SOURCE = Path(__file__).with_name("qemu_count.c")
@@ -72,7 +72,7 @@ def plugin(cache: Path | None = None) -> Path:
     command = ["gcc", "-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-o", str(temporary), str(SOURCE)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
-        raise build_error("B020", f"gcc: {done.stderr.strip()[-500:]}", SOURCE.name, "install gcc, or report this")
+        raise BuildError("B020", f"gcc: {done.stderr.strip()[-500:]}", SOURCE.name, "install gcc, or report this")
     temporary.rename(made)
     return made
 
@@ -103,10 +103,10 @@ def parse(text: str, where: str) -> list[Window]:
             name = "" if symbol == "-" else symbol
             blocks[int(number)] = Block(int(address, 16), bytes.fromhex(code), file, place, name)
         elif kind == "error":
-            raise build_error("B021", rest, where, "open and close each window once, in one thread")
+            raise BuildError("B021", rest, where, "open and close each window once, in one thread")
         ended = kind == "end"
     if not ended:
-        raise build_error("B021", "the plugin's output was cut short", where, "see whether the program was killed")
+        raise BuildError("B021", "the plugin's output was cut short", where, "see whether the program was killed")
     return [Window(label, {blocks[number]: times for number, times in runs.items()}) for label, runs in raw]
 
 
@@ -139,13 +139,13 @@ def run(
                 stdin=subprocess.DEVNULL,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
-            raise build_error("B021", f"no end after {timeout:.0f} s", where, "see whether the host is busy") from error
+            raise BuildError("B021", f"no end after {timeout:.0f} s", where, "see whether the host is busy") from error
         if done.returncode:
             tail = " ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
-            raise build_error("B021", f"status {done.returncode}: {tail}", where, "run the command by hand")
+            raise BuildError("B021", f"status {done.returncode}: {tail}", where, "run the command by hand")
         windows = parse(out.read_text(encoding="utf-8") if out.is_file() else "", where)
     if not windows:
-        raise build_error("B021", "no window was marked", where, f"call getpriority({OPEN_WINDOW:#x}, label) before")
+        raise BuildError("B021", "no window was marked", where, f"call getpriority({OPEN_WINDOW:#x}, label) before")
     return windows, done.stdout
 
 

@@ -13,9 +13,9 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from toolchains import tools
-from toolchains.boards import Board
-from toolchains.failures import PROJECT, build_error
+from potstill.boards import Board
+from potstill.errors import BuildError
+from toolchains import PROJECT, tools
 
 BOARDS = PROJECT / ".cache" / "boards"
 _INSTALLED = "potstill-installed.txt"
@@ -46,7 +46,7 @@ class Emulator:
         self.board = board
         self.root = folder / board.name
         if not (system_root / f"usr/bin/python{board.system.python}").exists():
-            raise build_error(
+            raise BuildError(
                 "B014",
                 f"no python{board.system.python} in the target root",
                 str(system_root),
@@ -149,11 +149,11 @@ class Emulator:
                 check=False, timeout=timeout,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
-            raise build_error("B011", f"no end after {timeout:.0f} s", title, "see whether the host is busy") from error
+            raise BuildError("B011", f"no end after {timeout:.0f} s", title, "see whether the host is busy") from error
         if done.returncode:
             illegal = " (illegal instruction)" if done.returncode in (132, -4) else ""
             tail = " ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
-            raise build_error(
+            raise BuildError(
                 "B011", f"status {done.returncode}{illegal}: {tail}", title, "run it by hand with nox -s emulate"
             )
         return done

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from toolchains import boards, environment
+from potstill import boards
+from toolchains import PROJECT, environment
 from toolchains.emulate import same_bits
 from toolchains.emulate.emulator import Emulator
-from toolchains.failures import PROJECT
 from toolchains.roots import sysroot
 from toolchains.wheels.jobs import finished, host_wheel
 

@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from potstill.errors import BuildError
+from toolchains import PROJECT
 from toolchains.emulate.emulator import Emulator
-from toolchains.failures import PROJECT, build_error
 
 SCRIPT = PROJECT / "toolchains" / "emulate" / "logits_matrix.py"
 NOTE = "emulated: the answers are real, times mean nothing"
@@ -58,7 +59,7 @@ def host_matrix(python: str, model: Path, texts: Path) -> dict[str, Any]:
     )
     if done.returncode:
         tail = " ".join(done.stderr.strip().splitlines()[-3:])
-        raise build_error("B011", f"status {done.returncode}: {tail}", "this host", "run potstill run on the model")
+        raise BuildError("B011", f"status {done.returncode}: {tail}", "this host", "run potstill run on the model")
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 
@@ -136,7 +137,7 @@ def compare(
         runs = _on_boards(emulators(), model, text_file, say)
         boards = {emulator.board.name: result for emulator, result in runs}
         if different := disagreements(host, boards):
-            raise build_error(
+            raise BuildError(
                 "B015",
                 f"{len(different)} results differ from the host's reference kernels",
                 ", ".join(different[:4]),

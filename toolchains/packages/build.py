@@ -21,10 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolchains import boards
+from potstill import boards
+from potstill.errors import BuildError
+from toolchains import PROJECT
 from toolchains.emulate import jobs as board_jobs
 from toolchains.emulate.emulator import Emulator
-from toolchains.failures import PROJECT, build_error
 from toolchains.roots import sysroot
 from toolchains.wheels import build as wheels
 from toolchains.wheels import jobs as wheel_jobs
@@ -67,10 +68,10 @@ def compare(what: str, found: Sequence[Answer | bytes], wanted: Sequence[Answer]
         BuildError: B025, naming program and text.
     """
     if len(found) != len(wanted):
-        raise build_error("B025", f"{len(found)} answers, not {len(wanted)}", what, "run the program by hand")
+        raise BuildError("B025", f"{len(found)} answers, not {len(wanted)}", what, "run the program by hand")
     for number, (one, other) in enumerate(zip(found, wanted, strict=True)):
         if one != (other if isinstance(one, Answer) else other.logits):
-            raise build_error(
+            raise BuildError(
                 "B025", f"{one!r} instead of {other!r}", f"{what}, text {number}", "the bits must be equal"
             )
 
@@ -137,7 +138,7 @@ class _Packager:
             self.session.run(*command, external=True, silent=True, env={"SOURCE_DATE_EPOCH": epoch})
         made = sorted(out.glob(pattern))
         if len(made) != 1:
-            raise build_error("B024", f"{len(made)} packages instead of one", str(out), "see CPack's messages")
+            raise BuildError("B024", f"{len(made)} packages instead of one", str(out), "see CPack's messages")
         DIST.mkdir(exist_ok=True)
         partial = DIST / f".tmp-{os.getpid()}-{made[0].name}"
         if made[0].suffix == ".gz":
@@ -225,7 +226,7 @@ def _model(session: Any, options: Mapping[str, str]) -> Path:
         return board_jobs.random_models(session)[0]
     asked = Path(options["model"]).resolve()
     if not asked.is_file():
-        raise build_error("B017", "no such model", str(asked), "leave --model out for a random one")
+        raise BuildError("B017", "no such model", str(asked), "leave --model out for a random one")
     return asked
 
 
@@ -236,7 +237,7 @@ def _output(command: Sequence[str], variables: Mapping[str, str] | None = None) 
     )
     if done.returncode:
         what = f"status {done.returncode}: {done.stderr.strip()[-300:]}"
-        raise build_error("B025", what, command[0], "run it by hand")
+        raise BuildError("B025", what, command[0], "run it by hand")
     return done.stdout
 
 
@@ -262,7 +263,7 @@ def _try(session: Any, packager: _Packager, archive: Path, deb: Path, model: Pat
     compare(f"potstill-run on {where}", read_hex(run(tool, str(model), "--logits-hex", *TEXTS)), wanted)
     system = json.loads(run(tool, "--system", "--json"))
     if board is not None and system["kernel_set"] != (best := (board.kernels or ("reference",))[-1]):
-        raise build_error("B025", f"kernel set {system['kernel_set']}, not {best}", where, "see cpp/src/cpu/detect.cpp")
+        raise BuildError("B025", f"kernel set {system['kernel_set']}, not {best}", where, "see cpp/src/cpu/detect.cpp")
     session.log(f"{where}: {len(programs)} examples and potstill-run ({system['kernel_set']}) give the host's bits")
 
 

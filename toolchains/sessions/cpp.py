@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from toolchains import tools
-from toolchains.boards import Board
+from potstill.boards import Board
+from potstill.errors import BuildError
+from toolchains import PROJECT, tools
 from toolchains.emulate.emulator import Emulator
-from toolchains.failures import PROJECT, build_error
 from toolchains.roots import sysroot
 
 WORK = PROJECT / ".cache" / "cpp"
@@ -165,4 +165,4 @@ def tidy(session: Any) -> None:
         findings = [text for text in pool.map(check, entries) if text]
     if findings:
         text = "\n".join(findings)
-        raise build_error("B018", f"clang-tidy has findings in {len(findings)} files:\n{text}\n", "cpp", "fix them")
+        raise BuildError("B018", f"clang-tidy has findings in {len(findings)} files:\n{text}\n", "cpp", "fix them")

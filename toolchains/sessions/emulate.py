@@ -11,13 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from toolchains import boards, tools
+from potstill import boards
+from potstill.errors import BuildError, PotstillError
+from toolchains import PROJECT, tools
 from toolchains.emulate import same_bits
 from toolchains.emulate.chroot import HOME, Chroot
 from toolchains.emulate.emulator import BOARDS as BOARD_ROOTS
 from toolchains.emulate.emulator import Emulator
 from toolchains.emulate.jobs import WORK, make_board, random_models, same_bits_on_boards
-from toolchains.failures import PROJECT, PotstillError, build_error
 from toolchains.roots import sysroot
 from toolchains.sessions import cpp
 from toolchains.wheels.jobs import asked_boards, finished, wheel_sessions
@@ -45,7 +46,7 @@ def _chosen(options: Mapping[str, str], name: str, default: Sequence[str], known
     words = options.get(name, ",".join(default)).split(",")
     for word in words:
         if word not in known:
-            raise build_error("B016", f"unknown {name[:-1]} {word!r}", f"--{name}", f"use some of {','.join(known)}")
+            raise BuildError("B016", f"unknown {name[:-1]} {word!r}", f"--{name}", f"use some of {','.join(known)}")
     return words
 
 
@@ -67,7 +68,7 @@ def _available(session: Any, names: Sequence[str], *, asked: bool) -> tuple[list
                 raise
             absent[name] = systems[system] = str(error)
     if not made:
-        raise build_error("B006", "no board can be emulated here", ", ".join(names), next(iter(absent.values())))
+        raise BuildError("B006", "no board can be emulated here", ", ".join(names), next(iter(absent.values())))
     return made, absent
 
 
@@ -104,7 +105,7 @@ def emulate(session: Any, options: Mapping[str, str], pytest_arguments: Sequence
     parts = _chosen(options, "parts", PARTS, PARTS)
     own = Path(options["model"]).resolve() if "model" in options else MODEL
     if "model" in options and not own.is_file():
-        raise build_error("B017", "no such model", str(own), "run nox -s pipeline first, or leave --model out")
+        raise BuildError("B017", "no such model", str(own), "run nox -s pipeline first, or leave --model out")
     # All at the start: a package missed later would fail after minutes of work.
     tests = tools.CPP_TESTS if "ctest" in parts else ()
     tools.bootstrap(sorted({*tests, *(tool for name in names for tool in _tools(name))}), session.log)
@@ -168,7 +169,7 @@ def _captured(session: Any, emulator: Emulator, command: Sequence[str], variable
         session.warn(f"{board.name}, emulated:\n{done.stdout}{done.stderr}")
         illegal = " (illegal instruction)" if done.returncode in (132, -4) else ""
         where = f"emulated {board.title} ({board.name}, {board.qemu_cpu})"
-        raise build_error("B011", f"status {done.returncode}{illegal}, output above", where, "see the output")
+        raise BuildError("B011", f"status {done.returncode}{illegal}, output above", where, "see the output")
     return done.stdout
 
 

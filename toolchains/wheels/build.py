@@ -15,7 +15,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from toolchains.failures import PROJECT, build_error
+from potstill.errors import BuildError
+from toolchains import PROJECT
 from toolchains.goals import DIST, WORK, Goal, board_goal, board_goals, goal_of, host_goal, native
 from toolchains.wheels.sources import source_hash
 
@@ -134,7 +135,7 @@ def build(goal: Goal, root: Path | None, run: Run, say: Callable[[str], None]) -
 def _only_wheel(folder: Path) -> Path:
     wheels = sorted(folder.glob("*.whl"))
     if len(wheels) != 1:
-        raise build_error(
+        raise BuildError(
             "B009", f"{len(wheels)} wheels instead of one", str(folder), "see the messages of the build above"
         )
     return wheels[0]

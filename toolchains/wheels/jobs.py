@@ -12,9 +12,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from potstill import boards
 from potstill.boards import builtin_file
-from toolchains import boards, tools
-from toolchains.failures import PROJECT, PotstillError, build_error
+from potstill.errors import BuildError, PotstillError
+from toolchains import PROJECT, tools
 from toolchains.roots import sysroot
 from toolchains.wheels import build as wheels
 from toolchains.wheels import sdist
@@ -111,7 +112,7 @@ def _finished(goal: wheels.Goal) -> Path:
     if wheel is None:
         reason = why_missing(goal.board) if goal.board else ""
         next_step = f"run nox -s 'wheels({goal.name if goal.board else 'host'})'"
-        raise build_error("B009", f"no current wheel for {goal.name}", "dist", f"{next_step}. {reason}".rstrip(". "))
+        raise BuildError("B009", f"no current wheel for {goal.name}", "dist", f"{next_step}. {reason}".rstrip(". "))
     return wheel
 
 
@@ -133,9 +134,9 @@ def audit(session: Any, words: Sequence[str]) -> None:
     """
     files = [Path(word) for word in words if not word.startswith("--")] or sorted(wheels.DIST.glob("*.whl"))
     if unknown := [word for word in words if word.startswith("--") and word != "--reproducible"]:
-        raise build_error("B016", f"unknown option {unknown[0]}", "audit", "use --reproducible and names of wheels")
+        raise BuildError("B016", f"unknown option {unknown[0]}", "audit", "use --reproducible and names of wheels")
     if absent := [str(file) for file in files if not file.is_file()] or ([] if files else ["dist/*.whl"]):
-        raise build_error("B009", "no such wheel", absent[0], "run nox -s wheels first")
+        raise BuildError("B009", "no such wheel", absent[0], "run nox -s wheels first")
     ours = {wheel: goal for goal in known_goals().values() if (wheel := wheels.built(goal))}
     for file in files:
         goal = ours.get(file.resolve())
@@ -143,7 +144,7 @@ def audit(session: Any, words: Sequence[str]) -> None:
         session.run("python", "-m", "toolchains.audit.wheel", str(file), *objects, env={})
         if "--reproducible" in words:
             if goal is None:
-                raise build_error("B009", "not built from these sources", file.name, "run nox -s wheels first")
+                raise BuildError("B009", "not built from these sources", file.name, "run nox -s wheels first")
             _build_again(session, goal, file)
 
 
@@ -160,7 +161,7 @@ def _build_again(session: Any, goal: wheels.Goal, first: Path) -> None:
         os.umask(mask)
     if first.read_bytes() != second.read_bytes():
         different = ", ".join(_differences(first, second)) or "the order or the attributes of files inside"
-        raise build_error("B031", f"two builds differ: {different}", first.name, f"compare with {second}")
+        raise BuildError("B031", f"two builds differ: {different}", first.name, f"compare with {second}")
     digest = hashlib.sha256(first.read_bytes()).hexdigest()
     session.log(f"{first.name}: built twice, the same bytes, sha256 {digest}")
     shutil.rmtree(place)

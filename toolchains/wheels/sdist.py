@@ -13,7 +13,8 @@ import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
-from toolchains.failures import PROJECT, build_error
+from potstill.errors import BuildError
+from toolchains import PROJECT
 from toolchains.goals import DIST
 from toolchains.wheels.build import EPOCH
 
@@ -80,7 +81,7 @@ def make(run: Run, folder: Path = DIST) -> Path:
     run("python", "-c", _BACKEND, str(folder), env={"SOURCE_DATE_EPOCH": epoch})
     (archive,) = folder.glob("potstill-*.tar.gz")
     if problems := problems_of(contents(archive), tracked()):
-        raise build_error(
+        raise BuildError(
             "B032", f"the source archive is wrong: {'; '.join(problems[:8])}", archive.name,
             "correct [tool.scikit-build] sdist.include and sdist.exclude in pyproject.toml, or remove the stray file",
         )  # fmt: skip
@@ -100,4 +101,4 @@ def check_wheel(archive: Path, wheel: Path) -> None:
     modules = [name for name in names if name.startswith("potstill/_core.") and name.endswith(".so")]
     if missing or len(modules) != 1:
         what = f"the wheel built from it lacks {missing[:4]}" if missing else f"it gave {len(modules)} modules"
-        raise build_error("B032", what, archive.name, "compare with python/potstill")
+        raise BuildError("B032", what, archive.name, "compare with python/potstill")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
-from toolchains.failures import PotstillError
 
-from toolchains import boards
+from potstill import boards
+from potstill.errors import PotstillError
 from toolchains.audit import contents, instructions
 from toolchains.audit import wheel as audit
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from toolchains import boards
+from potstill import boards
 from toolchains.audit import instructions
 from toolchains.audit import wheel as audit
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from toolchains.cycles.join import joined
 from toolchains.cycles.windows import Block, Window
-from toolchains.failures import PotstillError
 
-from toolchains import boards
+from potstill import boards
+from potstill.errors import PotstillError
 from toolchains.cycles import bench, engines, fit, guest, isa, mca, report, symbols, windows
 
 ADD = bytes.fromhex("2000028b")  # add x0, x1, x2

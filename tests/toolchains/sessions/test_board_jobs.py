@@ -6,9 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from toolchains.failures import PotstillError, build_error
 
-from toolchains import boards
+from potstill import boards
+from potstill.errors import BuildError, PotstillError
 from toolchains.sessions import cpp
 from toolchains.sessions import emulate as board_jobs
 
@@ -34,7 +34,7 @@ def without_armhf_trixie(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def make(session: object, name: str, packages: object) -> Any:
         asked.append(name)
         if name.endswith("32-trixie"):
-            raise build_error("B006", "File has unexpected size", name, "later")
+            raise BuildError("B006", "File has unexpected size", name, "later")
         return _emulator(name)
 
     monkeypatch.setattr(board_jobs, "make_board", make)
@@ -65,7 +65,7 @@ def test_a_failure_that_is_ours_is_not_left_out(monkeypatch: pytest.MonkeyPatch)
     """An incomplete root is no matter of the archive."""
 
     def make(*_: object) -> None:
-        raise build_error("B014", "no python", "", "")
+        raise BuildError("B014", "no python", "", "")
 
     monkeypatch.setattr(board_jobs, "make_board", make)
     with pytest.raises(PotstillError, match="B014"):
@@ -79,7 +79,7 @@ def test_every_board_is_tried_before_a_failure_ends_the_session() -> None:
     def work(emulator: Any) -> None:
         tried.append(emulator.board.name)
         if emulator.board.name == "pi3":
-            raise build_error("B011", "status 1", "pi3", "see")
+            raise BuildError("B011", "status 1", "pi3", "see")
 
     with pytest.raises(PotstillError, match=r"error\[B011\]"):
         board_jobs._each([_emulator(name) for name in ("pi3", "pi4", "pi5")], work)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toolchains.failures import PotstillError, build_error
 
-from toolchains import boards, goals
+from potstill import boards
+from potstill.errors import BuildError, PotstillError
+from toolchains import goals
 from toolchains.roots import sysroot
 from toolchains.wheels import build as wheels
 from toolchains.wheels import jobs as wheel_jobs
@@ -44,7 +45,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
 
 def _no_root(code: str) -> Any:
     def root_of(*_: object) -> Path:
-        raise build_error(code, "unexpected size", "packages for armhf", "try again")
+        raise BuildError(code, "unexpected size", "packages for armhf", "try again")
 
     return root_of
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from toolchains.failures import PotstillError
 
-from toolchains import boards, goals
+from potstill import boards
+from potstill.errors import PotstillError
+from toolchains import goals
 from toolchains.wheels import build as wheels
 from toolchains.wheels import sources as wheel_sources
 
