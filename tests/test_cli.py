@@ -92,7 +92,7 @@ def test_bad_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["recipe", "new", str(recipe)]) == 0
     assert main(["recipe", "check", str(recipe)]) == 0
     capsys.readouterr()
-    assert refused(capsys, "recipe", "new", str(recipe))[1] == "I060"
+    assert refused(capsys, "recipe", "new", str(recipe))[1] == "I061"
     recipe.write_text(recipe.read_text() + "\n[studnet]\nlayers = 2\n")
     assert main(["recipe", "check", str(recipe)]) == 2
     message = capsys.readouterr().err

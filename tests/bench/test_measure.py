@@ -82,7 +82,7 @@ def test_an_engine_that_is_missing_is_named(log: list[str]) -> None:
     assert [row["engine"] for row in rows] == ["A"]
     assert len(heard.messages) == 1
     assert heard.messages[0].startswith("C fp32 is not measured: error[S010]")
-    with pytest.raises(SystemFailure, match="S010"):
+    with pytest.raises(SystemFailure, match="S063"):
         measure([peer("C")], lengths=[4], threads=[1], vocabulary=50, rounds=1, progress=heard)
 
 

@@ -179,7 +179,7 @@ def test_unknown_core(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "code"), [({"tokens": 0}, "I072"), ({"tokens": 129}, "I072"), ({"tokens": 8, "threads": 0}, "I072"),
+    ("words", "code"), [({"tokens": 0}, "I060"), ({"tokens": 129}, "I060"), ({"tokens": 8, "threads": 0}, "I004"),
     ({"tokens": 8, "engine": "other"}, "I073"), ({"tokens": 8, "precision": "fp32"}, "I073"),
     ({"tokens": 8, "engine": "litert", "precision": "int4"}, "I073")],
 )  # fmt: skip

@@ -228,7 +228,7 @@ def test_file_that_the_core_refuses_is_not_published(
 def test_reader_finds_damage(compiled: Compiled, tmp_path: Path) -> None:
     data = compiled.int8.read_bytes()
     path = tmp_path / "m.still"
-    for position, code in ((0, "F001"), (20, "F004"), (70, "F004"), (len(data) - 65, "F004")):
+    for position, code in ((0, "F003"), (20, "F005"), (70, "F009"), (len(data) - 65, "F020")):
         path.write_bytes(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
         with pytest.raises(FormatError) as caught:
             read_still(path)
@@ -236,4 +236,4 @@ def test_reader_finds_damage(compiled: Compiled, tmp_path: Path) -> None:
     path.write_bytes(data[:-64])
     with pytest.raises(FormatError) as caught:
         read_still(path)
-    assert caught.value.code == "F003"
+    assert caught.value.code == "F007"

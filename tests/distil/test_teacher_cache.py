@@ -131,7 +131,7 @@ def test_weights_hash(tiny_teacher: Path, tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(TrainError) as error:
         weights_hash(tmp_path)
-    assert error.value.code == "T002"
+    assert error.value.code == "T103"
 
 
 def true_states(teacher: Any) -> list[list[np.ndarray]]:

@@ -110,7 +110,7 @@ def test_search_goes_on_where_it_was(task: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_search_within_nothing(task: Path) -> None:
     recipe = load_recipe(task / "tiny.toml", [*FAST, "budget.bytes=20kB"])
-    with pytest.raises(PotstillError, match=r"error\[I080\]"):
+    with pytest.raises(PotstillError, match=r"error\[T080\]"):
         search.run_search(
             recipe, task / "built", BudgetTime(board="pi4", tokens=16, value=1.0), progress=QuietProgress(),
             cache=task / "cache",

@@ -179,7 +179,7 @@ EDITS = [
     ("distil/evaluate.py", comment, []),
     ("distil/trainer.py", docstring, []),
     ("compile/fuse.py", docstring, []),
-    ("errors.py", constant, []),
+    ("errors/__init__.py", constant, []),
     ("pipeline/engine.py", constant, []),
     ("recipe/learning.py", constant, []),
     ("report/html.py", constant, []),

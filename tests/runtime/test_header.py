@@ -30,11 +30,11 @@ def test_other_files(still: Path, tmp_path: Path) -> None:
     """A file that the core has not accepted: an error, not whatever its bytes lead to."""
     data = still.read_bytes()
     broken = tmp_path / "m.still"
-    for size, code in ((0, "F001"), (63, "F001"), (64, "F004"), (90, "F004")):
+    for size, code in ((0, "F003"), (63, "F003"), (64, "F011"), (90, "F011")):
         broken.write_bytes(data[:size])
         with pytest.raises(FormatError) as caught:
             read_header(broken)
         assert caught.value.code == code
     broken.write_bytes(data[:64] + b"\xff" * len(data[64:]))
-    with pytest.raises(FormatError, match="F004"):
+    with pytest.raises(FormatError, match="F011"):
         read_header(broken)

@@ -211,6 +211,6 @@ def test_goal_of_a_file(name: str, expected: tuple[str, str]) -> None:
     ["potstill-0.1.0-cp311-cp311-macosx_14_0_arm64.whl", "numpy-2.0-cp311-cp311-linux_aarch64.whl", "potstill.zip"],
 )
 def test_strange_files(name: str) -> None:
-    """B008 names what is expected."""
-    with pytest.raises(PotstillError, match=r"error\[B008\].*PLATFORM one of aarch64, armv7l, x86_64"):
+    """B036 names what is expected."""
+    with pytest.raises(PotstillError, match=r"error\[B036\].*PLATFORM one of aarch64, armv7l, x86_64"):
         goals.goal_of(Path(name))

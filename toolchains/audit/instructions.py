@@ -151,7 +151,7 @@ def _disassemble(path: Path) -> list[str]:
     except FileNotFoundError as error:
         raise BuildError("B001", "not found: objdump", "the wheel audit", "install the package binutils") from error
     if done.returncode:
-        raise BuildError("B008", f"objdump: {done.stderr.strip()[-200:]}", path.name, "see whether the object is whole")
+        raise BuildError("B037", f"objdump: {done.stderr.strip()[-200:]}", path.name, "see whether the object is whole")
     return done.stdout.splitlines()
 
 

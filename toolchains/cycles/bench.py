@@ -175,7 +175,7 @@ def driver(session: Any, board: Board) -> Path:
     """potstill-count for the board's machine type, cross-built with symbols (20 s; then only what changed).
 
     Raises:
-        BuildError: B009 when it does not build.
+        BuildError: B034 when it does not build.
     """
     folder = PROJECT / ".cache" / "cpp" / f"count-{board.target.name}"
     session.log(f"potstill-count for {board.target.name}: cmake in {folder.relative_to(PROJECT)}")
@@ -189,5 +189,5 @@ def driver(session: Any, board: Board) -> Path:
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         if done.returncode:
             tail = (done.stdout + done.stderr).strip()[-800:]
-            raise BuildError("B009", f"potstill-count does not build: {tail}", str(folder), "run nox -s cpp first")
+            raise BuildError("B034", f"potstill-count does not build: {tail}", str(folder), "run nox -s cpp first")
     return folder / "cpp" / "potstill-count"

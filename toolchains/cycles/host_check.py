@@ -74,7 +74,7 @@ def shortest_ms(still: Path, tokens: int) -> float:
 
 
 def driver() -> Path:
-    """potstill-count for this machine (1 minute, once). Raises BuildError B009 when it does not build."""
+    """potstill-count for this machine (1 minute, once). Raises BuildError B034 when it does not build."""
     folder = PROJECT / ".cache" / "cpp" / "count-host"
     options = ("TESTS=OFF", "TOOLS=OFF", "PYTHON=OFF", "COUNT=ON")
     configure = ["cmake", "-S", str(PROJECT), "-B", str(folder), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"]
@@ -82,7 +82,7 @@ def driver() -> Path:
     for command in (configure, ["cmake", "--build", str(folder), "--target", "potstill-count"]):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise BuildError("B009", (done.stdout + done.stderr)[-800:], str(folder), "run nox -s cpp first")
+            raise BuildError("B034", (done.stdout + done.stderr)[-800:], str(folder), "run nox -s cpp first")
     return folder / "cpp" / "potstill-count"
 
 
@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if platform.machine() != "x86_64":
             what = f"the check counts x86-64 kernels, this machine is {platform.machine()}"
-            raise BuildError("B016", what, "--host-check", "run it on an x86-64 host")
+            raise BuildError("B035", what, "--host-check", "run it on an x86-64 host")
         models = options.models or [common_student(cache_dir(), make_progress())]
         tools.require(["qemu-x86_64"], "counting AVX2 kernels")
         program, ghz = driver(), clock_ghz()

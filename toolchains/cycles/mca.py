@@ -52,10 +52,10 @@ def model_of(cpu: str) -> str:
     """llvm-mca's name for the emulator's CPU.
 
     Raises:
-        BuildError: B022 for a CPU without a model.
+        BuildError: B016 for a CPU without a model.
     """
     if cpu not in MODEL_OF_CPU:
-        raise BuildError("B022", f"no cost model for {cpu}", "--cpu", f"use one of {', '.join(sorted(MODEL_OF_CPU))}")
+        raise BuildError("B016", f"no cost model for {cpu}", "--cpu", f"use one of {', '.join(sorted(MODEL_OF_CPU))}")
     return MODEL_OF_CPU[cpu]
 
 

@@ -138,7 +138,7 @@ class _Packager:
             self.session.run(*command, external=True, silent=True, env={"SOURCE_DATE_EPOCH": epoch})
         made = sorted(out.glob(pattern))
         if len(made) != 1:
-            raise BuildError("B024", f"{len(made)} packages instead of one", str(out), "see CPack's messages")
+            raise BuildError("B033", f"{len(made)} packages instead of one", str(out), "see CPack's messages")
         DIST.mkdir(exist_ok=True)
         partial = DIST / f".tmp-{os.getpid()}-{made[0].name}"
         if made[0].suffix == ".gz":

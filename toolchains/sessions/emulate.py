@@ -68,7 +68,7 @@ def _available(session: Any, names: Sequence[str], *, asked: bool) -> tuple[list
                 raise
             absent[name] = systems[system] = str(error)
     if not made:
-        raise BuildError("B006", "no board can be emulated here", ", ".join(names), next(iter(absent.values())))
+        raise BuildError("B030", "no board can be emulated here", ", ".join(names), next(iter(absent.values())))
     return made, absent
 
 

@@ -136,7 +136,7 @@ def _only_wheel(folder: Path) -> Path:
     wheels = sorted(folder.glob("*.whl"))
     if len(wheels) != 1:
         raise BuildError(
-            "B009", f"{len(wheels)} wheels instead of one", str(folder), "see the messages of the build above"
+            "B033", f"{len(wheels)} wheels instead of one", str(folder), "see the messages of the build above"
         )
     return wheels[0]
 

@@ -22,7 +22,7 @@ def run_bench(args: Namespace) -> int:
     """Measure, print, and write what was asked for; 130 when the user interrupted, after printing what there is.
 
     Raises:
-        InputError: I067 options that do not go together, I068 no model named where none can be made; else as the
+        InputError: I067 options that do not go together, I069 no model named where none can be made; else as the
             measurements.
     """
     given = [f"--{name}" for name in _PEERS_ONLY if getattr(args, name)]
@@ -45,7 +45,7 @@ def run_bench(args: Namespace) -> int:
         if getattr(args, name) and any(getattr(args, other) for other in others):
             raise InputError("I067", f"--{name} runs alone", "potstill bench", f"drop --{', --'.join(others)}")
     if args.model is None and not builds_models():
-        raise InputError("I068", "a board's wheel makes no model of its own", "potstill bench", "name a .still file")
+        raise InputError("I069", "a board's wheel makes no model of its own", "potstill bench", "name a .still file")
     if args.texts:
         existing(args.texts, "name a text file, one sentence a line")
     if args.student:

@@ -152,7 +152,7 @@ def measure(
         that cannot be loaded is named through `progress` and has no row.
 
     Raises:
-        SystemFailure: S010 not one contender could be loaded.
+        SystemFailure: S063 not one contender could be loaded.
     """
     progress = _or_quiet(progress)
     rows: list[dict[str, Any]] = []
@@ -164,7 +164,7 @@ def measure(
                 if runner is not None:
                     opened.append((peer, runner))
             if not opened:
-                raise SystemFailure("S010", "no engine could be loaded", "bench", "pip install 'potstill[onnxruntime]'")
+                raise SystemFailure("S063", "no engine could be loaded", "bench", "pip install 'potstill[onnxruntime]'")
             for tokens in lengths:
                 calls = [runner.prepare([sentence(tokens, vocabulary)]) for _, runner in opened]
                 for call in calls:

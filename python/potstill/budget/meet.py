@@ -143,10 +143,10 @@ def describe(found: Attempt) -> str:
 
 
 def nothing_fits(ladder: Sequence[Choice], limits: Mapping[str, float], recipe: Recipe) -> TrainError:
-    """The error T080, which names the choice that comes nearest."""
+    """The error, which names the choice that comes nearest."""
     if not ladder:
         return TrainError(
-            "T080", "the teacher is smaller than the smallest student", "budget",
+            "T082", "the teacher is smaller than the smallest student", "budget",
             "leave [budget] out and set student.layers and student.hidden",
         )  # fmt: skip
     nearest = min(ladder, key=lambda choice: excess(limits, {"bytes": choice.bytes, "ms": choice.ms}))

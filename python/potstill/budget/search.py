@@ -16,7 +16,7 @@ from typing import Any
 from potstill.boards import board
 from potstill.budget.attempt import attempt, teacher_of, with_choice
 from potstill.budget.ladder import Choice, choices, within
-from potstill.budget.meet import describe, limits_of
+from potstill.budget.meet import describe, limits_of, nothing_fits
 from potstill.cache import cache_dir
 from potstill.errors import InputError, os_errors
 from potstill.pipeline.atomic import atomic_write, write_json
@@ -69,7 +69,7 @@ def run_search(
 
     Raises:
         BuildError: B002 no such board.
-        InputError: I016 a task without labels, I080 no student is within the limits, or `points` under 1.
+        InputError: I016 a task without labels, I080 `points` under 1. TrainError: T080 no student is within the limits.
         PotstillError: as the stages.
     """
     if points < 1:
@@ -93,11 +93,12 @@ def run_search(
         asked = recipe.model_copy(update={"budget": _with_time(recipe.budget, time)})
         look = partial(_look, asked, context)
         run_stages(build_stages(recipe), context, store, stop_after="teacher", before=look)
-        ladder = within(choices(recipe, teacher_of(context), time), limits_of(recipe.budget))
-        chosen = spread(predicted_front(ladder), points)
+        ladder = choices(recipe, teacher_of(context), time)
+        fitting = within(ladder, limits_of(recipe.budget))
+        chosen = spread(predicted_front(fitting), points)
         if not chosen:
-            raise InputError("I080", "no student is within the limits", f"recipe {recipe.name}, budget", "raise them")
-        progress.message(f"search: {len(chosen)} of {len(ladder)} students: {', '.join(c.name for c in chosen)}")
+            raise nothing_fits(ladder, limits_of(recipe.budget), recipe)
+        progress.message(f"search: {len(chosen)} of {len(fitting)} students: {', '.join(c.name for c in chosen)}")
         # A row stands for its settings and its teacher: the store may drop the files, the figures stay.
         known = _known(folder / "search.json")
         rows: list[dict[str, Any]] = []

@@ -108,7 +108,7 @@ def _recipe(args: argparse.Namespace) -> int:
 
         target = Path(args.file or "recipe.toml")
         if target.exists():
-            raise InputError("I060", "the file exists already", str(target), "choose another name or remove it")
+            raise InputError("I061", "the file exists already", str(target), "choose another name or remove it")
         with atomic_write(target) as temporary:
             temporary.write_text(docs.template(target.stem), encoding="utf-8")
         named = shlex.quote(str(target))

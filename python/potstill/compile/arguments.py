@@ -56,7 +56,7 @@ def _encodable(text: str, name: str) -> str:
 
 
 def out_of(given: Any, source: Path) -> Path:
-    """The file to write. InputError: I121 it is no path, I142 no file, or the one that is read."""
+    """The file to write. InputError: I121 it is no path, I143 no file, I142 the one that is read."""
     out = path_of(given, "out")
     check_replaceable(out)
     if os.path.realpath(out) == os.path.realpath(source):

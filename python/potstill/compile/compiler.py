@@ -118,7 +118,7 @@ def compile_onnx(
 
     Raises:
         CompileError: C001 to C049, C100 to C104, C050 and up for the tokenizer.
-        InputError: I007, I120, I121, I140 an argument has a type that it cannot have, I142 `out` is no file to replace.
+        InputError: I007, I120, I121, I140 an argument has a type that it cannot have, `out` is no file to replace.
         SystemFailure: S001 to S003 writing failed, S010 a package is missing.
     """
     from potstill.compile.import_onnx import import_onnx

@@ -40,28 +40,28 @@ def read_still(path: Path) -> PackedModel:
     """The packed model in `path`; weights are read-only views of the file's bytes.
 
     Raises:
-        FormatError: F001 not a `.still` file, F002 a newer version, F003 cut short or longer than it says, F004 a wrong
-            checksum, F005 a tensor outside of the file.
+        FormatError: it is not a `.still` file, of a newer version, cut short or longer than it says, or a checksum is
+            wrong, or a tensor lies outside of the file.
     """
     data = path.read_bytes()
     where = str(path)
     if len(data) < writer.ALIGNMENT or data[:8] != writer.MAGIC:
-        raise FormatError("F001", "this is not a .still file", where, "give the file that potstill compile wrote")
+        raise FormatError("F003", "this is not a .still file", where, "give the file that potstill compile wrote")
     _, version, _, header_size, file_size, header_hash, _, _, own_hash = writer.PREAMBLE.unpack(data[:64])
     if writer.xxh64(data[:56]) != own_hash:
-        raise _damaged("preamble", where)
+        raise _damaged("F005", "preamble", where)
     if version > writer.VERSION:
-        raise FormatError("F002", f"file version {version} is newer than this potstill", where, "upgrade potstill")
+        raise FormatError("F004", f"file version {version} is newer than this potstill", where, "upgrade potstill")
     header_end = writer.ALIGNMENT + writer.padded(header_size)
     if file_size != len(data) or header_end > len(data):
-        raise FormatError("F003", f"the file has {len(data)} bytes, {file_size} expected", where, "copy the file again")
+        raise FormatError("F007", f"the file has {len(data)} bytes, {file_size} expected", where, "copy the file again")
     if writer.xxh64(data[writer.ALIGNMENT : header_end]) != header_hash:
-        raise _damaged("header", where)
+        raise _damaged("F009", "header", where)
     return _model(data, data[writer.ALIGNMENT : writer.ALIGNMENT + header_size], where)
 
 
-def _damaged(part: str, where: str) -> FormatError:
-    return FormatError("F004", f"the checksum of the {part} is wrong", where, "the file is damaged: copy it again")
+def _damaged(code: str, part: str, where: str) -> FormatError:
+    return FormatError(code, f"the checksum of the {part} is wrong", where, "the file is damaged: copy it again")
 
 
 def _text(value: bytes | None) -> str:
@@ -101,15 +101,15 @@ def _tensor(data: bytes, entry: Any, where: str) -> PackedTensor:
     name, size, offset = _text(entry.Name()), entry.Size(), entry.Offset()
     end = offset + writer.padded(size)
     if end > len(data) or offset % writer.ALIGNMENT:
-        raise FormatError("F005", f"the tensor {name!r} lies outside of the file", where, "copy the file again")
+        raise FormatError("F019", f"the tensor {name!r} lies outside of the file", where, "copy the file again")
     if writer.xxh64(data[offset:end]) != entry.Xxh64():
-        raise _damaged(f"tensor {name!r}", where)
+        raise _damaged("F020", f"tensor {name!r}", where)
     shape = tuple(entry.Shape(i) for i in range(entry.ShapeLength()))
     dtype = _DTYPES[entry.Dtype()]
     flat = np.frombuffer(data, DTYPES[dtype], size // DTYPES[dtype].itemsize, offset)
     layout = _LAYOUTS[entry.Layout()]
     if flat.size * (2 if dtype == "i4" else 1) < math.prod(shape):
-        raise FormatError("F005", f"the tensor {name!r} is smaller than its shape", where, "copy the file again")
+        raise FormatError("F017", f"the tensor {name!r} is smaller than its shape", where, "copy the file again")
     return PackedTensor(name, dtype, layout, shape, flat)
 
 

@@ -180,7 +180,7 @@ def _read(data: Data, cache: Path, progress: Progress, labelled: bool) -> dict[s
         return _read_column(data, data.label, cache, progress)
     except DataError as error:
         # A plain text file, a table without that column, a corpus without labels.
-        if labelled or error.code not in ("D002", "D003", "D013"):
+        if labelled or error.code not in ("D003", "D013", "D018"):
             raise
         return _read_column(data, None, cache, progress)
 

@@ -309,7 +309,7 @@ def _check_finite(model: nn.Module, where: Path | str) -> None:
     for name, values in model.named_parameters():
         if not bool(torch.isfinite(values).all()):
             raise TrainError(
-                "T002", f"a weight is NaN or infinite: {name}", str(where),
+                "T014", f"a weight is NaN or infinite: {name}", str(where),
                 "use a smaller learning rate if it was trained here; else fetch the model again",
             )  # fmt: skip
 

@@ -104,12 +104,12 @@ def weights_hash(model_dir: Path) -> str:
     """SHA-256 over the weights and the configuration of a model folder (names and contents).
 
     Raises:
-        TrainError: T002 when the folder holds no weights.
+        TrainError: T103 when the folder holds no weights.
     """
     names = ("config.json", "*.safetensors", "pytorch_model*.bin")
     files = sorted(path for pattern in names for path in model_dir.glob(pattern))
     if len(files) < 2:
-        raise TrainError("T002", "the folder holds no weights", str(model_dir), "give a folder of save_pretrained")
+        raise TrainError("T103", "the folder holds no weights", str(model_dir), "give a folder of save_pretrained")
     total = hashlib.sha256()
     with os_errors(model_dir, reading=True):
         for path in files:

@@ -30,7 +30,7 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
     KeyboardInterrupt included, the temporary file is removed and `path` stays as it was.
 
     Raises:
-        InputError: I142 `path` is nothing that may be replaced.
+        InputError: I143 `path` is nothing that may be replaced.
         SystemFailure: S001 disk full, S002 not allowed to write, S003 another failure of the system.
     """
     final = Path(path)
@@ -56,11 +56,11 @@ def check_replaceable(path: Path) -> None:
     """Refuse a folder, a device or a pipe, whose place a rename would take (with root, that of /dev/null).
 
     Raises:
-        InputError: I142 it is one. SystemFailure: S002 its folder may not be looked into.
+        InputError: I143 it is one. SystemFailure: S002 its folder may not be looked into.
     """
     with os_errors(path):
         if (path.exists() and not path.is_file()) or os.path.realpath(path.parent) == "/dev":
-            raise InputError("I142", "this is no file that could be replaced", str(path), "name a file to write")
+            raise InputError("I143", "this is no file that could be replaced", str(path), "name a file to write")
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from potstill.errors import PotstillError, SystemFailure, os_errors
+from potstill.errors import PotstillError, SystemFailure, no_space, os_errors
 from potstill.pipeline import processes
 from potstill.pipeline.changes import changes
 from potstill.pipeline.progress import duration
@@ -178,9 +178,7 @@ def disk_failures(folder: Path) -> Iterator[None]:
                 raise
         spent = number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "No space left on device" in str(error)
         if spent or _is_full(folder):
-            raise SystemFailure(
-                "S001", "no space left on the disk", str(folder), "free some space or choose another folder with --out"
-            ) from error
+            raise no_space(folder) from error
         raise
 
 

@@ -100,13 +100,13 @@ def read_header(path: Path) -> Header:
     """The weights that a file lists. Checksums and bounds are the core's to check: load the file first.
 
     Raises:
-        FormatError: F001 not a `.still` file, F004 its header cannot be read.
+        FormatError: F003 not a `.still` file, F011 its header cannot be read.
     """
     with path.open("rb") as file:
         start = file.read(_ALIGNMENT)
         if len(start) < _ALIGNMENT or start[: len(_MAGIC)] != _MAGIC:
             raise FormatError(
-                "F001", "this is not a .still file", str(path), "give the file that potstill compile wrote"
+                "F003", "this is not a .still file", str(path), "give the file that potstill compile wrote"
             )
         data = file.read(_PREAMBLE.unpack_from(start)[3])
     try:
@@ -119,7 +119,7 @@ def read_header(path: Path) -> Header:
         )
         return Header(tensors, tensors[next(words)].shape)
     except (struct.error, ValueError, IndexError, StopIteration) as error:
-        raise FormatError("F004", "the header cannot be read", str(path), "check it: potstill verify") from error
+        raise FormatError("F011", "the header cannot be read", str(path), "check it: potstill verify") from error
 
 
 def _tensor(entry: _Table) -> Tensor:

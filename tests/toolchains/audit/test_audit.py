@@ -173,7 +173,7 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert audit.main([str(wheel), str(stranger)]) == 1
     errors = capsys.readouterr().err
     assert "0 extension modules" in errors
-    assert "error[B008]: the name is not that of a wheel of ours for Linux; potstill-0.1.0-cp311-cp311-win_" in errors
+    assert "error[B036]: the name is not that of a wheel of ours for Linux; potstill-0.1.0-cp311-cp311-win_" in errors
 
 
 # --- instructions ---------------------------------------------------------------------------------------------------

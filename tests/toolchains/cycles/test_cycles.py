@@ -150,8 +150,8 @@ def test_cores_differ_and_costs_are_kept(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_no_model_for_a_core() -> None:
-    """B022 names the cores that have one."""
-    with pytest.raises(PotstillError, match=r"error\[B022\].*cortex-a72"):
+    """B016 names the cores that have one."""
+    with pytest.raises(PotstillError, match=r"error\[B016\].*cortex-a72"):
         mca.model_of("cortex-x4")
 
 

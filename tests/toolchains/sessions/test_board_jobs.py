@@ -57,7 +57,7 @@ def test_an_absent_system_that_was_asked_for_fails(without_armhf_trixie: list[st
     """B006."""
     with pytest.raises(PotstillError, match=r"error\[B006\]"):
         board_jobs._available(None, NAMES, asked=True)
-    with pytest.raises(PotstillError, match=r"error\[B006\]: no board can be emulated here"):
+    with pytest.raises(PotstillError, match=r"error\[B030\]: no board can be emulated here"):
         board_jobs._available(None, ["pi3-32-trixie"], asked=False)
 
 

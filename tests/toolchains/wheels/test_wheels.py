@@ -90,9 +90,9 @@ def test_publish_replaces_this_targets_wheel_only(goal: wheels.Goal, tmp_path: P
 
 
 def test_build_commands(goal: wheels.Goal, tmp_path: Path) -> None:
-    """The tag and the variables of a cross build; a build that makes nothing is B009 and leaves no wheel."""
+    """The tag and the variables of a cross build; a build that makes nothing is B033 and leaves no wheel."""
     seen: list[tuple[tuple[str, ...], dict[str, str]]] = []
-    with pytest.raises(PotstillError, match=r"error\[B009\]: 0 wheels"):
+    with pytest.raises(PotstillError, match=r"error\[B033\]: 0 wheels"):
         wheels.build(goal, tmp_path / "root", lambda *c, env: seen.append((c, env)), print)
     command, variables = seen[0]
     assert "wheel.tags=cp311-cp311-linux_aarch64" in command

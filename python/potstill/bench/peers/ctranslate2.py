@@ -78,7 +78,7 @@ def convert(student: Path, out: Path) -> None:
         model = load_classifier(student)
     config = getattr(model.config, "backbone", None)
     if config is None or config.get("model_type") != "bert" or config.get("hidden_act") != "gelu":
-        raise ExportError("X020", "CTranslate2 is fed BERT students only", str(student), "measure the other engines")
+        raise ExportError("X023", "CTranslate2 is fed BERT students only", str(student), "measure the other engines")
     bert, loader = model.backbone, BertLoader()
     merge = common_spec.EmbeddingsMerge.ADD
     encoder = transformer_spec.TransformerEncoderSpec(

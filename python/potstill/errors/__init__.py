@@ -145,10 +145,17 @@ def missing_module(error: ImportError, extra: str, wanted_by: str) -> SystemFail
     return missing_package(name, extra, wanted_by)
 
 
-def _other(error: OSError, where: str) -> tuple[str, str, str, str]:
+def no_space(where: Path | str) -> SystemFailure:
+    """The error for a full disk or a spent quota."""
+    return SystemFailure(
+        "S001", "no space left on the disk", str(where), "free some space or choose another folder with --out"
+    )
+
+
+def _other(error: OSError, where: str) -> SystemFailure:
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
-        return "S003", "a file stands where a folder is needed", where, "choose another folder"
-    return "S003", f"the system reported: {error}", where, "see the system's message"
+        return SystemFailure("S003", "a file stands where a folder is needed", where, "choose another folder")
+    return SystemFailure("S003", f"the system reported: {error}", where, "see the system's message")
 
 
 class os_errors:
@@ -171,9 +178,7 @@ class os_errors:
         if not isinstance(error, OSError):
             return
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise SystemFailure(
-                "S001", "no space left on the disk", self._where, "free some space or choose another folder with --out"
-            ) from error
+            raise no_space(self._where) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             if self._reading:
                 raise SystemFailure(
@@ -182,4 +187,4 @@ class os_errors:
             raise SystemFailure(
                 "S002", "not allowed to write", self._where, "check the owner and permissions or choose another folder"
             ) from error
-        raise SystemFailure(*_other(error, self._where)) from error
+        raise _other(error, self._where) from error
