@@ -16,13 +16,14 @@ import nox
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from toolchains import boards, environment, tools
+from toolchains import environment, tools
 from toolchains.cycles import bench as cycles
 from toolchains.cycles import counts
 from toolchains.packages import build as package
 from toolchains.sessions import cpp
 from toolchains.sessions import emulate as board_jobs
 from toolchains.wheels import jobs as wheel_jobs
+from toolchains.wheels import sdist
 
 nox.options.default_venv_backend = "virtualenv"  # not uv: it ignores pip's settings and would fetch CUDA's PyTorch
 nox.options.reuse_venv = "yes"
@@ -34,7 +35,7 @@ EVERYTHING = ("build", "tflite", "onnxruntime", "bench")
 WHEELS = wheel_jobs.known_goals()  # from boards.toml: machine types and Pythons
 
 
-@nox.session(requires=["wheels(host)", *wheel_jobs.wheel_sessions(PIPELINE_BOARDS)])
+@nox.session(requires=wheel_jobs.wheel_sessions(default=PIPELINE_BOARDS))
 @environment.friendly
 def pipeline(session: nox.Session) -> None:
     """Recipe to answer: train, distil, export, compile, verify, run on an emulated Pi 4 and Pi 5, report.
@@ -81,9 +82,8 @@ def lint(session: nox.Session) -> None:
 @environment.friendly
 def cpp_session(session: nox.Session) -> None:
     """C++ tests by ctest, on this machine or, with ``-- --board pi4``, cross-built for an emulated board."""
-    options, rest = environment.split_options(session.posargs, ["board"])
     tools.bootstrap(tools.CPP_TESTS, session.log)
-    cpp.test(session, boards.board(options["board"]) if "board" in options else None, rest)
+    cpp.test(session, session.posargs)
 
 
 @nox.session(name="wheels")
@@ -115,10 +115,10 @@ def sdist_session(session: nox.Session) -> None:
     """Source archive into dist/, its files checked against git's, and built as pip does on a Pi: isolated, natively."""
     tools.bootstrap(tools.NATIVE, session.log)
     environment.install(session, "wheel")
-    wheel_jobs.source_archive(session)
+    sdist.session(session)
 
 
-@nox.session(requires=board_jobs.emulate_wheels(sys.argv))
+@nox.session(requires=wheel_jobs.wheel_sessions(sys.argv))
 @environment.friendly
 def emulate(session: nox.Session) -> None:
     """Every board of boards.toml under an emulator with its CPU and page size: times mean nothing, answers do.
@@ -192,7 +192,7 @@ def kernels(session: nox.Session) -> None:
     cpp.bench_kernels(session, session.posargs)
 
 
-@nox.session(name="cycles", requires=wheel_jobs.wheels_for(sys.argv, MODELLED_BOARDS))
+@nox.session(name="cycles", requires=wheel_jobs.wheel_sessions(sys.argv, MODELLED_BOARDS))
 @environment.friendly
 def cycles_session(session: nox.Session) -> None:
     """Instructions and modelled cycles of Potstill and its peers on emulated boards. A model: it ranks, it does not
@@ -206,7 +206,7 @@ def cycles_session(session: nox.Session) -> None:
     cycles.bench(session, {"board": ",".join(MODELLED_BOARDS), **options}, models)
 
 
-@nox.session(requires=wheel_jobs.wheel_sessions(MODELLED_BOARDS, "host"))
+@nox.session(requires=wheel_jobs.wheel_sessions(default=MODELLED_BOARDS))
 @environment.friendly
 def calibrate(session: nox.Session) -> None:
     """The tables behind ``potstill bench MODEL.still --board NAME``: random encoders of many shapes, counted, modelled,
@@ -217,4 +217,4 @@ def calibrate(session: nox.Session) -> None:
     """
     environment.install(session, *EVERYTHING, "cycles", wheel=wheel_jobs.host_wheel())
     tools.bootstrap((*tools.CYCLES, *tools.NATIVE), session.log)
-    calibration.run(session, session.posargs)
+    session.run("python", "-m", "toolchains.cycles", *session.posargs)

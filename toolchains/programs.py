@@ -15,7 +15,7 @@ Run = Callable[..., object]  # nox's Session.run, or one like it
 
 
 def output(
-    command: Sequence[str | Path],
+    command: Sequence[str],
     code: str,
     where: str,
     next_step: str,
@@ -73,26 +73,25 @@ def toolchain_file(target: Target) -> Path:
 def configure(
     run: Run,
     folder: Path,
+    settings: Mapping[str, str],
     target: Target | None = None,
     *,
     source: Path = PROJECT,
     env: Mapping[str, str] | None = None,
-    **settings: str | Path,
 ) -> None:
     """Configure a release build in `folder`.
 
     Args:
         run: runs a command.
         folder: of the build.
+        settings: CMake's variables.
         target: machine type of a cross build.
         source: folder of the CMakeLists.txt.
         env: further environment variables.
-        settings: CMake's variables, ``POTSTILL_TESTS="ON"``.
     """
-    settings = {"CMAKE_BUILD_TYPE": "Release", **settings}
-    if target is not None:
-        settings["CMAKE_TOOLCHAIN_FILE"] = toolchain_file(target)
-    definitions = [f"-D{name}={value}" for name, value in settings.items()]
+    cross = {"CMAKE_TOOLCHAIN_FILE": str(toolchain_file(target))} if target is not None else {}
+    every = {"CMAKE_BUILD_TYPE": "Release", **cross, **settings}
+    definitions = [f"-D{name}={value}" for name, value in every.items()]
     run("cmake", "-S", str(source), "-B", str(folder), "-G", "Ninja", *definitions, external=True, silent=True, env=env)
 
 

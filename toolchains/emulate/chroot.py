@@ -17,6 +17,7 @@ from pathlib import Path
 
 from potstill.errors import BuildError
 from toolchains.emulate.emulator import Emulator
+from toolchains.programs import failure
 
 # ELF header: class and byte order, type EXEC or DYN, machine; the mask leaves the OS byte and the low type bit open.
 _MACHINE = {"aarch64": (2, 0xB7), "armv7l": (1, 0x28)}
@@ -152,11 +153,5 @@ class Chroot:
             )
         done.stderr = after.lstrip()
         if check and done.returncode:
-            tail = " ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
-            raise BuildError(
-                "B011",
-                f"status {done.returncode}: {tail}",
-                f"emulated {self.emulator.board.title}",
-                shlex.join(command),
-            )
+            raise BuildError("B011", failure(done), f"emulated {board.title}", shlex.join(command))
         return done

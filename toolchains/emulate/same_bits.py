@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from potstill.errors import BuildError
 from toolchains import PROJECT
 from toolchains.emulate.emulator import Emulator
+from toolchains.programs import output
 
 SCRIPT = PROJECT / "toolchains" / "emulate" / "logits_matrix.py"
 NOTE = "emulated: the answers are real, times mean nothing"
@@ -54,13 +54,10 @@ def disagreements(host: Mapping[str, Any], boards: Mapping[str, Mapping[str, Any
 def host_matrix(python: str, model: Path, texts: Path) -> dict[str, Any]:
     """The host's results, by the interpreter `python` that has potstill installed."""
     environment = {k: v for k, v in os.environ.items() if k not in ("POTSTILL_ISA", "PYTHONPATH")}
-    done = subprocess.run(
-        [python, str(SCRIPT), str(model), str(texts)], capture_output=True, text=True, check=False, env=environment
+    command = [python, str(SCRIPT), str(model), str(texts)]
+    result: dict[str, Any] = json.loads(
+        output(command, "B011", "this host", "run potstill run on the model", env=environment)
     )
-    if done.returncode:
-        tail = " ".join(done.stderr.strip().splitlines()[-3:])
-        raise BuildError("B011", f"status {done.returncode}: {tail}", "this host", "run potstill run on the model")
-    result: dict[str, Any] = json.loads(done.stdout)
     return result
 
 
@@ -70,7 +67,7 @@ def _on_boards(
     """Each board's results, as many boards at a time as this host has cores."""
 
     def one(emulator: Emulator) -> tuple[Emulator, dict[str, Any]]:
-        result: dict[str, Any] = json.loads(emulator.run(emulator.python(SCRIPT, model, texts)).stdout)
+        result: dict[str, Any] = json.loads(emulator.run(emulator.python(SCRIPT, model, texts)))
         say(f"{emulator.board.name}, emulated as {emulator.board.qemu_cpu}: {model.name}, {len(result['logits'])} runs")
         return emulator, result
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +20,7 @@ from toolchains.emulate.emulator import Emulator
 from toolchains.emulate.jobs import WORK, make_board, random_models, same_bits_on_boards
 from toolchains.roots import sysroot
 from toolchains.sessions import cpp
-from toolchains.wheels.jobs import asked_boards, finished, wheel_sessions
+from toolchains.wheels.jobs import finished
 
 MODEL = PROJECT / "build" / "sentiment" / "model.still"
 NOTE = "emulated: times mean nothing"
@@ -30,15 +29,6 @@ PARTS = ("bits", "pytest", "job", "pip", "situations", "ctest")
 MODEL_BOARDS = ("pi4", "pi5")
 # What may be missing on the package mirror rather than here: a root, and with it a wheel.
 _ABSENT = ("B005", "B006", "B009")
-
-
-def emulate_wheels(words: Sequence[str]) -> list[str]:
-    """The wheel sessions that ``nox -s emulate`` needs, from nox's command line."""
-    try:
-        names = asked_boards(words) or list(boards.load_boards())
-    except PotstillError:  # the session itself reports the mistake in boards.toml
-        names = []
-    return ["wheels(host)", *wheel_sessions(names)]
 
 
 def _chosen(options: Mapping[str, str], name: str, default: Sequence[str], known: Sequence[str]) -> list[str]:
@@ -160,17 +150,8 @@ def _bits(
 
 def _captured(session: Any, emulator: Emulator, command: Sequence[str], variables: Mapping[str, str]) -> str:
     """What a program of the board prints; boards run side by side, so it is shown only when it failed."""
-    done = subprocess.run(
-        command, env=emulator.environment(variables), capture_output=True, text=True, stdin=subprocess.DEVNULL,
-        check=False, timeout=900,
-    )  # fmt: skip
-    if done.returncode:
-        board = emulator.board
-        session.warn(f"{board.name}, emulated:\n{done.stdout}{done.stderr}")
-        illegal = " (illegal instruction)" if done.returncode in (132, -4) else ""
-        where = f"emulated {board.title} ({board.name}, {board.qemu_cpu})"
-        raise BuildError("B011", f"status {done.returncode}{illegal}, output above", where, "see the output")
-    return done.stdout
+    name = emulator.board.name
+    return emulator.run(command, variables, 900, show=lambda text: session.warn(f"{name}, emulated:\n{text}"))
 
 
 def _pytest_on(session: Any, emulator: Emulator, model: Path, expected: Path, arguments: Sequence[str]) -> None:

@@ -17,24 +17,10 @@ from pathlib import Path
 
 from potstill.errors import BuildError
 from toolchains import PROJECT
-from toolchains.goals import DIST, WORK, Goal, board_goal, board_goals, goal_of, host_goal, native
+from toolchains.goals import DIST, Goal, native
+from toolchains.programs import Run
 from toolchains.wheels.sources import source_hash
 
-__all__ = [
-    "DIST",
-    "WORK",
-    "Goal",
-    "board_goal",
-    "board_goals",
-    "build",
-    "built",
-    "goal_of",
-    "host_goal",
-    "make",
-    "source_hash",
-]
-
-Run = Callable[..., object]
 EPOCH = "315532800"  # 1980-01-01, the first day a zip file can name: file times inside wheels
 
 
