@@ -18,7 +18,7 @@ from typing import Any
 from potstill import boards
 from potstill.bench.predict.shape import ModelShape
 from potstill.bench.predict.terms import TERMS, terms
-from potstill.quantize.schemes import SCHEMES
+from potstill.still.schemes import SCHEMES
 from toolchains import PROJECT
 from toolchains.cycles import mca, models, report, windows
 from toolchains.cycles.engines import LONGEST

@@ -17,10 +17,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from potstill.bench.common_student import common_student
-from potstill.cache import cache_dir
+from potstill.compare.common_student import common_student
 from potstill.errors import BuildError
-from potstill.pipeline.progress import make_progress
+from potstill.work.cache import cache_dir
+from potstill.work.progress import make_progress
 from toolchains import tools
 from toolchains.cycles import mca, report, windows
 from toolchains.cycles.isa import X86_64

@@ -10,14 +10,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from potstill.bench.common_student import make
+from potstill.compare.common_student import make
 from potstill.compile import compile_onnx
-from potstill.pipeline.atomic import atomic_folder
-from potstill.quantize.schemes import SCHEMES
+from potstill.still.schemes import SCHEMES
+from potstill.work.atomic import atomic_folder
 from toolchains.cycles.engines import LONGEST
 
 VOCABULARY, LABELS = 500, 2
-Sizes = tuple[int, int, int, int]  # layers, hidden, FFN, heads
 
 
 def write(folder: Path, sizes: Sequence[int], lengths: Sequence[int] = ()) -> None:

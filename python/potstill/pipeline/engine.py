@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from potstill.errors import PotstillError, SystemFailure, no_space, os_errors
-from potstill.pipeline import processes
+from potstill.keys.versions import versions
 from potstill.pipeline.changes import changes
-from potstill.pipeline.progress import duration
 from potstill.pipeline.stage import Context, Parts, Stage, key_of
-from potstill.pipeline.store import Record, Store
-from potstill.pipeline.versions import versions
+from potstill.work import processes
+from potstill.work.progress import duration
+from potstill.work.store import Record, Store
 
 # Results of a stage that are kept, newest first: going back to earlier settings is then free.
 KEPT_RESULTS = 3
