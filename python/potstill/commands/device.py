@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from potstill.commands import Command, print_json
+from potstill.commands import Command, explain, print_json
 from potstill.commands.run import run as run_command
 
 
@@ -87,3 +87,5 @@ def add(command: Command) -> None:
         "verify", _verify, "Check .still files: checksums, structure, every index.", "potstill verify model.still"
     )
     verify.add_argument("models", nargs="+")
+
+    explain.add(command)
