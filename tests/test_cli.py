@@ -158,8 +158,8 @@ def test_commands_of_a_build_machine_are_known_to_the_board() -> None:
         added.append(name)
         return Parser()
 
-    for name in ("builds", "models"):
-        import_module(f"potstill.commands.{name}").add(command)
+    for name in BUILD_COMMANDS:
+        import_module(f"potstill.commands.host.{name}").add(command)
     assert tuple(added) == BUILD_COMMANDS
 
 

@@ -30,6 +30,6 @@ endif()
 target_compile_definitions(_core PRIVATE POTSTILL_VERSION="${PROJECT_VERSION}")
 add_dependencies(_core potstill_schema_python)
 install(TARGETS _core LIBRARY DESTINATION potstill)
-install(FILES "${POTSTILL_SCHEMA_PYTHON}" DESTINATION potstill/compile)
+install(FILES "${POTSTILL_SCHEMA_PYTHON}" DESTINATION potstill/still)
 # One file for the tree and the wheel; see python/potstill/boards/load.py.
 install(FILES "${PROJECT_SOURCE_DIR}/toolchains/boards.toml" DESTINATION potstill/boards)

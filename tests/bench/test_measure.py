@@ -11,11 +11,13 @@ import tiny
 
 from potstill.bench import measure as bench
 from potstill.bench import memory
-from potstill.bench.measure import bench_host, bench_still, format_rows, measure
-from potstill.bench.peers import PEERS, Peer
+from potstill.bench.engine import Peer
+from potstill.bench.measure import bench_still, format_rows, measure
 from potstill.bench.rounds import LEAST_ROUNDS
+from potstill.compare.host import bench_host
+from potstill.compare.peers import PEERS
 from potstill.errors import InputError, SystemFailure, missing_package
-from potstill.pipeline.progress import QuietProgress
+from potstill.work.progress import QuietProgress
 
 
 class Heard(QuietProgress):
@@ -155,7 +157,7 @@ def test_format_rows() -> None:
 def test_pytorch_gets_its_threads_back() -> None:
     """A build of several recipes trains after it has measured: results must not depend on that."""
     torch = pytest.importorskip("torch")
-    from potstill.bench.peers.pytorch import threads_kept
+    from potstill.compare.peers.pytorch import threads_kept
 
     before = torch.get_num_threads()
     with pytest.raises(KeyboardInterrupt), threads_kept():

@@ -45,8 +45,8 @@ def test_a_board_tells_where_a_code_of_the_build_machine_comes_from(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     board = {name: code for name, code in registry.codes().items() if code.board}
-    monkeypatch.setattr("potstill.commands.explain.codes", lambda: board)
-    monkeypatch.setattr("potstill.commands.explain.has_host_codes", lambda: False)
+    monkeypatch.setattr("potstill.commands.board.explain.codes", lambda: board)
+    monkeypatch.setattr("potstill.commands.board.explain.has_host_codes", lambda: False)
     status, out, _ = explained(capsys, "C102")
     assert status == 0 and out.startswith("C102: compiling") and "on the machine that builds, not on a board" in out
     assert json.loads(explained(capsys, "C102", "--json")[1])["board"] is False

@@ -13,10 +13,10 @@ from potstill.data import load_data
 from potstill.data.columns import Wanted
 from potstill.data.files import read_file
 from potstill.data.splits import Splits
-from potstill.distil.tasks import task_of
 from potstill.errors import DataError
-from potstill.pipeline.progress import QuietProgress
+from potstill.models.heads import task_of
 from potstill.recipe.schema import Data, Recipe
+from potstill.work.progress import QuietProgress
 
 WORDS = ["good", "bad", "nice", "awful", "superb", "weak", "fine", "dull", "great", "poor"]
 ROWS = [(f"a {WORDS[number % 10]} film {number}", ("no", "yes")[number % 2]) for number in range(40)]

@@ -11,9 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from potstill.distil.evaluate import outputs
-from potstill.distil.modeling import EncoderClassifier, load_classifier, load_encoder, pool
 from potstill.errors import TrainError
+from potstill.models.classifier import EncoderClassifier, load_classifier, load_encoder, pool
+from potstill.models.evaluation import outputs
 
 IDS = torch.tensor([[2, 5, 14, 3], [2, 18, 3, 0]])
 MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from tiny_files import RECIPE, write_data, write_teacher
 
-from potstill.budget import search
-from potstill.budget.meet import meet_budget
+from potstill.build.budget import search
+from potstill.build.budget.meet import meet_budget
+from potstill.build.builder import run_build
+from potstill.build.stage import Context
 from potstill.errors import PotstillError
-from potstill.pipeline.progress import QuietProgress
-from potstill.pipeline.run import run_build
-from potstill.pipeline.stage import Context
-from potstill.pipeline.store import Store
 from potstill.recipe import load_recipe
 from potstill.recipe.schema import BudgetTime
+from potstill.work.progress import QuietProgress
+from potstill.work.store import Store
 
 pytest.importorskip("torch")
 FAST = [

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from potstill.build.builder import run_build
+from potstill.build.report.table import render
 from potstill.cli import main
-from potstill.compile.reader import read_still
-from potstill.pipeline.run import run_build
 from potstill.recipe import load_recipe
-from potstill.report.table import render
+from potstill.still.reader import read_still
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from stub_stages import ALL, write_recipe
 
+from potstill.build import builder as run
+from potstill.build import engine, publish
+from potstill.build.stage import Context, Stage
 from potstill.errors import SystemFailure
-from potstill.pipeline import contents, engine, publish, run
-from potstill.pipeline.progress import PlainProgress, QuietProgress
-from potstill.pipeline.stage import Context, Stage
-from potstill.pipeline.store import Store
 from potstill.recipe import load_recipe
+from potstill.work import contents
+from potstill.work.progress import PlainProgress, QuietProgress
+from potstill.work.store import Store
 
 
 def flip(path: Path) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from potstill.build import seeds
+from potstill.build.report.seeds import render
 from potstill.errors import InputError
-from potstill.pipeline import seeds
-from potstill.pipeline.progress import QuietProgress
-from potstill.report.seeds import render
+from potstill.work.progress import QuietProgress
 
 
 def _report(teacher: float, packed: float) -> dict[str, Any]:

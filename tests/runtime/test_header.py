@@ -15,7 +15,7 @@ STORED = sorted((Path(__file__).parents[1] / "formats").glob("*.still"))
 @pytest.mark.parametrize("stored", [None, *STORED], ids=lambda path: path.name if path else "tiny")
 def test_as_the_full_reader(still: Path, stored: Path | None) -> None:
     pytest.importorskip("flatbuffers")
-    from potstill.compile.reader import read_still
+    from potstill.still.reader import read_still
 
     path = stored or still
     model, header = read_still(path), read_header(path)

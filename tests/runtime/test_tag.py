@@ -15,9 +15,9 @@ from tiny_still import LABELS, MAX_TOKENS, write_model
 
 import potstill
 from potstill import _core
-from potstill.compile.writer import schema
 from potstill.errors import InputError
 from potstill.runtime.answers import Token
+from potstill.still.writer import schema
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ class Writer:
         self.ops: list[Any] = []
 
     def tensor(self, name: str, data: Any, layout: str = "row_major", shape: tuple[int, ...] | None = None) -> int:
-        from potstill.compile.packed import PackedTensor
+        from potstill.still.packed import PackedTensor
 
         dtype = {"float32": "f32", "int8": "i8", "int32": "i32", "uint8": "u8"}[str(data.dtype)]
         self.tensors.append(PackedTensor(name, dtype, layout, shape or data.shape, data))
@@ -35,7 +35,7 @@ class Writer:
     def op(
         self, name: str, table: str, width: int, inputs: tuple[int, ...], rows: str = "tokens", **fields: Any
     ) -> int:
-        from potstill.compile.packed import PackedOp, PackedValue
+        from potstill.still.packed import PackedOp, PackedValue
 
         self.values.append(PackedValue(name, rows, width))
         tensors = {key: value for key, value in fields.items() if key.endswith("_t")}
@@ -46,7 +46,7 @@ class Writer:
     def linear(self, name: str, n: int, k: int, inputs: tuple[int, ...], rows: str = "tokens", **fields: Any) -> int:
         import numpy as np
 
-        from potstill.compile import pack
+        from potstill.still import pack
 
         weight = self.random.integers(-127, 128, (n, k)).astype(np.int8)
         return self.op(
@@ -73,7 +73,7 @@ class Writer:
 def _tokenizer(writer: Writer) -> Any:
     import numpy as np
 
-    from potstill.compile.packed import WordPieceFields
+    from potstill.still.packed import WordPieceFields
 
     slots = np.full(128, -1, np.int32)
     for number, piece in enumerate(PIECES):
@@ -122,8 +122,8 @@ def write_model(
     """Write the tiny model to `out`; its second token type is far from the first."""
     import numpy as np
 
-    from potstill.compile.packed import Metadata, PackedModel
-    from potstill.compile.writer import write_still
+    from potstill.still.packed import Metadata, PackedModel
+    from potstill.still.writer import write_still
 
     w = Writer(seed)
     word, position = w.floats("word", vocabulary, WIDTH), w.floats("position", MAX_TOKENS, WIDTH, scale=0.5)

@@ -23,9 +23,9 @@ from transformers import BertConfig
 from potstill.bench.predict.shape import ModelShape
 from potstill.bench.predict.terms import TERMS, terms
 from potstill.compile import compile_onnx
-from potstill.distil.modeling import EncoderClassifier, EncoderClassifierConfig
 from potstill.export.onnx import export_onnx
-from potstill.quantize.schemes import SCHEMES
+from potstill.models.classifier import EncoderClassifier, EncoderClassifierConfig
+from potstill.still.schemes import SCHEMES
 from toolchains import boards
 from toolchains.cycles import bench, mca, report, windows
 from toolchains.cycles.fit import Row, add, write

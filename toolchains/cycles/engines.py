@@ -23,13 +23,13 @@ SITES = PROJECT / ".cache" / "site"
 
 @dataclass(frozen=True)
 class Engine:
-    """A row of the table, with the fields of `potstill.bench.peers.Peer` that the guest needs.
+    """A row of the table, with the fields of `potstill.bench.engine.Peer` that the guest needs.
 
     Attributes:
         engine: name shown.
         precision: ``fp32`` or ``int8``; of a `.still` the file says it.
         ending: of its file, instead of ``.still``.
-        module: in `potstill.bench.peers`.
+        module: in `potstill.compare.peers`; ``potstill`` for our own.
         package: on the package index; empty for Potstill itself.
     """
 

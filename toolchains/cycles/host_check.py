@@ -17,9 +17,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from potstill.bench.common_student import common_student
-from potstill.cache import cache_dir
-from potstill.pipeline.progress import make_progress
+from potstill.compare.common_student import common_student
+from potstill.work.cache import cache_dir
+from potstill.work.progress import make_progress
 from toolchains import tools
 from toolchains.cycles import mca, report, windows
 from toolchains.cycles.isa import X86_64

@@ -12,7 +12,7 @@ import torch
 from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig
 
-from potstill.distil.modeling import EncoderClassifier, EncoderClassifierConfig
+from potstill.models.classifier import EncoderClassifier, EncoderClassifierConfig
 from toolchains.emulate.random_model import LABELS, vocabulary
 
 

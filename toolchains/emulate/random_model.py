@@ -20,10 +20,10 @@ import numpy as np
 
 from potstill.compile.ir import Attention, Embedding, Graph, LayerNorm, Linear, Op, Pool
 from potstill.compile.lower import lower
-from potstill.compile.packed import Metadata
 from potstill.compile.tokenizer import tables_from_json
-from potstill.compile.writer import write_still
-from potstill.quantize.schemes import SCHEMES
+from potstill.still.packed import Metadata
+from potstill.still.schemes import SCHEMES
+from potstill.still.writer import write_still
 from toolchains.emulate.same_bits import MORE_SENTENCES
 
 LABELS = ("red", "green", "blue")

@@ -9,9 +9,9 @@ from typing import Any
 
 from potstill.errors import CompileError, InputError
 from potstill.paths import read_path
-from potstill.pipeline.atomic import check_replaceable
-from potstill.quantize.schemes import Scheme, scheme_by_name
 from potstill.runtime.inputs import kind_of, read_flag, read_strings, whole_number
+from potstill.still.schemes import Scheme, scheme_by_name
+from potstill.work.atomic import check_replaceable
 
 
 def path_of(given: Any, name: str) -> Path:

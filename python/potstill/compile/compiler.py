@@ -22,10 +22,10 @@ from potstill.compile.arguments import (
     scheme_of,
     text_of,
 )
-from potstill.compile.packed import Metadata, PackedModel
 from potstill.errors import CompileError
-from potstill.quantize.schemes import Scheme
 from potstill.runtime.inputs import read_flag
+from potstill.still.packed import Metadata, PackedModel
+from potstill.still.schemes import Scheme
 
 if TYPE_CHECKING:
     from potstill.compile.import_onnx import Imported
@@ -96,7 +96,7 @@ def compile_onnx(
     Args:
         onnx: fp32 (or half precision) ONNX of a BERT-family encoder, from any exporter.
         out: the file to write; written atomically, an old one stays until the new one is complete.
-        scheme: "fp32", "int8" or "int4", or a whole `Scheme` (potstill.quantize.schemes).
+        scheme: "fp32", "int8" or "int4", or a whole `Scheme` (potstill.still.schemes).
         embedding: dtype of the word embedding, by the same names; "auto" is the scheme's. Not used with a `Scheme`.
         tokenizer: folder of a Hugging Face WordPiece tokenizer; None for a model that is run on token ids.
         labels: class labels in the order of the logits; None for those noted in the ONNX (property `labels`, a JSON
@@ -125,7 +125,7 @@ def compile_onnx(
     from potstill.compile.lower import lower
     from potstill.compile.sentence import sentence_beside
     from potstill.compile.verify import core_available, verify_file
-    from potstill.compile.writer import write_still
+    from potstill.still.writer import write_still
 
     onnx, tokenizer = path_of(onnx, "onnx"), folder_of(tokenizer, "tokenizer")
     out = out_of(out, onnx)

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from potstill.compile import pack
 from potstill.compile.ir import Attention, Embedding, Graph, LayerNorm, Linear, Normalize, Op, Pool, operator_names
-from potstill.compile.packed import (
+from potstill.errors import CompileError
+from potstill.still import pack
+from potstill.still.int4 import quantize_rows_int4
+from potstill.still.packed import (
     DTYPES,
     Metadata,
     PackedModel,
@@ -20,9 +22,7 @@ from potstill.compile.packed import (
     WordPieceFields,
     byte_view,
 )
-from potstill.errors import CompileError
-from potstill.quantize.int4 import quantize_rows_int4
-from potstill.quantize.schemes import Scheme, quantize_rows
+from potstill.still.schemes import Scheme, quantize_rows
 
 Array = NDArray[Any]
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from potstill.errors import ExportError, missing_package
 from potstill.export.quiet import producer, quiet
-from potstill.pipeline.atomic import atomic_write
+from potstill.work.atomic import atomic_write
 
 OPSETS = (13, 18)
 # Operators that mark a mask or shape built by index arithmetic: engines on boards refuse them.

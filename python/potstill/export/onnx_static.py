@@ -1,6 +1,6 @@
 """Static int8 ONNX: activation ranges fixed on calibration texts, for engines that want them (NPUs, old runtimes).
 
-A `.still` has none of this: the core scales every row of activations while it runs (quantize/schemes.py).
+A `.still` has none of this: the core scales every row of activations while it runs (still/schemes.py).
 """
 
 from __future__ import annotations

@@ -21,16 +21,14 @@ SOURCES = sorted(path.relative_to(PACKAGE.parent).as_posix() for path in PACKAGE
 KEPT = [name for name in SOURCES if not contents.left_out(name)]
 # Modules of a board's wheel that reach for one it lacks, inside functions only: each says so in a clear message.
 REACHING = {
-    "potstill/__init__.py": {"potstill.pipeline.api"},
-    "potstill/bench/command.py": {"potstill.bench.common_student"},
-    "potstill/bench/exports.py": {"potstill.compile", "potstill.export"},
-    "potstill/bench/peers/ctranslate2.py": {"potstill.distil", "potstill.export"},
-    "potstill/bench/peers/executorch.py": {"potstill.export"},
-    "potstill/bench/peers/pytorch.py": {"potstill.distil", "potstill.export"},
-    "potstill/bench/run.py": {"potstill.bench.common_student"},
-    "potstill/bench/sentences.py": {"potstill.data", "potstill.recipe"},
-    "potstill/doctor/model.py": {"potstill.bench.predict.onnx_shape", "potstill.compile"},
-    "potstill/doctor/recipe.py": {"potstill.check", "potstill.recipe"},
+    "potstill/__init__.py": {"potstill.build.api"},
+    "potstill/compare/common_student.py": {"potstill.compile", "potstill.export", "potstill.models"},
+    "potstill/compare/exports.py": {"potstill.compile", "potstill.export"},
+    "potstill/compare/peers/ctranslate2.py": {"potstill.export", "potstill.models"},
+    "potstill/compare/peers/executorch.py": {"potstill.export"},
+    "potstill/compare/peers/pytorch.py": {"potstill.export", "potstill.models"},
+    "potstill/compare/sentences.py": {"potstill.data", "potstill.recipe"},
+    "potstill/work/wheel.py": {"potstill.build"},
 }
 
 
@@ -38,9 +36,9 @@ REACHING = {
     ("name", "out"),
     [
         ("potstill/distil/students/prune.py", True),
-        ("potstill/compile/_still_fb.py", True),
-        ("potstill/pipeline/api.py", True),
-        ("potstill/pipeline/atomic.py", False),
+        ("potstill/still/_still_fb.py", True),
+        ("potstill/build/api.py", True),
+        ("potstill/work/atomic.py", False),
         ("potstill/recipe/bundled/topics.toml", True),
         ("potstill/runtime/model.py", False),
         ("potstill/bench/predict/costs.json", False),
@@ -133,10 +131,10 @@ def test_a_module_that_needs_more_is_found(tmp_path: Path) -> None:
         for name in contents.NEEDED:
             wheel.writestr(name, "import json\n")
         wheel.writestr("potstill/heavy.py", "import pytest\n")
-        wheel.writestr("potstill/distil/run.py", "")
+        wheel.writestr("potstill/distil/distillation.py", "")
     with zipfile.ZipFile(tmp_path / "w.whl") as wheel:
         stray, alone = contents.problems_of(wheel, tmp_path / "out", board=True)
-        assert stray == "potstill/distil/run.py and 0 more files are of no use on a board"
+        assert stray == "potstill/distil/distillation.py and 0 more files are of no use on a board"
         assert alone.startswith(
             "potstill.heavy cannot be imported alone (ModuleNotFoundError: No module named 'pytest'"
         )
@@ -174,7 +172,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("bench", "MODEL", "--board", "pi4", "--lengths", "8"),
         ("bench", "MODEL", "--lengths", "8", "--json"),
         ("bench", "MODEL", "--profile", "--lengths", "8"),
-        ("bench", "MODEL", "--workers", "1"),
     ],
 )
 def test_commands_of_a_board(board: Path, model: Path, words: tuple[str, ...]) -> None:

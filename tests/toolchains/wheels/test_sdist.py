@@ -30,7 +30,7 @@ def test_right_archive() -> None:
         ("", "cpp/src/a.cpp", "cpp/src/a.cpp is missing"),
         ("notes.txt", "", "notes.txt is not tracked by git"),
         ("python/potstill/_core.cpython-311-x86_64-linux-gnu.so", "", "is a build's product"),
-        ("python/potstill/compile/_still_fb.py", "", "is a build's product"),
+        ("python/potstill/still/_still_fb.py", "", "is a build's product"),
         (".cache/wheels/x", "", "has no place in it"),
         (".nox/tests/bin/python", "", "has no place in it"),
         ("dist/potstill.whl", "", "has no place in it"),
@@ -61,7 +61,7 @@ def test_this_project(tmp_path: Path) -> None:
     ignore = shutil.ignore_patterns(".git", ".nox", ".cache", "dist", "build", "__pycache__", "*.so")
     shutil.copytree(PROJECT, tree, ignore=ignore)
     strays = ["dist/x.whl", ".cache/roots/x", ".nox/v/x", "build/x", "python/potstill/_core.cpython-311-x.so", "my.txt"]
-    strays += ["python/potstill/compile/_still_fb.py", "cpp/__pycache__/x.pyc", "tests/.pytest_cache/x"]
+    strays += ["python/potstill/still/_still_fb.py", "cpp/__pycache__/x.pyc", "tests/.pytest_cache/x"]
     for name in strays:
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_text("x", encoding="utf-8")
