@@ -17,7 +17,7 @@ PACKAGE = ROOT / "python" / "potstill"
 # Each imports those before it only, functions that import when they run included: so there is no circle.
 ORDER = (
     "errors", "units", "paths", "work", "boards", "runtime", "card", "recipe", "keys", "still", "data", "models",
-    "compile", "export", "distil", "quantize", "bench", "doctor", "compare", "build", "commands", "cli", "__main__",
+    "compile", "export", "distil", "quantize", "bench", "doctor", "compare", "pipeline", "commands", "cli", "__main__",
 )  # fmt: skip
 # What a board's wheel holds. Only `compare` reaches for more, where it makes the files that other engines need.
 BOARD = ("errors", "units", "paths", "work", "boards", "runtime", "card", "bench", "doctor", "commands.board", "cli")

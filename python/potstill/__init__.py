@@ -29,7 +29,7 @@ TYPE_CHECKING = False  # type checkers read it as true; importing `typing` for i
 if TYPE_CHECKING:
     from typing import Any
 
-    from potstill.build.api import build
+    from potstill.pipeline.api import build
     from potstill.runtime.answers import Prediction, Token
     from potstill.runtime.model import Model, load
 
@@ -55,7 +55,7 @@ __all__ = [
 ]
 
 _LAZY = {
-    "build": "potstill.build.api",
+    "build": "potstill.pipeline.api",
     "load": "potstill.runtime.model",
     "Model": "potstill.runtime.model",
     "Prediction": "potstill.runtime.answers",

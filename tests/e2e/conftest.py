@@ -54,7 +54,7 @@ import functools, json, sys, time
 from pathlib import Path
 start = time.monotonic()
 from potstill.work.progress import make_progress
-from potstill.build.builder import run_build
+from potstill.pipeline.builder import run_build
 from potstill.recipe import load_recipe
 from potstill.compare import host
 host.bench_host = functools.partial(host.bench_host, rounds=2, lengths=(16,), memory=False)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from tiny_files import RECIPE, write_data, write_teacher
 
-from potstill.build.budget import search
-from potstill.build.budget.meet import meet_budget
-from potstill.build.builder import run_build
-from potstill.build.stage import Context
 from potstill.errors import PotstillError
+from potstill.pipeline.budget import search
+from potstill.pipeline.budget.meet import meet_budget
+from potstill.pipeline.builder import run_build
+from potstill.pipeline.stage import Context
 from potstill.recipe import load_recipe
 from potstill.recipe.schema import BudgetTime
 from potstill.work.progress import QuietProgress

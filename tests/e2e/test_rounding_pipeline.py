@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from potstill.build.builder import run_build
-from potstill.build.report.table import render
 from potstill.cli import main
+from potstill.pipeline.builder import run_build
+from potstill.pipeline.report.table import render
 from potstill.recipe import load_recipe
 from potstill.still.reader import read_still
 

@@ -16,8 +16,8 @@ import pytest
 from tiny_files import BAD, GOOD, sentence, write_teacher
 
 import potstill
-from potstill.build.builder import run_build
 from potstill.errors import InputError
+from potstill.pipeline.builder import run_build
 from potstill.recipe import load_recipe
 
 SETTINGS = """

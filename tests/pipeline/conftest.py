@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from stub_stages import FACTS, FILES
 
-from potstill.build import builder as run
-from potstill.build.stage import Context, Stage
-from potstill.build.stages import build_stages
+from potstill.pipeline import builder as run
+from potstill.pipeline.stage import Context, Stage
+from potstill.pipeline.stages import build_stages
 from potstill.recipe import Recipe
 
 

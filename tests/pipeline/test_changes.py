@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from stub_stages import ROWS, write_recipe
 
-from potstill.build import builder as run
-from potstill.build.changes import changes
+from potstill.pipeline import builder as run
+from potstill.pipeline.changes import changes
 from potstill.recipe import load_recipe
 from potstill.work.progress import PlainProgress
 

@@ -18,10 +18,10 @@ from potstill.keys import closure
 from potstill.keys.closure import GROUND, PACKAGE, Sources, is_ground, library_versions
 from potstill.keys.syntax import LAZY
 
-STAGES = "potstill.build.stages"
+STAGES = "potstill.pipeline.stages"
 # The table of boards: a wheel holds it, the tree has it elsewhere.
 BOARDS = "boards/boards.toml" if (PACKAGE / "boards" / "boards.toml").is_file() else "toolchains/boards.toml"
-ROUNDING = "potstill.build.rounding"
+ROUNDING = "potstill.pipeline.rounding"
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def real(memory: Path) -> Sources:
         (STAGES, "run_student", ["distil/distillation.py", "distil/train/trainer.py", "distil/losses/minilm.py",
          "distil/train/augment.py", "distil/students/pca.py", "distil/students/static.py", "distil/teacher/cache.py",
          "distil/vocabulary/choice.py", "models/heads/multi_label.py"], ["quantize/qat.py", "quantize/gptq.py",
-         "compile/fuse.py", "export/onnx.py", "build/report/html.py"]),
+         "compile/fuse.py", "export/onnx.py", "pipeline/report/html.py"]),
         (ROUNDING, "run_sensitivity", ["compile/fuse.py", "quantize/fake_quant.py", "quantize/sensitivity.py"], []),
         (ROUNDING, "run_gptq", ["compile/import_onnx.py", "compile/fuse.py", "compile/passes/linear.py",
          "export/onnx.py", "quantize/fake_quant.py", "quantize/rounded_student.py", "quantize/gptq_solver.py",
@@ -61,9 +61,9 @@ def real(memory: Path) -> Sources:
          "runtime/backends/native.py", "runtime/backends/litert.py"], ["distil/train/trainer.py"]),
         (STAGES, "run_bench", ["bench/measure.py", "compare/peers/litert.py", "bench/own.py",
          "runtime/backends/native.py"], ["distil/train/trainer.py", "bench/predict/predict.py"]),
-        ("potstill.build.budget.meet", "meet_budget", ["build/budget/ladder.py", "bench/predict/predict.py",
-         "distil/train/trainer.py", "bench/predict/costs.json", BOARDS], ["build/report/html.py"]),
-        ("potstill.build.budget.attempt", "run_score", ["models/evaluation.py", "runtime/model.py"],
+        ("potstill.pipeline.budget.meet", "meet_budget", ["pipeline/budget/ladder.py", "bench/predict/predict.py",
+         "distil/train/trainer.py", "bench/predict/costs.json", BOARDS], ["pipeline/report/html.py"]),
+        ("potstill.pipeline.budget.attempt", "run_score", ["models/evaluation.py", "runtime/model.py"],
          ["distil/train/trainer.py"]),
     ],
 )  # fmt: skip
@@ -73,7 +73,7 @@ def test_what_counts_for_the_real_stages(
     code = real.closure_of(module, run).code
     assert set(holds) <= code.keys(), set(holds) - code.keys()
     assert not set(lacks) & code.keys()
-    assert all(not path.startswith(("recipe/", "errors", "build/report/", "commands/", "doctor/")) for path in code)
+    assert all(not path.startswith(("recipe/", "errors", "pipeline/report/", "commands/", "doctor/")) for path in code)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_versions_of_the_libraries_count(real: Sources, module: str, run: str, l
 
 
 def test_every_library_that_is_installed_has_a_version(real: Sources) -> None:
-    for module, run in ((STAGES, "build_stages"), ("potstill.build.budget.meet", "meet_budget")):
+    for module, run in ((STAGES, "build_stages"), ("potstill.pipeline.budget.meet", "meet_budget")):
         real.closure_of(module, run)
     used = {
         library
@@ -180,9 +180,9 @@ EDITS = [
     ("distil/train/trainer.py", docstring, []),
     ("compile/fuse.py", docstring, []),
     ("errors/__init__.py", constant, []),
-    ("build/engine.py", constant, []),
+    ("pipeline/engine.py", constant, []),
     ("recipe/learning.py", constant, []),
-    ("build/report/html.py", constant, []),
+    ("pipeline/report/html.py", constant, []),
     ("distil/losses/minilm.py", constant, ["run_student", "run_qat"]),
     ("compile/fuse.py", constant, ["run_gptq", "run_qat", "run_still"]),
     ("quantize/gptq_solver.py", constant, ["run_gptq"]),

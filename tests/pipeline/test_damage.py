@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from stub_stages import ALL, write_recipe
 
-from potstill.build import builder as run
-from potstill.build import engine, publish
-from potstill.build.stage import Context, Stage
 from potstill.errors import SystemFailure
+from potstill.pipeline import builder as run
+from potstill.pipeline import engine, publish
+from potstill.pipeline.stage import Context, Stage
 from potstill.recipe import load_recipe
 from potstill.work import contents
 from potstill.work.progress import PlainProgress, QuietProgress

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from stub_stages import ALL, FACTS, FILES, ROWS, write_recipe
 
-from potstill.build import builder as run
 from potstill.errors import DataError, SystemFailure
+from potstill.pipeline import builder as run
 from potstill.recipe import load_recipe
 from potstill.work.progress import PlainProgress
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from stub_stages import ALL, ROWS, write_recipe
 
-from potstill.build import builder as run
 from potstill.errors import RecipeError
+from potstill.pipeline import builder as run
 from potstill.recipe import Recipe, bundled_names, load_recipe
 from potstill.recipe.docs import recipe_text
 

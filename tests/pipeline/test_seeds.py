@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from potstill.build import seeds
-from potstill.build.report.seeds import render
 from potstill.errors import InputError
+from potstill.pipeline import seeds
+from potstill.pipeline.report.seeds import render
 from potstill.work.progress import QuietProgress
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from potstill.build.stages import build_stages
+from potstill.pipeline.stages import build_stages
 from potstill.recipe import Recipe
 from potstill.recipe.schema import SECTIONS
 

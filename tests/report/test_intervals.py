@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from potstill.build.report.intervals import difference, intervals, wilson
-from potstill.build.report.table import render
+from potstill.pipeline.report.intervals import difference, intervals, wilson
+from potstill.pipeline.report.table import render
 
 
 def test_wilson() -> None:

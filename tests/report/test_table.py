@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from potstill.build.report.collect import collect
-from potstill.build.report.html import page, write_html
-from potstill.build.report.table import render
 from potstill.errors import SystemFailure
+from potstill.pipeline.report.collect import collect
+from potstill.pipeline.report.html import page, write_html
+from potstill.pipeline.report.table import render
 
 
 def _report() -> dict[str, Any]:

@@ -21,7 +21,7 @@ from toolchains.failures import PROJECT
 BOARD_LIMIT, WHOLE_LIMIT = 1_500_000, 3_000_000
 NEEDED = ("potstill/__init__.py", "potstill/boards/boards.toml", "potstill/runtime/model.py")
 # Of a wheel that also makes models; the last is generated while it is built.
-NEEDED_TO_BUILD = ("potstill/build/api.py", "potstill/still/_still_fb.py")
+NEEDED_TO_BUILD = ("potstill/pipeline/api.py", "potstill/still/_still_fb.py")
 
 # Imports each module named on standard input from the folder given, and prints those that fail. The compiled core is
 # another machine's: an empty module stands in for it.
@@ -81,7 +81,7 @@ def import_problems(folder: Path, names: Iterable[str]) -> list[str]:
 def makes_models(wheel: Path) -> bool:
     """Whether a wheel holds the commands that make models."""
     with zipfile.ZipFile(wheel) as archive:
-        return "potstill/build/api.py" in archive.namelist()
+        return "potstill/pipeline/api.py" in archive.namelist()
 
 
 def problems_of(wheel: zipfile.ZipFile, folder: Path, *, board: bool) -> list[str]:

@@ -7,4 +7,4 @@ from importlib.util import find_spec
 
 def builds_models() -> bool:
     """Whether this wheel also makes models; a board's only runs them."""
-    return find_spec("potstill.build") is not None
+    return find_spec("potstill.pipeline") is not None

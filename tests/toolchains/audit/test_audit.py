@@ -121,7 +121,7 @@ def test_x86_module_named_aarch64(tmp_path: Path, library: bytes, host: boards.T
         ("none", "0 extension modules"),
         ("command", "no console script potstill"),
         ("boards", "potstill/boards/boards.toml is missing"),
-        ("stage", "potstill/build/api.py is missing"),
+        ("stage", "potstill/pipeline/api.py is missing"),
         ("garbage", "is no ELF file"),
     ],
 )
@@ -150,7 +150,7 @@ def test_lies(tmp_path: Path, library: bytes, host: boards.Target, change: str, 
     metadata = METADATA + "Requires-Dist: numpy (>=1.26)\n" if change == "requirement" else METADATA
     tags = "Tag: cp311-cp311-linux_riscv64\n" if change == "tags" else ""
     without = {"command": "entry_points.txt", "boards": "potstill/boards/boards.toml"}.get(change, "")
-    without = "potstill/build/api.py" if change == "stage" else without
+    without = "potstill/pipeline/api.py" if change == "stage" else without
     wheel = _wheel(tmp_path, platforms, files, metadata=metadata, tags=tags, without=without)
     assert named in _problems(wheel, host)
 
@@ -161,7 +161,7 @@ def test_board_wheels_own_limit(tmp_path: Path, library: bytes, host: boards.Tar
     wheel = _wheel(tmp_path, f"manylinux_2_34_{host.wheel}", files)
     assert audit.audit_wheel(wheel, host, "2.36").problems == []
     found = audit.audit_wheel(wheel, host, "2.36", board=True).problems
-    assert found[0] == "potstill/build/api.py and 1 more files are of no use on a board"
+    assert found[0] == "potstill/pipeline/api.py and 1 more files are of no use on a board"
     assert found[-1].endswith("bytes unpacked, limit 1500000")
 
 

@@ -21,14 +21,14 @@ SOURCES = sorted(path.relative_to(PACKAGE.parent).as_posix() for path in PACKAGE
 KEPT = [name for name in SOURCES if not contents.left_out(name)]
 # Modules of a board's wheel that reach for one it lacks, inside functions only: each says so in a clear message.
 REACHING = {
-    "potstill/__init__.py": {"potstill.build.api"},
+    "potstill/__init__.py": {"potstill.pipeline.api"},
     "potstill/compare/common_student.py": {"potstill.compile", "potstill.export", "potstill.models"},
     "potstill/compare/exports.py": {"potstill.compile", "potstill.export"},
     "potstill/compare/peers/ctranslate2.py": {"potstill.export", "potstill.models"},
     "potstill/compare/peers/executorch.py": {"potstill.export"},
     "potstill/compare/peers/pytorch.py": {"potstill.export", "potstill.models"},
     "potstill/compare/sentences.py": {"potstill.data", "potstill.recipe"},
-    "potstill/work/wheel.py": {"potstill.build"},
+    "potstill/work/wheel.py": {"potstill.pipeline"},
 }
 
 
@@ -37,7 +37,7 @@ REACHING = {
     [
         ("potstill/distil/students/prune.py", True),
         ("potstill/still/_still_fb.py", True),
-        ("potstill/build/api.py", True),
+        ("potstill/pipeline/api.py", True),
         ("potstill/work/atomic.py", False),
         ("potstill/recipe/bundled/topics.toml", True),
         ("potstill/runtime/model.py", False),

@@ -8,7 +8,7 @@ from potstill.commands import Command, print_json
 
 
 def _build(args: argparse.Namespace) -> int:
-    from potstill.build.api import build, out_folder
+    from potstill.pipeline.api import build, out_folder
     from potstill.recipe import load_recipe
     from potstill.work.processes import current
 
@@ -19,7 +19,7 @@ def _build(args: argparse.Namespace) -> int:
     if args.json:
         print_json(report)
     elif not args.no_table:
-        from potstill.build.report.table import render
+        from potstill.pipeline.report.table import render
 
         out = out_folder(load_recipe(args.recipe, args.set).name, args.out)
         print(f"{render(out)}\n\nreport: {out / 'report.html'}")

@@ -9,7 +9,7 @@ from potstill.commands.board import doctor as board
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from potstill.build.check.shape import read_shape
+    from potstill.pipeline.check.shape import read_shape
 
     return board.doctor(args, read_shape)
 

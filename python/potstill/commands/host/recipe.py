@@ -40,8 +40,8 @@ def _check_recipe(args: argparse.Namespace) -> None:
     recipe = load_recipe(named, overrides=args.set)
     print(f"ok           {named}: recipe {recipe.name!r} is valid", flush=True)
     try:
-        from potstill.build.builder import check_packages
-        from potstill.build.check import check_recipe
+        from potstill.pipeline.builder import check_packages
+        from potstill.pipeline.check import check_recipe
     except ImportError as error:
         raise missing_module(error, "build", "potstill recipe check") from error
     found = check_recipe(recipe, cache=cache_dir(), fetch=True, data=True)

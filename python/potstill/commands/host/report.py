@@ -9,9 +9,9 @@ from potstill.commands import Command, print_json
 
 
 def _report(args: argparse.Namespace) -> int:
-    from potstill.build.report.collect import collect
-    from potstill.build.report.html import write_html
-    from potstill.build.report.table import render
+    from potstill.pipeline.report.collect import collect
+    from potstill.pipeline.report.html import write_html
+    from potstill.pipeline.report.table import render
 
     out = Path(args.dir)
     if args.json:

@@ -8,9 +8,9 @@ from potstill.commands import Command, between, print_json
 
 
 def _search(args: argparse.Namespace) -> int:
-    from potstill.build.api import out_folder
-    from potstill.build.budget.search import FOLDER, run_search
-    from potstill.build.budget.show import render, write_png
+    from potstill.pipeline.api import out_folder
+    from potstill.pipeline.budget.search import FOLDER, run_search
+    from potstill.pipeline.budget.show import render, write_png
     from potstill.recipe import load_recipe
     from potstill.recipe.schema import BudgetTime
     from potstill.work.progress import make_progress

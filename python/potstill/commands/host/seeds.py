@@ -9,8 +9,8 @@ from potstill.commands import Command, numbers, print_json
 
 
 def _seeds(args: argparse.Namespace) -> int:
-    from potstill.build.report.seeds import render
-    from potstill.build.seeds import RESULT, run_seeds
+    from potstill.pipeline.report.seeds import render
+    from potstill.pipeline.seeds import RESULT, run_seeds
     from potstill.work.progress import make_progress
 
     progress = make_progress(quiet=args.quiet)

@@ -9,7 +9,7 @@ from potstill.commands import Command, between, print_json
 
 
 def _sensitivity(args: argparse.Namespace) -> int:
-    from potstill.build.rounding import sensitivity_of_build
+    from potstill.pipeline.rounding import sensitivity_of_build
     from potstill.quantize.sensitivity import render
     from potstill.work.progress import make_progress
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from potstill.build.check.findings import Findings
-from potstill.build.check.weights import check_weights
 from potstill.data.demo import known_teacher
 from potstill.errors import TrainError
+from potstill.pipeline.check.findings import Findings
+from potstill.pipeline.check.weights import check_weights
 
 if TYPE_CHECKING:
     from potstill.distil.teacher.sentence import Vectors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from potstill.build.report.collect import collect, headline, sections
+from potstill.pipeline.report.collect import collect, headline, sections
 
 
 def section(title: str, header: list[str], rows: list[list[str]]) -> list[str]:

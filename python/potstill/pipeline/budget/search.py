@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from potstill.boards import board
-from potstill.build.budget.attempt import attempt, teacher_of, with_choice
-from potstill.build.budget.ladder import Choice, choices, within
-from potstill.build.budget.meet import describe, limits_of, nothing_fits
-from potstill.build.builder import STAGES_FOLDER, check_before, check_packages
-from potstill.build.engine import run_stages
-from potstill.build.stage import Context, Stage
-from potstill.build.stages import build_stages, weight_bytes
 from potstill.errors import InputError, os_errors
+from potstill.pipeline.budget.attempt import attempt, teacher_of, with_choice
+from potstill.pipeline.budget.ladder import Choice, choices, within
+from potstill.pipeline.budget.meet import describe, limits_of, nothing_fits
+from potstill.pipeline.builder import STAGES_FOLDER, check_before, check_packages
+from potstill.pipeline.engine import run_stages
+from potstill.pipeline.stage import Context, Stage
+from potstill.pipeline.stages import build_stages, weight_bytes
 from potstill.recipe.docs import recipe_text
 from potstill.recipe.schema import Budget, BudgetTime, Recipe
 from potstill.work.atomic import atomic_write, write_json

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from potstill.build.check.findings import Findings
+from potstill.pipeline.check.findings import Findings
 from potstill.work.progress import QuietProgress
 
 # Classes that are counted one by one in a finding.

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from potstill.build.report.table import section
 from potstill.errors import missing_package
+from potstill.pipeline.report.table import section
 from potstill.units import show_bytes
 from potstill.work.atomic import atomic_write
 

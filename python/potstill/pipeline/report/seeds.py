@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from potstill.build.report.table import section
+from potstill.pipeline.report.table import section
 from potstill.units import show_bytes
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from potstill.build.check.recipe_shape import shape_of_recipe
 from potstill.doctor.check import Findings
 from potstill.errors import PotstillError, missing_module
+from potstill.pipeline.check.recipe_shape import shape_of_recipe
 
 if TYPE_CHECKING:
     from potstill.bench.predict import ModelShape
@@ -25,8 +25,8 @@ def read_shape(findings: Findings, subject: str) -> ModelShape | None:
 
 def _onnx(findings: Findings, path: Path) -> ModelShape | None:
     try:
-        from potstill.build.check.onnx_shape import shape_of_onnx
         from potstill.compile.import_onnx import unknown_operators
+        from potstill.pipeline.check.onnx_shape import shape_of_onnx
     except ImportError as error:
         lacking = missing_module(error, "build", str(path))
         findings.unknown("operators", f"{lacking.what}: {lacking.next_step}")

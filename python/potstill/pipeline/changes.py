@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from potstill.build.stage import Parts
+from potstill.pipeline.stage import Parts
 
 # More than so many of a kind are counted instead of named.
 _NAMED = 4

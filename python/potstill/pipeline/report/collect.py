@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from potstill.build.report.intervals import wilson
 from potstill.errors import SystemFailure, os_errors
+from potstill.pipeline.report.intervals import wilson
 
 # What each artefact of design and report is called in print, in the order of the table.
 ARTEFACTS = {

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from potstill.build.changes import changes
-from potstill.build.stage import Context, Parts, Stage, key_of
 from potstill.errors import PotstillError, SystemFailure, no_space, os_errors
 from potstill.keys.versions import versions
+from potstill.pipeline.changes import changes
+from potstill.pipeline.stage import Context, Parts, Stage, key_of
 from potstill.work import processes
 from potstill.work.progress import duration
 from potstill.work.store import Record, Store

@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from potstill.build.engine import disk_failures, prune, run_stages
-from potstill.build.publish import DamagedResult, make_report, publish, write_report
-from potstill.build.stage import Context, Stage
-from potstill.build.stages import build_stages
 from potstill.errors import missing_package, os_errors
+from potstill.pipeline.engine import disk_failures, prune, run_stages
+from potstill.pipeline.publish import DamagedResult, make_report, publish, write_report
+from potstill.pipeline.stage import Context, Stage
+from potstill.pipeline.stages import build_stages
 from potstill.recipe.schema import Recipe
 from potstill.work import processes
 from potstill.work.atomic import sweep_temporaries
@@ -100,7 +100,7 @@ def run_build(
         everyone.broadcast(begin)
         budget = None
         if recipe.budget.stated and stop_after not in ("data", "teacher"):
-            from potstill.build.budget.meet import meet_budget
+            from potstill.pipeline.budget.meet import meet_budget
 
             recipe, budget = meet_budget(recipe, context, store, before=look)
             shown.message(f"budget: {budget['chosen']} is built")
@@ -117,12 +117,12 @@ def run_build(
 
 
 def check_before(recipe: Recipe, context: Context) -> None:
-    """Refuse, before anything is made, what a later stage would refuse (`potstill.build.check`); warnings are told.
+    """Refuse, before anything is made, what a later stage would refuse (`potstill.pipeline.check`); warnings are told.
 
     Raises:
         PotstillError: what the build would end in; RecipeError R030 for several reasons.
     """
-    from potstill.build.check import check_recipe
+    from potstill.pipeline.check import check_recipe
 
     found = check_recipe(recipe, cache=context.cache, fetch=True)
     for finding in found:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from potstill.build.stage import Context, Stage, data_identity
 from potstill.data.splits import Splits
+from potstill.pipeline.stage import Context, Stage, data_identity
 from potstill.recipe.schema import Recipe
 from potstill.work.progress import Progress
 from potstill.work.store import Store
@@ -158,8 +158,8 @@ def sensitivity_of_build(out: Path, *, rows: int = 512, progress: Progress | Non
     """
     import tempfile
 
-    from potstill.build.report.collect import collect
     from potstill.errors import SystemFailure
+    from potstill.pipeline.report.collect import collect
     from potstill.quantize.choice import read_table
     from potstill.quantize.sensitivity import TABLE, measure_folder
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from potstill.build.check.findings import Findings
-from potstill.build.check.teacher import Teacher
+from potstill.pipeline.check.findings import Findings
+from potstill.pipeline.check.teacher import Teacher
 
 
 def check_labels(findings: Findings, recipe: Any, teacher: Teacher, labels: list[str] | None) -> None:

@@ -9,7 +9,7 @@ from potstill.errors import missing_module
 
 if TYPE_CHECKING:
     from potstill.bench.predict import ModelShape
-    from potstill.build.check.teacher import Teacher
+    from potstill.pipeline.check.teacher import Teacher
     from potstill.recipe.schema import Recipe
 
 # BERT's vocabulary and the demo teacher's: what a student gets unless the teacher's files say otherwise.
@@ -69,10 +69,10 @@ def _labels(recipe: Any) -> int:
 def _looked_at(findings: Findings, recipe: Recipe) -> tuple[int, Recipe | None]:
     """Size of the teacher's vocabulary, and the recipe of the student that is made: of a budget the most able one.
 
-    What the build's own check finds (`potstill.build.check`) becomes findings; nothing is fetched.
+    What the build's own check finds (`potstill.pipeline.check`) becomes findings; nothing is fetched.
     """
-    from potstill.build.check.findings import Findings as Found
-    from potstill.build.check.recipe import check_teacher
+    from potstill.pipeline.check.findings import Findings as Found
+    from potstill.pipeline.check.recipe import check_teacher
     from potstill.work.cache import cache_dir
 
     found, teacher = Found(), None
@@ -99,8 +99,8 @@ def _looked_at(findings: Findings, recipe: Recipe) -> tuple[int, Recipe | None]:
 
 def _chosen(findings: Findings, recipe: Recipe, teacher: Teacher) -> Recipe | None:
     """The recipe of the most able student within the budget; None where the check found that there is none."""
-    from potstill.build.check.student import within_budget
     from potstill.errors import PotstillError
+    from potstill.pipeline.check.student import within_budget
 
     try:
         best = within_budget(recipe, teacher, _labels(recipe))

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from potstill.build.builder import STAGES_FOLDER, run_build
-from potstill.build.report.intervals import retained
 from potstill.errors import InputError
+from potstill.pipeline.builder import STAGES_FOLDER, run_build
+from potstill.pipeline.report.intervals import retained
 from potstill.recipe import load_recipe
 from potstill.work.atomic import write_json
 from potstill.work.progress import Progress

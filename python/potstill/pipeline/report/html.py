@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
-from potstill.build.report.collect import collect, headline, sections
+from potstill.pipeline.report.collect import collect, headline, sections
 from potstill.work.atomic import atomic_write
 
 _STYLE = """

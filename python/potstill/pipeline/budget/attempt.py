@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from potstill.build.budget.ladder import VOCABULARY_CHARACTERS, Choice, Teacher, predicted_ms
-from potstill.build.engine import run_stages
-from potstill.build.stage import Context, Stage
-from potstill.build.stages import build_stages
 from potstill.data.splits import Splits
 from potstill.errors import TrainError
+from potstill.pipeline.budget.ladder import VOCABULARY_CHARACTERS, Choice, Teacher, predicted_ms
+from potstill.pipeline.engine import run_stages
+from potstill.pipeline.stage import Context, Stage
+from potstill.pipeline.stages import build_stages
 from potstill.recipe.load import parse_recipe
 from potstill.recipe.schema import BudgetTime, Recipe
 from potstill.work.store import Store

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from potstill.build.builder import run_build
 from potstill.paths import read_path
+from potstill.pipeline.builder import run_build
 from potstill.recipe import load_recipe
 from potstill.runtime.inputs import read_flag, read_strings
 from potstill.work.processes import current
@@ -32,7 +32,7 @@ def build(
     Raises:
         PotstillError: whatever the recipe, the data or a stage reports.
     """
-    from potstill.build.report.html import write_html
+    from potstill.pipeline.report.html import write_html
 
     settings = read_strings(overrides, "overrides", 'give a list: ["student.layers=2"]')
     loaded = load_recipe(read_path(recipe, "recipe"), settings)

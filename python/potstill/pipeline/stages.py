@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from potstill.build.rounding import final_stage, final_student, max_tokens, rounding_stages
-from potstill.build.stage import Context, Stage, data_identity
 from potstill.data.demo import PACKAGES, TEACHERS
 from potstill.data.sources import source_identity
 from potstill.data.splits import Splits
 from potstill.keys.values import keys_but
+from potstill.pipeline.rounding import final_stage, final_student, max_tokens, rounding_stages
+from potstill.pipeline.stage import Context, Stage, data_identity
 from potstill.recipe.base import resolve
 from potstill.recipe.schema import Recipe
 from potstill.work.contents import contents_of, total
@@ -170,9 +170,9 @@ def run_tflite(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
 
 def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """`model.still` by the recipe's scheme, `model.fp32.still` to tell compiler errors from rounding, `tokenizer/`."""
-    from potstill.build.rounding import chosen_scheme
     from potstill.compile import compile_onnx
     from potstill.distil.teacher.cache import weights_hash
+    from potstill.pipeline.rounding import chosen_scheme
     from potstill.still.schemes import SCHEMES
 
     del work
@@ -235,10 +235,10 @@ def export_files(context: Context) -> dict[str, Path]:
 
 def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Differences, label agreement and accuracy of every export against the student in PyTorch."""
-    from potstill.build.rounding import chosen_scheme
     from potstill.export.parity import ParityLimits, check_parity
     from potstill.models.heads import task_of
     from potstill.models.heads.truth import truth_of
+    from potstill.pipeline.rounding import chosen_scheme
 
     del work
     recipe, labels = context.recipe, context.facts("data")["labels"]
@@ -337,9 +337,9 @@ def _license(recipe: Recipe) -> str | None:
 
 def run_bench(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Milliseconds of PyTorch, onnxruntime, LiteRT and Potstill on this host."""
-    from potstill.build.hints import slow_inference
     from potstill.compare.host import bench_host
     from potstill.compare.peers.pytorch import threads_kept
+    from potstill.pipeline.hints import slow_inference
 
     del work
     with threads_kept():

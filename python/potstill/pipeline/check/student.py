@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from potstill.build.check.findings import Findings
-from potstill.build.check.teacher import Teacher
 from potstill.errors import RecipeError, TrainError
+from potstill.pipeline.check.findings import Findings
+from potstill.pipeline.check.teacher import Teacher
 
 # Shortest pair that the core takes: [CLS] a [SEP] b [SEP].
 _SHORTEST_PAIR = 5
@@ -31,8 +31,8 @@ def within_budget(recipe: Any, teacher: Teacher, labels: int) -> Any:
     """
     if not recipe.budget.stated:
         return recipe
-    from potstill.build.budget import ladder, meet
-    from potstill.build.budget.attempt import with_choice
+    from potstill.pipeline.budget import ladder, meet
+    from potstill.pipeline.budget.attempt import with_choice
 
     config = teacher.encoder.config
     vocabulary = int(config.vocab_size)

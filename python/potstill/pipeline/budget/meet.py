@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from potstill.build.budget.attempt import Attempt, attempt, teacher_of, with_choice
-from potstill.build.budget.ladder import PRECISIONS, Choice, choices, excess, within
-from potstill.build.engine import run_stages
-from potstill.build.stage import Context, Stage
-from potstill.build.stages import build_stages
 from potstill.errors import TrainError
+from potstill.pipeline.budget.attempt import Attempt, attempt, teacher_of, with_choice
+from potstill.pipeline.budget.ladder import PRECISIONS, Choice, choices, excess, within
+from potstill.pipeline.engine import run_stages
+from potstill.pipeline.stage import Context, Stage
+from potstill.pipeline.stages import build_stages
 from potstill.recipe.schema import Budget, Recipe
 from potstill.units import show_bytes
 from potstill.work.store import Store

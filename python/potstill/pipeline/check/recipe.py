@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from potstill.build.check.findings import Findings
 from potstill.errors import PotstillError
+from potstill.pipeline.check.findings import Findings
 
 if TYPE_CHECKING:
-    from potstill.build.check.teacher import Teacher
+    from potstill.pipeline.check.teacher import Teacher
 
 
 def check_recipe(recipe: Any, *, cache: Path, fetch: bool, data: bool = False) -> Findings:
@@ -25,7 +25,7 @@ def check_recipe(recipe: Any, *, cache: Path, fetch: bool, data: bool = False) -
     Raises:
         SystemFailure: S010 a package that checks need is not installed.
     """
-    from potstill.build.check.data import check_data
+    from potstill.pipeline.check.data import check_data
 
     findings = Findings()
     splits = check_data(findings, recipe, cache) if data else None
@@ -51,13 +51,13 @@ def check_teacher(
     Returns:
         The teacher; None where its files are not on this machine or describe none.
     """
-    from potstill.build.check.labels import check_labels
-    from potstill.build.check.student import check_student
-    from potstill.build.check.teacher import note_teacher, read_teacher, teacher_folder
-    from potstill.build.check.tokenizer import check_tokenizer
     from potstill.distil.teacher.sentence import lowercased, sentence_model, teacher_vectors
     from potstill.distil.teacher.text_check import examine_texts
     from potstill.models.heads import task_of
+    from potstill.pipeline.check.labels import check_labels
+    from potstill.pipeline.check.student import check_student
+    from potstill.pipeline.check.teacher import note_teacher, read_teacher, teacher_folder
+    from potstill.pipeline.check.tokenizer import check_tokenizer
 
     try:
         folder = teacher_folder(recipe, cache=cache, fetch=fetch)

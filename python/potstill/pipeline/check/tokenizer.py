@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from potstill.build.check.findings import Findings
-from potstill.build.check.teacher import Teacher, has_tokenizer
 from potstill.errors import CompileError, PotstillError, TrainError
+from potstill.pipeline.check.findings import Findings
+from potstill.pipeline.check.teacher import Teacher, has_tokenizer
 
 if TYPE_CHECKING:
     from potstill.compile.tokenizer import WordPieceTables
