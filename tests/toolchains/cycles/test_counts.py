@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toolchains.failures import PotstillError
 
+<<<<<<< HEAD
 from toolchains.cycles import counts, sets
+=======
+from potstill.errors import PotstillError
+from toolchains.cycles import counts
+>>>>>>> main
 
 
 class _Session:
