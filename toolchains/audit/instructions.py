@@ -18,12 +18,8 @@ from typing import Any
 
 from elftools.elf.elffile import ELFFile
 
-<<<<<<< HEAD
-from potstill.boards import kernel_sets
-=======
-from potstill.boards import Target
+from potstill.boards import Target, kernel_sets
 from potstill.errors import BuildError
->>>>>>> main
 from toolchains.audit import arm32
 
 # A64 encodings above ARMv8.0 (Arm ARM, C4 "A64 instruction set encoding"): mask, value, name.
@@ -64,8 +60,8 @@ _NEWER_X86 = re.compile(
 # 512-bit registers, the upper 16 registers, mask registers: encodings of AVX-512 only.
 _AVX512 = re.compile(r"%zmm|%[xy]mm(1[6-9]|2\d|3[01])\b|%k[0-7]\b|\{1to\d+\}")
 
-# Names of instructions, of NEWER_A64 and arm32 without what stands in parentheses, of x86 "avx2" (all before AVX-512)
-# and "avx512", by the kernel set whose code may hold them. libgcc chooses its atomics at run time.
+# What code may hold, by its kernel set: names of NEWER_A64 and arm32 without what stands in parentheses; of x86 "avx2"
+# (all before AVX-512) and "avx512". libgcc chooses its atomics at run time.
 _HELD = {row.name: row.holds for row in kernel_sets() if row.holds} | {
     "libgcc": frozenset({"atomic read-modify-write or ldapr", "cas", "casp"})
 }

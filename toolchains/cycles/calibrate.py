@@ -19,14 +19,9 @@ from potstill import boards
 from potstill.bench.predict.shape import ModelShape
 from potstill.bench.predict.terms import TERMS, terms
 from potstill.still.schemes import SCHEMES
-<<<<<<< HEAD
-from toolchains import boards
-from toolchains.cycles import bench, mca, report, sets, windows
-=======
 from toolchains import PROJECT
-from toolchains.cycles import mca, models, report, windows
+from toolchains.cycles import mca, models, report, sets, windows
 from toolchains.cycles.engines import LONGEST
->>>>>>> main
 from toolchains.cycles.fit import Row, add, write
 from toolchains.cycles.plain import Plain
 from toolchains.emulate.emulator import Emulator
@@ -65,29 +60,16 @@ def count_all() -> None:
         folders = {sizes: Path(temporary) / "-".join(map(str, sizes)) for sizes in (*FITTED, *HELD_OUT)}
         for sizes, folder in folders.items():
             print("model", sizes, flush=True)
-<<<<<<< HEAD
-            _write(folder, sizes)
-        program = bench.driver(Plain, boards.board("pi4"))
-        for kernels in sets.arm_sets():
-            board, *others = sets.boards_of(kernels)
-=======
             models.write(folder, sizes)
         program = windows.driver(Plain.run, boards.board("pi4").target)
-        for kernels, (name, cores) in SETS.items():
-            board = boards.board(name)
->>>>>>> main
+        for kernels in sets.arm_sets():
+            board, *others = sets.boards_of(kernels)
             emulator = Emulator(board, sysroot.root_of(board))
             jobs = [(sizes, scheme) for sizes in folders for scheme in SCHEMES]
             with ThreadPoolExecutor(2) as pool:
-<<<<<<< HEAD
-                files = [models[sizes] / f"{scheme}.still" for sizes, scheme in jobs]
+                files = [folders[sizes] / f"model.{scheme}.still" for sizes, scheme in jobs]
                 counted = list(pool.map(partial(_count, emulator, program, kernels), files))
             for core in (board.core, *(other.core for other in others)):  # the same instructions on each
-=======
-                files = [folders[sizes] / f"model.{scheme}.still" for sizes, scheme in jobs]
-                counted = list(pool.map(partial(_count, emulator, program), files))
-            for core in cores:
->>>>>>> main
                 costs = mca.Costs(core)
                 rows = []
                 for (sizes, scheme), found in zip(jobs, counted, strict=True):

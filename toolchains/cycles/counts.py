@@ -15,18 +15,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
-from toolchains import tools
-from toolchains.cycles import sets
-from toolchains.failures import PROJECT, build_error
-=======
 from potstill import boards
 from potstill.boards import Target
 from potstill.errors import BuildError
 from toolchains import PROJECT, tools
-from toolchains.cycles import windows
+from toolchains.cycles import sets, windows
 from toolchains.programs import build, configure, output
->>>>>>> main
 
 BASELINE = PROJECT / "cpp" / "bench" / "kernel_counts.json"
 WORK = PROJECT / ".cache" / "counts"
@@ -43,14 +37,8 @@ def _names(listing: str) -> dict[int, str]:
 
 def count_arm(program: Path, kernels: str) -> Counts:
     """Guest instructions of each case with one kernel set. Raises BuildError B001, B020, B021 as the cost model."""
-<<<<<<< HEAD
-    from toolchains.cycles import windows
-
     cpu = next((board.qemu_cpu for board in sets.boards_of(kernels)), "max")
     found, listing = windows.run(windows.emulated([str(program), kernels], cpu))
-=======
-    found, listing = windows.run(windows.emulated([str(program), kernels], ARM_SETS[kernels]))
->>>>>>> main
     names = _names(listing)
     return {names[window.label]: window.instructions for window in found}
 

@@ -82,58 +82,21 @@ def main(models: Sequence[Path], lengths: Sequence[int], core: str) -> None:
         lengths: tokens.
         core: llvm-mca's name of this machine's core, or ``native``.
 
-<<<<<<< HEAD
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="nox -s bench -- --host-check", description=__doc__)
-    parser.add_argument("--core", default="native", help="llvm-mca's name of this machine's core, e.g. znver4")
-    parser.add_argument("--lengths", default="8,16,64", help="tokens")
-    parser.add_argument("models", nargs="*", type=Path, help="default: a random BERT 4 x 312 in int8")
-    options = parser.parse_args(arguments)
-    try:
-        if platform.machine() != "x86_64":
-            what = f"the check counts x86-64 kernels, this machine is {platform.machine()}"
-            raise build_error("B035", what, "--host-check", "run it on an x86-64 host")
-        models = options.models or [common_student(cache_dir(), make_progress())]
-        tools.require(["qemu-x86_64"], "counting x86 kernels")
-        program, ghz = driver(), clock_ghz()
-        print(f"{options.core} at {ghz:.3f} GHz\n{'model':<24} tokens  modelled ms  measured ms  measured / modelled")
-        for still in models:
-            command = ["qemu-x86_64", "-cpu", "max", str(program), str(still), *options.lengths.split(",")]
-            found, _ = windows.run(command, {**os.environ, "POTSTILL_ISA": sets.x86_sets()[0]})
-            for window in found:
-                modelled = report.model(window, mca.Costs(options.core, isa=X86_64)).cycles / ghz / 1e6
-                measured = shortest_ms(still, window.label)
-                print(
-                    f"{still.name:<24} {window.label:6}  {modelled:8.3f}  {measured:8.3f}  {measured / modelled:5.2f}",
-                    flush=True,
-                )
-                time.sleep(0.1)
-    except PotstillError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
-=======
     Raises:
         BuildError: B035 another machine type, B001, B020 to B022 counting or modelling failed.
     """
     if platform.machine() != "x86_64":
         what = f"the check counts x86-64 kernels, this machine is {platform.machine()}"
         raise BuildError("B035", what, "nox -s calibrate -- check", "run it on an x86-64 host")
-    tools.require(["qemu-x86_64"], "counting AVX2 kernels")
+    tools.require(["qemu-x86_64"], "counting x86 kernels")
     program, ghz = windows.driver(Plain.run), clock_ghz()
     print(f"{core} at {ghz:.3f} GHz\n{'model':<24} tokens  modelled ms  measured ms  measured / modelled")
     for still in models or [common_student(cache_dir(), make_progress())]:
         command = ["qemu-x86_64", "-cpu", "max", str(program), str(still), *map(str, lengths)]
-        found, _ = windows.run(command, {**os.environ, "POTSTILL_ISA": "avx2"})
+        found, _ = windows.run(command, {**os.environ, "POTSTILL_ISA": sets.x86_sets()[0]})
         for window in found:
             modelled = report.model(window, mca.Costs(core, isa=X86_64)).cycles / ghz / 1e6
             measured = shortest_ms(still, window.label)
             ratio = measured / modelled
             print(f"{still.name:<24} {window.label:6}  {modelled:8.3f}  {measured:8.3f}  {ratio:5.2f}", flush=True)
             time.sleep(0.1)
->>>>>>> main

@@ -8,12 +8,8 @@ from typing import Any
 
 import pytest
 
-<<<<<<< HEAD
-from toolchains.cycles import counts, sets
-=======
 from potstill.errors import PotstillError
-from toolchains.cycles import counts
->>>>>>> main
+from toolchains.cycles import counts, sets
 
 
 class _Session:
