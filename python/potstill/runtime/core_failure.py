@@ -1,7 +1,8 @@
 """Why the native part of the wheel did not import, and what to do: read only after it failed.
 
-It tells apart a wheel for another machine or another Python, none at all, a system library that is too old or not there,
-memory pages larger than the wheel is built for, a file system that does not execute files, and what else the loader says.
+It tells apart: a wheel for another machine or another Python; none at all; a system library that is too old or is not
+there; memory pages larger than the wheel is built for; a file system that does not execute files; and what else the
+loader says.
 """
 
 from __future__ import annotations
