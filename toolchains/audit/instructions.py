@@ -175,7 +175,7 @@ def problems_of(path: Path, place: str, elf: ELFFile) -> list[str]:
         "place: instruction in function", sorted, each once.
 
     Raises:
-        BuildError: B001 no objdump, B008 it cannot read the object.
+        BuildError: no objdump; it cannot read the object.
     """
     kernels = kernel_set(place)
     found: Iterable[tuple[str, str]] = ()
@@ -208,7 +208,7 @@ def problems_of_library(path: Path, elf: ELFFile) -> list[str]:
         "count x instruction in section", sorted; for 32-bit ARM before them the build attributes above the baseline.
 
     Raises:
-        BuildError: B001 no objdump, B008 it cannot read the library.
+        BuildError: no objdump; it cannot read the library.
     """
     found: Counter[tuple[str, str]] = Counter()
     if find := _FINDERS.get(elf["e_machine"]):

@@ -36,7 +36,7 @@ def _names(listing: str) -> dict[int, str]:
 
 
 def count_arm(program: Path, kernels: str) -> Counts:
-    """Guest instructions of each case with one kernel set. Raises BuildError B001, B020, B021 as the cost model."""
+    """Guest instructions of each case with one kernel set. Raises BuildError as the cost model."""
     cpu = next((board.qemu_cpu for board in sets.boards_of(kernels)), "max")
     found, listing = windows.run(windows.emulated([str(program), kernels], cpu))
     names = _names(listing)
@@ -47,7 +47,7 @@ def read_dumps(folder: Path, listing: str) -> Counts:
     """Instructions of each case from callgrind's dumps, one file a window.
 
     Raises:
-        BuildError: B021 when a window has no dump.
+        BuildError: when a window has no dump.
     """
     totals: dict[int, int] = {}
     for path in folder.glob("callgrind.out.*"):
@@ -66,7 +66,7 @@ def count_x86(program: Path, kernels: str) -> Counts:
     """Instructions of each case with one kernel set under callgrind (12 s).
 
     Raises:
-        BuildError: B001 without valgrind, B021 when the run fails.
+        BuildError: without valgrind; when the run fails.
     """
     tools.require(["valgrind"], "counting x86 kernels")
     with tempfile.TemporaryDirectory() as name:
@@ -136,7 +136,7 @@ def check(session: Any, update: bool) -> None:
     """The session ``counts``: compare with the baseline, or rewrite it.
 
     Raises:
-        BuildError: B023 for a regression or a missing baseline; B001, B020, B021 when counting fails.
+        BuildError: for a regression or a missing baseline; when counting fails.
     """
     found = measure(session)
     known = json.loads(BASELINE.read_text(encoding="utf-8")) if BASELINE.is_file() else {}

@@ -83,7 +83,7 @@ def main(models: Sequence[Path], lengths: Sequence[int], core: str) -> None:
         core: llvm-mca's name of this machine's core, or ``native``.
 
     Raises:
-        BuildError: B035 another machine type, B001, B020 to B022 counting or modelling failed.
+        BuildError: another machine type; counting or modelling failed.
     """
     if platform.machine() != "x86_64":
         what = f"the check counts x86-64 kernels, this machine is {platform.machine()}"

@@ -65,7 +65,7 @@ def compare(what: str, found: Sequence[Answer | bytes], wanted: Sequence[Answer]
     """Same labels and same bits.
 
     Raises:
-        BuildError: B025, naming program and text.
+        BuildError: naming program and text.
     """
     if len(found) != len(wanted):
         raise BuildError("B025", f"{len(found)} answers, not {len(wanted)}", what, "run the program by hand")
@@ -93,7 +93,7 @@ def goals_of(names: str) -> list[Goal]:
     """What ``--board pi4,pi4-32,host`` asks for: a package of each one's machine, tried there.
 
     Raises:
-        BuildError: B002 an unknown board.
+        BuildError: an unknown board.
     """
     return [host_goal() if n == "host" else board_goal(boards.board(n)) for n in names.split(",")]
 

@@ -89,7 +89,7 @@ def load_boards(*paths: Path) -> dict[str, Board]:
     targets and systems of earlier ones, and may add to them, but not redefine anything.
 
     Raises:
-        BuildError: B003, naming file, entry and key, for unknown or missing keys, wrong types, references to absent
+        BuildError: naming file, entry and key, for unknown or missing keys, wrong types, references to absent
             targets or systems, names taken, and numbers that cannot be.
     """
     targets: dict[str, Target] = {}
@@ -176,7 +176,7 @@ def board(name: str, *paths: Path) -> Board:
     """The board called `name`.
 
     Raises:
-        BuildError: B002 for an unknown name, B003 as `load_boards`.
+        BuildError: for an unknown name; else as `load_boards`.
     """
     known = load_boards(*paths)
     if name not in known:
