@@ -100,7 +100,7 @@ def read_header(path: Path) -> Header:
     """The weights that a file lists. Checksums and bounds are the core's to check: load the file first.
 
     Raises:
-        FormatError: F003 not a `.still` file, F011 its header cannot be read.
+        FormatError: not a `.still` file; its header cannot be read.
     """
     with path.open("rb") as file:
         start = file.read(_ALIGNMENT)

@@ -54,7 +54,7 @@ def schema() -> Any:
     """The module that flatc makes of still.fbs when the project is built.
 
     Raises:
-        SystemFailure: S010 it was not generated.
+        SystemFailure: it was not generated.
     """
     try:
         return importlib.import_module("potstill.still._still_fb")
@@ -69,7 +69,7 @@ def write_still(model: PackedModel, out: Path, *, check: Callable[[Path], None] 
         check: called with the complete file before it takes its final name; what it raises leaves no file behind.
 
     Raises:
-        SystemFailure: S001 disk full, S002 not allowed to write, S003 other; nothing is left under `out`.
+        SystemFailure: disk full; not allowed to write; other; nothing is left under `out`.
     """
     from potstill.work.atomic import atomic_write
 
