@@ -13,7 +13,12 @@ from potstill.commands.run import run as run_command
 def _inspect(args: argparse.Namespace) -> int:
     import potstill
 
-    info = {**potstill.load(args.model).info, **_tensors(Path(args.model))}
+    model = potstill.load(args.model)
+    core: Any = model._backend
+    tensors = {
+        name: f"{dtype} {' x '.join(map(str, shape))}, {size:,} bytes" for name, dtype, shape, size in core.weights()
+    }
+    info = {**model.info, "tensors": tensors}
     if args.json:
         print_json(info)
         return 0
@@ -28,14 +33,6 @@ def _inspect(args: argparse.Namespace) -> int:
         else:
             print(f"{key:<{width}}  {', '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}")
     return 0
-
-
-def _tensors(path: Path) -> dict[str, Any]:
-    """Each weight's dtype, shape and bytes."""
-    from potstill.runtime.header import read_header
-
-    tensors = read_header(path).tensors
-    return {"tensors": {t.name: f"{t.dtype} {' x '.join(map(str, t.shape))}, {t.bytes:,} bytes" for t in tensors}}
 
 
 def _verify(args: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,6 @@ from potstill.compile.arguments import (
     scheme_of,
     text_of,
 )
-from potstill.compile.packed import Metadata, PackedModel
 from potstill.errors import CompileError
 from potstill.quantize.schemes import Scheme
 from potstill.runtime.inputs import read_flag
@@ -30,6 +30,7 @@ from potstill.runtime.inputs import read_flag
 if TYPE_CHECKING:
     from potstill.compile.import_onnx import Imported
     from potstill.compile.ir import Graph
+    from potstill.compile.packed import Metadata, PackedModel
     from potstill.compile.tokenizer import WordPieceTables
 
 # Written into every file: who made it, and the version of the file format's writer.
@@ -123,6 +124,7 @@ def compile_onnx(
     """
     from potstill.compile.import_onnx import import_onnx
     from potstill.compile.lower import lower
+    from potstill.compile.packed import Metadata
     from potstill.compile.sentence import sentence_beside
     from potstill.compile.verify import core_available, verify_file
     from potstill.compile.writer import write_still
@@ -214,34 +216,31 @@ def _task(graph: Graph) -> str:
 
 def report(model: PackedModel, size: int, notes: list[str], differences: list[dict[str, Any]]) -> CompileReport:
     """Facts about a packed model."""
-    helpers = ("scale_t", "colsum_t", "word_scale_t")
-    weights = {i for op in model.ops for key, i in op.tensors.items() if key not in helpers}
-    parameters = 0
-    tensors = []
-    for index, tensor in enumerate(model.tensors):
-        count = 1
-        for dim in tensor.shape:
-            count *= dim
-        parameters += count if index in weights else 0
-        tensors.append(
-            {
-                "name": tensor.name, "dtype": tensor.dtype, "layout": tensor.layout, "shape": list(tensor.shape),
-                "bytes": tensor.bytes,
-            }
-        )  # fmt: skip
-    ops = dict(sorted(Counter(op.kind for op in model.ops).items()))
-    meta = model.metadata
+    from potstill.compile.schema import kind
+
+    header, helpers = model.header, ("scaleT", "colsumT", "wordScaleT")
+    learned = {
+        index for op in header.ops for field, index in vars(op.body).items()
+        if field.endswith("T") and field not in helpers and index >= 0
+    }  # fmt: skip
+    tensors = [
+        {
+            "name": tensor.name, "dtype": model.dtype(index), "layout": model.layout(index),
+            "shape": list(model.shape(index)), "bytes": model.sections[index].nbytes,
+        }
+        for index, tensor in enumerate(header.tensors)
+    ]  # fmt: skip
     return CompileReport(
         size,
-        meta.scheme,
-        meta.max_tokens,
-        parameters,
+        header.card.scheme,
+        header.input.maxTokens,
+        sum(math.prod(tensors[index]["shape"]) for index in learned),
         tensors,
-        ops,
-        list(meta.labels),
+        dict(sorted(Counter(kind(op) for op in header.ops).items())),
+        next((list(head.labels) for head in header.heads if head.labels), []),
         notes,
         differences,
-        list(meta.forbidden_ids),
+        list(header.input.forbiddenIds or []),
     )
 
 
