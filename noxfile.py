@@ -16,9 +16,13 @@ import nox
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from toolchains import boards, environment, tools
 from toolchains.cycles import bench as cycles
-
-from toolchains import board_jobs, boards, counts, cpp, environment, package, tools, wheel_jobs
+from toolchains.cycles import counts
+from toolchains.packages import build as package
+from toolchains.sessions import cpp
+from toolchains.sessions import emulate as board_jobs
+from toolchains.wheels import jobs as wheel_jobs
 
 nox.options.default_venv_backend = "virtualenv"  # not uv: it ignores pip's settings and would fetch CUDA's PyTorch
 nox.options.reuse_venv = "yes"
@@ -60,7 +64,7 @@ def conformance(session: nox.Session) -> None:
     """Every node test of the installed onnx through the compiler: right or refused by a numbered error."""
     environment.install(session, environment.requirements(groups=["conformance"]))
     environment.install_wheel(session, wheel_jobs.host_wheel())
-    session.run("python", "-m", "toolchains.conformance")
+    session.run("python", "-m", "toolchains.sessions.conformance")
 
 
 @nox.session

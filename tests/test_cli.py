@@ -92,7 +92,7 @@ def test_bad_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["recipe", "new", str(recipe)]) == 0
     assert main(["recipe", "check", str(recipe)]) == 0
     capsys.readouterr()
-    assert refused(capsys, "recipe", "new", str(recipe))[1] == "I060"
+    assert refused(capsys, "recipe", "new", str(recipe))[1] == "I061"
     recipe.write_text(recipe.read_text() + "\n[studnet]\nlayers = 2\n")
     assert main(["recipe", "check", str(recipe)]) == 2
     message = capsys.readouterr().err
@@ -158,8 +158,8 @@ def test_commands_of_a_build_machine_are_known_to_the_board() -> None:
         added.append(name)
         return Parser()
 
-    for name in ("builds", "models"):
-        import_module(f"potstill.commands.{name}").add(command)
+    for name in BUILD_COMMANDS:
+        import_module(f"potstill.commands.host.{name}").add(command)
     assert tuple(added) == BUILD_COMMANDS
 
 

@@ -1,4 +1,4 @@
-"""The import rules of the layout: what runs on the board depends on nothing that stays on the laptop."""
+"""The order of the packages: who may import whom, lazily or not, and what stays light on a board."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,31 +14,91 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "python" / "potstill"
 
-# Packages the runtime wheel must work without; `errors`, `paths` and `runtime` are the only parts of ours it may use.
+# Each imports those before it only, functions that import when they run included: so there is no circle.
+ORDER = (
+    "errors", "units", "paths", "work", "boards", "runtime", "card", "recipe", "keys", "still", "data", "models",
+    "compile", "export", "distil", "quantize", "bench", "doctor", "compare", "pipeline", "commands", "cli", "__main__",
+)  # fmt: skip
+# What a board's wheel holds. Only `compare` reaches for more, where it makes the files that other engines need.
+BOARD = ("errors", "units", "paths", "work", "boards", "runtime", "card", "bench", "doctor", "commands.board", "cli")
+REACHES_FOR_MORE = ("compare",)
+# Packages the runtime must work without.
 HEAVY = ("numpy", "torch", "transformers", "onnx", "onnxruntime", "pydantic", "rich")
+FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-def _top_level_imports(path: Path) -> set[str]:
-    """Modules imported when the file itself is imported (not inside a function)."""
-    names: set[str] = set()
+def _part(path: Path) -> str:
+    """The package of a file, or its own name at the top."""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def _imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Lines and dotted names, below `potstill`, of all that a file imports anywhere, type checking included."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno}: a relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from ((node.lineno, name.removeprefix("potstill.")) for name in names if name.startswith("potstill."))
+
+
+def test_every_package_has_its_place() -> None:
+    """A new folder or file at the top is put into the order, or the other tests do not see it."""
+    there = {_part(path) for path in FILES} - {"__init__"}
+    assert there <= set(ORDER), there - set(ORDER)
+
+
+def test_nothing_imports_upwards() -> None:
+    for path in FILES:
+        part = _part(path)
+        if part == "__init__":
+            continue  # the public names, each found on first use
+        above = set(ORDER[ORDER.index(part) + 1 :])
+        wrong = [f"line {line}: {name}" for line, name in _imports(path) if name.split(".")[0] in above]
+        assert not wrong, path
+
+
+def test_board_packages_import_board_packages_only() -> None:
+    kept = (*BOARD, *REACHES_FOR_MORE)
+    for path in FILES:
+        if not _within(".".join(path.relative_to(PACKAGE).with_suffix("").parts), BOARD):
+            continue
+        wrong = [
+            f"line {line}: {name}"
+            for line, name in _imports(path)
+            if name.split(".")[0] in ORDER
+            and not _within(name, kept)
+            and (not name.startswith("commands.") or name.startswith("commands.host"))
+        ]
+        assert not wrong, path
+
+
+def _within(name: str, packages: tuple[str, ...]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def _at_the_top(path: Path) -> Iterator[str]:
+    """Names that are imported when the file itself is."""
     pending: list[ast.stmt] = list(ast.parse(path.read_text(encoding="utf-8")).body)
     while pending:
         node = pending.pop()
         if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            names.add(node.module or "")
+            yield node.module or ""
         elif isinstance(node, ast.If) and "TYPE_CHECKING" not in ast.dump(node.test):
             pending += node.body + node.orelse
         elif isinstance(node, ast.Try | ast.With):
             pending += node.body
-    return names
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "runtime").rglob("*.py")), ids=lambda p: p.name)
-def test_runtime_imports_nothing_above_it(path: Path) -> None:
+@pytest.mark.parametrize("path", sorted((PACKAGE / "runtime").rglob("*.py")), ids=lambda path: path.name)
+def test_running_a_model_needs_errors_and_paths_alone(path: Path) -> None:
     allowed = ("potstill.runtime", "potstill.errors", "potstill.paths", "potstill._core")
-    ours = {name for name in _top_level_imports(path) if name.split(".")[0] == "potstill"}
+    ours = {name for name in _at_the_top(path) if name.split(".")[0] == "potstill"}
     assert all(name == "potstill" or name.startswith(allowed) for name in ours), ours
 
 

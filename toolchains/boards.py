@@ -18,7 +18,7 @@ def load_boards(*paths: Path) -> dict[str, Board]:
     """`potstill.boards.load_boards`.
 
     Raises:
-        BuildError: B003 as there, and for a target whose toolchain file is not in toolchains/.
+        BuildError: B003 as there, and for a target whose toolchain file is not in toolchains/cmake/.
     """
     known = _load(*paths)
     for entry in known.values():
@@ -27,9 +27,11 @@ def load_boards(*paths: Path) -> dict[str, Board]:
 
 
 def _check_toolchain(entry: Board) -> None:
-    if not (BOARDS_FILE.parent / entry.target.toolchain).is_file():
+    if not (PROJECT / "toolchains" / "cmake" / entry.target.toolchain).is_file():
         where = f"targets.{entry.target.name}.toolchain"
-        raise build_error("B003", f"no file {entry.target.toolchain} in toolchains/", where, "name one that is there")
+        raise build_error(
+            "B003", f"no file {entry.target.toolchain} in toolchains/cmake/", where, "name one that is there"
+        )
 
 
 def board(name: str, *paths: Path) -> Board:

@@ -107,7 +107,7 @@ def goal_of(wheel: Path) -> Goal:
     A Python that no board has gets the newest glibc of the machine type's boards as its limit; a PC's wheel none.
 
     Raises:
-        BuildError: B008 when the name is not that of a Linux wheel for a known machine type.
+        BuildError: B036 when the name is not that of a Linux wheel for a known machine type.
     """
     found = re.fullmatch(r"potstill-[^-]+-cp3(\d+)-cp3\d+t?-((?:many)?linux\w*(?:\.\w+)*)\.whl", wheel.name)
     known = boards.load_boards()
@@ -115,7 +115,7 @@ def goal_of(wheel: Path) -> Goal:
     fitting = [target for target in targets.values() if found and found[2].endswith(f"_{target.wheel}")]
     if not found or not fitting:
         raise build_error(
-            "B008", "the name is not that of a wheel of ours for Linux", wheel.name,
+            "B036", "the name is not that of a wheel of ours for Linux", wheel.name,
             f"expected potstill-VERSION-cp311-cp311-PLATFORM.whl, PLATFORM one of {', '.join(sorted(targets))}",
         )  # fmt: skip
     target, python = fitting[0], f"3.{found[1]}"

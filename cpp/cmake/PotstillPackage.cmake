@@ -3,7 +3,7 @@
 #   potstill_static, potstill_shared    libpotstill.a and libpotstill.so.0, of the same objects
 #   potstill::potstill                  one of them by BUILD_SHARED_LIBS, for add_subdirectory()
 #   install                             libraries, headers, CMake package, potstill.pc, potstill-run, examples, licence
-#   cpack -G TGZ, cpack -G DEB          the same as a file; toolchains/package.py builds both and checks them
+#   cpack -G TGZ, cpack -G DEB          the same as a file; toolchains/packages/build.py builds both and checks them
 #
 # The soname changes when the C API breaks (potstill.h says what it promises), not with the version.
 set(POTSTILL_SOVERSION 0)

@@ -1,7 +1,7 @@
 # The Python module potstill._core and the generated schema module, into the wheel's folder potstill/.
 if(CMAKE_CROSSCOMPILING)
   # Gives the target's headers and the module's suffix; no interpreter is run.
-  include("${PROJECT_SOURCE_DIR}/toolchains/target_python.cmake")
+  include("${PROJECT_SOURCE_DIR}/toolchains/cmake/target_python.cmake")
   find_package(Python REQUIRED COMPONENTS Development.Module)
 else()
   find_package(Python COMPONENTS Interpreter Development.Module)
@@ -30,6 +30,6 @@ endif()
 target_compile_definitions(_core PRIVATE POTSTILL_VERSION="${PROJECT_VERSION}")
 add_dependencies(_core potstill_schema_python)
 install(TARGETS _core LIBRARY DESTINATION potstill)
-install(FILES "${POTSTILL_SCHEMA_PYTHON}" DESTINATION potstill/compile)
+install(FILES "${POTSTILL_SCHEMA_PYTHON}" DESTINATION potstill/still)
 # One file for the tree and the wheel; see python/potstill/boards/load.py.
 install(FILES "${PROJECT_SOURCE_DIR}/toolchains/boards.toml" DESTINATION potstill/boards)

@@ -1,4 +1,4 @@
-// potstill-count: forward passes between the markers of toolchains/qemu_count.c, for the cost model.
+// potstill-count: forward passes between the markers of toolchains/cycles/qemu_count.c, for the cost model.
 //
 //   potstill-count MODEL.still TOKENS...
 //

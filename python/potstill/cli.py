@@ -11,9 +11,10 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
-from potstill.commands import BUILD_COMMANDS, builds_models, parts
+from potstill.commands import BUILD_COMMANDS, parts
 from potstill.commands.streams import prepare_output
 from potstill.errors import EXIT_FAILED, PotstillError, SystemFailure
+from potstill.work.wheel import builds_models
 
 EXIT_INTERRUPTED = 130
 

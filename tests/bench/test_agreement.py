@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from potstill.bench.agreement import agreement, check
-from potstill.bench.contender import Contender
-from potstill.bench.peers import Peer
+from potstill.bench.engine import Peer
+from potstill.compare.agreement import agreement, check
+from potstill.compare.contender import Contender
 
 
 def contender(engine: str, precision: str, logits: Any) -> Contender:

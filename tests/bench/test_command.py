@@ -12,9 +12,7 @@ from potstill.bench import measure
 from potstill.cli import main
 
 
-@pytest.mark.parametrize(
-    "words", [["--quick"], ["--png", "x.png"], ["--workers", "1", "--peers"], ["--workers", "1", "--lengths", "8"]]
-)
+@pytest.mark.parametrize("words", [["--quick"], ["--png", "x.png"]])
 def test_options_that_do_not_go_together(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "m.still", *words]) == 2
     assert "error[I067]" in capsys.readouterr().err

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import tiny
 
-from potstill.bench import common_student as common
-from potstill.bench import exports
+from potstill.compare import common_student as common
+from potstill.compare import exports
 
 
 def test_made_once_with_all_its_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

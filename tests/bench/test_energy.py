@@ -14,7 +14,7 @@ from potstill.bench.energy import Block, Sampler, bench_energy, format_energy, m
 from potstill.bench.meters import Found, Meter
 from potstill.cli import main
 from potstill.errors import InputError
-from potstill.pipeline.progress import make_progress
+from potstill.work.progress import make_progress
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "runtime"))
 
@@ -160,7 +160,7 @@ def test_command_with_a_meter(still: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert result["rows"][0]["mj_total"] == pytest.approx(2.0 * result["rows"][0]["ms"])
 
 
-@pytest.mark.parametrize("other", [["--peers"], ["--workers", "1"], ["--profile"], ["--board", "pi4"]])
+@pytest.mark.parametrize("other", [["--peers"], ["--profile"], ["--board", "pi4"]])
 def test_energy_runs_alone(other: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "m.still", "--energy", *other]) == 2
     assert "error[I067]" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import tiny
 
-from potstill.bench import exports
+from potstill.compare import exports
 from potstill.errors import InputError, SystemFailure
 
 

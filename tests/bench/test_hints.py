@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from potstill.bench.hints import slow_inference
+from potstill.pipeline.hints import slow_inference
 
 
 def row(engine: str, precision: str, median: float, tokens: int = 16, threads: int = 1, padded: int = 0) -> Any:

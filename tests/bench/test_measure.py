@@ -11,11 +11,13 @@ import tiny
 
 from potstill.bench import measure as bench
 from potstill.bench import memory
-from potstill.bench.measure import bench_host, bench_still, format_rows, measure
-from potstill.bench.peers import PEERS, Peer
+from potstill.bench.engine import Peer
+from potstill.bench.measure import bench_still, format_rows, measure
 from potstill.bench.rounds import LEAST_ROUNDS
+from potstill.compare.host import bench_host
+from potstill.compare.peers import PEERS
 from potstill.errors import InputError, SystemFailure, missing_package
-from potstill.pipeline.progress import QuietProgress
+from potstill.work.progress import QuietProgress
 
 
 class Heard(QuietProgress):
@@ -82,7 +84,7 @@ def test_an_engine_that_is_missing_is_named(log: list[str]) -> None:
     assert [row["engine"] for row in rows] == ["A"]
     assert len(heard.messages) == 1
     assert heard.messages[0].startswith("C fp32 is not measured: error[S010]")
-    with pytest.raises(SystemFailure, match="S010"):
+    with pytest.raises(SystemFailure, match="S063"):
         measure([peer("C")], lengths=[4], threads=[1], vocabulary=50, rounds=1, progress=heard)
 
 
@@ -155,7 +157,7 @@ def test_format_rows() -> None:
 def test_pytorch_gets_its_threads_back() -> None:
     """A build of several recipes trains after it has measured: results must not depend on that."""
     torch = pytest.importorskip("torch")
-    from potstill.bench.peers.pytorch import threads_kept
+    from potstill.compare.peers.pytorch import threads_kept
 
     before = torch.get_num_threads()
     with pytest.raises(KeyboardInterrupt), threads_kept():

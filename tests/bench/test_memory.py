@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tiny
 
+from potstill.bench.engine import Peer
 from potstill.bench.memory import measure_memory, peak_rss_bytes
-from potstill.bench.peers import PEERS, Peer
+from potstill.compare.peers import PEERS
 from potstill.errors import SystemFailure
 
 

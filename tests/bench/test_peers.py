@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import tiny
 
-from potstill.bench import exports
-from potstill.bench.peers import COMPARED, PEERS, Peer
+from potstill.bench.engine import Peer
+from potstill.compare import exports
+from potstill.compare.peers import COMPARED, PEERS
 from potstill.errors import InputError
 
 # Package that must be there beside those the tests install, by module.
@@ -28,7 +29,7 @@ def source(base: Path, tmp_path_factory: pytest.TempPathFactory) -> exports.Sour
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("peer", CHECKED, ids=lambda peer: peer.name)
 def test_logits(peer: Peer, base: Path, source: exports.Source) -> None:
-    package = _NEEDS.get(peer.module)
+    package = _NEEDS.get(peer.module.rpartition(".")[2])
     if package is not None and find_spec(package) is None:
         pytest.skip(f"{package} is not installed")
     if peer.export == "openvino_int8" and find_spec("nncf") is None:
@@ -54,7 +55,7 @@ def test_logits(peer: Peer, base: Path, source: exports.Source) -> None:
 
 
 def test_ctranslate2_gets_its_best_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from potstill.bench.peers.ctranslate2 import environment
+    from potstill.compare.peers.ctranslate2 import environment
 
     for name in ("CT2_USE_MKL", "CT2_FORCE_CPU_ISA"):
         monkeypatch.delenv(name, raising=False)

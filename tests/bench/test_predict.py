@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from potstill.bench.predict import ModelShape, predict, shape_of, show
-from potstill.bench.predict.article import BERT_BASE
 from potstill.bench.predict.peers import peer_file_bytes, peer_peak_bytes
 from potstill.bench.predict.predict import COSTS, PEER_COSTS, PEERS, peer_version, threads_used
 from potstill.bench.predict.terms import PEER_TERMS, TERMS, peer_terms, terms
@@ -179,7 +178,7 @@ def test_unknown_core(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "code"), [({"tokens": 0}, "I072"), ({"tokens": 129}, "I072"), ({"tokens": 8, "threads": 0}, "I072"),
+    ("words", "code"), [({"tokens": 0}, "I060"), ({"tokens": 129}, "I060"), ({"tokens": 8, "threads": 0}, "I004"),
     ({"tokens": 8, "engine": "other"}, "I073"), ({"tokens": 8, "precision": "fp32"}, "I073"),
     ({"tokens": 8, "engine": "litert", "precision": "int4"}, "I073")],
 )  # fmt: skip
@@ -228,17 +227,10 @@ def test_command(still: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", str(still), "--board", "pi4", "--peers"]) == 2
 
 
-def test_article(still: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """BERT-base against the model, and the article's figures; it belongs to --board."""
-    assert main(["bench", str(still), "--board", "pi4", "--article"]) == 0
-    text = capsys.readouterr().out
-    assert "BERT-base fp32, onnxruntime" in text and "student int8, litert" in text
-    assert "3200" in text and "11.4x" in text
-    assert main(["bench", str(still), "--board", "pi3-32", "--article"]) == 0
-    assert "by our fp32 kernels" in capsys.readouterr().out
-    assert main(["bench", str(still), "--article"]) == 2
-    base = BERT_BASE
-    assert base.parameters == pytest.approx(109.5e6, rel=0.01)  # with position and without type embeddings
+def test_size_of_a_known_model() -> None:
+    """BERT-base: 109.5 million parameters, with position and without type embeddings."""
+    base = ModelShape(12, 768, 3072, 12, 30522, 512, 2, "fp32")
+    assert base.parameters == pytest.approx(109.5e6, rel=0.01)
     assert base.file_bytes() == pytest.approx(438e6, rel=0.02)
     assert predict(base, board("pi4"), tokens=128).ms > 1000
 

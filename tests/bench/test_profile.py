@@ -114,7 +114,7 @@ def test_format_profile(profiled: tuple[list[dict[str, Any]], dict[str, Any]]) -
 def test_refusals(still: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(InputError, match="I060"):
         profile_still(still, lengths=(500,))
-    with pytest.raises(InputError, match="I010"):
+    with pytest.raises(InputError, match="I021"):
         profile_still(still, lengths=(8,), runs=0)
     with pytest.raises(SystemFailure, match="S003"):
         profile_still(still, lengths=(8,), runs=1, trace=tmp_path / "nowhere" / "t.json")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from potstill.bench import rounds
-from potstill.pipeline.progress import QuietProgress
+from potstill.work.progress import QuietProgress
 
 
 def run(turns: list[Any], wanted: int, seed: int = 0, budget: float = 60.0) -> list[list[int]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import tiny
 
-from potstill.bench import sentences
+from potstill.compare import sentences
 from potstill.errors import InputError
 
 

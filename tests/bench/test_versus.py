@@ -11,16 +11,17 @@ from typing import Any
 import pytest
 import tiny
 
-from potstill.bench import exports, rounds, versus
-from potstill.bench.contender import Contender
-from potstill.bench.peers import COMPARED
-from potstill.bench.plot import write_png
-from potstill.bench.run import bench_peers
-from potstill.bench.sentences import Sentences
-from potstill.bench.show import table
+from potstill.bench import rounds
 from potstill.cli import main
+from potstill.compare import exports, versus
+from potstill.compare.comparison import bench_peers
+from potstill.compare.contender import Contender
+from potstill.compare.peers import COMPARED
+from potstill.compare.plot import write_png
+from potstill.compare.sentences import Sentences
+from potstill.compare.show import table
 from potstill.errors import InputError
-from potstill.pipeline.progress import QuietProgress
+from potstill.work.progress import QuietProgress
 
 
 @pytest.fixture(scope="module")

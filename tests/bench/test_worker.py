@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import tiny
 
-from potstill.bench.peers import PEERS, Peer
-from potstill.bench.worker import Worker
+from potstill.bench.engine import Peer
+from potstill.compare.peers import PEERS
+from potstill.compare.worker import Worker
 from potstill.errors import SystemFailure
 
 OURS = next(peer for peer in PEERS if peer.export == "still")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from potstill.budget.ladder import Teacher
+from potstill.pipeline.budget.ladder import Teacher
 from potstill.recipe.load import parse_recipe
 from potstill.recipe.schema import Recipe
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from potstill.budget.attempt import Attempt
-from potstill.budget.ladder import Choice
+from potstill.pipeline.budget.attempt import Attempt
+from potstill.pipeline.budget.ladder import Choice
 
 
 @pytest.fixture

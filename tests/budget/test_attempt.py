@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 from budget_cases import MINILM, recipe
 
-from potstill.budget.attempt import with_choice
-from potstill.budget.ladder import choices
+from potstill.pipeline.budget.attempt import with_choice
+from potstill.pipeline.budget.ladder import choices
 
 
 def test_every_choice_is_a_valid_recipe_without_a_budget() -> None:

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 from budget_cases import MINILM, recipe
 
-from potstill.budget.ladder import SIZES, VOCABULARIES, choices, excess, within
 from potstill.errors import PotstillError
+from potstill.pipeline.budget.ladder import SIZES, VOCABULARIES, choices, excess, within
 from potstill.recipe.schema import BudgetTime
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from budget_cases import MINILM, recipe
 
-from potstill.budget import meet
-from potstill.budget.ladder import Choice, choices, within
+from potstill.pipeline.budget import meet
+from potstill.pipeline.budget.ladder import Choice, choices, within
 from potstill.recipe.schema import BudgetTime
 
 Make = Callable[..., Any]

@@ -12,12 +12,12 @@ import pytest
 import teachers
 from tokenizers import normalizers, pre_tokenizers, processors
 
-from potstill.check import Findings, check_recipe
 from potstill.cli import main
 from potstill.doctor.model import Limits
 from potstill.doctor.model import check as doctor_check
 from potstill.errors import PotstillError
-from potstill.pipeline.run import run_build
+from potstill.pipeline.builder import run_build
+from potstill.pipeline.check import Findings, check_recipe
 from potstill.recipe import load_recipe
 
 BERT = {"max_position_embeddings": 64}
@@ -266,9 +266,9 @@ def test_an_unchanged_build_is_not_checked_again(
 ) -> None:
     """The check loads transformers; a build with nothing to make does not."""
     from potstill.pipeline.engine import run_stages
-    from potstill.pipeline.progress import QuietProgress
     from potstill.pipeline.stage import Context, Stage
-    from potstill.pipeline.store import Store
+    from potstill.work.progress import QuietProgress
+    from potstill.work.store import Store
 
     asked: list[str] = []
     stages = [Stage(name, lambda context, out, work: {}, recipe=("seed",)) for name in ("one", "two")]
@@ -280,9 +280,9 @@ def test_an_unchanged_build_is_not_checked_again(
 
 def test_a_search_is_checked_too(made: Made, recipe: Any, tmp_path: Path) -> None:
     """Its students are the ladder's, not the recipe's: only what is the teacher's fault is told."""
-    from potstill.budget.search import run_search
-    from potstill.pipeline.progress import QuietProgress
+    from potstill.pipeline.budget.search import run_search
     from potstill.recipe.schema import BudgetTime
+    from potstill.work.progress import QuietProgress
 
     time = BudgetTime(board="pi4", tokens=16, value=5.0)
     asked = recipe(made("roberta"), "student.init=random", "student.layers=9")

@@ -12,12 +12,12 @@ from onnx_graphs import CLASSES, INNER, VOCABULARY, WIDTH, encoder
 from potstill.compile import compile_onnx
 from potstill.compile.ir import Embedding, Graph, LayerNorm, Linear, Pool
 from potstill.compile.lower import lower
-from potstill.compile.packed import Metadata, PackedModel
-from potstill.compile.reader import read_still
-from potstill.compile.schema import fb, kind, word
-from potstill.compile.writer import write_still
-from potstill.quantize.int4 import quantize_rows_int4
-from potstill.quantize.schemes import scheme_by_name
+from potstill.still.int4 import quantize_rows_int4
+from potstill.still.packed import Metadata, PackedModel
+from potstill.still.reader import read_still
+from potstill.still.schema import fb, kind, word
+from potstill.still.schemes import scheme_by_name
+from potstill.still.writer import write_still
 
 
 def metadata(scheme: str) -> Metadata:

@@ -14,13 +14,13 @@ from potstill.cli import main
 from potstill.compile import compile_onnx
 from potstill.compile.import_onnx import import_onnx
 from potstill.compile.ir import Linear, operator_names
-from potstill.compile.reader import read_still
-from potstill.compile.schema import fb, kind
 from potstill.compile.verify import core_available
 from potstill.errors import CompileError
 from potstill.quantize.choice import stored_bytes
-from potstill.quantize.reference import Evaluator
-from potstill.quantize.schemes import Scheme
+from potstill.still.reader import read_still
+from potstill.still.reference import Evaluator
+from potstill.still.schema import fb, kind
+from potstill.still.schemes import Scheme
 
 
 def layer_names(onnx: Path) -> list[str]:

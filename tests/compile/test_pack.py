@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from potstill.compile import pack
+from potstill.still import pack
 
 SHAPES = [(1, 1), (3, 5), (4, 16), (8, 8), (9, 17), (26, 33), (64, 312)]
 

@@ -13,11 +13,11 @@ from onnx_graphs import encoder
 
 import potstill
 from potstill.compile import compile_onnx
-from potstill.compile.reader import read_still
-from potstill.compile.schema import fb, kind
 from potstill.compile.scores import score_kind
-from potstill.compile.writer import write_still
 from potstill.errors import CompileError
+from potstill.still.reader import read_still
+from potstill.still.schema import fb, kind
+from potstill.still.writer import write_still
 
 IDS = [[5, 6, 7, 8], [40, 41], [9]]
 SIGMOID = "torch.nn.modules.activation.Sigmoid"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from potstill.compile.sentence_folder import Dense, describe_sentence_model
 from potstill.errors import CompileError
+from potstill.models.sentence_folder import Dense, describe_sentence_model
 
 OLD, NEW = "sentence_transformers.models.", "sentence_transformers.sentence_transformer.modules."
 

@@ -15,10 +15,10 @@ from potstill.compile import compile_onnx
 from potstill.compile.import_onnx import import_onnx
 from potstill.compile.ir import Linear, Normalize
 from potstill.compile.passes import fused_qkv
-from potstill.compile.reader import read_still
 from potstill.errors import CompileError
-from potstill.quantize.reference import Evaluator
 from potstill.runtime.backends import open_backend
+from potstill.still.reader import read_still
+from potstill.still.reference import Evaluator
 
 FUSED = {"Attention": 1, "Embedding": 1, "LayerNorm": 3, "Linear": 5, "Pool": 1}
 

@@ -15,10 +15,11 @@ import pytest
 import xxhash
 from onnx_graphs import CLASSES, INNER, POSITIONS, VOCABULARY, WIDTH, Compiled, encoder
 
-from potstill.compile import compile_onnx, writer
-from potstill.compile.reader import read_still
-from potstill.compile.schema import fb, kind, word
+from potstill.compile import compile_onnx
 from potstill.errors import CompileError, FormatError, SystemFailure
+from potstill.still import writer
+from potstill.still.reader import read_still
+from potstill.still.schema import fb, kind, word
 
 LABELS = ("no", "yes", "maybe")
 

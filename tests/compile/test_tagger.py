@@ -12,10 +12,10 @@ import torch
 
 import potstill
 from potstill.compile import compile_onnx
-from potstill.compile.reader import read_still
-from potstill.compile.schema import fb, kind
-from potstill.distil.modeling import labels_words, load_classifier
 from potstill.export.onnx import export_onnx
+from potstill.models.classifier import labels_words, load_classifier
+from potstill.still.reader import read_still
+from potstill.still.schema import fb, kind
 
 LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 IDS = [[2, 7, 9, 3], [2, 5, 5, 6, 30, 41, 12, 3], [2, 3]]

@@ -109,7 +109,7 @@ def test_txt_holds_tags_or_texts(tmp_path: Path) -> None:
     ]  # fmt: skip
     parts = "the DET\ndog NOUN\nran VERB\n\n" * 5
     assert len(read(tmp_path / "pos.txt", parts).texts) == 5
-    with pytest.raises(DataError, match=r"D002.*no labels"):
+    with pytest.raises(DataError, match=r"D018.*no labels"):
         read(tmp_path / "rows.txt", "good film\tpositive\nbad film\tnegative\nnice film\tpositive\n")
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from potstill.cache import cache_dir
 from potstill.data import demo, load_data, teacher_dir
 from potstill.data.corpora import sentences
 from potstill.errors import DataError, SystemFailure
 from potstill.recipe import load_recipe
 from potstill.recipe.schema import Data
+from potstill.work.cache import cache_dir
 
 PIP_FAILS = "import sys; print('ERROR: No matching distribution found at {url}'); sys.exit(1)"
 

@@ -161,7 +161,7 @@ def test_relative_paths_start_at_the_recipe(tmp_path: Path) -> None:
         ('text,label\n"fine,a\n', "D010", "malformed", "line 2"),
         ("text~label\nfine~a\n", "D003", "no column 'text'", "columns: text~label"),
         ("text,text\nfine,a\n", "D010", "stands twice", "line 1"),
-        ("", "D010", "header line is empty", "line 1"),
+        ("", "D052", "header line is empty", "line 1"),
         (b"text,label\nfine,a\ncaf\xe9,b\n", "D009", "not UTF-8 (byte 0xe9)", "line 3, byte 4"),
     ],
 )

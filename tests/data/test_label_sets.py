@@ -12,8 +12,8 @@ from potstill.data import load_data
 from potstill.data.label_sets import label_set_ids, label_set_names, label_sets
 from potstill.data.labels import Raw
 from potstill.data.splits import Rows, Splits, deal
-from potstill.distil.tasks import task_named
 from potstill.errors import DataError
+from potstill.models.heads import task_named
 from potstill.recipe.schema import Data
 
 

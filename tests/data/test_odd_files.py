@@ -13,10 +13,10 @@ from potstill.data import load_data
 from potstill.data.columns import Wanted
 from potstill.data.files import read_file
 from potstill.data.splits import Splits
-from potstill.distil.tasks import task_of
 from potstill.errors import DataError
-from potstill.pipeline.progress import QuietProgress
+from potstill.models.heads import task_of
 from potstill.recipe.schema import Data, Recipe
+from potstill.work.progress import QuietProgress
 
 WORDS = ["good", "bad", "nice", "awful", "superb", "weak", "fine", "dull", "great", "poor"]
 ROWS = [(f"a {WORDS[number % 10]} film {number}", ("no", "yes")[number % 2]) for number in range(40)]
@@ -169,7 +169,7 @@ def test_a_text_file_may_be_a_table(tmp_path: Path) -> None:
     assert load(tmp_path / "r.txt", table(ROWS, "\t").encode("utf-16")).labels == ["no", "yes"]
     lines = table(ROWS, "\t").split("\n", 1)[1]
     error = refused(tmp_path / "r.txt", lines)
-    assert error.code == "D002" and "put a line before them: text, a tab, label" in error.next_step
+    assert error.code == "D018" and "put a line before them: text, a tab, label" in error.next_step
     assert load(tmp_path / "r.txt", "text\tlabel\n" + lines).labels == ["no", "yes"]
     tags = refused(tmp_path / "r.tsv", "Ann\tB-PER\nran\tO\n\nLima\tB-LOC\n", "token-classification")
     assert tags.code == "D042" and "name the file .conll" in tags.next_step
@@ -246,7 +246,7 @@ def test_files_under_another_name(tmp_path: Path) -> None:
     rows = [{"text": text, "label": label} for text, label in ROWS]
     for content in ("".join(json.dumps(row) + "\n" for row in rows), json.dumps(rows)):
         error = refused(tmp_path / "r.csv", content)
-        assert error.code == "D060" and ".jsonl" in error.next_step
+        assert error.code == "D061" and ".jsonl" in error.next_step
         assert load(tmp_path / "r.jsonl", content).labels == ["no", "yes"]
     assert ".csv" in refused(tmp_path / "r.jsonl", table(ROWS)).next_step
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0a\nsize 12\n"

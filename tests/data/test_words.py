@@ -11,8 +11,8 @@ import pytest
 from potstill.data.hub import pick_splits
 from potstill.data.sources import load_data
 from potstill.data.splits import Splits
-from potstill.distil.tasks import task_named
 from potstill.errors import DataError
+from potstill.models.heads import task_named
 from potstill.recipe.schema import Data
 
 TASK = task_named("token-classification")

@@ -50,7 +50,7 @@ def save_tokenizer(folder: Path) -> None:
 @pytest.fixture(scope="session")
 def tiny_teacher(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an `EncoderClassifier` over the tiny encoder, head random."""
-    from potstill.distil.modeling import load_encoder
+    from potstill.models.classifier import load_encoder
 
     folder = tmp_path_factory.mktemp("teacher")
     load_encoder(tiny_encoder, labels=list(WORDS), seed=5).save_pretrained(folder)

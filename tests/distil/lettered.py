@@ -40,7 +40,7 @@ def teacher(folder: Path, seed: int = 3) -> Path:
     import torch
     from transformers import BertConfig, BertModel
 
-    from potstill.distil.modeling import load_encoder
+    from potstill.models.classifier import load_encoder
 
     torch.manual_seed(seed)
     config = BertConfig(

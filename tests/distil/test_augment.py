@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from potstill.distil.augment import augment, embedding_table, neighbours, with_augmented
-from potstill.distil.modeling import load_classifier
-from potstill.distil.tokens import load_tokenizer
-from potstill.pipeline.progress import QuietProgress
+from potstill.distil.train.augment import augment, embedding_table, neighbours, with_augmented
+from potstill.models.classifier import load_classifier
+from potstill.models.tokens import load_tokenizer
+from potstill.work.progress import QuietProgress
 
 TEXTS = ["the film was good and we saw it", "Then, the dull Film!", "unknownword film", "good"]
 

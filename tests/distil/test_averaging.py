@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from potstill.distil.averaging import WeightAverage
+from potstill.distil.train.averaging import WeightAverage
 
 
 def line(value: float) -> nn.Linear:

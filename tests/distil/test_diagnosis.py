@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from potstill.distil.diagnosis import StudentFigures, diagnose_losses, diagnose_student, diagnose_teacher
+from potstill.distil.train.diagnosis import StudentFigures, diagnose_losses, diagnose_student, diagnose_teacher
 
 GOOD = StudentFigures(
     train=0.91,

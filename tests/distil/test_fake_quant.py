@@ -1,4 +1,4 @@
-"""Rounding layers: the numbers of quantize/reference.py going forward, the straight-through estimator going back."""
+"""Rounding layers: the numbers of still/reference.py going forward, the straight-through estimator going back."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from potstill.distil.fake_quant import FakeQuantEmbedding, FakeQuantGelu, FakeQuantLinear, int8_grid, quantize_rows
-from potstill.quantize import core_math, reference, schemes
-from potstill.quantize.int4 import quantize_rows_int4
+from potstill.quantize.fake_quant import FakeQuantEmbedding, FakeQuantGelu, FakeQuantLinear, int8_grid, quantize_rows
+from potstill.still import core_math, reference, schemes
+from potstill.still.int4 import quantize_rows_int4
 
 
 def heavy(rows: int, columns: int, seed: int = 0) -> Any:

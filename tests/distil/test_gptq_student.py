@@ -11,17 +11,17 @@ import pytest
 import torch
 
 from potstill.compile import compile_onnx
-from potstill.compile.reader import read_still
-from potstill.distil import gptq
-from potstill.distil.evaluate import outputs
-from potstill.distil.fused_layers import Layout, student_layout
-from potstill.distil.modeling import load_classifier
-from potstill.distil.rounded_student import RoundedStudent
-from potstill.distil.tokens import encode, load_tokenizer
 from potstill.export.onnx import export_onnx
-from potstill.pipeline.progress import QuietProgress
-from potstill.quantize.reference import Evaluator
-from potstill.quantize.schemes import Scheme, scheme_by_name
+from potstill.models.classifier import load_classifier
+from potstill.models.evaluation import outputs
+from potstill.models.tokens import encode, load_tokenizer
+from potstill.quantize import gptq
+from potstill.quantize.fused_layers import Layout, student_layout
+from potstill.quantize.rounded_student import RoundedStudent
+from potstill.still.reader import read_still
+from potstill.still.reference import Evaluator
+from potstill.still.schemes import Scheme, scheme_by_name
+from potstill.work.progress import QuietProgress
 
 INT4 = scheme_by_name("int4")
 

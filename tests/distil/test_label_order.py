@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 import torch
 
-from potstill.distil.label_order import Measured, label_order, measure
-from potstill.distil.modeling import load_classifier, load_encoder
-from potstill.distil.tasks import Truth, task_of
-from potstill.distil.tasks.tags import Tags
-from potstill.distil.teacher import finetune
+from potstill.distil.teacher.finetune import finetune
+from potstill.distil.teacher.label_order import Measured, label_order, measure
 from potstill.errors import TrainError
-from potstill.pipeline.progress import QuietProgress
+from potstill.models.classifier import load_classifier, load_encoder
+from potstill.models.heads import Truth, task_of
+from potstill.models.heads.tags import Tags
 from potstill.pipeline.publish import _meaningless
-from potstill.report.intervals import retained
+from potstill.pipeline.report.intervals import retained
+from potstill.work.progress import QuietProgress
 
 CLASSES = task_of(SimpleNamespace(task="classification"))
 SEVERAL = task_of(SimpleNamespace(task="multi-label"))
@@ -108,7 +108,7 @@ def test_names() -> None:
 @pytest.fixture
 def knowing(tiny_encoder: Path, splits: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Folders of a teacher whose head was fitted to the tiny task, its outputs named and ordered as asked."""
-    from potstill.distil.tokens import Collator, encode, load_tokenizer
+    from potstill.models.tokens import Collator, encode, load_tokenizer
 
     texts, labels = list(splits.train["text"]), list(splits.train["label"])
     tokenizer = load_tokenizer(tiny_encoder)

@@ -11,9 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from potstill.distil.evaluate import outputs
-from potstill.distil.modeling import EncoderClassifier, load_classifier, load_encoder, pool
 from potstill.errors import TrainError
+from potstill.models.classifier import EncoderClassifier, load_classifier, load_encoder, pool
+from potstill.models.evaluation import outputs
 
 IDS = torch.tensor([[2, 5, 14, 3], [2, 18, 3, 0]])
 MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
@@ -108,7 +108,7 @@ def test_weights_that_are_no_numbers(tmp_path: Path, tiny_teacher: Path, tiny_en
         name = next(name for name in tensors if name.endswith("output.dense.weight"))
         tensors[name][0, 0] = float("inf")
         save_file(tensors, path, metadata={"format": "pt"})
-        with pytest.raises(TrainError, match=r"T002.*NaN or infinite: .*output\.dense\.weight.*smaller learning rate"):
+        with pytest.raises(TrainError, match=r"T014.*NaN or infinite: .*output\.dense\.weight.*smaller learning rate"):
             load(folder)
 
 

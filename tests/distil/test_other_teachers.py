@@ -11,11 +11,11 @@ import pytest
 import torch
 import transformers
 
-from potstill.distil.attention import with_attention
-from potstill.distil.modeling import EncoderClassifier, load_classifier, load_encoder
-from potstill.distil.positions import usable_positions
 from potstill.distil.students.inherited import activation_of
 from potstill.distil.students.registry import Job, make_student
+from potstill.models.attention import with_attention
+from potstill.models.classifier import EncoderClassifier, load_classifier, load_encoder
+from potstill.models.positions import usable_positions
 
 SIZES = {"vocab_size": 40, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
 ROWS = [np.array([2, 5, 9, 7, 3], np.int32), np.array([2, 11, 3], np.int32)]

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from potstill.distil import checkpoints
-from potstill.distil.evaluate import accuracy
-from potstill.distil.label_order import label_order
-from potstill.distil.modeling import load_classifier
-from potstill.distil.run import distil
-from potstill.distil.teacher import finetune
+from potstill.distil.distillation import distil
+from potstill.distil.teacher.finetune import finetune
+from potstill.distil.teacher.label_order import label_order
+from potstill.distil.train import checkpoints
 from potstill.errors import TrainError
-from potstill.pipeline.progress import QuietProgress
+from potstill.models.classifier import load_classifier
+from potstill.models.evaluation import accuracy
+from potstill.work.progress import QuietProgress
 
 
 class Killed(BaseException):
@@ -108,7 +108,7 @@ def test_early_stopping_keeps_the_best(train: Any, monkeypatch: pytest.MonkeyPat
 def test_a_killed_teacher_run_resumes_to_the_same_bits(
     train: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, writes: int
 ) -> None:
-    monkeypatch.setattr("potstill.distil.teacher.SAVE_STEPS", 4)
+    monkeypatch.setattr("potstill.distil.teacher.finetune.SAVE_STEPS", 4)
     whole = train("whole")
     with monkeypatch.context() as patch:
         kill_after(patch, writes)

@@ -12,16 +12,17 @@ import pytest
 import torch
 
 from potstill.compile import compile_onnx
-from potstill.compile.reader import read_still
-from potstill.distil import checkpoints, qat
-from potstill.distil.fused_layers import Layout, student_layout
-from potstill.distil.modeling import load_classifier
-from potstill.distil.tokens import encode, load_tokenizer
+from potstill.distil.train import checkpoints
 from potstill.export.onnx import export_onnx
-from potstill.pipeline.progress import QuietProgress
-from potstill.quantize.reference import Evaluator
-from potstill.quantize.schemes import scheme_by_name
+from potstill.models.classifier import load_classifier
+from potstill.models.tokens import encode, load_tokenizer
+from potstill.quantize import qat
+from potstill.quantize.fused_layers import Layout, student_layout
 from potstill.recipe.schema import Quantize
+from potstill.still.reader import read_still
+from potstill.still.reference import Evaluator
+from potstill.still.schemes import scheme_by_name
+from potstill.work.progress import QuietProgress
 
 SCHEME = scheme_by_name("int4")
 

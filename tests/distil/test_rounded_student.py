@@ -13,20 +13,20 @@ import torch
 from torch import nn
 
 from potstill.compile import compile_onnx
-from potstill.compile.packed import PackedModel
-from potstill.compile.reader import read_still
-from potstill.compile.schema import kind
 from potstill.compile.verify import core_available
-from potstill.distil.evaluate import outputs
-from potstill.distil.fake_quant import quantize_rows
-from potstill.distil.fused_layers import Layout, match_layers, student_layout
-from potstill.distil.modeling import load_classifier
-from potstill.distil.rounded_student import RoundedStudent
 from potstill.errors import TrainError
 from potstill.export.onnx import export_onnx
+from potstill.models.classifier import load_classifier
+from potstill.models.evaluation import outputs
 from potstill.quantize import sensitivity
-from potstill.quantize.reference import Evaluator, quantize_symmetric
-from potstill.quantize.schemes import Scheme, scheme_by_name
+from potstill.quantize.fake_quant import quantize_rows
+from potstill.quantize.fused_layers import Layout, match_layers, student_layout
+from potstill.quantize.rounded_student import RoundedStudent
+from potstill.still.packed import PackedModel
+from potstill.still.reader import read_still
+from potstill.still.reference import Evaluator, quantize_symmetric
+from potstill.still.schema import kind
+from potstill.still.schemes import Scheme, scheme_by_name
 
 LIMIT = 16
 

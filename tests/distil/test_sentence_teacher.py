@@ -15,14 +15,15 @@ from torch import nn
 from transformers import AutoModel, BertTokenizer
 
 from conftest import VOCABULARY, make_dataset
-from potstill.distil import run, teacher
-from potstill.distil.evaluate import predictions
-from potstill.distil.modeling import load_classifier, load_encoder
-from potstill.distil.sentence_teacher import sentence_model, teacher_vectors
-from potstill.distil.tokens import load_tokenizer
-from potstill.distil.vectors import pool, unit_length
+from potstill.distil import distillation as run
+from potstill.distil.teacher import finetune as teacher
+from potstill.distil.teacher.sentence import sentence_model, teacher_vectors
 from potstill.errors import TrainError
-from potstill.pipeline.progress import QuietProgress
+from potstill.models.classifier import load_classifier, load_encoder
+from potstill.models.evaluation import predictions
+from potstill.models.tokens import load_tokenizer
+from potstill.models.vectors import pool, unit_length
+from potstill.work.progress import QuietProgress
 
 HIDDEN = 24
 IDS = torch.tensor([[2, 5, 14, 9, 3], [2, 18, 3, 0, 0]])

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from potstill.distil.evaluate import outputs
-from potstill.distil.modeling import load_classifier
 from potstill.distil.students import projection
 from potstill.distil.students.prune import importance
 from potstill.distil.students.registry import Job, make_student
 from potstill.distil.students.teacher_view import Taps, encoder_of
-from potstill.distil.tokens import encode
-from potstill.distil.vocabulary import Vocabulary, aligned_ids, choose_vocabulary
+from potstill.distil.vocabulary.choice import Vocabulary, aligned_ids, choose_vocabulary
 from potstill.errors import TrainError
+from potstill.models.classifier import load_classifier
+from potstill.models.evaluation import outputs
+from potstill.models.tokens import encode
 
 LABELS = ["negative", "positive"]
 

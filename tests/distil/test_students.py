@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from potstill.distil.evaluate import outputs
-from potstill.distil.modeling import load_classifier
 from potstill.distil.students import basis
 from potstill.distil.students.registry import make_student, spread_layers
 from potstill.errors import TrainError
+from potstill.models.classifier import load_classifier
+from potstill.models.evaluation import outputs
 
 LABELS = ["negative", "positive"]
 
@@ -46,7 +46,7 @@ def relative_error(student: Any, teacher: Any, rows: list[np.ndarray]) -> float:
 def test_the_articles_students_can_be_built() -> None:
     from transformers import BertConfig, BertForSequenceClassification
 
-    from potstill.distil.modeling import SplitClassifier
+    from potstill.models.classifier import SplitClassifier
 
     # BERT-base, shrunk in its tables and depth only.
     config = BertConfig(vocab_size=50, num_hidden_layers=4, intermediate_size=256, max_position_embeddings=32)
@@ -148,7 +148,7 @@ def test_settings_that_cannot_work(tiny_teacher: Path, changes: dict[str, Any], 
 def test_pca_needs_text_and_a_bert(tiny_teacher: Path) -> None:
     from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
-    from potstill.distil.modeling import SplitClassifier
+    from potstill.models.classifier import SplitClassifier
 
     with pytest.raises(TrainError) as error:
         make_student(settings(), load_classifier(tiny_teacher), LABELS, [])

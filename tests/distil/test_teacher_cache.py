@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from potstill.distil import teacher_cache
-from potstill.distil.evaluate import outputs
-from potstill.distil.modeling import load_classifier
-from potstill.distil.teacher_cache import outputs_key, teacher_outputs, weights_hash
+from potstill.distil.teacher import cache as teacher_cache
+from potstill.distil.teacher.cache import outputs_key, teacher_outputs, weights_hash
 from potstill.errors import TrainError
+from potstill.models.classifier import load_classifier
+from potstill.models.evaluation import outputs
 
 ROWS = [np.array([2, *[5 + (i * j) % 16 for j in range(1 + i % 9)], 3], dtype=np.int32) for i in range(45)]
 
@@ -131,7 +131,7 @@ def test_weights_hash(tiny_teacher: Path, tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(TrainError) as error:
         weights_hash(tmp_path)
-    assert error.value.code == "T002"
+    assert error.value.code == "T103"
 
 
 def true_states(teacher: Any) -> list[list[np.ndarray]]:

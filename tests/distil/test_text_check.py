@@ -9,7 +9,7 @@ import datasets
 import pytest
 from transformers import BertTokenizerFast
 
-from potstill.distil.text_check import examine_texts
+from potstill.distil.teacher.text_check import examine_texts
 
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "day", "a", "##s"]
 

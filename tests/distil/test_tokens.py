@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from potstill.distil.evaluate import outputs
-from potstill.distil.modeling import load_classifier
-from potstill.distil.tokens import Collator, LengthGroupedSampler, TokenDataset, encode, encode_pairs, load_tokenizer
 from potstill.errors import TrainError
+from potstill.models.classifier import load_classifier
+from potstill.models.evaluation import outputs
+from potstill.models.tokens import Collator, LengthGroupedSampler, TokenDataset, encode, encode_pairs, load_tokenizer
 
 
 def test_collator_pads_to_the_longest_and_marks_missing_labels() -> None:

@@ -16,10 +16,10 @@ from torch.nn import functional as F
 from transformers import BertConfig, BertForSequenceClassification, TrainingArguments
 
 from potstill.distil import DistillationTrainer
-from potstill.distil.evaluate import outputs
-from potstill.distil.modeling import load_classifier
-from potstill.distil.tokens import Collator, TokenDataset
 from potstill.errors import TrainError
+from potstill.models.classifier import load_classifier
+from potstill.models.evaluation import outputs
+from potstill.models.tokens import Collator, TokenDataset
 
 VOCABULARY = 21
 
@@ -283,7 +283,7 @@ TOKENS = {"embedding": 0.5, "hidden": 1.0, "attention": 0.5, "relations": 1.0}
 
 def token_rows(teacher: Any, folder: Path, half: bool) -> TokenDataset:
     """Rows with every state and output of the teacher, from the cache."""
-    from potstill.distil.teacher_cache import teacher_outputs
+    from potstill.distil.teacher.cache import teacher_outputs
 
     ids = [np.array(row["input_ids"], dtype=np.int32) for row in rows()]
     taught = teacher_outputs(

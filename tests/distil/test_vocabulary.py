@@ -12,10 +12,16 @@ import lettered
 import numpy as np
 import pytest
 
-from potstill.distil.pruned_tokenizer import description, fallback_ids, prune_tokenizer
-from potstill.distil.tokens import encode
-from potstill.distil.vocabulary import aligned_ids, choose_vocabulary, kept_pieces, piece_counts, vocabulary_facts
+from potstill.distil.vocabulary.choice import (
+    aligned_ids,
+    choose_vocabulary,
+    kept_pieces,
+    piece_counts,
+    vocabulary_facts,
+)
+from potstill.distil.vocabulary.pruned_tokenizer import description, fallback_ids, prune_tokenizer
 from potstill.errors import TrainError
+from potstill.models.tokens import encode
 
 # Texts unlike those that chose the vocabulary.
 ODD = [

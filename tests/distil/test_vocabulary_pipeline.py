@@ -11,12 +11,12 @@ import lettered
 import numpy as np
 import pytest
 
-from potstill.distil import run
-from potstill.distil.evaluate import accuracy, outputs
-from potstill.distil.modeling import load_classifier
-from potstill.distil.tokens import encode, load_tokenizer
-from potstill.pipeline.progress import QuietProgress
+from potstill.distil import distillation as run
+from potstill.models.classifier import load_classifier
+from potstill.models.evaluation import accuracy, outputs
+from potstill.models.tokens import encode, load_tokenizer
 from potstill.recipe.schema import Recipe
+from potstill.work.progress import QuietProgress
 
 
 @pytest.fixture(scope="module")

@@ -16,15 +16,15 @@ import pytest
 from tiny_files import sentence, write_task
 from warm_process import WarmProcess
 
-from potstill.bench import measure
+from potstill.compare import host
 
 
 @pytest.fixture(scope="module", autouse=True)
 def quick_bench() -> Iterator[None]:
     """Builds in this process have a short benchmark: two rounds at one length, no measurement of memory."""
-    quick = functools.partial(measure.bench_host, rounds=2, lengths=(16,), memory=False)
+    quick = functools.partial(host.bench_host, rounds=2, lengths=(16,), memory=False)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measure, "bench_host", quick)
+        patch.setattr(host, "bench_host", quick)
         yield
 
 
@@ -53,11 +53,11 @@ COMMAND = """
 import functools, json, sys, time
 from pathlib import Path
 start = time.monotonic()
-from potstill.pipeline.progress import make_progress
-from potstill.pipeline.run import run_build
+from potstill.work.progress import make_progress
+from potstill.pipeline.builder import run_build
 from potstill.recipe import load_recipe
-from potstill.bench import measure
-measure.bench_host = functools.partial(measure.bench_host, rounds=2, lengths=(16,), memory=False)
+from potstill.compare import host
+host.bench_host = functools.partial(host.bench_host, rounds=2, lengths=(16,), memory=False)
 recipe, out, cache = map(Path, sys.argv[1:4])
 last = sys.argv[4] or None
 recipe = load_recipe(recipe, sys.argv[5:])

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from tiny_files import RECIPE, write_data, write_teacher
 
-from potstill.budget import search
-from potstill.budget.meet import meet_budget
 from potstill.errors import PotstillError
-from potstill.pipeline.progress import QuietProgress
-from potstill.pipeline.run import run_build
+from potstill.pipeline.budget import search
+from potstill.pipeline.budget.meet import meet_budget
+from potstill.pipeline.builder import run_build
 from potstill.pipeline.stage import Context
-from potstill.pipeline.store import Store
 from potstill.recipe import load_recipe
 from potstill.recipe.schema import BudgetTime
+from potstill.work.progress import QuietProgress
+from potstill.work.store import Store
 
 pytest.importorskip("torch")
 FAST = [
@@ -110,7 +110,7 @@ def test_search_goes_on_where_it_was(task: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_search_within_nothing(task: Path) -> None:
     recipe = load_recipe(task / "tiny.toml", [*FAST, "budget.bytes=20kB"])
-    with pytest.raises(PotstillError, match=r"error\[I080\]"):
+    with pytest.raises(PotstillError, match=r"error\[T080\]"):
         search.run_search(
             recipe, task / "built", BudgetTime(board="pi4", tokens=16, value=1.0), progress=QuietProgress(),
             cache=task / "cache",

@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 from tiny_files import BAD, GOOD, sentence, write_data, write_teacher
 
-from potstill.bench import measure
 from potstill.cli import main
+from potstill.compare import host
 
 PROJECT = Path(__file__).resolve().parents[2]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -113,9 +113,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     write_words(folder / "words.conll")
     for name, (task, source) in STAND_INS.items():
         (folder / name).write_text(RECIPE.format(name=name, task=task, source=source), encoding="utf-8")
-    quick = functools.partial(measure.bench_host, rounds=2, lengths=(16,), memory=False)
+    quick = functools.partial(host.bench_host, rounds=2, lengths=(16,), memory=False)
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
-        patch.setattr(measure, "bench_host", quick)
+        patch.setattr(host, "bench_host", quick)
         patch.setenv("POTSTILL_CACHE", str(folder / "cache"))
         patch.setenv("COLUMNS", "200")
         for name in ("sentiment", "punctuation"):

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from potstill.cli import main
-from potstill.compile.reader import read_still
-from potstill.compile.schema import kind
-from potstill.pipeline.run import run_build
+from potstill.pipeline.builder import run_build
+from potstill.pipeline.report.table import render
 from potstill.recipe import load_recipe
-from potstill.report.table import render
+from potstill.still.reader import read_still
+from potstill.still.schema import kind
 
 
 @pytest.fixture(scope="module")

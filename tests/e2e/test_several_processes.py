@@ -20,13 +20,14 @@ JOB = """
 import functools, os, sys, time
 from pathlib import Path
 import torch
-from potstill.bench import measure
-from potstill.distil import run, teacher_cache
-from potstill.distil.trainer import DistillationTrainer
+from potstill.compare import host
+from potstill.distil import distillation as run
+from potstill.distil.teacher import cache as teacher_cache
+from potstill.distil.train.trainer import DistillationTrainer
 from potstill.cli import main
 
 rank, folder, failing = os.environ.get("RANK", "0"), Path(sys.argv[1]), sys.argv[2]
-measure.bench_host = functools.partial(measure.bench_host, rounds=2, lengths=(16,), memory=False)
+host.bench_host = functools.partial(host.bench_host, rounds=2, lengths=(16,), memory=False)
 teacher_cache.teacher_outputs.__kwdefaults__["shard_rows"] = 64
 write = teacher_cache._write_shard
 

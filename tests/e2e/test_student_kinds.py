@@ -30,12 +30,12 @@ class Made:
 
     def __init__(self, folder: Path, task: Any, kind: str) -> None:
         from potstill.compile import compile_onnx
-        from potstill.distil.evaluate import outputs
-        from potstill.distil.modeling import load_classifier, load_encoder
         from potstill.distil.students.registry import make_student
-        from potstill.distil.tokens import encode, load_tokenizer
-        from potstill.distil.vocabulary import choose_vocabulary
+        from potstill.distil.vocabulary.choice import choose_vocabulary
         from potstill.export.onnx import export_onnx
+        from potstill.models.classifier import load_classifier, load_encoder
+        from potstill.models.evaluation import outputs
+        from potstill.models.tokens import encode, load_tokenizer
 
         tokenizer = load_tokenizer(task.folder / "teacher")
         teacher = load_encoder(task.folder / "teacher", labels=["negative", "positive"], seed=1).eval()

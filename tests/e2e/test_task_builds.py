@@ -17,7 +17,7 @@ from tiny_files import BAD, GOOD, sentence, write_teacher
 
 import potstill
 from potstill.errors import InputError
-from potstill.pipeline.run import run_build
+from potstill.pipeline.builder import run_build
 from potstill.recipe import load_recipe
 
 SETTINGS = """

@@ -105,13 +105,3 @@ def test_without_tflite_in_another_scheme(built: Any, scheme: str, least: float)
     assert result["found"]["still"]["scheme"] == scheme
     assert result["found"]["verify"]["label_agreement"]["still"] >= least
     assert built.report()["packed"]["scheme"] == "int8", "a partial build publishes nothing"
-
-
-def test_a_cached_teacher_gives_the_loss_curve_of_one_that_runs_in_every_step(built: Any) -> None:
-    from potstill.bench.teacher_cache import compare
-
-    cached, live = compare(built.out, epochs=2, rows=128, overrides=["distil.hidden=0.5", "distil.attention=0.1"])
-    assert len(cached.losses) == 2 and all(loss > 0 for loss in cached.losses)
-    # States are kept as f16, everything else in f32.
-    assert cached.losses == pytest.approx(live.losses, rel=2e-3)
-    assert 0 < cached.filling < cached.seconds and live.filling == pytest.approx(0, abs=0.1)

@@ -15,7 +15,7 @@ from pathlib import Path
 _CONTEXT = multiprocessing.get_context("forkserver")
 # Nothing of this runs anything or starts a thread before the fork.
 _CONTEXT.set_forkserver_preload(
-    ["torch", "datasets", "onnx", "onnxsim", "onnxscript", "potstill.distil.trainer", "potstill.export.plain"]
+    ["torch", "datasets", "onnx", "onnxsim", "onnxscript", "potstill.distil.train.trainer", "potstill.export.plain"]
 )
 
 

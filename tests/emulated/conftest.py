@@ -30,6 +30,6 @@ def model_path() -> Path:
 
 @pytest.fixture(scope="session")
 def expected() -> dict[str, Any]:
-    """What the host computed: emulated.json as toolchains/same_bits.py writes it."""
+    """What the host computed: emulated.json as toolchains/emulate/same_bits.py writes it."""
     content: dict[str, Any] = json.loads(Path(os.environ["POTSTILL_EXPECTED"]).read_text(encoding="utf-8"))
     return content

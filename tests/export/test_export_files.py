@@ -15,7 +15,7 @@ from potstill.cli import main
 CHILD = """
 import sys, time
 from potstill.export import files
-from potstill.pipeline.atomic import atomic_write
+from potstill.work.atomic import atomic_write
 
 def half(model, out, *, opset):
     with atomic_write(out) as temporary:
@@ -69,7 +69,7 @@ def test_a_stopped_export_leaves_nothing_behind(
 def test_the_next_export_removes_what_a_killed_one_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And nothing of one that still runs, nor of others' temporary files."""
     from potstill.export import files
-    from potstill.pipeline.progress import QuietProgress
+    from potstill.work.progress import QuietProgress
 
     model, out = tmp_path / "model", tmp_path / "out"
     model.mkdir()
@@ -91,7 +91,7 @@ def test_the_next_export_removes_what_a_killed_one_left(tmp_path: Path, monkeypa
 def test_all_files_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from potstill.errors import ExportError
     from potstill.export import files
-    from potstill.pipeline.progress import QuietProgress
+    from potstill.work.progress import QuietProgress
 
     def whole(model: Path, out: Path, *, opset: int) -> Path:
         out.write_bytes(b"whole")

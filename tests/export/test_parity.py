@@ -13,7 +13,7 @@ import tiny
 from potstill.errors import ExportError
 from potstill.export import parity
 from potstill.export.parity import ParityLimits, ParityReport, check_parity
-from potstill.pipeline.progress import QuietProgress
+from potstill.work.progress import QuietProgress
 
 LENGTHS, BATCHES = (1, 3, 7), (1, 3)
 

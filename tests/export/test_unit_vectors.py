@@ -11,8 +11,8 @@ from transformers import BertConfig
 
 import potstill
 from potstill.compile import compile_onnx
-from potstill.distil.modeling import EncoderClassifier, EncoderClassifierConfig
 from potstill.export.onnx import export_onnx
+from potstill.models.classifier import EncoderClassifier, EncoderClassifierConfig
 from potstill.runtime.backends import open_backend
 
 IDS = [[2, 5, 9, 3], [2, 7, 3]]

@@ -54,7 +54,7 @@ def model(base: Path, kind: str) -> Path:
     import torch
     import transformers
 
-    from potstill.distil.modeling import EncoderClassifier, EncoderClassifierConfig
+    from potstill.models.classifier import EncoderClassifier, EncoderClassifierConfig
 
     folder = base / f"model-{kind}"
     torch.manual_seed(len(kind))
@@ -156,7 +156,7 @@ def build(base: Path) -> dict[str, Path]:
 @cache
 def reference(folder: Path) -> Any:
     """The model in PyTorch, as it was saved."""
-    from potstill.distil.modeling import load_classifier
+    from potstill.models.classifier import load_classifier
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from stub_stages import FACTS, FILES
 
-from potstill.pipeline import run
+from potstill.pipeline import builder as run
 from potstill.pipeline.stage import Context, Stage
 from potstill.pipeline.stages import build_stages
 from potstill.recipe import Recipe

@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from potstill.pipeline.atomic import sweep_temporaries, write_json
 from potstill.pipeline.engine import prune, run_stages
-from potstill.pipeline.lock import out_lock
-from potstill.pipeline.progress import PlainProgress
 from potstill.pipeline.stage import Context, Stage
-from potstill.pipeline.store import Store
 from potstill.recipe import load_recipe
+from potstill.work.atomic import sweep_temporaries, write_json
+from potstill.work.lock import out_lock
+from potstill.work.progress import PlainProgress
+from potstill.work.store import Store
 
 STEPS = 20
 

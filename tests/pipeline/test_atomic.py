@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from potstill.errors import SystemFailure
-from potstill.pipeline.atomic import atomic_folder, atomic_write, publish_file, write_json
+from potstill.work.atomic import atomic_folder, atomic_write, publish_file, write_json
 
 
 def names(folder: Path) -> list[str]:
@@ -63,7 +63,7 @@ def test_file_size_limit_of_the_system_is_a_numbered_error(tmp_path: Path) -> No
         import resource, signal, sys
         from pathlib import Path
         from potstill.errors import SystemFailure
-        from potstill.pipeline.atomic import atomic_write
+        from potstill.work.atomic import atomic_write
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
         try:

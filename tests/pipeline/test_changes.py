@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from stub_stages import ROWS, write_recipe
 
-from potstill.pipeline import run
+from potstill.pipeline import builder as run
 from potstill.pipeline.changes import changes
-from potstill.pipeline.progress import PlainProgress
 from potstill.recipe import load_recipe
+from potstill.work.progress import PlainProgress
 
 OLD: dict[str, dict[str, Any]] = {
     "recipe": {"student.layers": 4, "student.preset": None, "data.split": [0.8, 0.1, 0.1]},

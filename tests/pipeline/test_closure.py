@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from potstill.pipeline import closure
-from potstill.pipeline.closure import GROUND, PACKAGE, Sources, is_ground, library_versions
-from potstill.pipeline.syntax import LAZY
+from potstill.keys import closure
+from potstill.keys.closure import GROUND, PACKAGE, Sources, is_ground, library_versions
+from potstill.keys.syntax import LAZY
 
 STAGES = "potstill.pipeline.stages"
 # The table of boards: a wheel holds it, the tree has it elsewhere.
@@ -38,33 +38,33 @@ def real(memory: Path) -> Sources:
     ("module", "run", "holds", "lacks"),
     [
         (STAGES, "run_data", ["data/files.py", "data/hub.py", "data/demo.py", "data/conll.py", "data/splits.py"],
-         ["distil/trainer.py", "compile/fuse.py", "export/onnx.py"]),
-        (STAGES, "run_teacher", ["distil/teacher.py", "distil/modeling.py", "distil/backbones.py", "distil/tokens.py",
-                                 "data/splits.py", "data/demo.py"], ["distil/gptq.py", "compile/fuse.py"]),
-        (STAGES, "run_student", ["distil/run.py", "distil/trainer.py", "distil/losses/minilm.py", "distil/augment.py",
-                                 "distil/students/pca.py", "distil/students/static.py", "distil/teacher_cache.py",
-                                 "distil/vocabulary.py", "distil/tasks/multi_label.py"],
-         ["distil/qat.py", "distil/gptq.py", "compile/fuse.py", "export/onnx.py", "report/html.py"]),
-        (ROUNDING, "run_sensitivity", ["compile/fuse.py", "distil/fake_quant.py", "quantize/sensitivity.py"], []),
+         ["distil/train/trainer.py", "compile/fuse.py", "export/onnx.py"]),
+        (STAGES, "run_teacher", ["distil/teacher/finetune.py", "models/classifier.py", "models/backbones.py",
+         "models/tokens.py", "data/splits.py", "data/demo.py"], ["quantize/gptq.py", "compile/fuse.py"]),
+        (STAGES, "run_student", ["distil/distillation.py", "distil/train/trainer.py", "distil/losses/minilm.py",
+         "distil/train/augment.py", "distil/students/pca.py", "distil/students/static.py", "distil/teacher/cache.py",
+         "distil/vocabulary/choice.py", "models/heads/multi_label.py"], ["quantize/qat.py", "quantize/gptq.py",
+         "compile/fuse.py", "export/onnx.py", "pipeline/report/html.py"]),
+        (ROUNDING, "run_sensitivity", ["compile/fuse.py", "quantize/fake_quant.py", "quantize/sensitivity.py"], []),
         (ROUNDING, "run_gptq", ["compile/import_onnx.py", "compile/fuse.py", "compile/passes/linear.py",
-                                "export/onnx.py", "distil/fake_quant.py", "distil/rounded_student.py",
-                                "quantize/gptq.py", "quantize/choice.py"], ["distil/qat.py", "export/tflite.py"]),
-        (ROUNDING, "run_qat", ["distil/qat.py", "distil/trainer.py", "distil/fake_quant.py", "quantize/int4.py"],
-         ["export/tflite.py"]),
-        (STAGES, "run_onnx", ["export/onnx.py", "export/plain.py", "export/graph_passes.py", "distil/modeling.py"],
-         ["compile/fuse.py", "distil/trainer.py", "distil/gptq.py", "export/tflite.py"]),
-        (STAGES, "run_onnx_static", ["export/onnx_static.py", "distil/tokens.py"], ["export/tflite.py"]),
+         "export/onnx.py", "quantize/fake_quant.py", "quantize/rounded_student.py", "quantize/gptq_solver.py",
+         "quantize/choice.py"], ["quantize/qat.py", "export/tflite.py"]),
+        (ROUNDING, "run_qat", ["quantize/qat.py", "distil/train/trainer.py", "quantize/fake_quant.py",
+         "still/int4.py"], ["export/tflite.py"]),
+        (STAGES, "run_onnx", ["export/onnx.py", "export/plain.py", "export/graph_passes.py", "models/classifier.py"],
+         ["compile/fuse.py", "distil/train/trainer.py", "quantize/gptq.py", "export/tflite.py"]),
+        (STAGES, "run_onnx_static", ["export/onnx_static.py", "models/tokens.py"], ["export/tflite.py"]),
         (STAGES, "run_tflite", ["export/tflite.py", "export/tflite_worker.py"], ["export/onnx.py"]),
-        (STAGES, "run_still", ["compile/compiler.py", "compile/tokenizer.py", "compile/verify.py", "compile/pack.py",
-                               "quantize/schemes.py"], ["distil/trainer.py", "export/tflite.py"]),
-        (STAGES, "run_verify", ["export/parity.py", "distil/evaluate.py", "distil/words.py", "distil/tasks/truth.py",
-                                "runtime/backends/native.py", "runtime/backends/litert.py"], ["distil/trainer.py"]),
-        (STAGES, "run_bench", ["bench/measure.py", "bench/peers/litert.py", "bench/peers/potstill.py",
-                               "runtime/backends/native.py"], ["distil/trainer.py", "bench/predict/predict.py"]),
-        ("potstill.budget.meet", "meet_budget", ["budget/ladder.py", "bench/predict/predict.py", "distil/trainer.py",
-                                                 "bench/predict/costs.json", BOARDS],
-         ["report/html.py"]),
-        ("potstill.budget.attempt", "run_score", ["distil/evaluate.py", "runtime/model.py"], ["distil/trainer.py"]),
+        (STAGES, "run_still", ["compile/compiler.py", "compile/tokenizer.py", "compile/verify.py", "still/pack.py",
+         "still/schemes.py"], ["distil/train/trainer.py", "export/tflite.py"]),
+        (STAGES, "run_verify", ["export/parity.py", "models/evaluation.py", "models/words.py", "models/heads/truth.py",
+         "runtime/backends/native.py", "runtime/backends/litert.py"], ["distil/train/trainer.py"]),
+        (STAGES, "run_bench", ["bench/measure.py", "compare/peers/litert.py", "bench/own.py",
+         "runtime/backends/native.py"], ["distil/train/trainer.py", "bench/predict/predict.py"]),
+        ("potstill.pipeline.budget.meet", "meet_budget", ["pipeline/budget/ladder.py", "bench/predict/predict.py",
+         "distil/train/trainer.py", "bench/predict/costs.json", BOARDS], ["pipeline/report/html.py"]),
+        ("potstill.pipeline.budget.attempt", "run_score", ["models/evaluation.py", "runtime/model.py"],
+         ["distil/train/trainer.py"]),
     ],
 )  # fmt: skip
 def test_what_counts_for_the_real_stages(
@@ -73,7 +73,7 @@ def test_what_counts_for_the_real_stages(
     code = real.closure_of(module, run).code
     assert set(holds) <= code.keys(), set(holds) - code.keys()
     assert not set(lacks) & code.keys()
-    assert all(not path.startswith(("recipe/", "errors", "report/", "commands/", "doctor/")) for path in code)
+    assert all(not path.startswith(("recipe/", "errors", "pipeline/report/", "commands/", "doctor/")) for path in code)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_versions_of_the_libraries_count(real: Sources, module: str, run: str, l
 
 
 def test_every_library_that_is_installed_has_a_version(real: Sources) -> None:
-    for module, run in ((STAGES, "build_stages"), ("potstill.budget.meet", "meet_budget")):
+    for module, run in ((STAGES, "build_stages"), ("potstill.pipeline.budget.meet", "meet_budget")):
         real.closure_of(module, run)
     used = {
         library
@@ -107,12 +107,12 @@ def test_every_library_that_is_installed_has_a_version(real: Sources) -> None:
 
 
 def test_the_native_core_counts_by_content(tmp_path: Path) -> None:
-    package = write_package(tmp_path, {"work": "from potstill import _core\ndef run():\n    return _core.ends()\n"})
+    package = write_package(tmp_path, {"job": "from potstill import _core\ndef run():\n    return _core.ends()\n"})
     keys = set()
     for content in (b"one", b"two"):
         (package / "_core.cpython-311.so").write_bytes(content)
-        code = Sources(package).closure_of("potstill.work", "run").code
-        assert set(code) == {"_core", "work.py"}
+        code = Sources(package).closure_of("potstill.job", "run").code
+        assert set(code) == {"_core", "job.py"}
         keys.add(code["_core"])
     assert len(keys) == 2
 
@@ -134,7 +134,7 @@ def test_the_rule_of_what_is_left_out() -> None:
 
 def _imports_nothing_that_computes(name: str, file: Path) -> None:
     allowed = {"pydantic", "pydantic_core", "rich", "xxhash"}
-    if name == "potstill.pipeline.processes":
+    if name == "potstill.work.processes":
         allowed.add("torch")  # its exchange of objects between processes
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -176,16 +176,16 @@ def constant(text: str) -> str:
 
 
 EDITS = [
-    ("distil/evaluate.py", comment, []),
-    ("distil/trainer.py", docstring, []),
+    ("models/evaluation.py", comment, []),
+    ("distil/train/trainer.py", docstring, []),
     ("compile/fuse.py", docstring, []),
-    ("errors.py", constant, []),
+    ("errors/__init__.py", constant, []),
     ("pipeline/engine.py", constant, []),
     ("recipe/learning.py", constant, []),
-    ("report/html.py", constant, []),
+    ("pipeline/report/html.py", constant, []),
     ("distil/losses/minilm.py", constant, ["run_student", "run_qat"]),
     ("compile/fuse.py", constant, ["run_gptq", "run_qat", "run_still"]),
-    ("quantize/gptq.py", constant, ["run_gptq"]),
+    ("quantize/gptq_solver.py", constant, ["run_gptq"]),
     ("export/parity.py", constant, ["run_verify"]),
 ]
 
@@ -225,7 +225,7 @@ def write_package(folder: Path, modules: dict[str, str]) -> Path:
 
 
 SMALL = {
-    "work": """
+    "job": """
         from potstill.parts import double
         from potstill.parts.other import unused
         LIMIT = 3
@@ -254,19 +254,19 @@ SMALL = {
 
 
 def test_a_small_package_is_followed_by_what_is_used(tmp_path: Path) -> None:
-    found = Sources(write_package(tmp_path, SMALL)).closure_of("potstill.work", "run")
+    found = Sources(write_package(tmp_path, SMALL)).closure_of("potstill.job", "run")
     # Of parts/other only what runs when it is imported.
-    assert set(found.code) == {"work.py", "parts/maths.py", "parts/other.py", "late.py", "kinds/a.py"}
+    assert set(found.code) == {"job.py", "parts/maths.py", "parts/other.py", "late.py", "kinds/a.py"}
     assert "torch" not in found.libraries
 
 
 @pytest.mark.parametrize(
     ("module", "old", "new", "same"),
     [
-        ("work", "LIMIT = 3", "LIMIT = 4", False),
-        ("work", "return unused()", "return 7", True),
-        ("work", "return helper(", "return 1 + helper(", False),
-        ("work", "    return x\n", "    return x + 1\n", False),
+        ("job", "LIMIT = 3", "LIMIT = 4", False),
+        ("job", "return unused()", "return 7", True),
+        ("job", "return helper(", "return 1 + helper(", False),
+        ("job", "    return x\n", "    return x + 1\n", False),
         ("parts/maths", "2 * x", "x + x", False),
         ("parts/maths", "3 * x", "x * 3", True),
         ("parts/other", "torch.ones(1)", "torch.ones(2)", True),
@@ -279,21 +279,21 @@ def test_a_small_package_is_followed_by_what_is_used(tmp_path: Path) -> None:
 )
 def test_only_what_is_used_counts(tmp_path: Path, module: str, old: str, new: str, same: bool) -> None:
     package = write_package(tmp_path, SMALL)
-    before = Sources(package).closure_of("potstill.work", "run")
+    before = Sources(package).closure_of("potstill.job", "run")
     path = package / f"{module}.py"
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
-    assert (Sources(package).closure_of("potstill.work", "run") == before) is same
+    assert (Sources(package).closure_of("potstill.job", "run") == before) is same
 
 
 def test_modules_by_computed_names_all_count(tmp_path: Path) -> None:
     modules = {
-        "work": "import importlib\ndef run(name):\n    return importlib.import_module(f'potstill.kinds.{name}')\n",
+        "job": "import importlib\ndef run(name):\n    return importlib.import_module(f'potstill.kinds.{name}')\n",
         "kinds/a": "def make():\n    return 1\n",
         "kinds/b": "import json\ndef make():\n    return 2\n",
     }
-    found = Sources(write_package(tmp_path, modules)).closure_of("potstill.work", "run")
-    assert set(found.code) == {"work.py", "kinds/a.py", "kinds/b.py"}
+    found = Sources(write_package(tmp_path, modules)).closure_of("potstill.job", "run")
+    assert set(found.code) == {"job.py", "kinds/a.py", "kinds/b.py"}
 
 
 def test_data_files_beside_a_module_count(tmp_path: Path) -> None:
@@ -314,13 +314,13 @@ def test_what_is_remembered_gives_the_same(real: Sources, memory: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"maker": 1}', '{"maker": null, "files": {"a": 3}}'])
 def test_a_damaged_memory_is_made_anew(tmp_path: Path, text: str) -> None:
     package, memory = write_package(tmp_path, SMALL), tmp_path / "sources.json"
-    wanted = Sources(package).closure_of("potstill.work", "run")
+    wanted = Sources(package).closure_of("potstill.job", "run")
     memory.write_text(text)
-    assert Sources(package, memory).closure_of("potstill.work", "run") == wanted
+    assert Sources(package, memory).closure_of("potstill.job", "run") == wanted
     assert json.loads(memory.read_text())["files"]
     maker = json.loads(memory.read_text())["maker"]
-    memory.write_text(json.dumps({"maker": maker, "files": {"potstill.work x": {"parts": []}}}))
-    assert Sources(package, memory).closure_of("potstill.work", "run") == wanted
+    memory.write_text(json.dumps({"maker": maker, "files": {"potstill.job x": {"parts": []}}}))
+    assert Sources(package, memory).closure_of("potstill.job", "run") == wanted
 
 
 def test_a_function_from_elsewhere_has_no_closure() -> None:

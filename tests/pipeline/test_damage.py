@@ -12,11 +12,13 @@ import pytest
 from stub_stages import ALL, write_recipe
 
 from potstill.errors import SystemFailure
-from potstill.pipeline import contents, engine, publish, run
-from potstill.pipeline.progress import PlainProgress, QuietProgress
+from potstill.pipeline import builder as run
+from potstill.pipeline import engine, publish
 from potstill.pipeline.stage import Context, Stage
-from potstill.pipeline.store import Store
 from potstill.recipe import load_recipe
+from potstill.work import contents
+from potstill.work.progress import PlainProgress, QuietProgress
+from potstill.work.store import Store
 
 
 def flip(path: Path) -> None:

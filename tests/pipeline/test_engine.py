@@ -18,12 +18,12 @@ import pytest
 from potstill.errors import PotstillError, SystemFailure, TrainError
 from potstill.pipeline import engine
 from potstill.pipeline.engine import run_stages
-from potstill.pipeline.lock import out_lock, wait_lock
-from potstill.pipeline.progress import QuietProgress
 from potstill.pipeline.stage import Context, Stage
 from potstill.pipeline.stages import run_onnx, run_verify
-from potstill.pipeline.store import Store
 from potstill.recipe import load_recipe
+from potstill.work.lock import out_lock, wait_lock
+from potstill.work.progress import QuietProgress
+from potstill.work.store import Store
 
 HELPER = Path(__file__).with_name("helper_build.py")
 
@@ -132,7 +132,7 @@ def test_waiting_for_a_lock_is_told_once(tmp_path: Path) -> None:
         pass
     assert told == []
     code = (
-        "import sys, time; from pathlib import Path; from potstill.pipeline.lock import wait_lock\n"
+        "import sys, time; from pathlib import Path; from potstill.work.lock import wait_lock\n"
         "with wait_lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(0.3)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "l")], stdout=subprocess.PIPE, text=True)

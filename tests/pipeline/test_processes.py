@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from potstill.errors import RecipeError, SystemFailure
-from potstill.pipeline import processes
-from potstill.pipeline.processes import Processes
+from potstill.work import processes
+from potstill.work.processes import Processes
 
 
 def test_alone_everything_is_done_here() -> None:

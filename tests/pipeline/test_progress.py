@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from potstill.pipeline.progress import PlainProgress, QuietProgress, RichProgress, duration, make_progress
+from potstill.work.progress import PlainProgress, QuietProgress, RichProgress, duration, make_progress
 
 
 class Clock:

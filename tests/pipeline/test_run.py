@@ -12,9 +12,9 @@ import pytest
 from stub_stages import ALL, FACTS, FILES, ROWS, write_recipe
 
 from potstill.errors import DataError, SystemFailure
-from potstill.pipeline import run
-from potstill.pipeline.progress import PlainProgress
+from potstill.pipeline import builder as run
 from potstill.recipe import load_recipe
+from potstill.work.progress import PlainProgress
 
 
 def test_artefacts_get_their_final_names(tmp_path: Path, ran: list[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from stub_stages import ALL, ROWS, write_recipe
 
 from potstill.errors import RecipeError
-from potstill.pipeline import run
+from potstill.pipeline import builder as run
 from potstill.recipe import Recipe, bundled_names, load_recipe
 from potstill.recipe.docs import recipe_text
 

@@ -10,8 +10,8 @@ import pytest
 
 from potstill.errors import InputError
 from potstill.pipeline import seeds
-from potstill.pipeline.progress import QuietProgress
-from potstill.report.seeds import render
+from potstill.pipeline.report.seeds import render
+from potstill.work.progress import QuietProgress
 
 
 def _report(teacher: float, packed: float) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from potstill.pipeline.store import Store
+from potstill.work.store import Store
 
 
 def names(folder: Path) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 
-from potstill.pipeline.versions import versions
+from potstill.keys.versions import versions
 
 
 def test_versions_name_what_is_installed() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from potstill.compile import pack
 from potstill.errors import CompileError
 from potstill.quantize.choice import Layer, choose, layers_of, read_table, stored_bytes
+from potstill.still import pack
 
 
 def layer(name: str, i8: float, i4: float, *, kind: str = "linear", size: int = 1000) -> Layer:

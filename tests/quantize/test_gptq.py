@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from potstill.quantize.gptq import Statistics, round_layer
-from potstill.quantize.int4 import quantize_rows_int4
+from potstill.quantize.gptq_solver import Statistics, round_layer
+from potstill.still.int4 import quantize_rows_int4
 
 
 def inputs(rows: int, width: int, seed: int = 0) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from potstill.quantize.int4 import quantize_rows_int4
+from potstill.still.int4 import quantize_rows_int4
 
 Array = NDArray[Any]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from potstill.errors import CompileError
-from potstill.quantize.schemes import Scheme, quantize_rows, scheme_by_name
+from potstill.still.schemes import Scheme, quantize_rows, scheme_by_name
 
 
 def test_rows_are_within_half_a_step() -> None:

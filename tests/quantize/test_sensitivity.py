@@ -52,7 +52,7 @@ def test_the_table_puts_the_worst_first() -> None:
 
 def test_labels_that_do_not_exclude_each_other() -> None:
     """Two labels: the divergences of their sigmoids add up, answers are sets, and the figure is F1."""
-    from potstill.distil.tasks import task_named
+    from potstill.models.heads import task_named
 
     before = np.array([[0.0, 0.0], [2.0, -1.0]], np.float32)
     after = np.array([[np.log(3.0), np.log(3.0)], [2.0, -1.0]], np.float32)

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from potstill.errors import RecipeError
+from potstill.keys.values import keys_but, values_of
 from potstill.recipe import load_recipe
 from potstill.recipe.docs import bundled_text, schema_json, schema_markdown, template
-from potstill.recipe.hash import content_hash, keys_but, values_of
 from potstill.recipe.load import parse_recipe
 from potstill.recipe.schema import SECTIONS, Recipe
+from potstill.work.contents import content_hash
 
 
 def test_every_key_has_a_description_and_stands_in_the_docs() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from potstill.report.intervals import difference, intervals, wilson
-from potstill.report.table import render
+from potstill.pipeline.report.intervals import difference, intervals, wilson
+from potstill.pipeline.report.table import render
 
 
 def test_wilson() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from potstill.errors import SystemFailure
-from potstill.report.collect import collect
-from potstill.report.html import page, write_html
-from potstill.report.table import render
+from potstill.pipeline.report.collect import collect
+from potstill.pipeline.report.html import page, write_html
+from potstill.pipeline.report.table import render
 
 
 def _report() -> dict[str, Any]:

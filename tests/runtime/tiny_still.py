@@ -17,14 +17,14 @@ class Writer:
     def __init__(self, seed: int) -> None:
         import numpy as np
 
-        from potstill.compile.schema import fb, made
+        from potstill.still.schema import fb, made
 
         self.random = np.random.default_rng(seed)
         self.model = made(fb.ModelT, tensors=[], values=[], ops=[], heads=[])
         self.sections: list[Any] = []
 
     def tensor(self, name: str, data: Any, layout: str = "row_major", shape: tuple[int, ...] | None = None) -> int:
-        from potstill.compile.schema import fb, made, words
+        from potstill.still.schema import fb, made, words
 
         dtype = words(fb.DType)[{"float32": "f32", "int8": "i8", "int32": "i32", "uint8": "u8"}[str(data.dtype)]]
         number = words(fb.Layout)[layout]
@@ -38,7 +38,7 @@ class Writer:
     def op(
         self, name: str, table: str, width: int, inputs: tuple[int, ...], rows: str = "tokens", **fields: Any
     ) -> int:
-        from potstill.compile.schema import fb, made, words
+        from potstill.still.schema import fb, made, words
 
         output = len(self.model.values)
         self.model.values.append(made(fb.ValueT, name=name, rows=words(fb.Rows)[rows], width=width))
@@ -47,7 +47,7 @@ class Writer:
         return output
 
     def head(self, name: str, table: str, value: int, labels: tuple[str, ...] = (), **fields: Any) -> None:
-        from potstill.compile.schema import fb, made
+        from potstill.still.schema import fb, made
 
         body, number = made(getattr(fb, f"{table}T"), **fields), getattr(fb.HeadBody, table)
         self.model.heads.append(made(fb.HeadT, name=name, value=value, bodyType=number, body=body, labels=list(labels)))
@@ -55,8 +55,8 @@ class Writer:
     def linear(self, name: str, n: int, k: int, inputs: tuple[int, ...], rows: str = "tokens", **fields: Any) -> int:
         import numpy as np
 
-        from potstill.compile import pack
-        from potstill.compile.schema import fb, words
+        from potstill.still import pack
+        from potstill.still.schema import fb, words
 
         codes = {
             "inputQuant": words(fb.InputQuant)[fields.get("input_quant", "symmetric")],
@@ -87,7 +87,7 @@ class Writer:
 def _tokenizer(writer: Writer) -> Any:
     import numpy as np
 
-    from potstill.compile.schema import fb, made
+    from potstill.still.schema import fb, made
 
     slots = np.full(128, -1, np.int32)
     for number, piece in enumerate(PIECES):
@@ -140,9 +140,9 @@ def write_model(
     """Write the tiny model to `out`; its second token type is far from the first."""
     import numpy as np
 
-    from potstill.compile.packed import PackedModel
-    from potstill.compile.schema import fb, made, words
-    from potstill.compile.writer import write_still
+    from potstill.still.packed import PackedModel
+    from potstill.still.schema import fb, made, words
+    from potstill.still.writer import write_still
 
     w = Writer(seed)
     rows = {

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 try:
-    from toolchains.chroot import HOME, Chroot
-    from toolchains.emulate import Emulator
+    from toolchains.emulate.chroot import HOME, Chroot
+    from toolchains.emulate.emulator import Emulator
 
-    from toolchains import boards, sysroot, wheel_jobs
+    from toolchains import boards
+    from toolchains.roots import sysroot
+    from toolchains.wheels import jobs as wheel_jobs
 except ImportError:  # an installed package without its source tree
     pass
 

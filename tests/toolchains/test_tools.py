@@ -109,7 +109,7 @@ def test_toolchain_file_without_compiler(tmp_path: Path) -> None:
     toolchain = tmp_path / "none.cmake"
     toolchain.write_text(
         "set(POTSTILL_TRIPLE nowhere-linux-gnu)\nset(POTSTILL_APT_PACKAGES g++-nowhere)\n"
-        f'include("{PROJECT}/toolchains/common.cmake")\n',
+        f'include("{PROJECT}/toolchains/cmake/common.cmake")\n',
         encoding="utf-8",
     )
     text = _configure(tmp_path, str(toolchain))
@@ -130,6 +130,6 @@ def test_target_python_without_root(tmp_path: Path, variables: dict[str, str], n
     """target_python.cmake refuses to guess."""
     if shutil.which("aarch64-linux-gnu-g++") is None:
         pytest.skip("needs g++-aarch64-linux-gnu")
-    toolchain = str(PROJECT / "toolchains" / "aarch64-linux-gnu.cmake")
-    text = _configure(tmp_path, toolchain, f'include("{PROJECT}/toolchains/target_python.cmake")', **variables)
+    toolchain = str(PROJECT / "toolchains" / "cmake" / "aarch64-linux-gnu.cmake")
+    text = _configure(tmp_path, toolchain, f'include("{PROJECT}/toolchains/cmake/target_python.cmake")', **variables)
     assert "error[B014]" in text and named in text

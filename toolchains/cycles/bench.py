@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolchains import board_jobs, boards, tools
+from toolchains import boards, tools
 from toolchains.boards import Board
 from toolchains.cycles import engines, mca, report, windows
-from toolchains.emulate import Emulator
+from toolchains.emulate import jobs as board_jobs
+from toolchains.emulate.emulator import Emulator
 from toolchains.failures import PROJECT, PotstillError, build_error
 
 LENGTHS = (8, 16, 32, 64, 128)
@@ -173,12 +174,12 @@ def driver(session: Any, board: Board) -> Path:
     """potstill-count for the board's machine type, cross-built with symbols (20 s; then only what changed).
 
     Raises:
-        BuildError: B009 when it does not build.
+        BuildError: B034 when it does not build.
     """
     folder = PROJECT / ".cache" / "cpp" / f"count-{board.target.name}"
     session.log(f"potstill-count for {board.target.name}: cmake in {folder.relative_to(PROJECT)}")
     options = {"TESTS": "OFF", "TOOLS": "OFF", "PYTHON": "OFF", "COUNT": "ON"}
-    toolchain = PROJECT / "toolchains" / board.target.toolchain
+    toolchain = PROJECT / "toolchains" / "cmake" / board.target.toolchain
     configure = [
         "cmake", "-S", str(PROJECT), "-B", str(folder), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
         f"-DCMAKE_TOOLCHAIN_FILE={toolchain}", *(f"-DPOTSTILL_{name}={value}" for name, value in options.items()),
@@ -187,5 +188,5 @@ def driver(session: Any, board: Board) -> Path:
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         if done.returncode:
             tail = (done.stdout + done.stderr).strip()[-800:]
-            raise build_error("B009", f"potstill-count does not build: {tail}", str(folder), "run nox -s cpp first")
+            raise build_error("B034", f"potstill-count does not build: {tail}", str(folder), "run nox -s cpp first")
     return folder / "cpp" / "potstill-count"

@@ -23,14 +23,15 @@ from transformers import BertConfig
 from potstill.bench.predict.shape import ModelShape
 from potstill.bench.predict.terms import TERMS, terms
 from potstill.compile import compile_onnx
-from potstill.distil.modeling import EncoderClassifier, EncoderClassifierConfig
 from potstill.export.onnx import export_onnx
-from potstill.quantize.schemes import SCHEMES
-from toolchains import boards, sysroot
+from potstill.models.classifier import EncoderClassifier, EncoderClassifierConfig
+from potstill.still.schemes import SCHEMES
+from toolchains import boards
 from toolchains.cycles import bench, mca, report, windows
 from toolchains.cycles.fit import Row, add, write
-from toolchains.emulate import Emulator
+from toolchains.emulate.emulator import Emulator
 from toolchains.failures import PROJECT
+from toolchains.roots import sysroot
 
 OUT = PROJECT / "python" / "potstill" / "bench" / "predict" / "costs.json"
 COUNTS = PROJECT / ".cache" / "cycles" / "calibration.json"

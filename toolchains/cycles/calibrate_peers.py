@@ -21,11 +21,12 @@ from potstill.bench.predict.shape import ModelShape
 from potstill.bench.predict.terms import PEER_TERMS, peer_terms
 from potstill.export.onnx import export_onnx, quantize_onnx_int8
 from potstill.export.tflite import export_tflite, quantize_tflite_int8
-from toolchains import board_jobs, boards
+from toolchains import boards
 from toolchains.boards import Board
 from toolchains.cycles import engines, mca, report
 from toolchains.cycles.calibrate import OUT, Plain, write_classifier
 from toolchains.cycles.fit import Row, add, write
+from toolchains.emulate import jobs as board_jobs
 from toolchains.failures import PROJECT
 
 PEER_OUT = OUT.with_name("peer_costs.json")

@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from toolchains import environment, wheel_jobs
+from toolchains import environment
 from toolchains.boards import System, glibc_version
 from toolchains.cycles import windows
-from toolchains.emulate import Emulator
+from toolchains.emulate.emulator import Emulator
 from toolchains.failures import PROJECT, build_error
+from toolchains.wheels import jobs as wheel_jobs
 
 GUEST = Path(__file__).with_name("guest.py")
 EXTRAS = ("build", "tflite", "onnxruntime", "bench")
@@ -22,13 +23,13 @@ SITES = PROJECT / ".cache" / "site"
 
 @dataclass(frozen=True)
 class Engine:
-    """A row of the table, with the fields of `potstill.bench.peers.Peer` that the guest needs.
+    """A row of the table, with the fields of `potstill.bench.engine.Peer` that the guest needs.
 
     Attributes:
         engine: name shown.
         precision: ``fp32`` or ``int8``; of a `.still` the file says it.
         ending: of its file, instead of ``.still``.
-        module: in `potstill.bench.peers`.
+        module: in `potstill.compare.peers`; ``potstill`` for our own.
         package: on the package index; empty for Potstill itself.
     """
 
@@ -128,7 +129,7 @@ def run(emulator: Emulator, engine: Engine, path: Path, lengths: Sequence[int], 
 def models(session: Any, lengths: Sequence[int]) -> Path:
     """``model.still`` of the common student's shape with random weights, and the peers' files beside it, TFLite with
     a graph for each length. Made once (1 minute, and installing the extras before that)."""
-    small_model = PROJECT / "toolchains" / "small_model.py"
+    small_model = PROJECT / "toolchains" / "cycles" / "small_model.py"
     makers = Path(__file__).with_name("models.py").read_bytes() + small_model.read_bytes()
     wheel = wheel_jobs.host_wheel()  # another wheel may write other files
     key = hashlib.sha256(makers + wheel.read_bytes() + repr(sorted(lengths)).encode()).hexdigest()[:12]

@@ -1,6 +1,6 @@
 """Runs on the emulated board, by its Python: one engine, one warm marked call for each length.
 
-``python guest.py JOB`` with JOB a JSON object: peer (fields of `potstill.bench.peers.Peer`), path, lengths. Prints a
+``python guest.py JOB`` with JOB a JSON object: peer (fields of `potstill.bench.engine.Peer`), path, lengths. Prints a
 JSON object: the engine's version, a `.still`'s scheme and, by length, the length the engine computed.
 """
 
@@ -28,13 +28,14 @@ def marker(which: int, label: int) -> None:
 
 def main(job: dict[str, Any]) -> None:
     """Open the engine, then for each length: two calls to warm up, one between markers."""
-    from potstill.bench.peers import Peer
+    from potstill.bench.engine import OWN, Peer
     from potstill.runtime.backends import open_backend
 
-    peer = Peer(**job["peer"])
+    engine, own = job["peer"]["module"], job["peer"]["module"] == "potstill"
+    peer = Peer(**{**job["peer"], "module": OWN if own else f"potstill.compare.peers.{engine}"})
     path = Path(job["path"])
     runner = peer.open(path, 1)
-    scheme = open_backend("native", path, 1).info["scheme"] if peer.module == "potstill" else ""
+    scheme = open_backend("native", path, 1).info["scheme"] if own else ""
     padded = {}
     gc.disable()
     for tokens in job["lengths"]:
@@ -47,7 +48,7 @@ def main(job: dict[str, Any]) -> None:
         marker(CLOSE_WINDOW, tokens)
         padded[tokens] = runner.padded(tokens)
     try:
-        found = version(PACKAGES.get(peer.module, peer.module))
+        found = version(PACKAGES.get(engine, engine))
     except PackageNotFoundError:
         found = ""
     print(json.dumps({"version": found, "scheme": scheme, "padded": padded}))

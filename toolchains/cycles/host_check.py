@@ -17,9 +17,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from potstill.bench.common_student import common_student
-from potstill.cache import cache_dir
-from potstill.pipeline.progress import make_progress
+from potstill.compare.common_student import common_student
+from potstill.work.cache import cache_dir
+from potstill.work.progress import make_progress
 from toolchains import tools
 from toolchains.cycles import mca, report, windows
 from toolchains.cycles.isa import X86_64
@@ -74,7 +74,7 @@ def shortest_ms(still: Path, tokens: int) -> float:
 
 
 def driver() -> Path:
-    """potstill-count for this machine (1 minute, once). Raises BuildError B009 when it does not build."""
+    """potstill-count for this machine (1 minute, once). Raises BuildError B034 when it does not build."""
     folder = PROJECT / ".cache" / "cpp" / "count-host"
     options = ("TESTS=OFF", "TOOLS=OFF", "PYTHON=OFF", "COUNT=ON")
     configure = ["cmake", "-S", str(PROJECT), "-B", str(folder), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"]
@@ -82,7 +82,7 @@ def driver() -> Path:
     for command in (configure, ["cmake", "--build", str(folder), "--target", "potstill-count"]):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise build_error("B009", (done.stdout + done.stderr)[-800:], str(folder), "run nox -s cpp first")
+            raise build_error("B034", (done.stdout + done.stderr)[-800:], str(folder), "run nox -s cpp first")
     return folder / "cpp" / "potstill-count"
 
 
@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if platform.machine() != "x86_64":
             what = f"the check counts x86-64 kernels, this machine is {platform.machine()}"
-            raise build_error("B016", what, "--host-check", "run it on an x86-64 host")
+            raise build_error("B035", what, "--host-check", "run it on an x86-64 host")
         models = options.models or [common_student(cache_dir(), make_progress())]
         tools.require(["qemu-x86_64"], "counting AVX2 kernels")
         program, ghz = driver(), clock_ghz()

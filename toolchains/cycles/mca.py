@@ -15,10 +15,11 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from toolchains import sysroot, tools
+from toolchains import tools
 from toolchains.cycles import isa as isas
 from toolchains.cycles.isa import AARCH64, MC, Isa
 from toolchains.failures import build_error
+from toolchains.roots import sysroot
 
 MCA = "llvm-mca-19"
 ITERATIONS = 100
@@ -51,10 +52,10 @@ def model_of(cpu: str) -> str:
     """llvm-mca's name for the emulator's CPU.
 
     Raises:
-        BuildError: B022 for a CPU without a model.
+        BuildError: B016 for a CPU without a model.
     """
     if cpu not in MODEL_OF_CPU:
-        raise build_error("B022", f"no cost model for {cpu}", "--cpu", f"use one of {', '.join(sorted(MODEL_OF_CPU))}")
+        raise build_error("B016", f"no cost model for {cpu}", "--cpu", f"use one of {', '.join(sorted(MODEL_OF_CPU))}")
     return MODEL_OF_CPU[cpu]
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from potstill.compile import compile_onnx
 from potstill.export.onnx import export_onnx, quantize_onnx_int8
 from potstill.export.tflite import export_tflite, quantize_tflite_int8
-from potstill.quantize.schemes import SCHEMES
-from toolchains.small_model import write_classifier
+from potstill.still.schemes import SCHEMES
+from toolchains.cycles.small_model import write_classifier
 
 
 def main(folder: Path, lengths: list[int]) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from toolchains import sysroot, tools
+from toolchains import tools
 from toolchains.failures import build_error
+from toolchains.roots import sysroot
 
 SOURCE = Path(__file__).with_name("qemu_count.c")
 CROSS_ROOT = Path("/usr/aarch64-linux-gnu")  # where Debian's cross compiler keeps its libraries

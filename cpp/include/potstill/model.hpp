@@ -139,7 +139,7 @@ class POTSTILL_API Model {
   std::vector<double> score(const Output& output) const;
 
   // Runs the batch `runs` times and tells what each op of it took. The batch must fit one chunk: at most 256 tokens or
-  // one sequence. Costs a few percent of time more than run(). Throws as run(), and I010 for a larger batch or no run.
+  // one sequence. Costs a few percent of time more than run(). Throws as run(), and I021 for a larger batch or no run.
   Profile profile(std::span<const std::vector<int32_t>> sequences, int runs) const;
 
  private:

@@ -82,7 +82,7 @@ POTSTILL_API size_t potstill_max_tokens(const potstill_model* model);
 POTSTILL_API const char* potstill_kernel_set(const potstill_model* model);
 
 /* Logits of one text into out[0 .. capacity). Returns how many were written, or -1 on failure (also when capacity is
- * too small: I010). truncate != 0 cuts a long text to potstill_max_tokens(). */
+ * too small: I019). truncate != 0 cuts a long text to potstill_max_tokens(). */
 POTSTILL_API int potstill_logits(const potstill_model* model, const char* text, int truncate, float* out,
                                  size_t capacity, potstill_error* error);
 

@@ -48,7 +48,7 @@ template <typename Number>
 int copy(std::span<const Number> from, const char* which, Number* out, std::size_t capacity) {
   if (capacity < from.size()) {
     throw potstill::Error(
-        "I010", "room for " + std::to_string(capacity) + " numbers, " + std::to_string(from.size()) + " are needed",
+        "I019", "room for " + std::to_string(capacity) + " numbers, " + std::to_string(from.size()) + " are needed",
         which, "give a larger buffer");
   }
   need(out, which);

@@ -251,7 +251,7 @@ Output Model::run(std::span<const int32_t> ids, std::span<const std::size_t> off
                 "types", "give one an id");
   }
   if (!offsets.empty() && (offsets.front() != 0 || offsets.back() != ids.size())) {
-    throw Error("I010", "offsets must go from 0 to the number of ids", "offsets", "give one end a sequence");
+    throw Error("I020", "offsets must go from 0 to the number of ids", "offsets", "give one end a sequence");
   }
   const std::size_t sequences = offsets.empty() ? 0 : offsets.size() - 1;
   Output out;
@@ -315,11 +315,11 @@ Profile Model::profile(std::span<const std::vector<int32_t>> sequences, int runs
     chunk.push_back(static_cast<uint32_t>(ids.size()));
   }
   if (sequences.empty() || (sequences.size() > 1 && ids.size() > graph.sizes.tokens)) {
-    throw Error("I010", "a profile needs a batch of one chunk", "profile",
+    throw Error("I021", "a profile needs a batch of one chunk", "profile",
                 "give one sequence, or several of " + std::to_string(graph.sizes.tokens) + " tokens together");
   }
   if (runs < 1 || runs > kMostRuns) {
-    throw Error("I010", std::to_string(runs) + " runs can't be profiled", "profile",
+    throw Error("I021", std::to_string(runs) + " runs can't be profiled", "profile",
                 "give 1 to " + std::to_string(kMostRuns));
   }
   const std::size_t slices = graph.ops.size() * parallel::kPhasesAnOp;

@@ -94,7 +94,7 @@ TEST(CApiTagger, GivesLogitsOfTokens) {
   float out[15] = {};
   EXPECT_EQ(potstill_logits(model, "a b c", 0, out, 15, &error), 15) << error.line;
   EXPECT_EQ(potstill_logits(model, "a b c", 0, out, 14, &error), -1);
-  EXPECT_STREQ(error.code, "I010");
+  EXPECT_STREQ(error.code, "I019");
   EXPECT_EQ(potstill_embed(model, "a b c", 0, out, 15, &error), -1);
   EXPECT_STREQ(error.code, "I009");
   potstill_free(model);
@@ -208,7 +208,7 @@ TEST_F(CApi, ReportsFailures) {
   EXPECT_EQ(potstill_logits(model, "", 0, out, 3, &error), -1);
   EXPECT_STREQ(error.code, "I001");
   EXPECT_EQ(potstill_logits(model, "a", 0, out, 2, &error), -1);
-  EXPECT_STREQ(error.code, "I010");
+  EXPECT_STREQ(error.code, "I019");
   const std::string many(100, 'a');
   std::string letters;
   for (const char c : many) letters += std::string(1, c) + " ";

@@ -293,8 +293,8 @@ TEST(Model, RefusesBadIds) {
   EXPECT_EQ(run({49}), "");
   const std::vector<int32_t> ids{1, 2};
   const std::size_t wrong_end[] = {0, 3}, wrong_start[] = {1, 2}, down[] = {0, 2, 1, 2};
-  EXPECT_EQ(error_of([&] { model.run(ids, wrong_end); }), "I010");
-  EXPECT_EQ(error_of([&] { model.run(ids, wrong_start); }), "I010");
+  EXPECT_EQ(error_of([&] { model.run(ids, wrong_end); }), "I020");
+  EXPECT_EQ(error_of([&] { model.run(ids, wrong_start); }), "I020");
   EXPECT_EQ(error_of([&] { model.run(ids, down); }), "I001");
   EXPECT_EQ(model.run(std::vector<std::vector<int32_t>>{}).logits.rows, 0u);
 }

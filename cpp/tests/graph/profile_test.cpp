@@ -84,9 +84,9 @@ TEST(Profile, RefusesWhatItCannotMeasure) {
     }
   };
   EXPECT_EQ(code({{1, 2}}, 1), "");
-  EXPECT_EQ(code({}, 1), "I010");
-  EXPECT_EQ(code({{1, 2}}, 0), "I010");
-  EXPECT_EQ(code(std::vector<std::vector<int32_t>>(100, {1, 2, 3}), 1), "I010");
+  EXPECT_EQ(code({}, 1), "I021");
+  EXPECT_EQ(code({{1, 2}}, 0), "I021");
+  EXPECT_EQ(code(std::vector<std::vector<int32_t>>(100, {1, 2, 3}), 1), "I021");
   EXPECT_EQ(code({{}}, 1), "I001");
   EXPECT_EQ(code({{1000}}, 1), "I003");
 }

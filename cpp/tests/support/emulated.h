@@ -1,4 +1,4 @@
-// Whether the tests run under an emulator: toolchains/cpp.py says so by the board's CPU.
+// Whether the tests run under an emulator: toolchains/sessions/cpp.py says so by the board's CPU.
 #pragma once
 
 #include <cstdlib>

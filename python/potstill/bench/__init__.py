@@ -1,5 +1,4 @@
-"""Measuring: time in this process (`measure`), against peers in processes of their own (`run`, `versus`), on several
-Python threads at once (`scaling`), memory and load time in fresh processes (`memory`).
+"""Measuring a model on this machine, and predicting its time on a board (`predict/`).
 
-One file a peer in `peers/`. Nothing heavy is imported before it is measured.
+Nothing heavy is imported before it is measured.
 """

@@ -204,7 +204,7 @@ def bench_energy(
         FormatError: the file is not a `.still`.
     """
     from potstill.bench.measure import fitting_lengths
-    from potstill.bench.peers.potstill import open_peer
+    from potstill.bench.own import open_peer
     from potstill.bench.rounds import sentence
     from potstill.runtime.backends import open_backend
 

@@ -2,18 +2,17 @@
 
 Contenders take turns in rounds, so that a slow minute of the machine hits all of them. Each turn has one call that is
 not counted (caches, clock, sleeping threads), then a few that are. Median and the 10th and 90th percentile are over all
-counted calls. All run in this process; `versus` gives each engine a process of its own.
+counted calls. All run in this process.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from potstill.bench.peers import PEERS, Peer
+from potstill.bench.engine import OWN, Peer
 from potstill.bench.rounds import interleave, sentence, settle, spread, timed
 from potstill.bench.show import columns
 from potstill.errors import InputError, PotstillError, SystemFailure
@@ -24,73 +23,6 @@ THREADS = (1, 2)
 ROUNDS = 25
 CALLS_A_TURN = 3
 _BUDGET_SECONDS = 4.0
-# Length of the sentence after which peak memory is read, unless the model takes fewer tokens.
-_MEMORY_TOKENS = 64
-
-
-def bench_host(
-    model_dir: Path | None,
-    exports: Mapping[str, Path],
-    *,
-    max_tokens: int,
-    vocabulary: int | None = None,
-    progress: Any = None,
-    lengths: Iterable[int] = LENGTHS,
-    threads: Iterable[int] = THREADS,
-    rounds: int = ROUNDS,
-    memory: bool = True,
-    scheme: str = "int8",
-) -> dict[str, list[dict[str, Any]]]:
-    """Measure every engine that has a file.
-
-    Args:
-        model_dir: classifier folder for PyTorch, or None to leave PyTorch out.
-        exports: file of each export, keys as in `potstill.export.parity.BACKENDS`.
-        max_tokens: lengths above it are cut to it.
-        vocabulary: number of token ids; None to read it from a `.still` file among the exports.
-        progress: a `potstill.pipeline.progress.Progress`, or None.
-        lengths: tokens of a sentence, specials included.
-        threads: thread counts.
-        rounds: rounds wanted of each length and thread count; a time budget may stop earlier.
-        memory: also start each engine in a fresh process for its peak memory and load time.
-        scheme: of the export `still`.
-
-    Returns:
-        ``bench``: rows as `measure` gives; ``memory``: rows as `potstill.bench.memory.measure_memory` gives.
-    """
-    progress = _or_quiet(progress)
-    files = {**exports, **({"pytorch": model_dir} if model_dir is not None else {})}
-    peers = [
-        (dataclasses.replace(peer, precision=scheme) if peer.export == "still" else peer, files[peer.export])
-        for peer in PEERS
-        if peer.export in files
-    ]
-    wanted = sorted({min(length, max_tokens) for length in lengths})
-    vocabulary = vocabulary or _vocabulary(exports)
-    rows = measure(
-        peers, lengths=wanted, threads=tuple(threads), vocabulary=vocabulary, rounds=rounds, progress=progress
-    )
-    found: dict[str, list[dict[str, Any]]] = {"bench": rows, "memory": []}
-    if memory:
-        from potstill.bench.memory import measure_memory
-
-        tokens = min(_MEMORY_TOKENS, max_tokens)
-        with progress.task("memory", total=len(peers), unit="engines") as task:
-            for peer, path in peers:
-                if not peer.option:
-                    work = partial(measure_memory, peer, path, tokens=tokens, vocabulary=vocabulary)
-                    row = _attempt(work, peer, progress)
-                    found["memory"] += [row] if row is not None else []
-                task.advance(1, note=peer.name)
-    return found
-
-
-def _vocabulary(exports: Mapping[str, Path]) -> int:
-    """Token ids of the model, by a `.still` file; without one, 100: no vocabulary is smaller."""
-    from potstill.runtime.backends import open_backend
-
-    still = next((exports[key] for key in ("still", "still_fp32") if key in exports), None)
-    return int(open_backend("native", still, 1).info["vocabulary"]) if still is not None else 100
 
 
 def fitting_lengths(asked: Iterable[int] | None, limit: int) -> list[int]:
@@ -114,7 +46,7 @@ def bench_still(
     threads: Iterable[int] = (1,),
     progress: Any = None,
 ) -> list[dict[str, Any]]:
-    """Measure a `.still` file alone; with peers: `potstill.bench.run.bench_peers`.
+    """Measure a `.still` file alone; with peers: `potstill.compare.comparison.bench_peers`.
 
     Args:
         lengths: tokens of a sentence; None for `LENGTHS` as far as the model takes them.
@@ -130,7 +62,7 @@ def bench_still(
 
     info = open_backend("native", path, 1).info
     lengths = fitting_lengths(lengths, int(info["max_tokens"]))
-    own = Peer("Potstill", str(info["scheme"]), "still", "potstill")
+    own = Peer("Potstill", str(info["scheme"]), "still", OWN)
     return measure(
         [(own, path)], lengths=lengths, threads=tuple(threads), vocabulary=int(info["vocabulary"]), progress=progress
     )
@@ -152,19 +84,19 @@ def measure(
         that cannot be loaded is named through `progress` and has no row.
 
     Raises:
-        SystemFailure: S010 not one contender could be loaded.
+        SystemFailure: S063 not one contender could be loaded.
     """
-    progress = _or_quiet(progress)
+    progress = or_quiet(progress)
     rows: list[dict[str, Any]] = []
     with progress.task("bench", total=len(threads) * len(lengths) * rounds, unit="rounds") as task:
         for count in threads:
             opened = []
             for peer, path in contenders:
-                runner = _attempt(partial(peer.open, path, count), peer, progress)
+                runner = attempt(partial(peer.open, path, count), peer, progress)
                 if runner is not None:
                     opened.append((peer, runner))
             if not opened:
-                raise SystemFailure("S010", "no engine could be loaded", "bench", "pip install 'potstill[onnxruntime]'")
+                raise SystemFailure("S063", "no engine could be loaded", "bench", "pip install 'potstill[onnxruntime]'")
             for tokens in lengths:
                 calls = [runner.prepare([sentence(tokens, vocabulary)]) for _, runner in opened]
                 for call in calls:
@@ -205,7 +137,7 @@ def format_rows(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(columns(lines, left=2))
 
 
-def _attempt(work: Callable[[], Any], peer: Peer, progress: Any) -> Any:
+def attempt(work: Callable[[], Any], peer: Peer, progress: Any) -> Any:
     """The result of the work, or None after telling why that peer has no row."""
     try:
         return work()
@@ -214,9 +146,9 @@ def _attempt(work: Callable[[], Any], peer: Peer, progress: Any) -> Any:
         return None
 
 
-def _or_quiet(progress: Any) -> Any:
+def or_quiet(progress: Any) -> Any:
     if progress is not None:
         return progress
-    from potstill.pipeline.progress import make_progress
+    from potstill.work.progress import make_progress
 
     return make_progress()

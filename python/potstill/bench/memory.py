@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from potstill.bench.peers import Peer
+from potstill.bench.engine import Peer
 from potstill.errors import SystemFailure
 
 _TIME_LIMIT = 300.0

@@ -35,7 +35,7 @@ def interleave(
         rounds: rounds wanted.
         budget: seconds after which `LEAST_ROUNDS` are enough.
         seed: of the order, which is another one each round: no contender always follows the same neighbour.
-        task: a `potstill.pipeline.progress.Task`; one unit a round.
+        task: a `potstill.work.progress.Task`; one unit a round.
     """
     generator = random.Random(seed)
     order = list(range(len(turns)))

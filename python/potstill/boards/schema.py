@@ -12,7 +12,7 @@ class Target:
 
     Attributes:
         triple: of the cross compiler.
-        toolchain: CMake toolchain file in toolchains/.
+        toolchain: CMake toolchain file in toolchains/cmake/.
         debian: Debian's name of the architecture.
         wheel: machine part of a wheel's platform tag; also what ``platform.machine()`` says under a kernel of its own.
         elf, bits, load_alignment: what an ELF file of it must show; alignment in bytes.

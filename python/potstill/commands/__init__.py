@@ -1,4 +1,7 @@
-"""The `potstill` command's parts, by what they work on; shared helpers here. Light: nothing heavy is imported."""
+"""The `potstill` command: one file a subcommand, in `board/` or `host/`; what they share is here, and light.
+
+To add one: a file with ``add(command)``, and its name in a list below.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +16,22 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from potstill.errors import InputError
+from potstill.work.wheel import builds_models
 
-# In the order of the help. Those of a build machine are not in a board's wheel (pyproject.toml).
-_BUILDING, _RUNNING = ("builds", "models"), ("device", "measures")
-# What the first two add, for a wheel without them.
+# In the order of the help. The first are not in a board's wheel; `doctor` is in both, and reads more in the whole one.
 BUILD_COMMANDS = ("build", "search", "seeds", "report", "sensitivity", "recipe", "compile", "export")
-
-
-def builds_models() -> bool:
-    """Whether this wheel also makes models; a board's only runs them."""
-    return find_spec(f"{__name__}.{_BUILDING[0]}") is not None
+BOARD_COMMANDS = ("run", "inspect", "verify", "bench", "doctor")
 
 
 def parts() -> list[ModuleType]:
-    """The modules with the commands of this wheel."""
-    names = (*(_BUILDING if builds_models() else ()), *_RUNNING)
-    return [import_module(f"{__name__}.{name}") for name in names]
+    """The modules with the commands of this wheel, one each."""
+    names = (*(BUILD_COMMANDS if builds_models() else ()), *BOARD_COMMANDS)
+    return [_module(name) for name in names]
+
+
+def _module(name: str) -> ModuleType:
+    host, board = (f"{__name__}.{folder}.{name}" for folder in ("host", "board"))
+    return import_module(host if builds_models() and find_spec(host) else board)
 
 
 class Command(Protocol):

@@ -9,9 +9,9 @@ from typing import Any
 
 from potstill.errors import CompileError, InputError
 from potstill.paths import read_path
-from potstill.pipeline.atomic import check_replaceable
-from potstill.quantize.schemes import Scheme, scheme_by_name
 from potstill.runtime.inputs import kind_of, read_flag, read_strings, whole_number
+from potstill.still.schemes import Scheme, scheme_by_name
+from potstill.work.atomic import check_replaceable
 
 
 def path_of(given: Any, name: str) -> Path:
@@ -56,7 +56,7 @@ def _encodable(text: str, name: str) -> str:
 
 
 def out_of(given: Any, source: Path) -> Path:
-    """The file to write. InputError: I121 it is no path, I142 no file, or the one that is read."""
+    """The file to write. InputError: I121 it is no path, I143 no file, I142 the one that is read."""
     out = path_of(given, "out")
     check_replaceable(out)
     if os.path.realpath(out) == os.path.realpath(source):

@@ -24,14 +24,15 @@ from potstill.compile.arguments import (
     text_of,
 )
 from potstill.errors import CompileError
-from potstill.quantize.schemes import Scheme
 from potstill.runtime.inputs import read_flag
+from potstill.still.packed import Metadata, PackedModel
+from potstill.still.schemes import Scheme
 
 if TYPE_CHECKING:
     from potstill.compile.import_onnx import Imported
     from potstill.compile.ir import Graph
-    from potstill.compile.packed import Metadata, PackedModel
     from potstill.compile.tokenizer import WordPieceTables
+    from potstill.still.packed import Metadata, PackedModel
 
 # Written into every file: who made it, and the version of the file format's writer.
 PRODUCER = "potstill compile 1"
@@ -97,7 +98,7 @@ def compile_onnx(
     Args:
         onnx: fp32 (or half precision) ONNX of a BERT-family encoder, from any exporter.
         out: the file to write; written atomically, an old one stays until the new one is complete.
-        scheme: "fp32", "int8" or "int4", or a whole `Scheme` (potstill.quantize.schemes).
+        scheme: "fp32", "int8" or "int4", or a whole `Scheme` (potstill.still.schemes).
         embedding: dtype of the word embedding, by the same names; "auto" is the scheme's. Not used with a `Scheme`.
         tokenizer: folder of a Hugging Face WordPiece tokenizer; None for a model that is run on token ids.
         labels: class labels in the order of the logits; None for those noted in the ONNX (property `labels`, a JSON
@@ -119,15 +120,15 @@ def compile_onnx(
 
     Raises:
         CompileError: C001 to C049, C100 to C104, C050 and up for the tokenizer.
-        InputError: I007, I120, I121, I140 an argument has a type that it cannot have, I142 `out` is no file to replace.
+        InputError: I007, I120, I121, I140 an argument has a type that it cannot have, `out` is no file to replace.
         SystemFailure: S001 to S003 writing failed, S010 a package is missing.
     """
     from potstill.compile.import_onnx import import_onnx
     from potstill.compile.lower import lower
-    from potstill.compile.packed import Metadata
     from potstill.compile.sentence import sentence_beside
     from potstill.compile.verify import core_available, verify_file
-    from potstill.compile.writer import write_still
+    from potstill.still.packed import Metadata
+    from potstill.still.writer import write_still
 
     onnx, tokenizer = path_of(onnx, "onnx"), folder_of(tokenizer, "tokenizer")
     out = out_of(out, onnx)
@@ -216,7 +217,7 @@ def _task(graph: Graph) -> str:
 
 def report(model: PackedModel, size: int, notes: list[str], differences: list[dict[str, Any]]) -> CompileReport:
     """Facts about a packed model."""
-    from potstill.compile.schema import kind
+    from potstill.still.schema import kind
 
     header, helpers = model.header, ("scaleT", "colsumT", "wordScaleT")
     learned = {

@@ -28,11 +28,11 @@ from potstill.compile.sentence import (
     notes_of,
     whole_output,
 )
-from potstill.compile.sentence_folder import SentenceModel
 from potstill.compile.specialise import PROBE_LENGTH, Inputs, Specialised, classify_inputs, specialise
 from potstill.compile.steady import check_repeatable, check_sizes
 from potstill.compile.views import is_plain
 from potstill.errors import CompileError
+from potstill.models.sentence_folder import SentenceModel
 
 
 @dataclass(frozen=True)

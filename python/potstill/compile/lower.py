@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from potstill.compile import pack
 from potstill.compile.ir import Attention, Embedding, Graph, LayerNorm, Linear, Normalize, Op, Pool, operator_names
-from potstill.compile.packed import DTYPES, Metadata, PackedModel, byte_view
-from potstill.compile.schema import fb, made, words
 from potstill.errors import CompileError
-from potstill.quantize.int4 import quantize_rows_int4
-from potstill.quantize.schemes import Scheme, quantize_rows
+from potstill.still import pack
+from potstill.still.int4 import quantize_rows_int4
+from potstill.still.packed import DTYPES, Metadata, PackedModel, byte_view
+from potstill.still.schema import fb, made, words
+from potstill.still.schemes import Scheme, quantize_rows
 
 Array = NDArray[Any]
 
@@ -213,8 +213,8 @@ def _describe(work: _Lowering, graph: Graph, metadata: Metadata) -> None:
     work.model.inputType = fb.Input.TokenIds
     forbidden = list(metadata.forbidden_ids) or None
     work.model.input = made(fb.TokenIdsT, maxTokens=metadata.max_tokens, forbiddenIds=forbidden)
+    heads, threshold = work.model.heads, 0.0
     if graph.logits is not None:
-        threshold = 0.0
         if metadata.score:
             name, body = "score", made(fb.ScoreT, kind=words(fb.ScoreKind)[metadata.score])
         elif metadata.multi_label:
@@ -223,11 +223,9 @@ def _describe(work: _Lowering, graph: Graph, metadata: Metadata) -> None:
             name, body = "tags", fb.TagsT()
         else:
             name, body = "classes", fb.ClassesT()
-        work.model.heads.append(
-            _head(work, name, graph.logits, body, labels=list(metadata.labels), threshold=threshold)
-        )
+        heads.append(_head(work, name, graph.logits, body, labels=list(metadata.labels), threshold=threshold))
     if graph.embedding is not None:
-        work.model.heads.append(_head(work, "vector", graph.embedding, fb.VectorT()))
+        heads.append(_head(work, "vector", graph.embedding, fb.VectorT()))
 
 
 def _head(work: _Lowering, name: str, op: Op, body: Any, **fields: Any) -> Any:

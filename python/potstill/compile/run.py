@@ -81,7 +81,7 @@ def _session(model: Any, source: Source) -> Any:
 
 def _cannot_run(source: Source, error: Exception) -> CompileError:
     return CompileError(
-        "C008", f"onnxruntime cannot run the model on one text ({first_line(error)})", str(source.path),
+        "C125", f"onnxruntime cannot run the model on one text ({first_line(error)})", str(source.path),
         "export with dynamic batch and length, and check the model with onnxruntime",
     )  # fmt: skip
 

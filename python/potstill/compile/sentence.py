@@ -7,8 +7,8 @@ from pathlib import Path
 
 from potstill.compile.ir import Linear, Normalize, Op, Pool
 from potstill.compile.outputs import POOLINGS
-from potstill.compile.sentence_folder import MODULES, SentenceModel, describe_sentence_model
 from potstill.errors import CompileError
+from potstill.models.sentence_folder import MODULES, SentenceModel, describe_sentence_model
 
 # What F.normalize divides by at least.
 SMALLEST_LENGTH = 1e-12

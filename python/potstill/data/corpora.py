@@ -17,7 +17,7 @@ from potstill.data.labels import Raw
 from potstill.data.punctuation import TAGS, spoken_rows
 from potstill.data.unpack import BBC_FILE, HUTTO_FILES
 from potstill.errors import DataError
-from potstill.pipeline.progress import Progress
+from potstill.work.progress import Progress
 
 MOVIE_LABELS = ["negative", "positive"]
 # Labelled corpora and those that give texts only.

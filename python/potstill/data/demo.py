@@ -21,10 +21,10 @@ from pathlib import Path
 
 from potstill.data.unpack import unpack_bbc, unpack_hutto, unpack_minilm
 from potstill.errors import DataError, missing_package, os_errors
-from potstill.pipeline.atomic import atomic_folder
-from potstill.pipeline.contents import contents_of, damage, parse_contents
-from potstill.pipeline.lock import wait_lock
-from potstill.pipeline.progress import Progress, QuietProgress, duration
+from potstill.work.atomic import atomic_folder
+from potstill.work.contents import contents_of, damage, parse_contents
+from potstill.work.lock import wait_lock
+from potstill.work.progress import Progress, QuietProgress, duration
 
 _SOURCE_FILE = "source.json"
 # pip waits so long for one answer; its own retries are few, so that a machine without network is told soon.

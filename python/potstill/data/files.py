@@ -218,7 +218,7 @@ def _read_text(path: Path, wanted: Wanted) -> Raw:
         return read_csv(path, wanted)  # a table with tabs, as spreadsheets save it under this name
     if wanted.label is not None:
         raise DataError(
-            "D002",
+            "D018",
             "a .txt file without a line of column names has no labels",
             str(path),
             f"if each line holds a text, a tab and a label, put a line before them: {wanted.text}, a tab, "

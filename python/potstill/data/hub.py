@@ -10,7 +10,7 @@ from potstill.data.columns import missing_column
 from potstill.data.files import declared_names
 from potstill.data.labels import Raw
 from potstill.errors import DataError
-from potstill.pipeline.progress import Progress
+from potstill.work.progress import Progress
 
 
 def read_hub(

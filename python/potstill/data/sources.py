@@ -14,9 +14,9 @@ from potstill.data.splits import Rows, Splits, make_splits, quiet_datasets
 from potstill.data.tagging import scheme
 from potstill.data.words import check_words, split_words
 from potstill.errors import DataError
-from potstill.pipeline.contents import file_digest
-from potstill.pipeline.progress import Progress, QuietProgress
 from potstill.recipe.base import resolve
+from potstill.work.contents import file_digest
+from potstill.work.progress import Progress, QuietProgress
 
 if TYPE_CHECKING:
     from potstill.recipe.schema import Data
@@ -55,7 +55,7 @@ def load_data(
         data: the recipe's `[data]` section.
         seed: of the split.
         cache: folder for downloads and converted copies.
-        read_labels: checks the label columns (of a task: `potstill.distil.tasks`).
+        read_labels: checks the label columns (of a task: `potstill.models.heads`).
         labelled: False: the label column may be missing, and the data may have one class only.
         words: texts are lists of words, labels lists of tags; unlabelled texts are cut at white space.
     Raises:
@@ -180,7 +180,7 @@ def _read(data: Data, cache: Path, progress: Progress, labelled: bool) -> dict[s
         return _read_column(data, data.label, cache, progress)
     except DataError as error:
         # A plain text file, a table without that column, a corpus without labels.
-        if labelled or error.code not in ("D002", "D003", "D013"):
+        if labelled or error.code not in ("D003", "D013", "D018"):
             raise
         return _read_column(data, None, cache, progress)
 

@@ -73,12 +73,12 @@ def _refuse_json(path: Path, encoding: str) -> None:
     """Refuse objects of JSON under the name of a table.
 
     Raises:
-        DataError: D060.
+        DataError: D061.
     """
     with path.open(encoding=encoding) as stream:
         first = next((line for line in stream if line.strip()), "")
     if re.match(r'\s*(\[\s*)?\{\s*"', first):
-        raise DataError("D060", "the file holds JSON, not a table", str(path), "name it .jsonl")
+        raise DataError("D061", "the file holds JSON, not a table", str(path), "name it .jsonl")
 
 
 def _has_spaced_quotes(raw: Raw) -> bool:
@@ -196,7 +196,7 @@ def take(where: str, records: Iterable[Row], wanted: Wanted) -> Raw:
     rows = iter(records)
     start, header = next(((line, row) for line, row in rows if not _blank(row)), (1, []))
     if not header:
-        raise DataError("D010", "the header line is empty: the file holds no rows", f"{where}, line 1", _EMPTY)
+        raise DataError("D052", "the header line is empty: the file holds no rows", f"{where}, line 1", _EMPTY)
     names = ["" if cell is None else str(cell) for cell in header]
     for key, name in wanted.named():
         if names.count(name) > 1:

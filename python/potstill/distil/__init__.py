@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
-# transformers imports torchao where it is installed (the extra tflite brings it), which then complains on the console
-# that its GPU kernels do not load. Nothing here uses it.
-for _name in ("torchao", "torch.utils._pytree"):
-    if logging.getLogger(_name).level == logging.NOTSET:
-        logging.getLogger(_name).setLevel(logging.ERROR)
+import potstill.models  # noqa: F401 - keeps transformers quiet
 
 _WHERE = {
-    "DistillationTrainer": "potstill.distil.trainer",
-    "EncoderClassifier": "potstill.distil.modeling",
-    "EncoderClassifierConfig": "potstill.distil.modeling",
-    "load_classifier": "potstill.distil.modeling",
-    "load_encoder": "potstill.distil.modeling",
-    "finetune": "potstill.distil.teacher",
-    "distil": "potstill.distil.run",
-    "accuracy": "potstill.distil.evaluate",
-    "predictions": "potstill.distil.evaluate",
+    "DistillationTrainer": "potstill.distil.train.trainer",
+    "EncoderClassifier": "potstill.models.classifier",
+    "EncoderClassifierConfig": "potstill.models.classifier",
+    "load_classifier": "potstill.models.classifier",
+    "load_encoder": "potstill.models.classifier",
+    "finetune": "potstill.distil.teacher.finetune",
+    "distil": "potstill.distil.distillation",
+    "accuracy": "potstill.models.evaluation",
+    "predictions": "potstill.models.evaluation",
     "make_student": "potstill.distil.students.registry",
-    "teacher_outputs": "potstill.distil.teacher_cache",
+    "teacher_outputs": "potstill.distil.teacher.cache",
 }
 __all__ = sorted(_WHERE)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import potstill
 from potstill.boards import Board, model_name, this_board
-from potstill.cache import cache_dir
 from potstill.doctor import device, host, wheel
 from potstill.doctor import model as models
 from potstill.doctor.check import Check
 from potstill.doctor.system import System
+from potstill.work.cache import cache_dir
 
 ROLES = ("host", "device")
 
@@ -30,6 +30,7 @@ def examine(
     threads: int = 1,
     out: Path | None = None,
     system: System | None = None,
+    read: models.Reader | None = None,
 ) -> list[Check]:
     """Look at this machine, and at a model or recipe if one is given.
 
@@ -41,6 +42,7 @@ def examine(
         tokens, threads: for the predicted time.
         out: folder a build would write to.
         system: the machine to look at; by default this one.
+        read: knows subjects that are no ``.still`` file.
 
     Raises:
         InputError, RecipeError, BuildError: `subject` does not exist, is no valid recipe, boards.toml is not valid.
@@ -57,5 +59,5 @@ def examine(
         found += [host.check_tools(machine), host.check_packages(), host.check_room(machine, out or Path.cwd())]
     if subject is not None:
         here = board or this_board(machine.root, bits=machine.bits)
-        found.append(models.check(subject, here, limits or models.Limits(), tokens=tokens, threads=threads))
+        found.append(models.check(subject, here, limits or models.Limits(), tokens=tokens, threads=threads, read=read))
     return [check for findings in found for check in findings.checks]

@@ -10,10 +10,10 @@ from importlib import metadata
 from pathlib import Path
 
 from potstill.boards import load_boards
-from potstill.cache import cache_dir
-from potstill.commands import builds_models
 from potstill.doctor.check import Findings
 from potstill.doctor.system import System
+from potstill.work.cache import cache_dir
+from potstill.work.wheel import builds_models
 
 # Command or file -> Debian package, and what it is needed for. toolchains/tools.py installs the same ones.
 _NATIVE = {

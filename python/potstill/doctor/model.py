@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from potstill.boards import Board
 from potstill.doctor.check import Findings
-from potstill.doctor.recipe import shape_of_recipe
-from potstill.errors import InputError, PotstillError, missing_module
+from potstill.errors import InputError, PotstillError, not_in_this_wheel
 
 if TYPE_CHECKING:
     from potstill.bench.predict import ModelShape, Prediction
+
+    # Reads a subject that is no .still file; what it finds goes into the findings.
+    Reader = Callable[[Findings, str], ModelShape | None]
 
 # Of a board's memory: up to half is fine beside the system and the application, over 90 % cannot work.
 _FINE, _MOST = 0.5, 0.9
@@ -28,9 +31,15 @@ class Limits:
 
 
 def check(
-    subject: str, board: Board | None, limits: Limits, *, tokens: int | None = None, threads: int = 1
+    subject: str,
+    board: Board | None,
+    limits: Limits,
+    *,
+    tokens: int | None = None,
+    threads: int = 1,
+    read: Reader | None = None,
 ) -> Findings:
-    """Look at a ``.still`` file, an ONNX file or a recipe.
+    """Look at a ``.still`` file, or at what `read` knows: an ONNX file or a recipe.
 
     Args:
         subject: path, or the name of a bundled recipe.
@@ -48,10 +57,12 @@ def check(
         raise InputError("I070", "no such file", subject, "give a .still or .onnx file, or a recipe")
     if path.suffix == ".still":
         shape = _still(findings, path)
-    elif path.suffix == ".onnx":
-        shape = _onnx(findings, path)
+    elif read is not None:
+        shape = read(findings, subject)
     else:
-        shape = shape_of_recipe(findings, subject)
+        lacking = not_in_this_wheel("what reads it", subject)
+        findings.unknown("model", f"{lacking.what}: {lacking.next_step}")
+        return findings
     if shape is not None:
         _judge(findings, shape, path if path.suffix == ".still" else None, board, limits, tokens, threads)
     return findings
@@ -66,26 +77,6 @@ def _still(findings: Findings, path: Path) -> ModelShape | None:
         findings.failure("file", f"{error.what} ({error.code})", error.next_step)
         return None
     findings.ok("operators", f"every one runs in the core; scheme {shape.scheme}, {shape.parameters:,} parameters")
-    return shape
-
-
-def _onnx(findings: Findings, path: Path) -> ModelShape | None:
-    try:
-        from potstill.bench.predict.onnx_shape import shape_of_onnx
-        from potstill.compile.import_onnx import unknown_operators
-    except ImportError as error:
-        lacking = missing_module(error, "build", str(path))
-        findings.unknown("operators", f"{lacking.what}: {lacking.next_step}")
-        return None
-    try:
-        shape = shape_of_onnx(path, static=True)
-    except PotstillError as error:
-        findings.failure("operators", f"{error.what} ({error.where}, {error.code})", error.next_step)
-        if len(others := unknown_operators(path)) > 1:  # the first alone is what the line above says
-            listed = ", ".join(f"{name} (x{count})" for name, count in sorted(others.items()))
-            findings.failure("all operators", f"the core has no equivalent for {listed}", error.next_step)
-        return None
-    findings.ok("operators", "the compiler reads every node, the core runs every operator")
     return shape
 
 

@@ -15,8 +15,8 @@ from types import FrameType
 
 from potstill.errors import os_errors
 from potstill.export.onnx import export_onnx, quantize_onnx_int8
-from potstill.pipeline.atomic import TEMPORARY_PREFIX
-from potstill.pipeline.progress import Progress
+from potstill.work.atomic import TEMPORARY_PREFIX
+from potstill.work.progress import Progress
 
 _PREFIX = f"{TEMPORARY_PREFIX}export-"
 _TERMINATED = 128 + signal.SIGTERM

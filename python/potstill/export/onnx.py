@@ -17,7 +17,7 @@ from typing import Any
 
 from potstill.errors import ExportError, missing_package
 from potstill.export.quiet import producer, quiet
-from potstill.pipeline.atomic import atomic_write
+from potstill.work.atomic import atomic_write
 
 OPSETS = (13, 18)
 # Operators that mark a mask or shape built by index arithmetic: engines on boards refuse them.
@@ -229,24 +229,23 @@ def quantize_onnx_int8(fp32: Path, out: Path) -> Path:
     def quantize(made: str) -> None:
         quantize_dynamic(str(fp32), made, per_channel=True, weight_type=QuantType.QInt8)
 
-    return write_quantized(fp32, out, quantize, unreadable="X005", failed="X006")
+    return write_quantized(fp32, out, quantize)
 
 
-def write_quantized(fp32: Path, out: Path, quantize: Callable[[str], None], *, unreadable: str, failed: str) -> Path:
+def write_quantized(fp32: Path, out: Path, quantize: Callable[[str], None]) -> Path:
     """Have a quantizer write a file, give it the metadata of `fp32` and our name as producer, and put it in place.
 
     Args:
         fp32: the file it starts from.
         out: path of the new file; replaced only when it is whole.
         quantize: writes the quantized model to the path it is given.
-        unreadable: code of the error when `fp32` cannot be read as ONNX.
-        failed: code of the error when the quantizer fails.
 
     Returns:
         `out`.
 
     Raises:
-        ExportError: `unreadable` or `failed`. SystemFailure: S001-S003 writing, S010 onnx is missing.
+        ExportError: `fp32` cannot be read as ONNX, or the quantizer failed.
+        SystemFailure: writing fails, or onnx is missing.
     """
     try:
         import onnx
@@ -256,7 +255,7 @@ def write_quantized(fp32: Path, out: Path, quantize: Callable[[str], None], *, u
         metadata = {entry.key: entry.value for entry in onnx.load(str(fp32), load_external_data=False).metadata_props}
     except Exception as error:  # protobuf's and the system's exceptions share no base
         raise ExportError(
-            unreadable, "the file cannot be read as ONNX", str(fp32), "give the file export_onnx wrote"
+            "X005", "the file cannot be read as ONNX", str(fp32), "give the file export_onnx wrote"
         ) from error
     with atomic_write(out) as temporary:
         with quiet():
@@ -264,7 +263,7 @@ def write_quantized(fp32: Path, out: Path, quantize: Callable[[str], None], *, u
                 quantize(str(temporary))
                 model = onnx.load(str(temporary))
             except (RuntimeError, ValueError, TypeError, KeyError) as error:
-                raise ExportError(failed, f"quantization failed ({error})", str(fp32), "report this model") from error
+                raise ExportError("X006", f"quantization failed ({error})", str(fp32), "report this model") from error
         del model.metadata_props[:]
         set_metadata(model, metadata)
         model.producer_name, model.producer_version = producer().split()

@@ -1,6 +1,6 @@
 """Static int8 ONNX: activation ranges fixed on calibration texts, for engines that want them (NPUs, old runtimes).
 
-A `.still` has none of this: the core scales every row of activations while it runs (quantize/schemes.py).
+A `.still` has none of this: the core scales every row of activations while it runs (still/schemes.py).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def quantize_onnx_static(
         `out`.
 
     Raises:
-        ExportError: X007 `fp32` cannot be read as ONNX, or no texts, X008 the quantizer failed.
+        ExportError: X007 no texts; and as `write_quantized`.
         SystemFailure: S001-S003 writing, S010 onnxruntime or onnx is missing.
     """
     try:
@@ -54,7 +54,7 @@ def quantize_onnx_static(
             op_types_to_quantize=_OPERATORS, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
         )  # fmt: skip
 
-    return write_quantized(fp32, out, quantize, unreadable="X007", failed="X008")
+    return write_quantized(fp32, out, quantize)
 
 
 def _feeds(ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None) -> Iterator[dict[str, Any]]:

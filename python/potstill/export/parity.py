@@ -2,7 +2,7 @@
 
 Two views. A grid of lengths and batch sizes, with random ids and with real text, gives the largest difference of a
 logit or pooled value: it finds wrong masks, wrong positions, padding that leaks. The whole test set gives the share of
-equal answers and each export's own accuracy, in the sense of the model's task (`potstill.distil.tasks`). Token ids come
+equal answers and each export's own accuracy, in the sense of the model's task (`potstill.models.heads`). Token ids come
 from the Hugging Face tokenizer; a `.still` must tokenize the same texts to the same ids.
 """
 
@@ -154,11 +154,11 @@ def check_parity(
         dataset: rows with ``text`` (a list of words for a task of words), perhaps ``text_pair``, and ``label`` (as the
             task reads it; a class index).
         max_tokens: longest sequence, specials included; longer texts are cut, keeping the last special.
-        progress: a `potstill.pipeline.progress.Progress`, or None.
+        progress: a `potstill.work.progress.Progress`, or None.
         lengths: lengths of the grid; those over `max_tokens` are left out and `max_tokens` itself is added.
         batches: batch sizes of the grid.
-        task: `potstill.distil.tasks.Task`; None for classification.
-        truth: `potstill.distil.tasks.Truth` of the rows; None when their labels say it all.
+        task: `potstill.models.heads.Task`; None for classification.
+        truth: `potstill.models.heads.Truth` of the rows; None when their labels say it all.
         before: folder of the fp32 student that `model_dir` was trained from for a scheme, with the same tokenizer.
 
     Returns:
@@ -177,15 +177,15 @@ def check_parity(
         raise ExportError("X022", "the test set is empty", str(model_dir), "give at least one sentence")
     try:
         with quiet():
-            from potstill.distil.modeling import load_classifier
-            from potstill.distil.tasks import Truth, task_named
+            from potstill.models.classifier import load_classifier
+            from potstill.models.heads import Truth, task_named
 
             model = load_classifier(model_dir, attention="eager")
             earlier = None if before is None else load_classifier(before, attention="eager")
     except ImportError as error:
         raise missing_package(error.name or "torch", "build", "the parity check") from error
     if progress is None:
-        from potstill.pipeline.progress import QuietProgress
+        from potstill.work.progress import QuietProgress
 
         progress = QuietProgress()
     task = task or task_named("classification")
@@ -236,7 +236,7 @@ def _compare(
 ) -> None:
     import numpy as np
 
-    from potstill.distil.evaluate import Outputs
+    from potstill.models.evaluation import Outputs
     from potstill.runtime.backends import open_backend
 
     backend = open_backend(BACKENDS[export], path, None)

@@ -30,7 +30,7 @@ def word_ids(model_dir: Path, texts: list[list[str]], max_tokens: int) -> tuple[
     """Token ids of rows of words by the Hugging Face tokenizer, and where the words are."""
     from transformers import AutoTokenizer
 
-    from potstill.distil.words import encode_words
+    from potstill.models.words import encode_words
 
     ids, words = encode_words(AutoTokenizer.from_pretrained(str(model_dir)), texts, max_tokens)
     return [row.tolist() for row in ids], None, words
@@ -90,7 +90,7 @@ def reference(model: Any, ids: Sequence[Sequence[int]], types: Any = None, task:
     import numpy as np
     import torch
 
-    from potstill.distil.evaluate import Outputs
+    from potstill.models.evaluation import Outputs
 
     config = model.config.backbone_config() if hasattr(model.config, "backbone_config") else model.config
     fill = (_padding(config) or [0])[0]
@@ -127,8 +127,8 @@ def at_words_of(found: Any, ids: Sequence[Sequence[int]], words: Sequence[Any] |
     """`Outputs` of all tokens at the words' first pieces; as they are for a model that labels texts."""
     import numpy as np
 
-    from potstill.distil.evaluate import Outputs
-    from potstill.distil.words import at_words
+    from potstill.models.evaluation import Outputs
+    from potstill.models.words import at_words
 
     if words is None:
         return found

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from potstill.distil.modeling import labels_words, load_classifier
+from potstill.models.classifier import labels_words, load_classifier
 
 # exp(-10000 + score) is 0 in f32 for every score below 9,896; f16 holds the value.
 MASKED_SCORE = -10000.0
@@ -126,7 +126,7 @@ class PlainClassifier(nn.Module):
     """The exported function: ids and mask in, logits (unless the model has no labels) and pooled vector out.
 
     Args:
-        model: what `potstill.distil.modeling.load_classifier` returns; its embeddings are replaced in place.
+        model: what `potstill.models.classifier.load_classifier` returns; its embeddings are replaced in place.
         pairs: token types are a third input.
     """
 
@@ -178,7 +178,7 @@ def load_plain(model_dir: Path) -> tuple[PlainClassifier, Facts]:
     """Load a classifier folder for export: f32, eval mode, eager attention, no gradients.
 
     Raises:
-        TrainError: as `potstill.distil.modeling.load_classifier`.
+        TrainError: as `potstill.models.classifier.load_classifier`.
     """
     model = load_classifier(model_dir, attention="eager")
     config = model.config

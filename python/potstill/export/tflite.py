@@ -22,7 +22,7 @@ from typing import Any
 
 from potstill.errors import ExportError, missing_package
 from potstill.export.quiet import producer
-from potstill.pipeline.atomic import atomic_write
+from potstill.work.atomic import atomic_write
 
 METADATA = "potstill.json"
 # Shorter signatures beside the longest: a 9-token sentence then pays for 16, not for 64.

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from potstill.paths import read_path
-from potstill.pipeline.processes import current
-from potstill.pipeline.progress import make_progress
-from potstill.pipeline.run import run_build
+from potstill.pipeline.builder import run_build
 from potstill.recipe import load_recipe
 from potstill.runtime.inputs import read_flag, read_strings
+from potstill.work.processes import current
+from potstill.work.progress import make_progress
 
 
 def build(
@@ -32,7 +32,7 @@ def build(
     Raises:
         PotstillError: whatever the recipe, the data or a stage reports.
     """
-    from potstill.report.html import write_html
+    from potstill.pipeline.report.html import write_html
 
     settings = read_strings(overrides, "overrides", 'give a list: ["student.layers=2"]')
     loaded = load_recipe(read_path(recipe, "recipe"), settings)

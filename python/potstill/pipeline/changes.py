@@ -15,7 +15,7 @@ _LONGEST = 40
 
 
 def changes(old: Mapping[str, Any], new: Parts) -> list[str]:
-    """What differs, the reader's own settings first: "student.layers 4 -> 3", "code changed: distil/trainer.py"."""
+    """What differs, the reader's own settings first: "student.layers 4 -> 3", "code changed: data/splits.py"."""
     found: list[str] = []
     for kind, values in new.items():
         before = old.get(kind)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from potstill.errors import PotstillError, SystemFailure, os_errors
-from potstill.pipeline import processes
+from potstill.errors import PotstillError, SystemFailure, no_space, os_errors
+from potstill.keys.versions import versions
 from potstill.pipeline.changes import changes
-from potstill.pipeline.progress import duration
 from potstill.pipeline.stage import Context, Parts, Stage, key_of
-from potstill.pipeline.store import Record, Store
-from potstill.pipeline.versions import versions
+from potstill.work import processes
+from potstill.work.progress import duration
+from potstill.work.store import Record, Store
 
 # Results of a stage that are kept, newest first: going back to earlier settings is then free.
 KEPT_RESULTS = 3
@@ -178,9 +178,7 @@ def disk_failures(folder: Path) -> Iterator[None]:
                 raise
         spent = number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "No space left on device" in str(error)
         if spent or _is_full(folder):
-            raise SystemFailure(
-                "S001", "no space left on the disk", str(folder), "free some space or choose another folder with --out"
-            ) from error
+            raise no_space(folder) from error
         raise
 
 

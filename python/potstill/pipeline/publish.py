@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from potstill.pipeline.atomic import atomic_folder, atomic_write, publish_file, write_json
-from potstill.pipeline.contents import file_digest
+from potstill.pipeline.report.intervals import intervals, retained
 from potstill.pipeline.rounding import final_student
 from potstill.pipeline.stage import Context
 from potstill.pipeline.stages import export_files, weight_bytes
 from potstill.recipe.docs import recipe_text
-from potstill.report.intervals import intervals, retained
+from potstill.work.atomic import atomic_folder, atomic_write, publish_file, write_json
+from potstill.work.contents import file_digest
 
 # Final name of each artefact, by its name in the report.
 ARTEFACTS = {
@@ -118,7 +118,7 @@ def _publish_tree(context: Context, source: Path, final: Path) -> None:
 
 
 def make_report(context: Context, budget: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The figures of a completed build; `budget` is how its student was chosen (`potstill.budget.meet`)."""
+    """The figures of a completed build; `budget` is how its student was chosen (`potstill.pipeline.budget.meet`)."""
     teacher, student, verify = context.facts("teacher"), context.facts("student"), context.facts("verify")
     files = export_files(context)
     accuracy: Mapping[str, float] = verify["accuracy"]

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from potstill.data.splits import Splits
-from potstill.pipeline.progress import Progress
 from potstill.pipeline.stage import Context, Stage, data_identity
-from potstill.pipeline.store import Store
 from potstill.recipe.schema import Recipe
+from potstill.work.progress import Progress
+from potstill.work.store import Store
 
 if TYPE_CHECKING:
-    from potstill.quantize.schemes import Scheme
+    from potstill.still.schemes import Scheme
 
 _SCHEME_KEYS = ("compile.scheme", "compile.embedding", "compile.mixed_drop", "compile.mixed_bytes")
 # What decides the names of operators and the limits of the export.
@@ -78,8 +78,8 @@ def chosen_scheme(context: Context) -> Scheme:
         CompileError: C028 the budget of bytes cannot be met.
     """
     from potstill.quantize.choice import choose, layers_of, read_table
-    from potstill.quantize.schemes import scheme_by_name
     from potstill.quantize.sensitivity import TABLE
+    from potstill.still.schemes import scheme_by_name
 
     settings, clip = context.recipe.compile, context.recipe.quantize.clip
     if settings.scheme != "mixed":
@@ -111,7 +111,7 @@ def run_sensitivity(context: Context, out: Path, work: Path) -> Mapping[str, Any
 
 def run_gptq(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Round the int4 layers on training texts; a Hugging Face folder whose weights there lie on the scheme's grid."""
-    from potstill.distil.gptq import round_student
+    from potstill.quantize.gptq import round_student
 
     recipe = context.recipe
     return round_student(
@@ -131,7 +131,7 @@ def run_gptq(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
 
 def run_qat(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Train the student for its scheme; a Hugging Face folder whose weights lie on the scheme's grid."""
-    from potstill.distil import qat
+    from potstill.quantize import qat
 
     recipe, scheme = context.recipe, chosen_scheme(context)
     return qat.quantize_aware(
@@ -159,9 +159,9 @@ def sensitivity_of_build(out: Path, *, rows: int = 512, progress: Progress | Non
     import tempfile
 
     from potstill.errors import SystemFailure
+    from potstill.pipeline.report.collect import collect
     from potstill.quantize.choice import read_table
     from potstill.quantize.sensitivity import TABLE, measure_folder
-    from potstill.report.collect import collect
 
     report = collect(out)
     keys, settings = report.get("keys"), report.get("settings")

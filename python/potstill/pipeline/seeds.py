@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from potstill.errors import InputError
-from potstill.pipeline.atomic import write_json
-from potstill.pipeline.progress import Progress
-from potstill.pipeline.run import STAGES_FOLDER, run_build
+from potstill.pipeline.builder import STAGES_FOLDER, run_build
+from potstill.pipeline.report.intervals import retained
 from potstill.recipe import load_recipe
-from potstill.report.intervals import retained
+from potstill.work.atomic import write_json
+from potstill.work.progress import Progress
 
 RESULT = "seeds.json"
 

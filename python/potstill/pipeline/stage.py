@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from potstill.pipeline.closure import sources
-from potstill.pipeline.progress import Progress
-from potstill.pipeline.store import Record
-from potstill.recipe.hash import content_hash, values_of
+from potstill.keys.closure import sources
+from potstill.keys.values import values_of
 from potstill.recipe.schema import Recipe
+from potstill.work.contents import content_hash
+from potstill.work.progress import Progress
+from potstill.work.store import Record
 
 # 64 bits of the hash: folder names stay readable, and a clash among a few results cannot happen by chance.
 _KEY_LENGTH = 16
@@ -67,7 +68,7 @@ class Stage:
         name: also the name of its folder.
         run: does the work: `run(context, out, work)` fills the empty folder `out`, may keep checkpoints in `work`, and
             gives facts (plain JSON content) to be stored with the result. The code that it imports is part of the key
-            (`potstill.pipeline.closure`), and so are the versions of the libraries.
+            (`potstill.keys.closure`), and so are the versions of the libraries.
         about: what it does, for the reader.
         recipe: keys or sections of the recipe that it reads (`["seed", "data.max_tokens"]`).
         needs: stages whose results it reads.

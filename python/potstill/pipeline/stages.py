@@ -12,12 +12,12 @@ from typing import Any
 from potstill.data.demo import PACKAGES, TEACHERS
 from potstill.data.sources import source_identity
 from potstill.data.splits import Splits
-from potstill.pipeline.contents import contents_of, total
+from potstill.keys.values import keys_but
 from potstill.pipeline.rounding import final_stage, final_student, max_tokens, rounding_stages
 from potstill.pipeline.stage import Context, Stage, data_identity
 from potstill.recipe.base import resolve
-from potstill.recipe.hash import keys_but
 from potstill.recipe.schema import Recipe
+from potstill.work.contents import contents_of, total
 
 # Files of a model folder that hold the tokenizer.
 _TOKENIZER_FILES = (
@@ -81,7 +81,7 @@ def build_stages(recipe: Recipe) -> list[Stage]:
 def run_data(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Read, check and split the data; stored as Parquet."""
     from potstill.data.sources import load_data
-    from potstill.distil.tasks import task_of
+    from potstill.models.heads import task_of
 
     del work
     recipe, task = context.recipe, task_of(context.recipe)
@@ -111,20 +111,20 @@ def run_data(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
 
 def run_teacher(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Fine-tune the teacher, or take it as it is; a Hugging Face folder."""
-    from potstill.distil import teacher
+    from potstill.distil.teacher.finetune import finetune
 
     recipe = _with_local_teacher(context.recipe)
     splits = Splits.load(context.folder("data")).labelled()
-    return dict(teacher.finetune(recipe, splits, out, cache=context.cache, work=work, progress=context.progress))
+    return dict(finetune(recipe, splits, out, cache=context.cache, work=work, progress=context.progress))
 
 
 def run_student(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Distil the teacher into the student; a Hugging Face folder."""
-    from potstill.distil import run
+    from potstill.distil.distillation import distil
 
     splits, teacher = Splits.load(context.folder("data")), context.folder("teacher")
     cache, progress = context.cache, context.progress
-    return dict(run.distil(context.recipe, splits, teacher, out, cache=cache, work=work, progress=progress))
+    return dict(distil(context.recipe, splits, teacher, out, cache=cache, work=work, progress=progress))
 
 
 def run_onnx(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
@@ -141,8 +141,8 @@ def run_onnx(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
 
 def run_onnx_static(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """`model.static-int8.onnx`, calibrated on training texts spread evenly."""
-    from potstill.distil.tokens import encode_dataset, load_tokenizer
     from potstill.export.onnx_static import CALIBRATION_ROWS, quantize_onnx_static
+    from potstill.models.tokens import encode_dataset, load_tokenizer
 
     del work
     train = Splits.load(context.folder("data")).train
@@ -171,9 +171,9 @@ def run_tflite(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
 def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """`model.still` by the recipe's scheme, `model.fp32.still` to tell compiler errors from rounding, `tokenizer/`."""
     from potstill.compile import compile_onnx
-    from potstill.distil.teacher_cache import weights_hash
+    from potstill.distil.teacher.cache import weights_hash
     from potstill.pipeline.rounding import chosen_scheme
-    from potstill.quantize.schemes import SCHEMES
+    from potstill.still.schemes import SCHEMES
 
     del work
     recipe, student = context.recipe, final_student(context)
@@ -235,9 +235,9 @@ def export_files(context: Context) -> dict[str, Path]:
 
 def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Differences, label agreement and accuracy of every export against the student in PyTorch."""
-    from potstill.distil.tasks import task_of
-    from potstill.distil.tasks.truth import truth_of
     from potstill.export.parity import ParityLimits, check_parity
+    from potstill.models.heads import task_of
+    from potstill.models.heads.truth import truth_of
     from potstill.pipeline.rounding import chosen_scheme
 
     del work
@@ -337,9 +337,9 @@ def _license(recipe: Recipe) -> str | None:
 
 def run_bench(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Milliseconds of PyTorch, onnxruntime, LiteRT and Potstill on this host."""
-    from potstill.bench.hints import slow_inference
-    from potstill.bench.measure import bench_host
-    from potstill.bench.peers.pytorch import threads_kept
+    from potstill.compare.host import bench_host
+    from potstill.compare.peers.pytorch import threads_kept
+    from potstill.pipeline.hints import slow_inference
 
     del work
     with threads_kept():

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from potstill.errors import CompileError, os_errors
-from potstill.quantize.schemes import DTYPE_OF, MIXED, Scheme, scheme_by_name
+from potstill.still.schemes import DTYPE_OF, MIXED, Scheme, scheme_by_name
 
 # On a student of 2 layers, hidden 256 (int8: 10.2 MB, 99.6 % of the test labels as in fp32; int4: 5.5 MB, 90.0 %) a
 # drop of 0.002 puts the word table in int4 and leaves the layers in int8: 6.3 MB, 97.6 %. 0.005: 6.1 MB, 96.5 %; 0.02:
@@ -50,7 +50,7 @@ class Choice:
 
 
 def stored_bytes(rows: int, columns: int, kind: str) -> dict[str, int]:
-    """Bytes of a weight in a file by dtype, padding and scales included (compile/pack.py)."""
+    """Bytes of a weight in a file by dtype, padding and scales included (still/pack.py)."""
 
     def up(number: int, step: int) -> int:
         return -(-number // step) * step

@@ -3,7 +3,7 @@
 The damage of a layer is the mean Kullback-Leibler divergence KL(fp32 student || rounded student) of the class
 probabilities: it sees shifts long before a label flips, so a few hundred texts tell layers apart. Where labels do not
 exclude each other it is the sum of each label's own divergence, which is that of the joint distribution. The rounding
-is that of the core (distil/fake_quant.py), input rows included.
+is that of the core (quantize/fake_quant.py), input rows included.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from potstill.pipeline.atomic import atomic_write
-from potstill.pipeline.progress import Progress, QuietProgress
 from potstill.quantize.choice import stored_bytes
+from potstill.work.atomic import atomic_write
+from potstill.work.progress import Progress, QuietProgress
 
 if TYPE_CHECKING:
-    from potstill.distil.rounded_student import RoundedStudent
-    from potstill.distil.tasks import Task
+    from potstill.models.heads import Task
+    from potstill.quantize.rounded_student import RoundedStudent
 
 Array = NDArray[Any]
 
@@ -45,8 +45,8 @@ def compare(reference: Array, logits: Array, labels: Any, task: Task | None = No
         ``kl`` in nats, ``flips`` (share of rows with another answer), ``accuracy_change`` (difference of the task's
         metric, 0-1; above 0: better).
     """
-    from potstill.distil.evaluate import Outputs
-    from potstill.distil.tasks import Truth, task_named
+    from potstill.models.evaluation import Outputs
+    from potstill.models.heads import Truth, task_named
 
     task = task or task_named("classification")
     before, after = (Outputs(values, values[:, :0]) for values in (reference, logits))
@@ -88,7 +88,7 @@ def measure(
         ``rows``; ``layers``: for each ``name``, ``kind``, ``modules``, ``shape``, ``bytes`` by dtype, and under ``i8``
         and ``i4`` what `compare` tells; ``all``: the same for all layers at once.
     """
-    from potstill.distil.evaluate import outputs
+    from potstill.models.evaluation import outputs
 
     count = max(1, min(rows, len(ids)))
     chosen = [index * len(ids) // count for index in range(count)]
@@ -156,13 +156,13 @@ def measure_folder(
         InputError: I016 a task without labels.
         TrainError: T095 a layer of the compiled graph that the student lacks; errors of loading and exporting.
     """
-    from potstill.distil.fused_layers import student_layout
-    from potstill.distil.modeling import load_classifier
-    from potstill.distil.rounded_student import RoundedStudent
-    from potstill.distil.tasks import task_named
-    from potstill.distil.tokens import encode_dataset, load_tokenizer
-    from potstill.distil.words import encode_words
     from potstill.errors import InputError
+    from potstill.models.classifier import load_classifier
+    from potstill.models.heads import task_named
+    from potstill.models.tokens import encode_dataset, load_tokenizer
+    from potstill.models.words import encode_words
+    from potstill.quantize.fused_layers import student_layout
+    from potstill.quantize.rounded_student import RoundedStudent
 
     task = task_named(task_name)
     if not task.labelled:

@@ -8,6 +8,7 @@
 | S033 | the system's C or C++ library is older than the wheel needs |
 | S034 | a shared library is not installed |
 | S035 | the kernel's memory pages are larger than the wheel is built for |
+| S037 | the system does not execute files where the wheel is installed |
 | S036 | anything else the loader says |
 """
 
@@ -117,7 +118,7 @@ def core_failure(error: ImportError, *, folder: Path | None = None, python: Inte
         python: default: the running one.
 
     Returns:
-        One of S030 to S036, see above.
+        One of S030 to S037, see above.
     """
     from potstill import __version__
 
@@ -170,5 +171,5 @@ def _loader(message: str, path: Path, python: Interpreter) -> SystemFailure:
         return SystemFailure("S035", f"the wheel does not fit this kernel's pages of {page} KiB", str(path), step)
     if "failed to map segment" in message:
         step = "move the virtual environment to a file system mounted without noexec"
-        return SystemFailure("S036", f"the system does not execute files there ({message})", str(path), step)
+        return SystemFailure("S037", f"the system does not execute files there ({message})", str(path), step)
     return SystemFailure("S036", f"the native part does not load ({message})", str(path), _SOURCE.removeprefix("or "))

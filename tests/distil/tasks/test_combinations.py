@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from potstill.distil.evaluate import outputs, predictions
-from potstill.distil.modeling import EncoderClassifier, load_classifier, load_encoder
-from potstill.distil.qat import quantize_aware
-from potstill.distil.run import distil
+from potstill.distil.distillation import distil
 from potstill.distil.students.registry import make_student
-from potstill.distil.tasks import Truth, task_named
-from potstill.distil.tasks.embedding import teacher_projection
-from potstill.distil.tokens import encode_dataset, load_tokenizer
-from potstill.pipeline.progress import QuietProgress
-from potstill.quantize.schemes import scheme_by_name
+from potstill.models.classifier import EncoderClassifier, load_classifier, load_encoder
+from potstill.models.evaluation import outputs, predictions
+from potstill.models.heads import Truth, task_named
+from potstill.models.heads.embedding import teacher_projection
+from potstill.models.tokens import encode_dataset, load_tokenizer
+from potstill.quantize.qat import quantize_aware
 from potstill.recipe.schema import Recipe
+from potstill.still.schemes import scheme_by_name
+from potstill.work.progress import QuietProgress
 
 WORDS = ["good", "fine", "great", "bad", "dull", "poor"]
 FILL = ["film", "plot", "the", "was", "and"]

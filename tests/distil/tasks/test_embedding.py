@@ -12,18 +12,18 @@ import pytest
 import torch
 
 from potstill.data.labels import Raw
-from potstill.distil.evaluate import Outputs, predictions
+from potstill.distil.distillation import distil
 from potstill.distil.losses import Outputs as LossOutputs
 from potstill.distil.losses import total
-from potstill.distil.modeling import load_classifier, load_encoder
-from potstill.distil.run import distil
-from potstill.distil.tasks import TASKS, Truth, task_named, task_of
-from potstill.distil.tasks.embedding import PROJECTION, project, teacher_projection
-from potstill.distil.tasks.truth import truth_of
-from potstill.distil.teacher import finetune
+from potstill.distil.teacher.finetune import finetune
 from potstill.errors import TrainError
-from potstill.pipeline.progress import QuietProgress
+from potstill.models.classifier import load_classifier, load_encoder
+from potstill.models.evaluation import Outputs, predictions
+from potstill.models.heads import TASKS, Truth, task_named, task_of
+from potstill.models.heads.embedding import PROJECTION, project, teacher_projection
+from potstill.models.heads.truth import truth_of
 from potstill.recipe.schema import Data, Recipe
+from potstill.work.progress import QuietProgress
 
 TASK = task_named("embedding")
 DATA = Data(source="x.csv")

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 import torch
 
-from potstill.distil.evaluate import Outputs
+from potstill.distil.distillation import distil
 from potstill.distil.losses import Outputs as LossOutputs
 from potstill.distil.losses import hard_binary, soft_binary
-from potstill.distil.modeling import load_classifier, load_encoder
-from potstill.distil.run import distil
-from potstill.distil.tasks import Truth, task_named
-from potstill.distil.teacher import finetune
-from potstill.distil.tokens import NO_LABEL, Collator, TokenDataset
-from potstill.pipeline.progress import QuietProgress
+from potstill.distil.teacher.finetune import finetune
+from potstill.models.classifier import load_classifier, load_encoder
+from potstill.models.evaluation import Outputs
+from potstill.models.heads import Truth, task_named
+from potstill.models.tokens import NO_LABEL, Collator, TokenDataset
+from potstill.work.progress import QuietProgress
 
 TASK = task_named("multi-label")
 # Words of the tiny task (tests/distil/conftest.py) that tell its two classes.

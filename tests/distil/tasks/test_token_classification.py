@@ -14,19 +14,19 @@ import pytest
 import torch
 
 from potstill.data.tagging import entities, looks_like_tags
-from potstill.distil.evaluate import Outputs, outputs, predictions
-from potstill.distil.modeling import labels_words, load_classifier, load_encoder
-from potstill.distil.rows import encode_rows
-from potstill.distil.run import distil
-from potstill.distil.tasks import Truth, task_named
-from potstill.distil.tasks.tags import Tags
-from potstill.distil.teacher import finetune
-from potstill.distil.teacher_cache import teacher_outputs
-from potstill.distil.tokens import Collator
-from potstill.distil.trainer import DistillationTrainer
-from potstill.distil.words import AtFirstPieces, WordDataset, answered, encode_words
+from potstill.distil.distillation import distil
+from potstill.distil.teacher.cache import teacher_outputs
+from potstill.distil.teacher.finetune import finetune
+from potstill.distil.train.rows import encode_rows
+from potstill.distil.train.trainer import DistillationTrainer
 from potstill.errors import TrainError
-from potstill.pipeline.progress import QuietProgress
+from potstill.models.classifier import labels_words, load_classifier, load_encoder
+from potstill.models.evaluation import Outputs, outputs, predictions
+from potstill.models.heads import Truth, task_named
+from potstill.models.heads.tags import Tags
+from potstill.models.tokens import Collator
+from potstill.models.words import AtFirstPieces, WordDataset, answered, encode_words
+from potstill.work.progress import QuietProgress
 
 TASK = task_named("token-classification")
 BIO = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
@@ -292,7 +292,7 @@ def test_a_model_of_the_hub_is_taken_as_it_is(
 
 def test_a_live_teacher_of_words(tagged: Any, encoder: Path, tmp_path: Path) -> None:
     """The trainer by itself, with a teacher that runs in the training step."""
-    from potstill.distil.tokens import load_tokenizer
+    from potstill.models.tokens import load_tokenizer
 
     teacher = load_encoder(encoder, labels=tagged.labels, pooling="none", seed=1)
     student = load_encoder(encoder, labels=tagged.labels, pooling="none", seed=2)

@@ -144,14 +144,13 @@ def predict(
         precision: of a peer's file, ``fp32`` or ``int8``; by default the model's own scheme.
 
     Raises:
-        InputError: I072 tokens or threads out of range, I073 an engine or precision without a cost table, and as
-            `shape_of`.
+        InputError: tokens or threads out of range, an engine or precision without a cost table; and as `shape_of`.
     """
     shape = model if isinstance(model, ModelShape) else shape_of(model)
     if not 1 <= tokens <= shape.max_tokens:
-        raise InputError("I072", f"{tokens} tokens", "--lengths", f"the model takes 1 to {shape.max_tokens}")
+        raise InputError("I060", f"{tokens} tokens", "--lengths", f"the model takes 1 to {shape.max_tokens}")
     if threads < 1:
-        raise InputError("I072", f"{threads} threads", "--threads", "give 1 or more")
+        raise InputError("I004", f"{threads} threads", "--threads", "give 1 or more")
     peer = engine in PEERS
     if precision and not peer and precision != shape.scheme:
         raise InputError("I073", f"the model is {shape.scheme}", f"precision {precision}", "give another .still file")

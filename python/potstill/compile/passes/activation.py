@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from potstill.compile.expr import REDUCTIONS, Const, Elementwise, Expr, evaluate, gelu, gelu_tanh, walk
+from potstill.compile.expr import REDUCTIONS, Const, Elementwise, Expr, evaluate, walk
+from potstill.still.activations import gelu, gelu_tanh
 
 # f32 constants in the graph (sqrt 2, 0.7978845608) move the curve by about 1e-7; erf GELU and tanh GELU differ by
 # 4.7e-4, the sigmoid form by 2e-2.

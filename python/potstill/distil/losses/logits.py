@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from potstill.distil.losses.outputs import Outputs, need
-from potstill.distil.tokens import NO_LABEL
+from potstill.models.tokens import NO_LABEL
 
 
 def hard(outputs: Outputs) -> torch.Tensor:

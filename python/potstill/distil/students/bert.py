@@ -6,8 +6,8 @@ from typing import Any
 
 from transformers import BertConfig
 
-from potstill.distil.modeling import POOLINGS, EncoderClassifier, EncoderClassifierConfig
 from potstill.errors import TrainError
+from potstill.models.classifier import POOLINGS, EncoderClassifier, EncoderClassifierConfig
 
 
 def build(settings: Any, teacher_config: Any, labels: list[str]) -> EncoderClassifier:

@@ -13,8 +13,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from potstill.distil.backbones import FactorizedBertConfig
-from potstill.distil.modeling import EncoderClassifier, EncoderClassifierConfig
 from potstill.distil.students import bert
 from potstill.distil.students.basis import gain_and_bias, principal_axes
 from potstill.distil.students.head import fit_head
@@ -22,6 +20,8 @@ from potstill.distil.students.projection import sample_rows
 from potstill.distil.students.registry import Job
 from potstill.distil.students.teacher_view import Taps
 from potstill.errors import TrainError
+from potstill.models.backbones import FactorizedBertConfig
+from potstill.models.classifier import EncoderClassifier, EncoderClassifierConfig
 from potstill.recipe.presets import FACTORIZED_SIZE
 
 # What a row that the sample lacks counts for, against one occurrence: the test set has words the sample lacks.

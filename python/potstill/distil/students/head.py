@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from potstill.distil.evaluate import outputs
-from potstill.distil.modeling import labels_words
 from potstill.distil.students.basis import ridge
 from potstill.distil.students.registry import Job
+from potstill.models.classifier import labels_words
+from potstill.models.evaluation import outputs
 
 
 def fit_head(job: Job) -> None:

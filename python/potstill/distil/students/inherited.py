@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from potstill.distil.positions import positions
+from potstill.models.positions import positions
 
 # What configurations of transformers call it.
 _ACTIVATION_KEYS = ("hidden_act", "activation", "activation_function", "hidden_activation", "ff_activation")

@@ -19,7 +19,7 @@ from potstill.distil.students.basis import gain_and_bias, ridge, shrink_bilinear
 from potstill.distil.students.head import fit_head
 from potstill.distil.students.registry import Job
 from potstill.distil.students.teacher_view import Encoder, Layer, Taps, encoder_of
-from potstill.distil.vocabulary import aligned_ids
+from potstill.distil.vocabulary.choice import aligned_ids
 from potstill.errors import TrainError
 
 # Rows of text the fits look at, and their tokens: 7,000 of the demo reviews, five for each feed-forward neuron.

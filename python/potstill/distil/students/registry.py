@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from potstill.distil.modeling import EncoderClassifier, labels_words
-from potstill.distil.positions import encoder_module
 from potstill.distil.students.inherited import inherited_config
-from potstill.distil.vocabulary import aligned_ids
+from potstill.distil.vocabulary.choice import aligned_ids
 from potstill.errors import TrainError
+from potstill.models.classifier import EncoderClassifier, labels_words
+from potstill.models.positions import encoder_module
 
 # Modules with build(settings, teacher_config, labels) -> EncoderClassifier. One may have INITS, its own table of
 # initialisations, and finish(job, settings) -> None, which is called after the initialisation.
@@ -44,7 +44,7 @@ class Job:
         layers: the teacher's layer for each student layer.
         ids: sample rows of token ids (training text), the student's ids.
         pad_id: the student's id of the padding token.
-        kept: the teacher's id of each of the student's (`potstill.distil.vocabulary`); None when they are the same.
+        kept: the teacher's id of each of the student's (`potstill.distil.vocabulary.choice`); None: the same.
         projection: ``[teacher hidden, student hidden]`` f32: set by an initialisation that chose axes.
         types: token types of the sample rows, None for single texts.
     """

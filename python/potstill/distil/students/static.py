@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from potstill.distil.backbones import StaticConfig
-from potstill.distil.evaluate import outputs
-from potstill.distil.modeling import EncoderClassifier, EncoderClassifierConfig
-from potstill.distil.positions import encoder_module
 from potstill.distil.students.basis import principal_axes
 from potstill.distil.students.head import fit_head
 from potstill.distil.students.registry import Job
 from potstill.errors import TrainError
+from potstill.models.backbones import StaticConfig
+from potstill.models.classifier import EncoderClassifier, EncoderClassifierConfig
+from potstill.models.evaluation import outputs
+from potstill.models.positions import encoder_module
 
 # The initialisations that mean something here; "pca" is the one told above.
 INITS = {"pca": "potstill.distil.students.static", "random": "potstill.distil.students.random"}

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from potstill.distil.evaluate import batches_by_length
-from potstill.distil.tokens import Collator
 from potstill.errors import TrainError
+from potstill.models.evaluation import batches_by_length
+from potstill.models.tokens import Collator
 
 _TYPES = ("bert",)
 

@@ -1,0 +1,134 @@
+"""`potstill run`: an answer for each text of the command line, or for each line of standard input as it comes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from potstill.commands import Command
+from potstill.commands.streams import lines
+from potstill.errors import EXIT_FAILED, InputError, PotstillError
+
+# What is wrong with one text alone: nothing to read in it, too long, no pair, a token that the model cannot take, an
+# answer that is no number.
+_OF_ONE_TEXT = ("I001", "I002", "I015", "I104", "F062")
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Answer every text; of a line that has no answer tell why, go on, and give 1 in the end."""
+    import potstill
+
+    model = potstill.load(args.model, threads=args.threads, backend=args.backend, mapped=args.mapped)
+    if list(args.texts) != ["-"]:
+        for text in args.texts:
+            print(_answer(model, text, args), flush=True)
+        return 0
+    failed = False
+    for number, line in enumerate(lines(), 1):
+        try:
+            print(_answer(model, line, args) if line.strip() else _nothing(args), flush=True)
+        except PotstillError as error:
+            if error.code not in _OF_ONE_TEXT:
+                raise
+            failed = True
+            print(f"line {number}: {error}", file=sys.stderr)
+            print(_json({"text": line, "error": str(error)}) if _in_json(args) else "", flush=True)
+    return EXIT_FAILED if failed else 0
+
+
+def _answer(model: Any, text: str, args: argparse.Namespace) -> str:
+    """What is printed for a text: one line, of a model that labels words a line a word and an empty one."""
+    if model.per_token and not args.embed:
+        return _tags(model, text, args)
+    given = _pair(text) if model.pairs else text
+    if args.embed:
+        vector = memoryview(model.embed([given], truncate=args.truncate)).tolist()[0]
+        return _json({"text": text, "embedding": vector})
+    if model.score_kind:
+        return _score(model, given, text, args)
+    prediction = model.classify([given], truncate=args.truncate, threshold=args.threshold)[0]
+    if not args.json:
+        # A text may have several labels; one without any has its line too.
+        found = [(label, prediction.scores[label]) for label in prediction.labels] or [("-", prediction.score)]
+        return "".join(f"{label}\t{score:.4f}\t" for label, score in found) + text
+    row = {"text": text, "label": prediction.label, "score": prediction.score, "scores": prediction.scores}
+    if model.multi_label:
+        row["labels"] = list(prediction.labels)
+    if args.logits:
+        row["logits_hex"] = bytes(memoryview(model.logits([given], truncate=args.truncate))).hex()
+    return _json(row)
+
+
+def _score(model: Any, given: Any, text: str, args: argparse.Namespace) -> str:
+    """Score and text, or one JSON object."""
+    score = model.score([given], truncate=args.truncate)[0]
+    if not args.json:
+        return f"{score:.4f}\t{text}"
+    row: dict[str, Any] = {"text": text, "score": score}
+    if args.logits:
+        row["logits_hex"] = bytes(memoryview(model.logits([given], truncate=args.truncate))).hex()
+    return _json(row)
+
+
+def _tags(model: Any, text: str, args: argparse.Namespace) -> str:
+    """Word, label and score, a line each, and an empty line; or one JSON object."""
+    tokens = model.tag([text.split() if args.words else text], truncate=args.truncate)[0]
+    if args.json:
+        return _json({"text": text, "tokens": [token.as_dict() for token in tokens]})
+    return "".join(f"{token.word}\t{token.label}\t{token.score:.4f}\n" for token in tokens)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """Two texts of one command-line argument or line, a tab between them."""
+    first, tab, second = text.partition("\t")
+    if not tab:
+        raise InputError("I015", "a single text for a model of pairs", repr(text[:40]), "give both, a tab between them")
+    return first, second
+
+
+def _nothing(args: argparse.Namespace) -> str:
+    """The answer to an empty line."""
+    return "null" if _in_json(args) else ""
+
+
+def _in_json(args: argparse.Namespace) -> bool:
+    return bool(args.json or args.embed)
+
+
+def _json(row: dict[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False)
+
+
+def add(command: Command) -> None:
+    """Register it."""
+    run = command(
+        "run",
+        _run,
+        "Label texts, or their words, with a compiled model: label, score and text, one a line; or give their vectors. "
+        "Of standard input (-), line n of the output answers line n of the input as soon as it is read: an empty line "
+        "has an empty answer (in JSON: null), and so has one that is too long or no pair (in JSON: its error); the "
+        "reason goes to standard error and the exit code is 1 in the end.",
+        "potstill run model.still 'turn the light on' 'stop'",
+        "cat lines.txt | potstill run model.still - --json",
+    )
+    run.add_argument("model", help="a .still file")
+    run.add_argument(
+        "texts", nargs="+", metavar="TEXT", help="texts (pairs: a tab between them), or - for one a line of stdin"
+    )
+    run.add_argument("--json", action="store_true", help="one JSON object a line, with the score of every label")
+    run.add_argument("--logits", action="store_true", help="with --json: add the raw f32 logits as hex")
+    run.add_argument(
+        "--threshold", type=float, default=0.5, help="least score of a label where a text may have several (0.5)"
+    )
+    run.add_argument(
+        "--words", action="store_true", help="of a model that labels words: words are what stands between spaces"
+    )
+    run.add_argument("--embed", action="store_true", help="the pooled vector instead of a label, as JSON")
+    run.add_argument("--truncate", action="store_true", help="cut texts over the length limit instead of refusing them")
+    run.add_argument("--threads", type=int, help="threads (default: POTSTILL_NUM_THREADS, else the cores allowed)")
+    run.add_argument("--backend", default="native", help="native (default), onnxruntime or litert")
+    run.add_argument(
+        "--mapped", action="store_true", help="use the .still where it is: for a file that nobody changes in place"
+    )

@@ -1,0 +1,1 @@
+"""Commands that make models; not in a board's wheel."""

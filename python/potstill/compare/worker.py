@@ -1,0 +1,202 @@
+"""One engine in a process of its own, driven over a pipe: ``python -m potstill.compare.worker``.
+
+So the engines' thread pools, OpenMP runtimes, memory and crashes stay apart; an instruction the CPU lacks ends the
+worker and not the benchmark. The clock is read in the worker, around the calls alone. Each request is one JSON object a
+line on standard input, each answer one on standard output; the end of the input ends the worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from potstill.bench.engine import Peer
+from potstill.errors import PotstillError, SystemFailure, missing_module
+
+OPEN_LIMIT = 300.0
+MAKE_LIMIT = 1800.0
+TURN_LIMIT = 120.0
+# Passes of one turn: about so many milliseconds, so that one engine's turn is neither a blink nor a long time.
+_TURN_MS = 10.0
+_LEAST_PASSES, _MOST_PASSES = 3, 20
+# Calls that are not counted at the start of a turn: caches, clock, sleeping threads.
+_WARM_CALLS = 4
+
+
+class Worker:
+    """The parent's side. Every failure is a `SystemFailure` S062 whose text is the engine's own last word."""
+
+    def __init__(self, peer: Peer, threads: int) -> None:
+        import potstill
+
+        source = str(Path(str(potstill.__file__)).parent.parent)
+        paths = [source, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+        self.peer = peer
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
+        self._buffer = b""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "potstill.compare.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(paths),
+                "HF_HUB_OFFLINE": "1",
+                "OMP_NUM_THREADS": str(threads),
+                # NumPy computes a head at most.
+                "OPENBLAS_NUM_THREADS": "1",
+                **peer.environment(),
+            },
+            # Ctrl-C in the terminal is the parent's to handle.
+            start_new_session=True,
+        )
+
+    def ask(self, limit: float, **job: Any) -> dict[str, Any]:
+        """Send one request and wait for its answer.
+
+        Raises:
+            SystemFailure: S062 the engine refused, died or did not answer within `limit` seconds.
+        """
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(job).encode() + b"\n")
+            self._process.stdin.flush()
+            answer: dict[str, Any] = json.loads(self._line(limit))
+        except (OSError, EOFError) as error:
+            raise self._failed(self._last_word()) from error
+        if "error" in answer:
+            raise self._failed(str(answer["error"]))
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+        try:
+            self._process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            self._kill()
+        self._said.close()
+
+    def _kill(self) -> None:
+        """The worker and what it has started (converters have processes of their own)."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def _line(self, limit: float) -> bytes:
+        assert self._process.stdout is not None
+        file, end = self._process.stdout.fileno(), time.monotonic() + limit
+        while b"\n" not in self._buffer:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([file], [], [], left)[0]:
+                self._kill()
+                raise self._failed(f"no answer within {limit:.0f} s")
+            read = os.read(file, 1 << 20)
+            if not read:
+                raise EOFError
+            self._buffer += read
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line
+
+    def _last_word(self) -> str:
+        code = self._process.wait()
+        if code < 0:
+            return f"ended by {signal.Signals(-code).name}"
+        self._said.seek(0)
+        lines = [line.strip() for line in self._said.read().decode(errors="replace").splitlines() if line.strip()]
+        return lines[-1][:300] if lines else f"exit code {code}"
+
+    def _failed(self, reason: str) -> SystemFailure:
+        return SystemFailure("S062", reason, self.peer.name, "see the message")
+
+
+class _Engine:
+    """The worker's side."""
+
+    def __init__(self) -> None:
+        self.runner: Any = None
+        self.cases: dict[str, list[Any]] = {}
+        self.passes: dict[str, int] = {}
+        self.peer: Peer | None = None
+
+    def make(self, source: Mapping[str, Any], key: str) -> dict[str, Any]:
+        from potstill.compare.exports import Source, make
+
+        paths = {name: Path(source[name]) if source[name] else None for name in ("still", "onnx", "student", "cache")}
+        whole: Any = {**source, **paths, "lengths": tuple(source["lengths"])}
+        return {"path": str(make(Source(**whole), key))}
+
+    def open(self, peer: Mapping[str, Any], path: str, threads: int) -> dict[str, Any]:
+        self.peer = Peer(**peer)
+        start = time.perf_counter()
+        self.runner = self.peer.open(Path(path), threads)
+        return {"load_ms": (time.perf_counter() - start) * 1e3, "version": self.peer.version()}
+
+    def warm(self, case: str, batches: Sequence[Sequence[Sequence[int]]], least: int) -> dict[str, Any]:
+        """Prepare a case and run it once, to make the first call's work and to show the logits."""
+        from potstill.bench.memory import peak_rss_bytes
+        from potstill.bench.rounds import settle, timed
+
+        calls = [self.runner.prepare(batch) for batch in batches]
+        rows = [row for call in calls for row in memoryview(call()).tolist()]
+        # The second pass tells how long one takes.
+        taken = timed(calls, 1)[0] / 1e6
+        self.cases[case] = calls
+        self.passes[case] = max(least, min(_MOST_PASSES, round(_TURN_MS / max(taken, 1e-3))))
+        settle()
+        padded = self.runner.padded(len(batches[0][0]))
+        return {"logits": rows, "padded_to": padded, "peak_rss_bytes": peak_rss_bytes()}
+
+    def turn(self, case: str) -> dict[str, Any]:
+        from potstill.bench.rounds import settle, timed
+
+        calls = self.cases[case]
+        timed(calls[:_WARM_CALLS], 1)
+        taken = timed(calls, self.passes[case])
+        settle()
+        return {"nanoseconds": taken}
+
+
+def source_as_json(source: Any) -> dict[str, Any]:
+    """A `potstill.compare.exports.Source` for the request ``make``."""
+    return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(source).items()}
+
+
+def main() -> int:
+    """Answer requests until the input ends."""
+    # Engines print to standard output: it becomes standard error, and answers go to a descriptor of their own.
+    answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
+    os.dup2(2, 1)
+    engine = _Engine()
+    for line in sys.stdin:
+        job = json.loads(line)
+        try:
+            answer = getattr(engine, job.pop("do"))(**job)
+        except PotstillError as error:
+            answer = {"error": str(error)}
+        except ModuleNotFoundError as error:
+            answer = {"error": missing_module(error, "peers", "this engine").what}
+        except Exception as error:  # whatever an engine raises is the reason shown for it
+            lines = [text.strip() for text in str(error).splitlines() if text.strip()]
+            answer = {"error": f"{type(error).__name__}: {lines[0][:300] if lines else ''}"}
+        answers.write(json.dumps(answer) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The teacher: fine-tuned, checked, its outputs computed once."""

@@ -1,0 +1,1 @@
+"""Training: the trainer, its arguments, rows, checkpoints and diagnosis."""

@@ -1,0 +1,1 @@
+"""Which of the teacher's tokens a student keeps."""

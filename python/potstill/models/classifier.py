@@ -1,0 +1,394 @@
+"""The classifier Potstill trains: any Hugging Face encoder, a pooling (or none: it labels tokens), one linear head.
+
+A sentence encoder such as all-MiniLM has no pooler and no head; a `*ForSequenceClassification` of the hub has its own,
+and so has a `*ForTokenClassification`.
+`EncoderClassifier` covers the first, `load_classifier` gives both the same forward: logits and the pooled vector.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    BertConfig,
+    PreTrainedModel,
+)
+from transformers.configuration_utils import PretrainedConfig
+from transformers.utils import ModelOutput
+
+from potstill.errors import TrainError
+from potstill.models import backbones as _registered  # noqa: F401  # its encoders join the Auto classes
+from potstill.models.attention import Attention, with_attention
+from potstill.models.hub import model_errors, quiet_loading
+from potstill.models.sentence_folder import SentenceModel
+from potstill.models.vectors import (
+    DenseLayer,
+    dense_settings,
+    dense_weights,
+    known_pooling,
+    pool,
+    pooled_width,
+    unit_length,
+)
+
+Pooling = Literal["mean", "cls", "none"]
+# Of students; teachers have more (`potstill.models.vectors`).
+POOLINGS: tuple[str, ...] = ("mean", "cls", "none")
+# Encoders whose constructor can leave the pooler out.
+_WITH_POOLER = ("bert", "roberta", "xlm-roberta", "camembert", "mobilebert", "potstill_factorized_bert")
+
+
+@dataclass
+class ClassifierOutput(ModelOutput):
+    """What every classifier here returns.
+
+    Attributes:
+        loss: scalar f32 mean cross-entropy, only with labels.
+        logits: ``[batch, labels]`` f32; ``[batch, 0]`` for a sentence encoder, which has no labels; ``[batch, length,
+            labels]`` for a model that labels tokens.
+        pooled: ``[batch, hidden]`` f32, the vector the head reads, or that a sentence encoder gives; ``[batch, length,
+            hidden]`` where the head reads tokens.
+        hidden_states: tuple of ``[batch, length, hidden]``, embeddings first, only on request.
+    """
+
+    loss: torch.Tensor | None = None
+    logits: torch.Tensor | None = None
+    pooled: torch.Tensor | None = None
+    hidden_states: tuple[torch.Tensor, ...] | None = None
+
+
+class EncoderClassifierConfig(PretrainedConfig):
+    """Configuration: the backbone's own configuration as a dictionary, and the pooling.
+
+    Args:
+        backbone: configuration of the encoder, or its dictionary (with ``model_type``).
+        pooling: ``"mean"`` over the attended tokens, ``"cls"`` for the first token, or ``"none"``: the head reads every
+            token. Teachers may have others, or several (``"cls+max"``).
+        head_hidden: width of a hidden layer (ReLU) between the pooled vector and the logits; 0 has none.
+        dense: of a sentence encoder, the layers behind its pooling (``inputs``, ``outputs``, ``bias``, ``activation``).
+        normalized: of a sentence encoder, its vectors are divided by their length.
+    """
+
+    model_type = "potstill_encoder_classifier"
+    keys_to_ignore_at_inference: ClassVar[list[str]] = ["pooled", "hidden_states"]
+
+    def __init__(
+        self,
+        backbone: PretrainedConfig | dict[str, Any] | None = None,
+        pooling: str = "mean",
+        head_hidden: int = 0,
+        dense: list[dict[str, Any]] | None = None,
+        normalized: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(backbone, PretrainedConfig):
+            backbone = backbone.to_dict()
+        self.backbone = copy.deepcopy(backbone) if backbone is not None else BertConfig().to_dict()
+        # Label tables live in the outer configuration only: two copies could disagree.
+        for key in ("id2label", "label2id", "num_labels", "architectures", "_name_or_path", "dtype", "torch_dtype"):
+            self.backbone.pop(key, None)
+        if not known_pooling(pooling):
+            raise TrainError(
+                "T010", f"unknown pooling {pooling!r}", "the classifier's configuration", "use mean, cls or none"
+            )
+        self.pooling = pooling
+        self.head_hidden = head_hidden
+        self.dense = list(dense or ())
+        self.normalized = normalized
+        super().__init__(**kwargs)
+
+    def backbone_config(self) -> PretrainedConfig:
+        """The backbone's configuration as an object of its own class."""
+        values = dict(self.backbone)
+        return AutoConfig.for_model(values.pop("model_type"), **values)
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of the hidden states."""
+        return int(self.backbone_config().hidden_size)
+
+    @property
+    def pools_states(self) -> bool:
+        """Whether the pooled vector is one of hidden states: directions of these are directions of it."""
+        return not self.dense and "+" not in self.pooling
+
+    @property
+    def num_hidden_layers(self) -> int:
+        """Number of encoder layers."""
+        return int(self.backbone_config().num_hidden_layers)
+
+
+class EncoderClassifier(PreTrainedModel):
+    """Encoder, pooling, dropout (0.1 in training) and a head of one or two linear layers.
+
+    It is saved and loaded as any Hugging Face model.
+    """
+
+    config_class = EncoderClassifierConfig
+    base_model_prefix = "backbone"
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    # Losses here are means of the batch; the Trainer must divide by the accumulation steps itself.
+    accepts_loss_kwargs = False
+    gives_pooled = True
+
+    def __init__(self, config: EncoderClassifierConfig) -> None:
+        super().__init__(config)
+        backbone = config.backbone_config()
+        attention: Attention = "eager" if getattr(config, "_attn_implementation", None) == "eager" else "sdpa"
+        # The pooler of BERT-like encoders is not used: leaving it out keeps its weights out of every file.
+        arguments: dict[str, Any] = {}
+        if backbone.model_type in _WITH_POOLER:
+            arguments["add_pooling_layer"] = False
+        self.backbone = with_attention(
+            lambda kind: AutoModel.from_config(backbone, attn_implementation=kind, **arguments), attention
+        )
+        self.dropout = nn.Dropout(0.1)
+        # Without labels it is a sentence encoder: the pooled vector is the answer.
+        hidden = int(getattr(config, "head_hidden", 0)) if config.num_labels else 0
+        width = pooled_width(backbone.hidden_size, config.pooling)
+        self.head = nn.Linear(width, hidden) if hidden else None
+        self.classifier = nn.Linear(hidden or width, config.num_labels) if config.num_labels else None
+        layers = config.dense if not config.num_labels else []
+        self.dense = nn.ModuleList(DenseLayer(settings) for settings in layers) if layers else None
+        self._takes_types = getattr(backbone, "type_vocab_size", 0) > 0 and backbone.model_type != "distilbert"
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        output_hidden_states: bool = False,
+    ) -> ClassifierOutput:
+        """Classify token ids.
+
+        Args:
+            input_ids: ``[batch, length]`` int64.
+            attention_mask: ``[batch, length]``, 1 for real tokens; all ones when absent.
+            token_type_ids: ``[batch, length]`` int64, zeros when absent.
+            labels: ``[batch]`` int64, -100 marks a row without one; with ``problem_type``
+                ``multi_label_classification`` ``[batch, labels]`` f32 of 0 and 1; without pooling ``[batch, length]``
+                int64, -100 marks a token without one.
+            output_hidden_states: also return the states of every layer.
+        """
+        if attention_mask is None:
+            attention_mask = torch.ones_like(input_ids)
+        inputs: dict[str, Any] = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if self._takes_types and token_type_ids is not None:
+            inputs["token_type_ids"] = token_type_ids
+        output = self.backbone(**inputs, output_hidden_states=output_hidden_states, return_dict=True)
+        pooled = self._vector(pool(output.last_hidden_state, attention_mask, self.config.pooling))
+        read = pooled if self.head is None else torch.relu(self.head(pooled))
+        # No head, no column; cut rather than made anew, since len() would fix the batch of an export.
+        logits = pooled[:, :0] if self.classifier is None else self.classifier(self.dropout(read))
+        loss = _loss(self.config, logits, labels) if labels is not None else None
+        states = output.hidden_states if output_hidden_states else None
+        return ClassifierOutput(loss=loss, logits=logits.float(), pooled=pooled.float(), hidden_states=states)
+
+    def _vector(self, pooled: torch.Tensor) -> torch.Tensor:
+        """The vector of a sentence encoder from the pooled one; of a classifier, just that."""
+        for layer in self.dense or ():
+            pooled = layer(pooled)
+        return unit_length(pooled.float()) if self.config.normalized and self.classifier is None else pooled
+
+
+class SplitClassifier(nn.Module):
+    """A hub `*ForSequenceClassification`, or one of tokens, seen as body and last linear layer, so that what that reads
+    is visible.
+
+    The body is the model with its last linear layer replaced by the identity: what it returns as logits is what that
+    layer reads. The wrapped model is changed in place.
+
+    Raises:
+        TrainError: T011 when no linear layer has as many outputs as the model has labels.
+    """
+
+    gives_pooled = True
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.config = model.config
+        name = head_name(model)
+        parent = model.get_submodule(name.rpartition(".")[0]) if "." in name else model
+        self.head = getattr(parent, name.rpartition(".")[2])
+        setattr(parent, name.rpartition(".")[2], nn.Identity())
+        self.body = model
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+    ) -> ClassifierOutput:
+        """As `EncoderClassifier.forward`."""
+        inputs: dict[str, Any] = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if token_type_ids is not None and getattr(self.config, "type_vocab_size", 0) > 1:
+            inputs["token_type_ids"] = token_type_ids
+        pooled = self.body(**inputs, return_dict=True).logits
+        logits = self.head(pooled)
+        loss = _loss(self.config, logits, labels) if labels is not None else None
+        return ClassifierOutput(loss=loss, logits=logits.float(), pooled=pooled.float())
+
+
+def _loss(config: Any, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy; of each label by itself where labels do not exclude each other."""
+    if config.problem_type == "multi_label_classification":
+        return nn.functional.binary_cross_entropy_with_logits(logits.float(), labels.float())
+    if logits.ndim == 3:
+        logits, labels = logits.flatten(0, 1), labels.flatten()
+    return nn.functional.cross_entropy(logits.float(), labels)
+
+
+def head_name(model: nn.Module) -> str:
+    """Dotted name of the last linear layer with one output a label.
+
+    Raises:
+        TrainError: T011 when there is none.
+    """
+    labels = int(model.config.num_labels)
+    names = [n for n, m in model.named_modules() if isinstance(m, nn.Linear) and m.out_features == labels]
+    if not names:
+        raise TrainError(
+            "T011",
+            f"no linear layer with {labels} outputs found",
+            type(model).__name__,
+            "use a model with a linear classification head, or set pooled_cosine to 0",
+        )
+    return names[-1]
+
+
+def load_classifier(model_dir: Path | str, *, attention: Attention = "sdpa") -> nn.Module:
+    """Load a classifier directory (or hub id) in f32 and eval mode.
+
+    Args:
+        model_dir: folder with ``config.json`` and weights: ours, or any `*ForSequenceClassification` or
+            `*ForTokenClassification`.
+        attention: implementation of attention; export uses ``"eager"``.
+
+    Returns:
+        A module whose forward gives `ClassifierOutput`; it has ``.config`` with ``id2label``.
+
+    Raises:
+        TrainError: T001 nothing there, T002 not a model or weights that are NaN, T003 hub unreachable, T004 no
+            classification head.
+    """
+    with model_errors(model_dir), quiet_loading():
+        config = AutoConfig.from_pretrained(str(model_dir))
+        if isinstance(config, EncoderClassifierConfig):
+            model = EncoderClassifier.from_pretrained(
+                str(model_dir), dtype=torch.float32, attn_implementation=attention
+            )
+            _check_finite(model, model_dir)
+            return model.eval()
+        if not has_head(config):
+            raise TrainError(
+                "T004",
+                "the model has no classification head",
+                str(model_dir),
+                "fine-tune it first, or give a *ForSequenceClassification model",
+            )
+        kind = AutoModelForTokenClassification if labels_words(config) else AutoModelForSequenceClassification
+        model = load_pretrained(kind, model_dir, attention)
+        _check_finite(model, model_dir)
+    return SplitClassifier(model).eval()
+
+
+def _check_finite(model: nn.Module, where: Path | str) -> None:
+    for name, values in model.named_parameters():
+        if not bool(torch.isfinite(values).all()):
+            raise TrainError(
+                "T014", f"a weight is NaN or infinite: {name}", str(where),
+                "use a smaller learning rate if it was trained here; else fetch the model again",
+            )  # fmt: skip
+
+
+def load_pretrained(kind: Any, model: Path | str, attention: Attention) -> Any:
+    """``kind.from_pretrained`` in f32, with the attention wanted or, where the class lacks it, the eager one."""
+    return with_attention(
+        lambda found: kind.from_pretrained(str(model), dtype=torch.float32, attn_implementation=found), attention
+    )
+
+
+def has_head(config: PretrainedConfig) -> bool:
+    """Whether a configuration says that its weights hold a classification head."""
+    names = getattr(config, "architectures", None) or []
+    ends = ("ForSequenceClassification", "ForTokenClassification", "EncoderClassifier")
+    return any(name.endswith(ends) for name in names)
+
+
+def labels_words(config: Any) -> bool:
+    """Whether a configuration is that of a model whose head reads every token."""
+    names = getattr(config, "architectures", None) or []
+    return getattr(config, "pooling", None) == "none" or any(n.endswith("ForTokenClassification") for n in names)
+
+
+def load_encoder(
+    model: Path | str,
+    *,
+    labels: list[str],
+    pooling: str = "mean",
+    attention: Attention = "sdpa",
+    seed: int = 42,
+    problem: str | None = None,
+    sentence: SentenceModel | None = None,
+) -> EncoderClassifier:
+    """A pretrained encoder under a new, random head for these labels, in f32 and training mode.
+
+    Args:
+        model: hub id or folder of an encoder (a head it may have is dropped).
+        labels: label names, index = class id; none gives a sentence encoder without head.
+        pooling: ``"mean"``, ``"cls"``, or ``"none"`` for a head on every token.
+        attention: implementation of attention.
+        seed: seed of the head's weights.
+        problem: ``problem_type`` of the configuration, None for one label a text.
+        sentence: of a sentence encoder, the folder with its dense layers, and whether it normalises.
+
+    Raises:
+        TrainError: T001, T002, T003 as `load_classifier`; T010 unknown pooling, T124 dense layers that do not fit.
+    """
+    with model_errors(model), quiet_loading():
+        backbone_config = AutoConfig.from_pretrained(str(model))
+        if isinstance(backbone_config, EncoderClassifierConfig):
+            source = EncoderClassifier.from_pretrained(str(model), dtype=torch.float32).backbone
+            backbone_config = source.config
+        else:
+            source = AutoModel.from_pretrained(str(model), dtype=torch.float32)
+        _check_finite(source, model)
+    torch.manual_seed(seed)
+    more: dict[str, Any] = {} if problem is None else {"problem_type": problem}
+    weights = []
+    if sentence is not None:
+        weights = dense_weights(sentence, pooled_width(backbone_config.hidden_size, pooling))
+        more |= {"dense": dense_settings(sentence), "normalized": sentence.normalized}
+    config = EncoderClassifierConfig(
+        backbone=backbone_config,
+        pooling=pooling,
+        id2label=dict(enumerate(labels)),
+        label2id={label: index for index, label in enumerate(labels)},
+        attn_implementation=attention,
+        **more,
+    )
+    classifier = EncoderClassifier(config)
+    wanted = classifier.backbone.state_dict()
+    found = {name: value for name, value in source.state_dict().items() if name in wanted}
+    classifier.backbone.load_state_dict(found)
+    for layer, state in zip(classifier.dense or (), weights, strict=True):
+        layer.linear.load_state_dict(state)
+    return classifier.train()
+
+
+AutoConfig.register(EncoderClassifierConfig.model_type, EncoderClassifierConfig, exist_ok=True)
+for _auto in (AutoModelForSequenceClassification, AutoModelForTokenClassification):
+    _auto.register(EncoderClassifierConfig, EncoderClassifier, exist_ok=True)

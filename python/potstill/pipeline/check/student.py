@@ -1,0 +1,122 @@
+"""The student against its teacher: activation, initialisation, positions, lengths, losses and budget."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from potstill.errors import RecipeError, TrainError
+from potstill.pipeline.check.findings import Findings
+from potstill.pipeline.check.teacher import Teacher
+
+# Shortest pair that the core takes: [CLS] a [SEP] b [SEP].
+_SHORTEST_PAIR = 5
+
+
+def check_student(findings: Findings, recipe: Any, teacher: Teacher, labels: list[str], tokenizer: Any | None) -> None:
+    """All that needs no text, of the recipe's student or, with a budget, of the most able one within it."""
+    with findings.refusals("budget"):
+        recipe = within_budget(recipe, teacher, len(labels))
+        _check_activation(findings, recipe, teacher)
+        _check_init(findings, recipe, teacher, labels)
+        _check_lengths(findings, recipe, teacher, tokenizer)
+
+
+def within_budget(recipe: Any, teacher: Teacher, labels: int) -> Any:
+    """The recipe of the most able student within the budget, as far as that is known before the data is read.
+
+    Raises:
+        TrainError: T080 there is none.
+    """
+    if not recipe.budget.stated:
+        return recipe
+    from potstill.pipeline.budget import ladder, meet
+    from potstill.pipeline.budget.attempt import with_choice
+
+    config = teacher.encoder.config
+    vocabulary = int(config.vocab_size)
+    known = ladder.Teacher(int(config.num_hidden_layers), int(config.hidden_size), vocabulary, vocabulary, labels)
+    choices, limits = ladder.choices(recipe, known, recipe.budget.ms), meet.limits_of(recipe.budget)
+    fitting = ladder.within(choices, limits)
+    if not fitting:
+        raise meet.nothing_fits(choices, limits, recipe)
+    return with_choice(recipe, max(fitting, key=lambda choice: choice.expected))
+
+
+def core_activation(name: str) -> str | None:
+    """The core's name of an activation of transformers; None if it has none such."""
+    import torch
+    from transformers.activations import ACT2FN
+
+    from potstill.compile.passes.activation import POINTS, kind_of
+
+    if name not in ACT2FN:
+        return None
+    with torch.no_grad():
+        curve = ACT2FN[name](torch.from_numpy(POINTS))
+    return kind_of(np.asarray(curve))
+
+
+def _check_activation(findings: Findings, recipe: Any, teacher: Teacher) -> None:
+    from potstill.distil.students.inherited import activation_of
+
+    student = recipe.student
+    if student.architecture == "static":
+        findings.ok("operators", "the core runs every operator of a static student")
+        return
+    name = student.activation or activation_of(teacher.encoder.config)
+    if core_activation(name) is None:
+        findings.failure("operators", TrainError(
+            "T107", f"the core has no activation {name!r}, which the student takes from its teacher",
+            f"teacher.model = {recipe.teacher.model}", "give the student one of its own: --set student.activation=gelu",
+        ))  # fmt: skip
+    else:
+        findings.ok("operators", f"the core runs every operator of a {student.architecture} student ({name})")
+
+
+def _check_init(findings: Findings, recipe: Any, teacher: Teacher, labels: list[str]) -> None:
+    from potstill.distil.losses.tokens import token_plan
+    from potstill.distil.students.registry import check_student as check_sizes
+    from potstill.distil.teacher.teaching import compares_tokens
+    from potstill.models.token_states import token_view
+
+    settings = recipe.student
+    with findings.refusals("init"):
+        pairs = recipe.data.text_pair is not None
+        student = check_sizes(settings, teacher.classifier, labels, pairs=pairs, longest=longest(recipe))
+        findings.ok("init", f"{settings.init}, from a teacher of type {teacher.encoder.config.model_type}")
+        if compares_tokens(recipe.distil):
+            with findings.refusals("losses"):
+                token_plan(recipe.distil, token_view(student, "student"), token_view(teacher.classifier, "teacher"))
+                findings.ok("losses", "teacher and student can be compared token by token")
+
+
+def longest(recipe: Any) -> int:
+    """Tokens of the longest text that the student is made for."""
+    return max(recipe.data.max_tokens, recipe.compile.max_tokens or 0)
+
+
+def _check_lengths(findings: Findings, recipe: Any, teacher: Teacher, tokenizer: Any | None) -> None:
+    from potstill.models.positions import positions, usable_positions
+    from potstill.models.tokens import check_limit
+
+    stated = int(getattr(tokenizer, "model_max_length", 0) or 0)
+    taken = [limit for limit in (usable_positions(teacher.encoder), stated) if limit]
+    limit = min(taken, default=0)
+    with findings.refusals("lengths"):
+        check_limit(limit, recipe.data.max_tokens)
+        ours = min([positions(teacher.encoder, longest(recipe)), *([stated] if stated else [])])
+        wanted = recipe.compile.max_tokens
+        if wanted is not None and wanted > ours:
+            raise RecipeError(
+                "R031", f"compile.max_tokens is {wanted}, the student has positions for {ours} tokens",
+                "compile.max_tokens", f"set compile.max_tokens = {ours} or less (not under data.max_tokens)",
+            )  # fmt: skip
+        if recipe.data.text_pair is not None and recipe.data.max_tokens < _SHORTEST_PAIR:
+            raise RecipeError(
+                "R032", f"data.max_tokens is {recipe.data.max_tokens}, the shortest pair has {_SHORTEST_PAIR} tokens",
+                "data.max_tokens", f"set data.max_tokens = {_SHORTEST_PAIR} or more",
+            )  # fmt: skip
+        upto = f"the teacher takes {limit:,}" if limit else "the teacher has no limit"
+        findings.ok("lengths", f"texts of {recipe.data.max_tokens} tokens, {upto}; the file takes {longest(recipe)}")

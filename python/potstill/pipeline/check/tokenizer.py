@@ -1,0 +1,119 @@
+"""The teacher's tokenizer, which the student takes over: what the last stage would refuse is refused here."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from potstill.errors import CompileError, PotstillError, TrainError
+from potstill.pipeline.check.findings import Findings
+from potstill.pipeline.check.teacher import Teacher, has_tokenizer
+
+if TYPE_CHECKING:
+    from potstill.compile.tokenizer import WordPieceTables
+
+_OTHER_TEACHER = (
+    "use a teacher whose tokenizer the core has (WordPiece: BERT, MiniLM, MPNet), "
+    "e.g. --set teacher.model=demo:all-minilm-l6-v2"
+)
+_CASING = 'write "do_lower_case": true (or false) into the teacher\'s tokenizer_config.json'
+
+
+def check_tokenizer(findings: Findings, recipe: Any, teacher: Teacher) -> Any | None:
+    """Load the teacher's tokenizer as training does, save it as training does, and read it as the compiler does.
+
+    Returns:
+        The tokenizer, if the core has it.
+    """
+    named = f"teacher.model = {recipe.teacher.model}"
+    if teacher.folder is None:
+        findings.ok("tokenizer", "WordPiece, the demo teacher's")
+        return None
+    try:
+        tokenizer = _load(teacher.folder, named)
+        tables = _tables(tokenizer, teacher.folder)
+        _check_ids(tokenizer, teacher, named)
+        _check_pairs(recipe, tables, named)
+        if recipe.student.vocabulary == "seen":
+            _check_pruned(tokenizer, recipe.student)
+    except CompileError as error:
+        step = _CASING if error.code == "C147" else _OTHER_TEACHER
+        if error.code == "C145":
+            step = "use a BERT teacher, or leave data.text_pair out"
+        findings.failure("tokenizer", type(error)(error.code, error.what, named, step))
+        return None
+    except PotstillError as error:
+        findings.failure("tokenizer", error)
+        return None
+    findings.ok("tokenizer", f"WordPiece, {len(tokenizer):,} tokens")
+    for note in tables.notes:
+        findings.warning("tokenizer", note)
+    return tokenizer
+
+
+def _load(folder: Path, named: str) -> Any:
+    from transformers import AutoTokenizer
+
+    from potstill.models.hub import quiet_loading
+
+    if not has_tokenizer(folder):
+        raise TrainError(
+            "T104", "the folder holds no tokenizer", named,
+            "save it beside the model: AutoTokenizer.from_pretrained(NAME).save_pretrained(FOLDER)",
+        )  # fmt: skip
+    try:
+        with quiet_loading():
+            return AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+    except Exception as error:  # `tokenizers` raises plain Exception, a missing sentencepiece ImportError
+        reason = " ".join(str(error).split())[:200]
+        raise TrainError(
+            "T105",
+            f"the teacher's tokenizer cannot be loaded ({type(error).__name__}: {reason})",
+            named,
+            _OTHER_TEACHER,
+        ) from error
+
+
+def _tables(tokenizer: Any, folder: Path) -> WordPieceTables:
+    """The core's tables of the tokenizer as the student's folder will have it, and of the folder as it lies there."""
+    from potstill.compile.tokenizer import wordpiece_tables
+    from potstill.models.hub import quiet_loading
+
+    with tempfile.TemporaryDirectory() as saved, quiet_loading():
+        tokenizer.save_pretrained(saved)
+        tables = wordpiece_tables(Path(saved))
+    if any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
+        # Saving it states what the folder may leave open: whether text is lower-cased.
+        wordpiece_tables(folder)
+    return tables
+
+
+def _check_ids(tokenizer: Any, teacher: Teacher, named: str) -> None:
+    if tokenizer.pad_token_id is None:
+        raise TrainError("T006", "the tokenizer has no padding token", named, _OTHER_TEACHER)
+    rows = int(teacher.encoder.config.vocab_size)
+    highest = max(tokenizer.get_vocab().values())
+    if highest >= rows:
+        raise TrainError(
+            "T106", f"the tokenizer gives ids up to {highest}, the teacher has a table of {rows}", named,
+            "save the tokenizer that belongs to the model beside it, or resize the model's table",
+        )  # fmt: skip
+
+
+def _check_pairs(recipe: Any, tables: WordPieceTables, named: str) -> None:
+    if recipe.data.text_pair is not None and tables.pairs_problem is not None:
+        raise CompileError("C145", tables.pairs_problem, named, _OTHER_TEACHER)
+
+
+def _check_pruned(tokenizer: Any, settings: Any) -> None:
+    """A vocabulary of tokens seen can be made, whatever tokens these are."""
+    from potstill.distil.vocabulary.choice import kept_pieces
+    from potstill.distil.vocabulary.pruned_tokenizer import description, fallback_ids, prune_tokenizer
+
+    content = description(tokenizer, "the teacher's tokenizer")
+    always = fallback_ids(content, np.zeros(len(tokenizer)) if settings.vocabulary_characters == "seen" else None)
+    kept_pieces(np.zeros(len(tokenizer)), always, size=settings.vocabulary_size)
+    prune_tokenizer(tokenizer, always)

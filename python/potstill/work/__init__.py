@@ -1,0 +1,1 @@
+"""What every part works with: atomic files, locks, the content store, digests, progress, processes."""

@@ -1,0 +1,1 @@
+"""What a wheel or package must be, read from its files. Needs pyelftools."""

@@ -1,0 +1,172 @@
+"""Instructions of every kernel, counted and held against a stored baseline: the session ``counts``.
+
+A count has no noise, so 5 % more is a regression of the code and not of the machine. What it cannot see are stalls: the
+cost model (toolchains/cycles) and real boards do. The Arm sets run under qemu-user with the cost model's plugin, AVX2
+under valgrind's callgrind. AVX-512 is counted by nobody here: neither valgrind nor qemu 7.2 executes it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from toolchains import tools
+from toolchains.failures import PROJECT, build_error
+
+BASELINE = PROJECT / "cpp" / "bench" / "kernel_counts.json"
+WORK = PROJECT / ".cache" / "counts"
+TOLERANCE = 0.05
+ARM_SETS = {"neon": "cortex-a72", "neon_dotprod": "cortex-a76"}
+X86_SETS = ("avx2",)
+TOOLS = (*tools.NATIVE, "aarch64-linux-gnu-g++", "qemu-aarch64", "valgrind", "/usr/include/valgrind/callgrind.h")
+
+Counts = dict[str, int]
+
+
+def _names(listing: str) -> dict[int, str]:
+    """Window number to case name, as the program prints them."""
+    return {int(number): name for number, name in (line.split("\t") for line in listing.splitlines())}
+
+
+def count_arm(program: Path, kernels: str) -> Counts:
+    """Guest instructions of each case with one kernel set. Raises BuildError B001, B020, B021 as the cost model."""
+    from toolchains.cycles import windows
+
+    found, listing = windows.run(windows.emulated([str(program), kernels], ARM_SETS[kernels]))
+    names = _names(listing)
+    return {names[window.label]: window.instructions for window in found}
+
+
+def read_dumps(folder: Path, listing: str) -> Counts:
+    """Instructions of each case from callgrind's dumps, one file a window.
+
+    Raises:
+        BuildError: B021 when a window has no dump.
+    """
+    totals: dict[int, int] = {}
+    for path in folder.glob("callgrind.out.*"):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        label = re.search(r"^desc: Trigger: Client Request: (\d+)$", text, re.MULTILINE)
+        total = re.search(r"^totals: (\d+)", text, re.MULTILINE)
+        if label and total:
+            totals[int(label[1])] = int(total[1])
+    names = _names(listing)
+    if missing := sorted(set(names) - set(totals)):
+        raise build_error("B021", f"no count of {names[missing[0]]}", "callgrind", "see whether valgrind.h was found")
+    return {name: totals[number] for number, name in names.items()}
+
+
+def count_x86(program: Path, kernels: str) -> Counts:
+    """Instructions of each case with one kernel set under callgrind (12 s).
+
+    Raises:
+        BuildError: B001 without valgrind, B021 when the run fails.
+    """
+    tools.require(["valgrind"], "counting x86 kernels")
+    with tempfile.TemporaryDirectory() as name:
+        command = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={name}/callgrind.out", str(program)]
+        done = subprocess.run(
+            [*command, kernels], capture_output=True, text=True, check=False, timeout=1200, stdin=subprocess.DEVNULL
+        )
+        if done.returncode:
+            tail = " ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
+            raise build_error("B021", f"status {done.returncode}: {tail}", f"{kernels} in valgrind", "run it by hand")
+        return read_dumps(Path(name), done.stdout)
+
+
+def compare(baseline: Mapping[str, Counts], found: Mapping[str, Counts]) -> tuple[list[str], list[str]]:
+    """Hold counts against the baseline.
+
+    Args:
+        baseline, found: kernel set -> case -> instructions; sets that are not in `found` were not counted here.
+
+    Returns:
+        Regressions (over 5 % more, or a case that one side lacks), and cases that became over 5 % cheaper.
+    """
+    worse: list[str] = []
+    better: list[str] = []
+    for kernels, counts in found.items():
+        wanted = baseline.get(kernels, {})
+        worse += [f"{kernels} {name}: no longer counted" for name in sorted(set(wanted) - set(counts))]
+        for name, count in counts.items():
+            before = wanted.get(name)
+            if before is None:
+                worse.append(f"{kernels} {name}: {count}, not in the baseline")
+                continue
+            line = f"{kernels} {name}: {before} -> {count} ({count / before - 1:+.1%})"
+            if count > before * (1 + TOLERANCE):
+                worse.append(line)
+            elif count < before * (1 - TOLERANCE):
+                better.append(line)
+    return worse, better
+
+
+def _build(session: Any, folder: Path, options: list[str]) -> Path:
+    command = ["cmake", "-S", str(PROJECT), "-B", str(folder), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", *options]
+    session.run(*command, "-DPOTSTILL_TOOLS=OFF", "-DPOTSTILL_KERNEL_COUNT=ON", external=True, silent=True)
+    build = ["cmake", "--build", str(folder), "--target", "potstill-kernel-count", "-j", str(os.cpu_count() or 1)]
+    session.run(*build, external=True, silent=True)
+    return folder / "cpp" / "potstill-kernel-count"
+
+
+def _compiler(session: Any, program: str) -> str:
+    return str(session.run(program, "-dumpfullversion", external=True, silent=True, log=False)).strip()
+
+
+def measure(session: Any) -> dict[str, Any]:
+    """Build the program for AArch64 and, on x86-64, for this machine, and count.
+
+    Returns:
+        ``compilers`` (g++ versions by machine) and ``instructions`` (kernel set -> case -> count).
+    """
+    toolchain = PROJECT / "toolchains" / "cmake" / "aarch64-linux-gnu.cmake"
+    program = _build(session, WORK / "aarch64", [f"-DCMAKE_TOOLCHAIN_FILE={toolchain}"])
+    compilers = {"aarch64": _compiler(session, "aarch64-linux-gnu-g++")}
+    instructions = {kernels: count_arm(program, kernels) for kernels in ARM_SETS}
+    if platform.machine() == "x86_64":
+        program = _build(session, WORK / "x86_64", [])
+        compilers["x86_64"] = _compiler(session, "g++")
+        instructions |= {kernels: count_x86(program, kernels) for kernels in X86_SETS}
+    else:
+        session.log(f"{', '.join(X86_SETS)}: not counted, this is no x86-64 machine")
+    return {"compilers": compilers, "instructions": instructions}
+
+
+def check(session: Any, update: bool) -> None:
+    """The session ``counts``: compare with the baseline, or rewrite it.
+
+    Raises:
+        BuildError: B023 for a regression or a missing baseline; B001, B020, B021 when counting fails.
+    """
+    found = measure(session)
+    known = json.loads(BASELINE.read_text(encoding="utf-8")) if BASELINE.is_file() else {}
+    if update:
+        # What cannot be counted on this machine keeps its numbers.
+        merged = {part: {**known.get(part, {}), **found[part]} for part in ("compilers", "instructions")}
+        BASELINE.write_text(json.dumps(merged, indent=2) + "\n", encoding="utf-8")
+    worse, better = compare(known.get("instructions", {}), found["instructions"])
+    for line in better:
+        session.log(f"cheaper: {line}")
+    cases = sum(len(counts) for counts in found["instructions"].values())
+    if update:
+        session.log(f"{BASELINE.relative_to(PROJECT)}: {cases} counts written")
+        return
+    if worse:
+        other = {
+            name for name, version in found["compilers"].items() if known.get("compilers", {}).get(name) != version
+        }
+        hint = f" (the baseline is of another g++ for {', '.join(sorted(other))})" if other else ""
+        raise build_error(
+            "B023",
+            f"{len(worse)} kernels need over {TOLERANCE:.0%} more instructions:\n" + "\n".join(worse) + f"\n{hint}",
+            BASELINE.name,
+            "make them cheaper or, when the change is wanted, run nox -s counts -- --update",
+        )
+    session.log(f"{cases} kernel counts within {TOLERANCE:.0%} of {BASELINE.relative_to(PROJECT)}")

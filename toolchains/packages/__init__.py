@@ -1,0 +1,1 @@
+"""The packages of the C and C++ library."""

@@ -1,0 +1,1 @@
+"""Unpacked Debian systems of the boards."""

@@ -1,0 +1,1 @@
+"""The work of nox sessions that belongs to no folder below."""

@@ -1,0 +1,163 @@
+"""Building, repairing and auditing wheels, for this machine and for the boards.
+
+One wheel is built once per state of the sources: its name and the sources' hash are kept beside it, and a second call
+is a hash and a look (0.1 s). CMake's build folder is kept as well, one for all Pythons of a machine type, so that a
+changed file, or the next Python's module, compiles alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from toolchains.failures import PROJECT, build_error
+from toolchains.goals import DIST, WORK, Goal, board_goal, board_goals, goal_of, host_goal, native
+from toolchains.wheels.sources import source_hash
+
+__all__ = [
+    "DIST",
+    "WORK",
+    "Goal",
+    "board_goal",
+    "board_goals",
+    "build",
+    "built",
+    "goal_of",
+    "host_goal",
+    "make",
+    "source_hash",
+]
+
+Run = Callable[..., object]
+EPOCH = "315532800"  # 1980-01-01, the first day a zip file can name: file times inside wheels
+
+
+def _stamp(goal: Goal) -> Path:
+    return goal.folder / "wheel.json"
+
+
+def built(goal: Goal, state: str | None = None) -> Path | None:
+    """The finished wheel of `goal` if it is up to date with the sources (hash `state`), else None."""
+    try:
+        stamp = json.loads(_stamp(goal).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    wheel = DIST / stamp["wheel"]
+    if stamp["sources"] != (state or source_hash()) or not wheel.is_file():
+        return None
+    return wheel if hashlib.sha256(wheel.read_bytes()).hexdigest() == stamp["sha256"] else None
+
+
+def build_environment(goal: Goal, root: Path | None) -> dict[str, str]:
+    """Variables that pyproject.toml's overrides and toolchains/cmake/*.cmake read."""
+    common = {"SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH", EPOCH)}
+    if goal.board is None or root is None:
+        return common
+    return {
+        **common, "POTSTILL_TARGET": goal.target.name, "POTSTILL_ROOT": str(root), "POTSTILL_PYTHON": goal.python,
+        # On a machine of the board's own type it is the host's wheel as well, and has to build models.
+        **({} if native(goal.target) else {"POTSTILL_WHEEL": "board"}),
+    }  # fmt: skip
+
+
+def make(goal: Goal, root: Path | None, run: Run, folder: Path, objects: Path, sources: Path = PROJECT) -> Path:
+    """Build and repair the wheel of `goal` in `folder`, which is emptied first.
+
+    Args:
+        goal, root, run: as in `build`.
+        folder: for the wheels made on the way and the finished one.
+        objects: CMake's build folder; what fits is used again.
+        sources: the tree to build.
+
+    Returns:
+        The finished wheel.
+
+    Raises:
+        BuildError: B009 when the build or repair gave no single wheel.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    command = ["python", "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder)]
+    command += ["-C", f"build-dir={objects}"]
+    if goal.board is not None:
+        command += ["-C", f"wheel.tags={goal.tag}-{goal.tag}-linux_{goal.target.wheel}"]
+    variables = build_environment(goal, root)
+    mask = os.umask(0o022)  # a wheel's folders get their permissions from it
+    try:
+        run(*command, str(sources), env=variables)
+        raw = _only_wheel(folder)
+        if sys.platform != "linux":
+            return raw
+        repair = ["auditwheel", "repair", "-w", str(folder / "repaired"), str(raw)]
+        if goal.board is not None and not native(goal.target):
+            repair[2:2] = ["--ldpaths", f"/usr/{goal.target.triple}/lib"]
+        run(*repair, env=variables)
+    finally:
+        os.umask(mask)
+    return _only_wheel(folder / "repaired")
+
+
+def build(goal: Goal, root: Path | None, run: Run, say: Callable[[str], None]) -> Path:
+    """Build, repair and audit the wheel of `goal`, unless it is there already.
+
+    Args:
+        goal: what to build.
+        root: the unpacked target root of a cross build (toolchains/roots/sysroot.py).
+        run: runs a command, ``run(*command, env=...)``, in an environment with the dependency group ``wheel``;
+            raises when it fails.
+        say: prints progress.
+
+    Returns:
+        The wheel in dist/.
+
+    Raises:
+        BuildError: B009 when the build or repair gave no single wheel.
+    """
+    state = source_hash()
+    if wheel := built(goal, state):
+        say(f"wheel up to date: {wheel.name}")
+        return wheel
+    _stamp(goal).unlink(missing_ok=True)
+    finished = make(goal, root, run, goal.folder / "fresh", goal.objects)
+    if sys.platform == "linux":
+        # In the session's environment, which has pyelftools; the one that runs nox may have nothing but nox.
+        run("python", "-m", "toolchains.audit.wheel", str(finished), "--objects", str(goal.objects), env={})
+    else:
+        say(f"{finished.name}: not audited on {sys.platform}")
+    return _publish(goal, finished, state)
+
+
+def _only_wheel(folder: Path) -> Path:
+    wheels = sorted(folder.glob("*.whl"))
+    if len(wheels) != 1:
+        raise build_error(
+            "B033", f"{len(wheels)} wheels instead of one", str(folder), "see the messages of the build above"
+        )
+    return wheels[0]
+
+
+def write_state(path: Path, content: Mapping[str, str]) -> None:
+    """Write a small JSON file by rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".tmp-{path.name}")
+    temporary.write_text(json.dumps(content), encoding="utf-8")
+    temporary.replace(path)
+
+
+def _publish(goal: Goal, wheel: Path, state: str) -> Path:
+    """Move the wheel into dist/ by rename, remove this goal's former one, and leave the stamp last."""
+    DIST.mkdir(exist_ok=True)
+    final = DIST / wheel.name
+    for former in DIST.glob(f"*-{goal.tag}-*{goal.target.wheel}.whl"):
+        if former != final:
+            former.unlink()
+    partial = DIST / f".tmp-{os.getpid()}-{wheel.name}"
+    shutil.copyfile(wheel, partial)
+    partial.replace(final)
+    digest = hashlib.sha256(final.read_bytes()).hexdigest()
+    write_state(_stamp(goal), {"wheel": final.name, "sources": state, "sha256": digest})
+    return final

@@ -1,0 +1,192 @@
+"""The nox sessions that make and audit wheels, named after what boards.toml has: ``wheels(aarch64-cp313)``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from potstill.boards import builtin_file
+from toolchains import boards, tools
+from toolchains.failures import PROJECT, PotstillError, build_error
+from toolchains.roots import sysroot
+from toolchains.wheels import build as wheels
+from toolchains.wheels import sdist
+from toolchains.wheels.sources import copy_sources, source_hash
+
+# Machine type and system whose Debian packages a mirror may lack: Debian's own index of them did not fit its signed
+# list for weeks on one. Without them the session says so and succeeds; every other wheel must be made.
+MAY_BE_MISSING = {("armv7l", "trixie")}
+
+
+def known_goals() -> dict[str, wheels.Goal]:
+    """Every wheel by the word in its session's name, this machine's (``host``) first.
+
+    For names of sessions: with an unreadable file of the user's own they are those of the built-in boards, and the
+    session itself reports the mistake.
+    """
+    try:
+        known = boards.load_boards()
+    except PotstillError:
+        known = boards.load_boards(builtin_file())
+    return {"host": wheels.host_goal(known), **wheels.board_goals(known)}
+
+
+def asked_boards(words: Sequence[str]) -> list[str] | None:
+    """The boards that ``--board`` or ``--boards`` names on nox's command line, None without such an option."""
+    for word, following in pairwise([*words, ""]):
+        name, _, value = word.partition("=")
+        if name in ("--board", "--boards"):
+            return [part for part in (value or following).split(",") if part]
+    return None
+
+
+def wheel_sessions(names: Iterable[str]) -> list[str]:
+    """The sessions that make the wheels of the boards `names`, each once; unknown boards are left to their session."""
+    found = set()
+    for name in names:
+        try:
+            found.add(f"wheels({wheels.board_goal(boards.board(name)).name})")
+        except PotstillError:
+            continue
+    return sorted(found)
+
+
+def _goal(name: str) -> wheels.Goal:
+    known = boards.load_boards()
+    return wheels.host_goal(known) if name == "host" else wheels.board_goals(known)[name]
+
+
+def tools_of(name: str) -> tuple[str, ...]:
+    """What the session of the wheel `name`, and running it on an emulated board, need from Debian packages."""
+    goal = _goal(name)
+    if goal.board is None:
+        return tools.NATIVE
+    emulator = [] if name == "host" else [goal.target.qemu]
+    return (*tools.NATIVE, f"{goal.target.triple}-g++", *emulator, str(sysroot.KEYRING))
+
+
+def _missing(goal: wheels.Goal) -> Path:
+    """Says why there is no wheel of `goal`, beside where its stamp would be."""
+    return goal.folder / "missing.json"
+
+
+def build_wheel(session: Any, name: str) -> Path | None:
+    """Build the wheel called `name` (``host``, ``aarch64-cp311``) with the session's environment.
+
+    Returns:
+        The wheel, or None where the target's Debian packages cannot be had and `MAY_BE_MISSING` allows it.
+    """
+    goal = _goal(name)
+    root = None
+    if goal.board is not None and wheels.built(goal) is None:
+        try:
+            root = sysroot.root_of(goal.board, session.log)
+        except PotstillError as error:
+            if error.code != "B006" or (goal.target.name, goal.board.system.name) not in MAY_BE_MISSING:
+                raise
+            wheels.write_state(_missing(goal), {"reason": str(error)})
+            session.warn(f"NO WHEEL {goal.name}: the headers of its Python cannot be had from the mirror: {error}")
+            return None
+    _missing(goal).unlink(missing_ok=True)
+    return wheels.build(goal, root, session.run, session.log)
+
+
+def why_missing(board: boards.Board) -> str:
+    """Why the session of `board`'s wheel made none and still succeeded; empty when there is no such reason."""
+    try:
+        return str(json.loads(_missing(wheels.board_goal(board)).read_text(encoding="utf-8"))["reason"])
+    except (OSError, ValueError, KeyError):
+        return ""
+
+
+def _finished(goal: wheels.Goal) -> Path:
+    wheel = wheels.built(goal)
+    if wheel is None:
+        reason = why_missing(goal.board) if goal.board else ""
+        next_step = f"run nox -s 'wheels({goal.name if goal.board else 'host'})'"
+        raise build_error("B009", f"no current wheel for {goal.name}", "dist", f"{next_step}. {reason}".rstrip(". "))
+    return wheel
+
+
+def finished(board: boards.Board) -> Path:
+    """The wheel of `board`'s machine type and Python, which its session has made before."""
+    return _finished(wheels.board_goal(board))
+
+
+def host_wheel() -> Path:
+    """This machine's wheel, which the session ``wheels(host)`` has made before."""
+    return _finished(wheels.host_goal())
+
+
+def audit(session: Any, words: Sequence[str]) -> None:
+    """Audit the wheel files among `words`, by default all in dist/; with ``--reproducible`` build each once more.
+
+    Raises:
+        BuildError: B009 nothing to audit, or a wheel that is not of these sources; B031 other bytes.
+    """
+    files = [Path(word) for word in words if not word.startswith("--")] or sorted(wheels.DIST.glob("*.whl"))
+    if unknown := [word for word in words if word.startswith("--") and word != "--reproducible"]:
+        raise build_error("B016", f"unknown option {unknown[0]}", "audit", "use --reproducible and names of wheels")
+    if absent := [str(file) for file in files if not file.is_file()] or ([] if files else ["dist/*.whl"]):
+        raise build_error("B009", "no such wheel", absent[0], "run nox -s wheels first")
+    ours = {wheel: goal for goal in known_goals().values() if (wheel := wheels.built(goal))}
+    for file in files:
+        goal = ours.get(file.resolve())
+        objects = ["--objects", str(goal.objects)] if goal and goal.objects.is_dir() else []
+        session.run("python", "-m", "toolchains.audit.wheel", str(file), *objects, env={})
+        if "--reproducible" in words:
+            if goal is None:
+                raise build_error("B009", "not built from these sources", file.name, "run nox -s wheels first")
+            _build_again(session, goal, file)
+
+
+def _build_again(session: Any, goal: wheels.Goal, first: Path) -> None:
+    """Another folder for sources and objects, later times, other file permissions: the same bytes, or B031."""
+    place = wheels.WORK / "again" / "in another place" / goal.name
+    shutil.rmtree(place, ignore_errors=True)
+    sources = copy_sources(place / "sources")
+    root = sysroot.root_of(goal.board, session.log) if goal.board is not None else None
+    mask = os.umask(0o077)
+    try:
+        second = wheels.make(goal, root, session.run, place / "fresh", place / "objects", sources)
+    finally:
+        os.umask(mask)
+    if first.read_bytes() != second.read_bytes():
+        different = ", ".join(_differences(first, second)) or "the order or the attributes of files inside"
+        raise build_error("B031", f"two builds differ: {different}", first.name, f"compare with {second}")
+    digest = hashlib.sha256(first.read_bytes()).hexdigest()
+    session.log(f"{first.name}: built twice, the same bytes, sha256 {digest}")
+    shutil.rmtree(place)
+
+
+def _differences(first: Path, second: Path) -> list[str]:
+    """Names of files that two wheels do not both have with the same bytes."""
+    with zipfile.ZipFile(first) as one, zipfile.ZipFile(second) as two:
+        contents = [{name: archive.read(name) for name in archive.namelist()} for archive in (one, two)]
+    return sorted(name for name in contents[0].keys() | contents[1] if contents[0].get(name) != contents[1].get(name))
+
+
+def source_archive(session: Any) -> Path:
+    """The source archive in dist/, built and imported once in an isolated build."""
+    archive = sdist.make(session.run)
+    state = hashlib.sha256(archive.read_bytes()).hexdigest()
+    place = PROJECT / ".cache" / "sdist"
+    stamp = place / "built.json"
+    if stamp.is_file() and json.loads(stamp.read_text(encoding="utf-8")).get("archive") == state:
+        session.log(f"{archive.name}: built before")
+        return archive
+    shutil.rmtree(place, ignore_errors=True)
+    session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(place), str(archive), env={})
+    (wheel,) = place.glob("*.whl")
+    sdist.check_wheel(archive, wheel)
+    session.install("-q", "--no-deps", "--no-index", "--force-reinstall", str(wheel))
+    session.run("potstill", "--version")
+    wheels.write_state(stamp, {"archive": state, "sources": source_hash()})
+    return archive
