@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from toolchains.failures import build_error
+from potstill.errors import BuildError
 
 # Command, or absolute path of a file -> Debian package.
 PACKAGES = {
@@ -75,7 +75,7 @@ def require(tools: Iterable[str], wanted_by: str) -> None:
     tools = list(tools)
     if packages := missing_packages(tools):
         absent = ", ".join(tool for tool in tools if not present(tool))
-        raise build_error(
+        raise BuildError(
             "B001", f"not found: {absent}", wanted_by, f"run: sudo {shlex.join(install_command(packages))}"
         )
 
@@ -101,13 +101,13 @@ def bootstrap(tools: Iterable[str], say: Callable[[str], None]) -> None:
     if not packages:
         return
     if not shutil.which("apt-get"):
-        raise build_error(
+        raise BuildError(
             "B004", "no apt-get on this system", "/usr/bin", f"install the equivalents of: {' '.join(packages)}"
         )
     command = install_command(packages)
     privilege = _privilege()
     if privilege is None:
-        raise build_error(
+        raise BuildError(
             "B013",
             "Debian packages are missing and this user may not install them",
             " ".join(packages),
@@ -120,6 +120,6 @@ def bootstrap(tools: Iterable[str], say: Callable[[str], None]) -> None:
             [*privilege, *step], env=environment, check=False, stdin=None if privilege else subprocess.DEVNULL
         )
         if done.returncode:
-            raise build_error(
+            raise BuildError(
                 "B006", f"apt-get ended with status {done.returncode}", shlex.join(step), "see its messages above"
             )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from toolchains.boards import BOARDS_FILE
 
 from potstill.boards import Board, board, builtin_file, glibc_version, load_boards
 from potstill.errors import BuildError
+
+BOARDS_FILE = Path(__file__).parents[2] / "toolchains" / "boards.toml"
 
 
 def test_real_file() -> None:

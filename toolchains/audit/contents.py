@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from toolchains.failures import PROJECT
+from toolchains import PROJECT
 
 # Bytes unpacked. A board's wheel was 1.05 MB (aarch64) when this limit was set; a laptop's holds the whole pipeline
 # beside the same core, and has the room.

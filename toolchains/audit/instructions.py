@@ -18,8 +18,9 @@ from typing import Any
 
 from elftools.elf.elffile import ELFFile
 
+from potstill.boards import Target
+from potstill.errors import BuildError
 from toolchains.audit import arm32
-from toolchains.failures import build_error
 
 # A64 encodings above ARMv8.0 (Arm ARM, C4 "A64 instruction set encoding"): mask, value, name.
 NEWER_A64 = (
@@ -149,11 +150,9 @@ def _disassemble(path: Path) -> list[str]:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     except FileNotFoundError as error:
-        raise build_error("B001", "not found: objdump", "the wheel audit", "install the package binutils") from error
+        raise BuildError("B001", "not found: objdump", "the wheel audit", "install the package binutils") from error
     if done.returncode:
-        raise build_error(
-            "B037", f"objdump: {done.stderr.strip()[-200:]}", path.name, "see whether the object is whole"
-        )
+        raise BuildError("B037", f"objdump: {done.stderr.strip()[-200:]}", path.name, "see whether the object is whole")
     return done.stdout.splitlines()
 
 
@@ -216,3 +215,31 @@ def problems_of_library(path: Path, elf: ELFFile) -> list[str]:
             found.update((name, what) for _, what in newer_x86(lines, kernels))
     stated = arm32.problems_of_attributes(arm32.attributes_of(elf)) if elf["e_machine"] == "EM_ARM" else []
     return stated + sorted(f"{count} x {what} in {section}" for (section, what), count in found.items())
+
+
+def problems_of_objects(build: Path, target: Target) -> tuple[int, list[str]]:
+    """What the unstripped objects of a build hold that they must not: instructions above the baseline outside the
+    kernel set chosen for them, and functions of such a set that the linker may merge with a baseline one.
+
+    The second is the classic cause of "Illegal instruction": an inline function is compiled with and without the newer
+    flags, and the linker keeps either.
+
+    Returns:
+        How many objects were read, and the problems found.
+    """
+    problems: list[str] = []
+    count = 0
+    for path in sorted(build.rglob("*.o")):
+        place = path.relative_to(build).as_posix()
+        with path.open("rb") as stream:
+            elf = ELFFile(stream)
+            count += 1
+            if elf["e_machine"] != target.elf:
+                problems.append(f"{place} is {elf['e_machine']}, not {target.elf}")
+            problems += problems_of(path, place, elf)
+            table = elf.get_section_by_name(".symtab")
+            for symbol in table.iter_symbols() if kernel_set(place) and table else ():
+                info = symbol["st_info"]
+                if info["type"] == "STT_FUNC" and info["bind"] == "STB_WEAK" and symbol["st_shndx"] != "SHN_UNDEF":
+                    problems.append(f"{place}: {symbol.name} may replace the baseline's copy")
+    return count, problems

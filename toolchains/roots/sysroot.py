@@ -15,8 +15,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from toolchains import boards, tools
-from toolchains.failures import PotstillError, build_error
+from potstill import boards
+from potstill.errors import BuildError, PotstillError
+from toolchains import tools
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _STAMP = "potstill-root.txt"
@@ -59,7 +60,7 @@ def find_mirror(suite: str) -> str:
         return known[0].rstrip("/")
     mirror = mirror_of(_output(["apt-get", "update", "--print-uris"]), suite)
     if mirror is None:
-        raise build_error(
+        raise BuildError(
             "B005",
             "this host's package sources name no Debian mirror",
             "apt-get indextargets",
@@ -103,7 +104,7 @@ def _apt(state: Path, architecture: str, *arguments: str) -> None:
         lines = [
             re.sub(r"\w+://[^/\s]+|\s*\[IP:[^]]*\]", "", line) for line in lines
         ]  # which host is the user's affair
-        raise build_error(
+        raise BuildError(
             "B006",
             f"apt-get {arguments[0]} failed: {' '.join(lines[:3]) or done.stderr.strip()[-300:]}",
             f"packages for {architecture}",
@@ -168,7 +169,7 @@ def make_root(
         for archive in archives:
             done = subprocess.run(["dpkg-deb", "-x", archive, temporary], capture_output=True, text=True, check=False)
             if done.returncode:
-                raise build_error(
+                raise BuildError(
                     "B007",
                     f"dpkg-deb: {done.stderr.strip()}",
                     archive.name,

@@ -40,6 +40,19 @@ def fitting_lengths(asked: Iterable[int] | None, limit: int) -> list[int]:
     return lengths
 
 
+def those_that_fit(lengths: Iterable[int], limit: int) -> list[int]:
+    """The distinct lengths that the model takes, ascending.
+
+    Raises:
+        InputError: it takes none of them.
+    """
+    wanted = sorted(set(lengths))
+    fitting = [length for length in wanted if length <= limit]
+    if not fitting:
+        raise InputError("I060", f"the model takes {limit} tokens", f"--lengths {wanted[0]}", "give shorter lengths")
+    return fitting
+
+
 def bench_still(
     path: Path,
     lengths: Iterable[int] | None = None,

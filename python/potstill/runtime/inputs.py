@@ -252,8 +252,10 @@ def _whole(number: Any, what: str, where: str) -> int:
     if found is None:
         raise InputError("I007", f"{_shown(number)} is no whole number", where, "give whole numbers in lists")
     if not 0 <= found < _IDS:
-        code = "I003" if what == "token ids" else "I014"
-        raise InputError(code, f"{_shown(found)} is none of the model's {what}", where, "they start at 0")
+        raise InputError(
+            "I003" if what == "token ids" else "I014", f"{_shown(found)} is none of the model's {what}", where,
+            "they start at 0",
+        )  # fmt: skip
     return found
 
 

@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from toolchains.failures import PROJECT
 
+from toolchains import PROJECT
 from toolchains.audit import contents
 
 PACKAGE = PROJECT / "python" / "potstill"

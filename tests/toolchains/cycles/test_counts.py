@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toolchains.failures import PotstillError
 
+from potstill.errors import PotstillError
 from toolchains.cycles import counts
 
 

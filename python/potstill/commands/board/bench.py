@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from potstill.commands import Command, existing, numbers, words
+from potstill.commands import Command, numbers, words
 from potstill.errors import InputError
+from potstill.paths import existing
 from potstill.work.atomic import write_json
 from potstill.work.progress import make_progress
 from potstill.work.wheel import builds_models

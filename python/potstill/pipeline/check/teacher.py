@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from potstill.errors import DataError, TrainError
+from potstill.data.demo import known_teacher
+from potstill.errors import TrainError
 from potstill.pipeline.check.findings import Findings
 from potstill.pipeline.check.weights import check_weights
 
@@ -65,9 +66,7 @@ def teacher_folder(recipe: Any, *, cache: Path, fetch: bool) -> Path | None:
 
     named = str(recipe.teacher.model)
     if named.startswith("demo:"):
-        if named not in DEMOS:
-            raise DataError("D013", f"there is no demo teacher {named!r}", "teacher.model", f"use {', '.join(DEMOS)}")
-        folder = cache / "demo" / named.removeprefix("demo:")
+        folder = cache / "demo" / known_teacher(named)
         return folder if folder.is_dir() else None
     path = resolve(named, recipe.base)
     if path.is_dir():
