@@ -75,39 +75,39 @@ void check_forbidden(const Graph& graph) {
 
 // What a head's value must be, and that its answers mean something: a softmax over one logit is 1 for every text.
 void check_head(const Graph& graph, const fb::Head& head) {
-  const auto refuse = [&](const char* code, const std::string& what) {
-    fail(code, what,
-         graph.file.where + ": head '" + format::printable({head.name()->c_str(), head.name()->size()}) + "'");
+  const auto fail = [&](const char* code, const std::string& what) {
+    format::fail(code, what,
+                 graph.file.where + ": head '" + format::printable({head.name()->c_str(), head.name()->size()}) + "'");
   };
   const fb::HeadBody kind = head.body_type();
   if (kind == fb::HeadBody::NONE || kind > fb::HeadBody::MAX || head.body() == nullptr) {
-    refuse("F068", "its kind is unknown to this potstill");
+    fail("F068", "its kind is unknown to this potstill");
   }
-  if (head.name()->size() == 0) refuse("F071", "it has no name");
+  if (head.name()->size() == 0) fail("F071", "it has no name");
   for (const fb::Head* other : graph.heads) {
-    if (other->name()->string_view() == head.name()->string_view()) refuse("F071", "another head has its name");
+    if (other->name()->string_view() == head.name()->string_view()) fail("F071", "another head has its name");
   }
-  if (head.value() >= graph.values.size()) refuse("F038", "what it reads is not a value of the file");
+  if (head.value() >= graph.values.size()) fail("F038", "what it reads is not a value of the file");
   const ops::Shape value = graph.values[head.value()];
   if ((value.rows == fb::Rows::Tokens) != (kind == fb::HeadBody::Tags)) {
-    refuse("F068", std::string("it reads one row a ") + (value.rows == fb::Rows::Tokens ? "token" : "sequence") +
-                       ", its kind needs one a " + (kind == fb::HeadBody::Tags ? "token" : "sequence"));
+    fail("F068", std::string("it reads one row a ") + (value.rows == fb::Rows::Tokens ? "token" : "sequence") +
+                     ", its kind needs one a " + (kind == fb::HeadBody::Tags ? "token" : "sequence"));
   }
   const bool one_of = kind == fb::HeadBody::Classes || kind == fb::HeadBody::Tags;
-  if (one_of && value.width < 2) refuse("F068", "one label alone tells nothing");
+  if (one_of && value.width < 2) fail("F068", "one label alone tells nothing");
   if (const fb::Score* score = head.body_as_Score();
       score != nullptr && (value.width != 1 || score->kind() > fb::ScoreKind::Sigmoid)) {
-    refuse("F063", "a score of unknown kind, or of more than one number");
+    fail("F063", "a score of unknown kind, or of more than one number");
   }
   const std::size_t labels = head.labels() == nullptr ? 0 : head.labels()->size();
   const bool labelled = one_of || kind == fb::HeadBody::MultiLabel;
   if (labels != 0 && !(labelled && labels == value.width)) {
-    refuse("F037", std::to_string(labels) + " labels for " + std::to_string(labelled ? value.width : 0) + " logits");
+    fail("F037", std::to_string(labels) + " labels for " + std::to_string(labelled ? value.width : 0) + " logits");
   }
   // Bounds that let a logit divided by the temperature stay finite; a NaN fits none.
   const float temperature = head.temperature(), threshold = head.threshold();
   if (!(temperature >= 1e-3f && temperature <= 1e3f) || !(threshold >= 0 && threshold <= 1)) {
-    refuse("F069", "its temperature is not in [0.001, 1000], or its threshold not in [0, 1]");
+    fail("F069", "its temperature is not in [0.001, 1000], or its threshold not in [0, 1]");
   }
 }
 
