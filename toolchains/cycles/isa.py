@@ -63,7 +63,7 @@ def texts(codes: Sequence[bytes], isa: Isa) -> list[list[str]]:
     """Assembly of each block's instructions; what llvm-mc does not know is left out. Not for AArch64 (mca.py).
 
     Raises:
-        BuildError: B001 llvm-19 is missing, B022 it failed.
+        BuildError: llvm-19 is missing; it failed.
     """
     fresh = [code for code in dict.fromkeys(codes) if (isa.triple, code) not in _known]
     for code, text in zip(fresh, _disassembled(fresh, isa), strict=True):
@@ -75,7 +75,7 @@ def llvm_mc(codes: Iterable[bytes], isa: Isa) -> tuple[str, str]:
     """What llvm-mc prints of `codes`, a line of its input each, and its warnings.
 
     Raises:
-        BuildError: B001 llvm-19 is missing, B022 it failed.
+        BuildError: llvm-19 is missing; it failed.
     """
     tools.require([MC], "the cost model")
     lines = "".join(" ".join(f"0x{byte:02x}" for byte in code) + "\n" for code in codes)

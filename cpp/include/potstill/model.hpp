@@ -71,7 +71,7 @@ struct Info {
   uint64_t bytes = 0;                                           // of the file
   uint64_t arena_bytes = 0;                                     // working memory one call uses at most
   bool has_tokenizer = false;
-  std::string isa;  // kernel set: "reference", "neon", "neon_dotprod", "avx2", "avx512vnni"
+  std::string isa;  // kernel set in use, as potstill-run --system names it: "reference", "neon"
   int threads = 1;
 };
 

@@ -113,15 +113,15 @@ def compile_onnx(
         activation: "raw" or "sigmoid": how the one output of a regression model or a reranker is given; None for what
             the ONNX (property `score`) or the model's config.json says, beside the tokenizer or the ONNX, else raw.
         pairs: the model reads pairs of texts: token types are told apart; None for what the ONNX says (`pairs`).
-        lowercase: text is lower-cased and loses its accents; None for what the tokenizer's folder says (C147 where it
+        lowercase: text is lower-cased and loses its accents; None for what the tokenizer's folder says (where it
             says nothing and its vocabulary contradicts the default, which is to lower-case).
         verify: compare with onnxruntime up to the longest text before writing, and run the written file with the core
             (when it is built) before it takes its name.
 
     Raises:
-        CompileError: C001 to C049, C100 to C104, C050 and up for the tokenizer.
-        InputError: I007, I120, I121, I140 an argument has a type that it cannot have, `out` is no file to replace.
-        SystemFailure: S001 to S003 writing failed, S010 a package is missing.
+        CompileError: the ONNX, its output or its tokenizer is not one that the core can run; the message names it.
+        InputError: an argument has a type that it cannot have, `out` is no file to replace.
+        SystemFailure: a file cannot be written; a package is missing.
     """
     from potstill.compile.import_onnx import import_onnx
     from potstill.compile.lower import lower

@@ -182,8 +182,8 @@ def lower(graph: Graph, scheme: Scheme, metadata: Metadata, tokenizer: Any | Non
         tokenizer: `potstill.compile.tokenizer.WordPieceTables` or None.
 
     Raises:
-        CompileError: C027 the scheme names a layer that is not there, C040 a dot product too long for int32, C123 more
-            or wider operators than a file holds, C124 a limit of tokens that no file has.
+        CompileError: the scheme names a layer that is not there; a dot product too long for int32; more
+            or wider operators than a file holds; a limit of tokens that no file has.
     """
     _check_limits(graph)
     work = _Lowering(scheme, graph.logits)

@@ -40,7 +40,7 @@ def write_still(model: PackedModel, out: Path, *, check: Callable[[Path], None] 
         check: called with the complete file before it takes its final name; what it raises leaves no file behind.
 
     Raises:
-        SystemFailure: S001 disk full, S002 not allowed to write, S003 other; nothing is left under `out`.
+        SystemFailure: disk full; not allowed to write; other; nothing is left under `out`.
     """
     from potstill.work.atomic import atomic_write
 

@@ -134,7 +134,7 @@ def shape_of(still: Path, *, static: bool = False) -> ModelShape:
 
     Raises:
         FormatError: not a whole `.still` file.
-        InputError: I071 a graph without attention, which the cost model does not know.
+        InputError: a graph without attention, which the cost model does not know.
     """
     import potstill
 
