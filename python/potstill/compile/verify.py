@@ -237,7 +237,7 @@ def verify_file(path: Path, model: PackedModel, imported: Imported) -> None:
         raise CompileError(
             "C048", f"the core does not accept the compiled model ({error.code}: {error.what})", error.where, _REPORT
         ) from error
-    scheme = model.metadata.scheme
+    scheme = model.header.card.scheme
     exact = Evaluator(model, exact=scheme != "fp32")
     onnx = imported.onnx
     for tokens in sorted({min(n, _AFFORDABLE) for n in check_lengths(imported.graph)}):

@@ -65,6 +65,14 @@ class NativeBackend:
         """The bytes of the file."""
         return self._model.content()
 
+    def header(self) -> bytes:
+        """The header of the file, a FlatBuffer of cpp/schema/still.fbs that the core has verified."""
+        return self._model.header()
+
+    def weights(self) -> list[tuple[str, str, tuple[int, ...], int]]:
+        """Name, dtype, shape and bytes of each tensor, in the file's order."""
+        return self._model.weights()
+
     def tokenize(self, texts: Sequence[str], truncate: bool) -> list[list[int]]:
         """Token ids with specials. InputError: the file holds none."""
         ids: list[list[int]] = self._model.tokenize(texts, truncate)
