@@ -173,6 +173,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("bench", "MODEL", "--board", "pi4", "--lengths", "8"),
         ("bench", "MODEL", "--lengths", "8", "--json"),
         ("bench", "MODEL", "--profile", "--lengths", "8"),
+        ("explain", "F020"),
+        ("explain", "C102"),
     ],
 )
 def test_commands_of_a_board(board: Path, model: Path, words: tuple[str, ...]) -> None:
@@ -199,7 +201,7 @@ def test_commands_of_a_build_machine(board: Path, words: tuple[str, ...], messag
 def test_help_lists_what_is_there(board: Path) -> None:
     shown = _potstill(board, "--help").stdout
     listed = [line.split()[0] for line in shown.splitlines() if line.startswith("    ") and line[4:5].strip()]
-    assert listed == ["run", "inspect", "verify", "bench", "doctor"]
+    assert listed == ["run", "inspect", "verify", "bench", "doctor", "explain"]
     assert "not in a board's wheel, to be run on the machine that builds:\n  build, search, " in shown
 
 
