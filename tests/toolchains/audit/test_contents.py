@@ -121,6 +121,7 @@ def test_commands_of_a_board(board: Path, model: Path, words: tuple[str, ...]) -
     [
         (("build", "sentiment"), "error[S090]: the command build is not in this wheel, which only runs models; "),
         (("compile", "--help"), "error[S090]: the command compile is not in this wheel, which only runs models; "),
+        (("bench", "x.still", "--peers"), "error[S090]: the comparison with other engines is not in this wheel, "),
         (("bench",), "error[I069]: a board's wheel makes no model of its own; potstill bench; name a .still file"),
     ],
 )
