@@ -19,7 +19,8 @@ from toolchains import PROJECT
 # Bytes unpacked. A board's wheel was 1.05 MB (aarch64) when this limit was set; a laptop's holds the whole pipeline
 # beside the same core, and has the room.
 BOARD_LIMIT, WHOLE_LIMIT = 1_150_000, 3_000_000
-NEEDED = ("potstill/__init__.py", "potstill/boards/boards.toml", "potstill/runtime/model.py")
+_NEEDED = ("__init__.py", "boards/boards.toml", "boards/sets.def", "runtime/model.py")
+NEEDED = tuple(f"potstill/{name}" for name in _NEEDED)
 # Of a wheel that also makes models; the last is generated while it is built.
 NEEDED_TO_BUILD = ("potstill/pipeline/api.py", "potstill/still/_still_fb.py")
 

@@ -66,7 +66,7 @@ def texts(codes: Sequence[bytes], isa: Isa) -> list[list[str]]:
     """Assembly of each block's instructions; what llvm-mc does not know is left out.
 
     Raises:
-        BuildError: B001 llvm-19 is missing, B022 it failed.
+        BuildError: llvm-19 is missing; it failed.
     """
     fresh = [code for code in dict.fromkeys(codes) if (isa.triple, code) not in _known]
     for code, text in zip(fresh, _disassembled(fresh, isa), strict=True):

@@ -51,7 +51,7 @@ def model_of(cpu: str) -> str:
     """llvm-mca's name for the emulator's CPU.
 
     Raises:
-        BuildError: B016 for a CPU without a model.
+        BuildError: for a CPU without a model.
     """
     if cpu not in MODEL_OF_CPU:
         raise BuildError("B016", f"no cost model for {cpu}", "--cpu", f"use one of {', '.join(sorted(MODEL_OF_CPU))}")
@@ -77,7 +77,7 @@ def model_blocks(codes: Iterable[bytes], model: str, isa: Isa = AARCH64) -> dict
     """Costs of distinct blocks by one run of llvm-mca.
 
     Raises:
-        BuildError: B001 llvm-19 is missing, B022 it failed.
+        BuildError: llvm-19 is missing; it failed.
     """
     codes = sorted(set(codes))
     if not codes:

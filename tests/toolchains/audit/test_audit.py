@@ -307,7 +307,9 @@ def test_linked_library(tmp_path: Path, leaks: bool) -> None:
     _object(tmp_path, "src/kernels/neon_dotprod/gemm.o", DOT.format(name="dot", call=dot), flags, "-fPIC")
     text, options = (dot, flags) if leaks else (BASELINE, "-march=armv8-a")
     _object(tmp_path, "src/kernels/neon/gemm.o", DOT.format(name="plain", call=text), options, "-fPIC")
-    script = Path(audit.__file__).parents[2] / "cpp/cmake/kernel_sections.ld"
+    cpp, script = Path(audit.__file__).parents[2] / "cpp", tmp_path / "sections.ld"
+    made = ["cmake", f"-DKERNELS={cpp / 'src/kernels'}", f"-DOUTPUT={script}"]
+    subprocess.run([*made, "-P", cpp / "cmake/PotstillKernelSets.cmake"], check=True)
     library = tmp_path / "m.so"
     command = ["aarch64-linux-gnu-g++", "-shared", "-s", f"-Wl,-T,{script}", "-o", library]
     subprocess.run([*command, *sorted(tmp_path.rglob("*.o"))], check=True)

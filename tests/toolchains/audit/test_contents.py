@@ -49,7 +49,8 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
     core = find_spec("potstill._core")
     assert core is not None and core.origin is not None
     shutil.copy(core.origin, folder / "potstill")
-    shutil.copy(PROJECT / "toolchains" / "boards.toml", folder / "potstill" / "boards")  # as the build installs it
+    for name in ("toolchains/boards.toml", "cpp/src/kernels/sets.def"):  # as the build installs them
+        shutil.copy(PROJECT / name, folder / "potstill" / "boards")
     return folder
 
 

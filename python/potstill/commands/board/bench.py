@@ -23,8 +23,8 @@ def run_bench(args: argparse.Namespace) -> int:
     """Measure, print, and write what was asked for; 130 when the user interrupted, after printing what there is.
 
     Raises:
-        InputError: I067 options that do not go together, I069 no model named where none can be made; else as the
-            measurements. SystemFailure: S090 `--peers` with a board's wheel.
+        InputError: options that do not go together; no model named where none can be made; else as the
+            measurements. SystemFailure: other engines with a board's wheel.
     """
     given = [f"--{name}" for name in _PEERS_ONLY if getattr(args, name)]
     if args.only and args.board:

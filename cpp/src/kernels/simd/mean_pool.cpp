@@ -1,12 +1,10 @@
-// Mean over the rows of a sequence.  Include a set's vec.h first.
-#pragma once
-
+// Mean over the rows of a sequence.
 #include "kernels/simd/math.h"
+#include "kernels/this_set.h"
 
-namespace potstill::kernels {
-namespace {
+namespace potstill::kernels::POTSTILL_KERNEL_SET {
 
-inline void mean_pool_simd(const MeanPool& a) {
+void mean_pool(const MeanPool& a) {
   const V inverse = splat(1.0f / static_cast<float>(a.tokens));
   std::size_t c = 0;
   // 32 columns at a time: one chain of additions alone would wait for the adder's latency.
@@ -24,5 +22,4 @@ inline void mean_pool_simd(const MeanPool& a) {
   }
 }
 
-}  // namespace
-}  // namespace potstill::kernels
+}  // namespace potstill::kernels::POTSTILL_KERNEL_SET

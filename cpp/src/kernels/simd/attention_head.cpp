@@ -1,9 +1,8 @@
-// Attention of one head over one sequence: blocks of 16 queries.  Include a set's vec.h first.
-#pragma once
-
+// Attention of one head over one sequence: blocks of 16 queries.
 #include "kernels/simd/product.h"
+#include "kernels/this_set.h"
 
-namespace potstill::kernels {
+namespace potstill::kernels::POTSTILL_KERNEL_SET {
 namespace {
 
 // k[tokens][head_size] (stride ld) -> kt[head_size][tokens16], columns past `tokens` zero.
@@ -57,7 +56,9 @@ inline float soften(float* s, std::size_t tokens, std::size_t tokens16) {
   return 1.0f / sum.total();
 }
 
-inline void attention_head_simd(const AttentionHead& a) {
+}  // namespace
+
+void attention_head(const AttentionHead& a) {
   constexpr std::size_t kBlock = 16;
   const std::size_t tokens16 = round_up(a.tokens, 16), head16 = round_up(a.head_size, 16);
   float* kt = a.scratch;
@@ -96,5 +97,4 @@ inline void attention_head_simd(const AttentionHead& a) {
   }
 }
 
-}  // namespace
-}  // namespace potstill::kernels
+}  // namespace potstill::kernels::POTSTILL_KERNEL_SET

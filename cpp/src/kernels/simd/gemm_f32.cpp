@@ -1,13 +1,11 @@
-// Columns outer (16 columns of weights stay in the cache), rows inner.  Include a set's vec.h first.
-#pragma once
-
+// Columns outer (16 columns of weights stay in the cache), rows inner.
 #include "kernels/simd/finish.h"
 #include "kernels/simd/product.h"
+#include "kernels/this_set.h"
 
-namespace potstill::kernels {
-namespace {
+namespace potstill::kernels::POTSTILL_KERNEL_SET {
 
-inline void gemm_f32_simd(const GemmF32& g) {
+void gemm_f32(const GemmF32& g) {
   for (std::size_t n = g.col_begin; n < g.col_end; n += 16) {
     const std::size_t cols = smaller(16, g.col_end - n);
     const float* w0 = g.w + n * g.k;
@@ -37,5 +35,4 @@ inline void gemm_f32_simd(const GemmF32& g) {
   }
 }
 
-}  // namespace
-}  // namespace potstill::kernels
+}  // namespace potstill::kernels::POTSTILL_KERNEL_SET

@@ -1,9 +1,8 @@
-// Word + position rows.  Include a set's vec.h first.
-#pragma once
-
+// Word + position rows.
 #include "kernels/simd/math.h"
+#include "kernels/this_set.h"
 
-namespace potstill::kernels {
+namespace potstill::kernels::POTSTILL_KERNEL_SET {
 namespace {
 
 // One int4 row, block by block through int8: 32 values in 16 bytes, low nibbles first.
@@ -28,7 +27,9 @@ inline void embed_row_i4(const uint8_t* word, float word_scale, const float* pos
   }
 }
 
-inline void embed_rows_simd(const EmbedRows& a) {
+}  // namespace
+
+void embed_rows(const EmbedRows& a) {
   const std::size_t body = a.n / kLanes * kLanes, left = a.n - body;
   for (std::size_t t = 0; t < a.rows; ++t) {
     const std::size_t id = static_cast<std::size_t>(a.ids[t]);
@@ -60,5 +61,4 @@ inline void embed_rows_simd(const EmbedRows& a) {
   }
 }
 
-}  // namespace
-}  // namespace potstill::kernels
+}  // namespace potstill::kernels::POTSTILL_KERNEL_SET

@@ -1,12 +1,10 @@
-// Layer normalisation of rows, with int8 rows on the way.  Include a set's vec.h first.
-#pragma once
-
+// Layer normalisation of rows, with int8 rows on the way.
 #include "kernels/simd/quantize.h"
+#include "kernels/this_set.h"
 
-namespace potstill::kernels {
-namespace {
+namespace potstill::kernels::POTSTILL_KERNEL_SET {
 
-inline void layer_norm_simd(const LayerNorm& a) {
+void layer_norm(const LayerNorm& a) {
   const float count = static_cast<float>(a.n);
   const std::size_t body = a.n / 16 * 16, left = a.n - body;
   for (std::size_t m = 0; m < a.rows; ++m) {
@@ -35,5 +33,4 @@ inline void layer_norm_simd(const LayerNorm& a) {
   }
 }
 
-}  // namespace
-}  // namespace potstill::kernels
+}  // namespace potstill::kernels::POTSTILL_KERNEL_SET
