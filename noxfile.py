@@ -16,33 +16,33 @@ import nox
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from toolchains import boards, environment, tools
+from toolchains import environment, tools
 from toolchains.cycles import bench as cycles
 from toolchains.cycles import counts
 from toolchains.packages import build as package
 from toolchains.sessions import cpp
 from toolchains.sessions import emulate as board_jobs
 from toolchains.wheels import jobs as wheel_jobs
+from toolchains.wheels import sdist
 
 nox.options.default_venv_backend = "virtualenv"  # not uv: it ignores pip's settings and would fetch CUDA's PyTorch
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "tests"]
 nox.options.stop_on_first_error = True
 
-PIPELINE_BOARDS = ("pi4", "pi5")
+PIPELINE_BOARDS = MODELLED_BOARDS = ("pi4", "pi5")
 EVERYTHING = ("build", "tflite", "onnxruntime", "bench")
 WHEELS = wheel_jobs.known_goals()  # from boards.toml: machine types and Pythons
 
 
-@nox.session(requires=["wheels(host)", *wheel_jobs.wheel_sessions(PIPELINE_BOARDS)])
+@nox.session(requires=wheel_jobs.wheel_sessions(default=PIPELINE_BOARDS))
 @environment.friendly
 def pipeline(session: nox.Session) -> None:
     """Recipe to answer: train, distil, export, compile, verify, run on an emulated Pi 4 and Pi 5, report.
 
     ``nox -s pipeline -- [RECIPE] [--set key=value ...] [--out DIR]``; the recipe defaults to sentiment.
     """
-    environment.install(session, environment.requirements(EVERYTHING), torch=True)
-    environment.install_wheel(session, wheel_jobs.host_wheel())
+    environment.install(session, *EVERYTHING, wheel=wheel_jobs.host_wheel())
     arguments, out = environment.build_arguments(session.posargs)
     session.run("potstill", *arguments, "--no-table")
     board_jobs.same_bits_on_boards(session, out / "model.still", out / "emulated.json", PIPELINE_BOARDS)
@@ -53,8 +53,7 @@ def pipeline(session: nox.Session) -> None:
 @environment.friendly
 def tests(session: nox.Session) -> None:
     """Python tests against the built wheel; arguments after -- go to pytest."""
-    environment.install(session, environment.requirements(EVERYTHING, ["test"]), torch=True)
-    environment.install_wheel(session, wheel_jobs.host_wheel())
+    environment.install(session, *EVERYTHING, "test", wheel=wheel_jobs.host_wheel())
     session.run("python", "-m", "pytest", *(session.posargs or ["-q"]))
 
 
@@ -62,8 +61,7 @@ def tests(session: nox.Session) -> None:
 @environment.friendly
 def conformance(session: nox.Session) -> None:
     """Every node test of the installed onnx through the compiler: right or refused by a numbered error."""
-    environment.install(session, environment.requirements(groups=["conformance"]))
-    environment.install_wheel(session, wheel_jobs.host_wheel())
+    environment.install(session, "conformance", wheel=wheel_jobs.host_wheel())
     session.run("python", "-m", "toolchains.sessions.conformance")
 
 
@@ -72,7 +70,7 @@ def conformance(session: nox.Session) -> None:
 def lint(session: nox.Session) -> None:
     """ruff, mypy --strict, clang-format, clang-tidy: everything an error, nothing of PyTorch needed."""
     tools.bootstrap(tools.CPP_TESTS, session.log)
-    environment.install(session, environment.requirements(groups=["lint"]))
+    environment.install(session, "lint")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy", "--strict", "python", "toolchains", "noxfile.py", "tests/runtime/typed_use.py")
@@ -84,9 +82,8 @@ def lint(session: nox.Session) -> None:
 @environment.friendly
 def cpp_session(session: nox.Session) -> None:
     """C++ tests by ctest, on this machine or, with ``-- --board pi4``, cross-built for an emulated board."""
-    options, rest = environment.split_options(session.posargs, ["board"])
     tools.bootstrap(tools.CPP_TESTS, session.log)
-    cpp.test(session, boards.board(options["board"]) if "board" in options else None, rest)
+    cpp.test(session, session.posargs)
 
 
 @nox.session(name="wheels")
@@ -95,7 +92,7 @@ def cpp_session(session: nox.Session) -> None:
 def wheels_session(session: nox.Session, name: str) -> None:
     """Build and audit a wheel into dist/: this machine's, and one for each machine type and Python of boards.toml."""
     tools.bootstrap(wheel_jobs.tools_of(name), session.log)
-    environment.install(session, environment.requirements(groups=["wheel"]))
+    environment.install(session, "wheel")
     if wheel_jobs.build_wheel(session, name) is None:
         session.skip(f"no wheel for {name}; the others are not affected")
 
@@ -108,7 +105,7 @@ def audit_session(session: nox.Session) -> None:
     Machine, Python, glibc floor, alignment, size, requirements, contents, and from the file alone that no instruction
     above the baseline is outside its kernel set. ``-- --reproducible``: build each again elsewhere, the same bytes.
     """
-    environment.install(session, environment.requirements(groups=["wheel"]))
+    environment.install(session, "wheel")
     wheel_jobs.audit(session, session.posargs)
 
 
@@ -117,11 +114,11 @@ def audit_session(session: nox.Session) -> None:
 def sdist_session(session: nox.Session) -> None:
     """Source archive into dist/, its files checked against git's, and built as pip does on a Pi: isolated, natively."""
     tools.bootstrap(tools.NATIVE, session.log)
-    environment.install(session, environment.requirements(groups=["wheel"]))
-    wheel_jobs.source_archive(session)
+    environment.install(session, "wheel")
+    sdist.session(session)
 
 
-@nox.session(requires=board_jobs.emulate_wheels(sys.argv))
+@nox.session(requires=wheel_jobs.wheel_sessions(sys.argv))
 @environment.friendly
 def emulate(session: nox.Session) -> None:
     """Every board of boards.toml under an emulator with its CPU and page size: times mean nothing, answers do.
@@ -133,8 +130,7 @@ def emulate(session: nox.Session) -> None:
     ``--parts bits,pytest,job,pip,situations,ctest`` for some of the work.
     """
     options, rest = environment.split_options(session.posargs, ["boards", "model", "parts"])
-    environment.install(session, environment.requirements(groups=["emulate"]))
-    environment.install_wheel(session, wheel_jobs.host_wheel())
+    environment.install(session, "emulate", wheel=wheel_jobs.host_wheel())
     board_jobs.emulate(session, options, rest)
 
 
@@ -150,8 +146,7 @@ def package_session(session: nox.Session) -> None:
     options, _ = environment.split_options(session.posargs, ["board", "model"])
     goals = package.goals_of(options.get("board", "pi4"))
     tools.bootstrap(package.tools_of(goals), session.log)
-    environment.install(session, environment.requirements(groups=["emulate", "wheel"]))
-    environment.install_wheel(session, wheel_jobs.host_wheel())
+    environment.install(session, "emulate", "wheel", wheel=wheel_jobs.host_wheel())
     package.package(session, goals, options)
 
 
@@ -166,46 +161,11 @@ def counts_session(session: nox.Session) -> None:
     counts.check(session, "--update" in session.posargs)
 
 
-# Only a bench on an emulated board needs the cross-built wheel, and with it the cross compiler; kernels need none.
-BENCH_WHEELS = [] if "--kernels" in sys.argv else ["wheels(host)"]
-BENCH_WHEELS += wheel_jobs.wheel_sessions(wheel_jobs.asked_boards(sys.argv) or [])
-BENCH_WHEELS += wheel_jobs.wheel_sessions(["pi4", "pi5"]) if "--calibrate-peers" in sys.argv else []
-
-
-@nox.session(requires=BENCH_WHEELS)
+@nox.session(requires=["wheels(host)"])
 @environment.friendly
 def bench(session: nox.Session) -> None:
-    """Times of Potstill, PyTorch, onnxruntime and LiteRT here: ``-- [MODEL.still] [options of potstill bench]``.
-
-    ``-- --board pi4,pi5 [MODEL.still ...] [--lengths 16,64] [--peers none] [--json FILE] [--top 10]``: instructions
-    and modelled cycles on emulated boards instead. A model: it ranks, it does not promise milliseconds.
-    ``-- --kernels [SET ...] [--benchmark_filter=REGEX]``: the kernels alone, in multiply-adds a second.
-    ``-- --calibrate``: count and model random encoders of many shapes, and write the table behind ``potstill bench
-    MODEL.still --board NAME``, which answers at once in milliseconds (10 minutes). ``-- --calibrate-peers``: the same
-    for onnxruntime and LiteRT (an hour). ``-- --host-check [MODEL.still ...]``: the model against measured time here.
-    """
-    if any(word.startswith("--board") for word in session.posargs):
-        cycles.bench(session, *environment.split_options(session.posargs, cycles.OPTIONS))
-        return
-    if "--kernels" in session.posargs:
-        tools.bootstrap(tools.CPP_BENCH, session.log)
-        cpp.bench_kernels(session, [word for word in session.posargs if word != "--kernels"])
-        return
-    environment.install(session, environment.requirements(EVERYTHING), torch=True)
-    environment.install_wheel(session, wheel_jobs.host_wheel())
-    if "--calibrate" in session.posargs:
-        tools.bootstrap(tools.CYCLES, session.log)
-        session.run("python", "-m", "toolchains.cycles.calibrate", *session.posargs)
-        return
-    if "--calibrate-peers" in session.posargs:
-        tools.bootstrap(tools.CYCLES, session.log)
-        session.run("python", "-m", "toolchains.cycles.calibrate_peers")
-        return
-    if "--host-check" in session.posargs:
-        tools.bootstrap((*tools.CYCLES, *tools.NATIVE), session.log)
-        rest = [word for word in session.posargs if word != "--host-check"]
-        session.run("python", "-m", "toolchains.cycles.host_check", *rest)
-        return
+    """Times of Potstill, PyTorch, onnxruntime and LiteRT here: ``-- [MODEL.still] [options of potstill bench]``."""
+    environment.install(session, *EVERYTHING, wheel=wheel_jobs.host_wheel())
     default = ["build/sentiment/model.still", "--peers", "--only", "pytorch,onnxruntime,litert"]
     session.run("potstill", "bench", *(session.posargs or default))
 
@@ -222,3 +182,39 @@ def peers(session: nox.Session) -> None:
     environment.install_optional(session, environment.requirements(["peers"]))
     environment.install_wheel(session, wheel_jobs.host_wheel())
     session.run("potstill", "bench", "--peers", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+@environment.friendly
+def kernels(session: nox.Session) -> None:
+    """The kernels alone, in multiply-adds a second: ``-- [SET ...] [--benchmark_filter=REGEX]``."""
+    tools.bootstrap(tools.CPP_BENCH, session.log)
+    cpp.bench_kernels(session, session.posargs)
+
+
+@nox.session(name="cycles", requires=wheel_jobs.wheel_sessions(sys.argv, MODELLED_BOARDS))
+@environment.friendly
+def cycles_session(session: nox.Session) -> None:
+    """Instructions and modelled cycles of Potstill and its peers on emulated boards. A model: it ranks, it does not
+    promise milliseconds.
+
+    ``-- [MODEL.still ...] [--board pi4,pi5] [--lengths 16,64] [--peers none] [--json FILE] [--top 10]``; without a
+    model random weights of the common student's shape.
+    """
+    tools.bootstrap(tools.CYCLES, session.log)
+    options, models = environment.split_options(session.posargs, cycles.OPTIONS)
+    cycles.bench(session, {"board": ",".join(MODELLED_BOARDS), **options}, models)
+
+
+@nox.session(requires=wheel_jobs.wheel_sessions(default=MODELLED_BOARDS))
+@environment.friendly
+def calibrate(session: nox.Session) -> None:
+    """The tables behind ``potstill bench MODEL.still --board NAME``: random encoders of many shapes, counted, modelled,
+    fitted.
+
+    ``-- ours`` (10 minutes; ``-- ours --fit-only`` from the last counts) or ``-- peers`` (an hour) rewrites a table;
+    ``-- check [MODEL.still ...]`` holds the model against measured time on this x86-64 machine.
+    """
+    environment.install(session, *EVERYTHING, "cycles", wheel=wheel_jobs.host_wheel())
+    tools.bootstrap((*tools.CYCLES, *tools.NATIVE), session.log)
+    session.run("python", "-m", "toolchains.cycles", *session.posargs)

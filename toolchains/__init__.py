@@ -1,10 +1,14 @@
-"""Cross building and emulation: what noxfile.py uses. Needs no package beyond the standard library, except audit.py."""
+"""Cross building, emulation and audits: what noxfile.py uses.
+
+Needs no package beyond the standard library, except audit/ (pyelftools) and what runs in a session's environment.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+PROJECT = Path(__file__).resolve().parents[1]
 # Last, so that an installed wheel comes first: the tree has no compiled core. What is imported from it here needs none.
-if (_tree := str(Path(__file__).resolve().parents[1] / "python")) not in sys.path:
+if (_tree := str(PROJECT / "python")) not in sys.path:
     sys.path.append(_tree)

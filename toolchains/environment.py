@@ -1,25 +1,30 @@
-"""What nox sessions share: installing only what changed, the CPU build of PyTorch, errors as one line.
+"""What nox sessions share: installing only what changed, the CPU build of PyTorch, options, errors as one line.
 
 `session` is nox's Session everywhere; nox itself is not imported, so that tests need none.
 """
 
 from __future__ import annotations
 
+import argparse
 import functools
 import hashlib
 import os
 import platform
+import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolchains.failures import PROJECT, PotstillError, build_error
+from potstill.boards import System, glibc_version
+from potstill.errors import BuildError, PotstillError
+from toolchains import PROJECT
 
 TORCH_CONSTRAINT = PROJECT / "toolchains" / "torch-cpu.txt"
 # PyTorch's own index: the only public place of "+cpu" builds. Used on x86-64 Linux when no such wheel is on disk.
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
+SITES = PROJECT / ".cache" / "site"
 
 
 def friendly(function: Callable[..., None]) -> Callable[..., None]:
@@ -35,67 +40,42 @@ def friendly(function: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def requirements(extras: Iterable[str] = (), groups: Iterable[str] = ()) -> list[str]:
-    """The requirements of pyproject.toml's extras and dependency groups, sorted, each once."""
+# --- installing -------------------------------------------------------------------------------------------------------
+
+
+def requirements(names: Iterable[str]) -> list[str]:
+    """The requirements of pyproject.toml's extras and dependency groups called `names`, sorted, each once."""
     data = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = {line for extra in extras for line in data["project"]["optional-dependencies"][extra]}
-    wanted |= {line for group in groups for line in data["dependency-groups"][group]}
-    return sorted(wanted)
+    known = {**data["project"]["optional-dependencies"], **data["dependency-groups"]}
+    return sorted({line for name in names for line in known[name]})
 
 
-def local_torch(pip_config: str, python_tag: str) -> bool:
-    """Whether a folder of pip's find-links holds a CPU build of PyTorch for `python_tag` ("cp311").
+def install(session: Any, *names: str, wheel: Path | None = None) -> None:
+    """Install extras and dependency groups of pyproject.toml into the session's environment, then Potstill's `wheel`.
 
-    Args:
-        pip_config: what ``pip config list`` prints.
-    """
-    for line in pip_config.splitlines():
-        name, _, value = line.partition("=")
-        if not name.endswith(".find-links"):
-            continue
-        for place in value.strip("'\"").replace("\\n", " ").split():
-            if place and any(Path(place).glob(f"torch-*+cpu-{python_tag}-*.whl")):
-                return True
-    return False
-
-
-def torch_index(environment: Mapping[str, str], pip_config: str, python_tag: str) -> str | None:
-    """The extra index to take PyTorch from, or None: POTSTILL_TORCH_INDEX, else PyTorch's own where it is needed."""
-    if own := environment.get("POTSTILL_TORCH_INDEX"):
-        return own
-    needed = sys.platform == "linux" and platform.machine() == "x86_64"
-    return TORCH_INDEX if needed and not local_torch(pip_config, python_tag) else None
-
-
-def _stamp(session: Any, name: str) -> Path:
-    return Path(session.virtualenv.location) / f".potstill-{name}"
-
-
-def _current(stamp: Path, state: str) -> bool:
-    return stamp.is_file() and stamp.read_text(encoding="utf-8") == state
-
-
-def _state(*parts: str) -> str:
-    return hashlib.sha256("\0".join([sys.version, *parts]).encode()).hexdigest()
-
-
-def install(session: Any, wanted: Sequence[str], *, torch: bool = False) -> None:
-    """Install `wanted` (requirement lines) into the session's environment, unless the same list is there already.
+    What is there already, by the same lines or the same bytes, is not installed again.
 
     Raises:
-        BuildError: B012 when no CPU build of PyTorch can be had.
+        BuildError: when no CPU build of PyTorch can be had.
     """
-    stamp = _stamp(session, "requirements")
-    state = _state(*wanted, TORCH_CONSTRAINT.read_text(encoding="utf-8") if torch else "")
-    if _current(stamp, state):
+    install_lines(session, requirements(names))
+    if wheel is not None:
+        stamp = _Stamp(session, "wheel", hashlib.sha256(wheel.read_bytes()).hexdigest())
+        if stamp.outdated():
+            session.install("-q", "--no-deps", "--no-index", "--force-reinstall", str(wheel))
+            stamp.write()
+
+
+def install_lines(session: Any, wanted: Sequence[str]) -> None:
+    """Install requirement lines, PyTorch as a CPU build and before the others. Raises as `install`."""
+    torch = any(re.match(r"torch\b(?!-)", line) for line in wanted)
+    stamp = _Stamp(session, "requirements", *wanted, _constraint() if torch else "")
+    if not stamp.outdated():
         return
-    stamp.unlink(missing_ok=True)
     if torch:
         _install_torch(session)
-        session.install("-q", "--constraint", str(TORCH_CONSTRAINT), *wanted)
-    else:
-        session.install("-q", *wanted)
-    stamp.write_text(state, encoding="utf-8")
+    session.install("-q", *(["--constraint", str(TORCH_CONSTRAINT)] if torch else []), *wanted)
+    stamp.write()
 
 
 def install_optional(session: Any, wanted: Sequence[str]) -> list[str]:
@@ -106,18 +86,40 @@ def install_optional(session: Any, wanted: Sequence[str]) -> list[str]:
     """
     missing = []
     for requirement in wanted:
-        stamp = _stamp(session, f"optional-{hashlib.sha256(requirement.encode()).hexdigest()[:12]}")
-        state = _state(requirement, TORCH_CONSTRAINT.read_text(encoding="utf-8"))
-        if _current(stamp, state):
+        stamp = _Stamp(session, f"optional-{re.sub('[^a-z0-9]+', '-', requirement)}", requirement, _constraint())
+        if not stamp.outdated():
             continue
         try:
             session.install("-q", "--constraint", str(TORCH_CONSTRAINT), requirement)
         except Exception:  # nox's CommandFailed, whose class lives in nox; pip has said why
             missing.append(requirement)
             session.log(f"{requirement} cannot be installed here: it is left out")
-            continue
-        stamp.write_text(state, encoding="utf-8")
+        else:
+            stamp.write()
     return missing
+
+
+class _Stamp:
+    """A file in the session's environment that says what was installed there last."""
+
+    def __init__(self, session: Any, name: str, *parts: str) -> None:
+        self.path = Path(session.virtualenv.location) / f".potstill-{name}"
+        self.state = hashlib.sha256("\0".join([sys.version, *parts]).encode()).hexdigest()
+
+    def outdated(self) -> bool:
+        """Whether something else, or nothing, is installed; the stamp is then gone until `write`."""
+        if self.path.is_file() and self.path.read_text(encoding="utf-8") == self.state:
+            return False
+        self.path.unlink(missing_ok=True)
+        return True
+
+    def write(self) -> None:
+        """After a successful installation."""
+        self.path.write_text(self.state, encoding="utf-8")
+
+
+def _constraint() -> str:
+    return TORCH_CONSTRAINT.read_text(encoding="utf-8")
 
 
 def _install_torch(session: Any) -> None:
@@ -129,7 +131,7 @@ def _install_torch(session: Any) -> None:
     try:
         session.install("-q", "--constraint", str(TORCH_CONSTRAINT), *extra, "torch")
     except Exception as error:  # nox's CommandFailed, whose class lives in nox
-        raise build_error(
+        raise BuildError(
             "B012",
             f"no CPU build of PyTorch for {tag} could be installed",
             index or "the configured package index",
@@ -138,37 +140,56 @@ def _install_torch(session: Any) -> None:
         ) from error
 
 
-def install_wheel(session: Any, wheel: Path) -> None:
-    """Install Potstill's own wheel without its extras' packages, unless this very file is installed."""
-    stamp = _stamp(session, "wheel")
-    state = _state(hashlib.sha256(wheel.read_bytes()).hexdigest())
-    if _current(stamp, state):
-        return
-    stamp.unlink(missing_ok=True)
-    session.install("-q", "--no-deps", "--no-index", "--force-reinstall", str(wheel))
-    stamp.write_text(state, encoding="utf-8")
+def torch_index(environment: Mapping[str, str], pip_config: str, python_tag: str) -> str | None:
+    """The extra index to take PyTorch from, or None: POTSTILL_TORCH_INDEX, else PyTorch's own where it is needed."""
+    if own := environment.get("POTSTILL_TORCH_INDEX"):
+        return own
+    needed = sys.platform == "linux" and platform.machine() == "x86_64"
+    return TORCH_INDEX if needed and not local_torch(pip_config, python_tag) else None
 
 
-def has_wheel(folder: Path, wheel: Path) -> bool:
-    """Whether the environment in `folder` has exactly this wheel of Potstill installed."""
-    return _current(folder / ".potstill-wheel", _state(hashlib.sha256(wheel.read_bytes()).hexdigest()))
+def local_torch(pip_config: str, python_tag: str) -> bool:
+    """Whether a folder of pip's find-links holds a CPU build of PyTorch for `python_tag` ("cp311").
+
+    Args:
+        pip_config: what ``pip config list`` prints.
+    """
+    settings = (line.partition("=") for line in pip_config.splitlines())
+    places = " ".join(value.strip("'\"") for name, _, value in settings if name.endswith(".find-links"))
+    wheel = f"torch-*+cpu-{python_tag}-*.whl"
+    return any(any(Path(place).glob(wheel)) for place in places.replace("\\n", " ").split())
 
 
-def run_replacing(session: Any, command: Sequence[str], variables: Mapping[str, str]) -> None:
-    """``session.run`` with `variables` as the whole environment."""
-    cleared: dict[str, str | None] = dict.fromkeys(os.environ)
-    session.run(*command, external=True, env={**cleared, **variables})
+def site(session: Any, names: Sequence[str], system: System, machine: str = "") -> Path:
+    """A folder with packages for a board's Python, filled once by the session's pip.
 
-
-def pure_packages(session: Any, names: Sequence[str], python: str) -> Path:
-    """A folder with pure Python packages for another machine's Python, filled on this host by the session's pip."""
-    folder = PROJECT / ".cache" / "site" / hashlib.sha256(" ".join([*names, python]).encode()).hexdigest()[:12]
+    Args:
+        names: requirements, their dependencies come along.
+        system: the board's.
+        machine: its machine type in wheel tags; by default pure Python only.
+    """
+    key = " ".join([*sorted(names), system.python, system.glibc, machine])
+    folder = SITES / hashlib.sha256(key.encode()).hexdigest()[:12]
     if not (folder / ".complete").is_file():
-        selection = ["--only-binary", ":all:", "--platform", "any", "--implementation", "py", "--abi", "none"]
-        target = ["--upgrade", "--target", str(folder), "--python-version", python]
-        session.run("python", "-m", "pip", "install", "-q", "--no-compile", *selection, *target, *names)
+        session.log(f"fetching for the board: {' '.join(names)}")
+        abis = [f"cp{system.python.replace('.', '')}", "abi3", "none"] if machine else ["none"]
+        tags = platforms(system, machine) if machine else ["any"]
+        selection = ["--only-binary=:all:", f"--implementation={'cp' if machine else 'py'}"]
+        selection += [f"--python-version={system.python}", *(f"--abi={abi}" for abi in abis)]
+        selection += [f"--platform={tag}" for tag in tags]
+        pip = ["python", "-m", "pip", "install", "-q", "--no-compile", "--upgrade", f"--target={folder}"]
+        session.run(*pip, *selection, *names, silent=True, log=False)
         (folder / ".complete").touch()
     return folder
+
+
+def platforms(system: System, machine: str) -> list[str]:
+    """The wheel tags that run on a system, newest first."""
+    newest = glibc_version(system.glibc)[1]
+    return [*(f"manylinux_2_{minor}_{machine}" for minor in range(newest, 16, -1)), f"manylinux2014_{machine}"]
+
+
+# --- arguments after -- -----------------------------------------------------------------------------------------------
 
 
 def split_options(words: Sequence[str], names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
@@ -176,45 +197,39 @@ def split_options(words: Sequence[str], names: Iterable[str]) -> tuple[dict[str,
 
     Returns:
         The options found, and the remaining words.
+
+    Raises:
+        BuildError: for an option without its value.
     """
-    known, options, rest = set(names), dict[str, str](), list[str]()
-    pending = ""
-    for word in words:
-        name, has_value, value = word.removeprefix("--").partition("=")
-        if pending:
-            options[pending], pending = word, ""
-        elif word.startswith("--") and name in known and has_value:
-            options[name] = value
-        elif word.startswith("--") and name in known:
-            pending = name
-        else:
-            rest.append(word)
-    if pending:
-        raise build_error("B016", "an option has no value", f"--{pending}", f"give --{pending} VALUE after --")
-    return options, rest
+    parser = _parser()
+    for name in names:
+        parser.add_argument(f"--{name}", default=argparse.SUPPRESS)
+    options, rest = _parsed(parser, words)
+    return vars(options), rest
+
+
+def _parser() -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+
+
+def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    try:
+        return parser.parse_known_args(words)
+    except argparse.ArgumentError as error:
+        option = str(error.argument_name)
+        raise BuildError("B016", "an option has no value", option, f"give {option} VALUE after --") from error
 
 
 def build_arguments(words: Sequence[str]) -> tuple[list[str], Path]:
     """The arguments of ``potstill build`` and its output folder, from what follows ``--`` of ``nox -s pipeline``.
 
-    The recipe defaults to ``sentiment``, the folder to build/<recipe name>.
+    The recipe defaults to ``sentiment``, the folder to build/<recipe name>. Raises as `split_options`.
     """
-    recipe, settings, out = "sentiment", list[str](), ""
-    position = 0
-    while position < len(words):
-        word = words[position]
-        if word in ("--set", "--out") and position + 1 < len(words):
-            position += 1
-            if word == "--out":
-                out = words[position]
-            else:
-                settings += [word, words[position]]
-        elif word.startswith("--out="):
-            out = word.removeprefix("--out=")
-        elif word.startswith("-"):
-            settings.append(word)
-        else:
-            recipe = word
-        position += 1
-    folder = Path(out) if out else Path("build") / Path(recipe).stem
-    return ["build", recipe, *settings, "--out", str(folder)], folder
+    parser = _parser()
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--set", action="append", default=[])
+    options, rest = _parsed(parser, words)
+    recipe = next((word for word in rest if not word.startswith("-")), "sentiment")
+    settings = [word for value in options.set for word in ("--set", value)]
+    folder = options.out or Path("build") / Path(recipe).stem
+    return ["build", recipe, *settings, *(word for word in rest if word.startswith("-")), "--out", str(folder)], folder

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchains import boards
-from toolchains.failures import PROJECT, build_error
+from potstill import boards
+from potstill.errors import BuildError
+from toolchains import PROJECT
 
 WORK = PROJECT / ".cache" / "wheels"
 DIST = PROJECT / "dist"
@@ -107,14 +108,14 @@ def goal_of(wheel: Path) -> Goal:
     A Python that no board has gets the newest glibc of the machine type's boards as its limit; a PC's wheel none.
 
     Raises:
-        BuildError: B036 when the name is not that of a Linux wheel for a known machine type.
+        BuildError: when the name is not that of a Linux wheel for a known machine type.
     """
     found = re.fullmatch(r"potstill-[^-]+-cp3(\d+)-cp3\d+t?-((?:many)?linux\w*(?:\.\w+)*)\.whl", wheel.name)
     known = boards.load_boards()
     targets = {"x86_64": X86_64, **{board.target.wheel: board.target for board in known.values()}}
     fitting = [target for target in targets.values() if found and found[2].endswith(f"_{target.wheel}")]
     if not found or not fitting:
-        raise build_error(
+        raise BuildError(
             "B036", "the name is not that of a wheel of ours for Linux", wheel.name,
             f"expected potstill-VERSION-cp311-cp311-PLATFORM.whl, PLATFORM one of {', '.join(sorted(targets))}",
         )  # fmt: skip

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from toolchains.failures import build_error
+from potstill.errors import BuildError
 
 # Command, or absolute path of a file -> Debian package.
 PACKAGES = {
@@ -70,12 +70,12 @@ def require(tools: Iterable[str], wanted_by: str) -> None:
     """Check that all `tools` are there.
 
     Raises:
-        BuildError: B001, with the command that installs what is missing.
+        BuildError: with the command that installs what is missing.
     """
     tools = list(tools)
     if packages := missing_packages(tools):
         absent = ", ".join(tool for tool in tools if not present(tool))
-        raise build_error(
+        raise BuildError(
             "B001", f"not found: {absent}", wanted_by, f"run: sudo {shlex.join(install_command(packages))}"
         )
 
@@ -95,19 +95,19 @@ def bootstrap(tools: Iterable[str], say: Callable[[str], None]) -> None:
     """Install the Debian packages of absent `tools`; does nothing, and asks for nothing, when all are there.
 
     Raises:
-        BuildError: B004 no apt-get here, B006 apt-get failed, B013 no right to install; all name what is needed.
+        BuildError: no apt-get here; apt-get failed; no right to install; all name what is needed.
     """
     packages = missing_packages(tools)
     if not packages:
         return
     if not shutil.which("apt-get"):
-        raise build_error(
+        raise BuildError(
             "B004", "no apt-get on this system", "/usr/bin", f"install the equivalents of: {' '.join(packages)}"
         )
     command = install_command(packages)
     privilege = _privilege()
     if privilege is None:
-        raise build_error(
+        raise BuildError(
             "B013",
             "Debian packages are missing and this user may not install them",
             " ".join(packages),
@@ -120,6 +120,6 @@ def bootstrap(tools: Iterable[str], say: Callable[[str], None]) -> None:
             [*privilege, *step], env=environment, check=False, stdin=None if privilege else subprocess.DEVNULL
         )
         if done.returncode:
-            raise build_error(
+            raise BuildError(
                 "B006", f"apt-get ended with status {done.returncode}", shlex.join(step), "see its messages above"
             )

@@ -1,5 +1,5 @@
 # Programs over the kernel cases of bench/: potstill-kernel-count for `nox -s counts`, potstill-kernel-bench (Google
-# Benchmark) for `nox -s bench -- --kernels`.
+# Benchmark) for `nox -s kernels`.
 option(POTSTILL_KERNEL_COUNT "Build potstill-kernel-count" OFF)
 option(POTSTILL_BENCHMARKS "Build potstill-kernel-bench; needs Google Benchmark" OFF)
 

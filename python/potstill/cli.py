@@ -21,11 +21,13 @@ EXIT_INTERRUPTED = 130
 Handler = Callable[[argparse.Namespace], int]
 _WHOLE = (
     "Distil a Hugging Face encoder, compile it into one .still file and run it on a Pi-class board.",
-    "examples:\n  potstill build sentiment\n  potstill run build/sentiment/model.still 'a lovely film'",
+    "examples:\n  potstill build sentiment\n  potstill run build/sentiment/model.still 'a lovely film'\n\n"
+    "what an error code means: potstill explain CODE",
 )
 _BOARD = (
     "Run .still files on this board, measure and examine them.",
     "examples:\n  potstill run model.still 'a lovely film'\n  potstill doctor\n\n"
+    "what an error code means: potstill explain CODE\n\n"
     f"not in a board's wheel, to be run on the machine that builds:\n  {', '.join(BUILD_COMMANDS)}",
 )
 

@@ -14,11 +14,23 @@ if TYPE_CHECKING:
 _PATH, _NAME = 4095, 255
 
 
+def existing(path: str, advice: str, *, folder: bool = False) -> str:
+    """A file, or a folder, that the user named to be read; `advice` is the next step if it is not there.
+
+    Raises:
+        InputError: it is not there.
+    """
+    found = os.path.isdir(path) if folder else os.path.isfile(path)  # noqa: PTH112, PTH113 (no error for odd names)
+    if not found:
+        raise InputError("I070", f"no such {'folder' if folder else 'file'}", path, advice)
+    return path
+
+
 def read_path(given: Any, name: str = "path") -> str:
     """A path as Python writes it; `name` is the argument's, for messages.
 
     Raises:
-        InputError: I121 it is no path, or none that a file can have.
+        InputError: it is no path, or none that a file can have.
     """
     try:
         path = os.fspath(given)

@@ -18,6 +18,7 @@ from potstill.doctor.model import check as doctor_check
 from potstill.errors import PotstillError
 from potstill.pipeline.builder import run_build
 from potstill.pipeline.check import Findings, check_recipe
+from potstill.pipeline.check.shape import read_shape
 from potstill.recipe import load_recipe
 
 BERT = {"max_position_embeddings": 64}
@@ -108,7 +109,7 @@ def test_build_check_and_doctor_refuse_alike_before_anything_is_made(
     assert main(["recipe", "check", str(tmp_path / "mine.toml"), *overrides]) != 0
     shown = capsys.readouterr()
     assert "WordPiece only" in shown.out and error.value.code in shown.err
-    findings = doctor_check(str(tmp_path / "mine.toml"), None, Limits())
+    findings = doctor_check(str(tmp_path / "mine.toml"), None, Limits(), read=read_shape)
     assert any("WordPiece only" in one.seen and one.status == "failure" for one in findings.checks)
     # The next step, taken: the demo teacher is known without being fetched.
     with_it = recipe(made(kind), "student.init=random", "teacher.model=demo:all-minilm-l6-v2")

@@ -20,6 +20,7 @@ from potstill.keys.syntax import LAZY
 
 STAGES = "potstill.pipeline.stages"
 # The table of boards: a wheel holds it, the tree has it elsewhere.
+SETS = "boards/sets.def" if (PACKAGE / "boards" / "sets.def").is_file() else "cpp/src/kernels/sets.def"
 BOARDS = "boards/boards.toml" if (PACKAGE / "boards" / "boards.toml").is_file() else "toolchains/boards.toml"
 ROUNDING = "potstill.pipeline.rounding"
 
@@ -62,7 +63,7 @@ def real(memory: Path) -> Sources:
         (STAGES, "run_bench", ["bench/measure.py", "compare/peers/litert.py", "bench/own.py",
          "runtime/backends/native.py"], ["distil/train/trainer.py", "bench/predict/predict.py"]),
         ("potstill.pipeline.budget.meet", "meet_budget", ["pipeline/budget/ladder.py", "bench/predict/predict.py",
-         "distil/train/trainer.py", "bench/predict/costs.json", BOARDS], ["pipeline/report/html.py"]),
+         "distil/train/trainer.py", "bench/predict/costs.json", BOARDS, SETS], ["pipeline/report/html.py"]),
         ("potstill.pipeline.budget.attempt", "run_score", ["models/evaluation.py", "runtime/model.py"],
          ["distil/train/trainer.py"]),
     ],

@@ -16,7 +16,7 @@ try:
     from toolchains.emulate.chroot import HOME, Chroot
     from toolchains.emulate.emulator import Emulator
 
-    from toolchains import boards
+    from potstill import boards
     from toolchains.roots import sysroot
     from toolchains.wheels import jobs as wheel_jobs
 except ImportError:  # an installed package without its source tree

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from toolchains.failures import PotstillError
 
+from potstill.errors import BuildError, PotstillError
 from toolchains import environment
 
 
@@ -31,7 +31,7 @@ class Session:
 
 def test_requirements_of_the_project() -> None:
     """Extras and groups come from pyproject.toml; unknown names are errors."""
-    lines = environment.requirements(["build"], ["test"])
+    lines = environment.requirements(["build", "test"])
     assert any(line.startswith("torch") for line in lines)
     assert any(line.startswith("pytest") for line in lines)
     assert lines == sorted(set(lines))
@@ -42,19 +42,19 @@ def test_requirements_of_the_project() -> None:
 def test_install_once(tmp_path: Path) -> None:
     """A second call with the same list does nothing; another list installs."""
     session = Session(tmp_path)
-    environment.install(session, ["a"])
-    environment.install(session, ["a"])
+    environment.install_lines(session, ["a"])
+    environment.install_lines(session, ["a"])
     assert session.installed == [("-q", "a")]
-    environment.install(session, ["a", "b"])
+    environment.install_lines(session, ["a", "b"])
     assert len(session.installed) == 2
 
 
 def test_failed_install_is_repeated(tmp_path: Path) -> None:
     """No stamp is left by a failure."""
     with pytest.raises(RuntimeError):
-        environment.install(Session(tmp_path, broken=True), ["a"])
+        environment.install_lines(Session(tmp_path, broken=True), ["a"])
     session = Session(tmp_path)
-    environment.install(session, ["a"])
+    environment.install_lines(session, ["a"])
     assert session.installed == [("-q", "a")]
 
 
@@ -64,14 +64,12 @@ def test_wheel_installed_by_content(tmp_path: Path) -> None:
     wheel.write_bytes(b"1")
     session = Session(tmp_path)
     for _ in range(2):
-        environment.install_wheel(session, wheel)
-    assert len(session.installed) == 1
-    assert environment.has_wheel(tmp_path, wheel)
+        environment.install(session, wheel=wheel)
+    assert [words for words in session.installed if str(wheel) in words] == session.installed[1:]
+    assert len(session.installed) == 2 and "--no-deps" in session.installed[1]
     wheel.write_bytes(b"2")
-    assert not environment.has_wheel(tmp_path, wheel)
-    environment.install_wheel(session, wheel)
-    assert len(session.installed) == 2
-    assert "--no-deps" in session.installed[0]
+    environment.install(session, wheel=wheel)
+    assert len(session.installed) == 3
 
 
 def test_local_torch(tmp_path: Path) -> None:
@@ -101,7 +99,7 @@ def test_torch_comes_first_and_constrained(tmp_path: Path, monkeypatch: pytest.M
     """The extra index serves torch alone; everything after keeps the constraint."""
     monkeypatch.setenv("POTSTILL_TORCH_INDEX", "https://mirror.example/cpu")
     session = Session(tmp_path)
-    environment.install(session, ["transformers", "torch>=2.6"], torch=True)
+    environment.install_lines(session, ["transformers", "torch>=2.6"])
     first, second = session.installed
     assert first[-3:] == ("--extra-index-url", "https://mirror.example/cpu", "torch")
     assert "--extra-index-url" not in second and "--constraint" in second
@@ -129,7 +127,7 @@ def test_optional_packages(tmp_path: Path) -> None:
 def test_no_torch(tmp_path: Path) -> None:
     """B012 names the ways out."""
     with pytest.raises(PotstillError, match=r"error\[B012\].*POTSTILL_TORCH_INDEX.*PIP_FIND_LINKS"):
-        environment.install(Session(tmp_path, broken=True), ["torch"], torch=True)
+        environment.install_lines(Session(tmp_path, broken=True), ["torch"])
 
 
 def test_constraint_file_covers_each_platform() -> None:
@@ -180,7 +178,7 @@ def test_friendly_errors() -> None:
 
     @environment.friendly
     def failing(session: object) -> None:
-        raise environment.build_error("B017", "no such model", "m.still", "run nox -s pipeline first")
+        raise BuildError("B017", "no such model", "m.still", "run nox -s pipeline first")
 
     failing(type("S", (), {"error": staticmethod(said.append)})())
     assert said == ["error[B017]: no such model; m.still; run nox -s pipeline first"]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from toolchains.failures import PotstillError
+from toolchains.goals import board_goal, host_goal
 
-from toolchains import boards, goals, tools
+from potstill import boards
+from potstill.errors import PotstillError
+from toolchains import goals, tools
 from toolchains.wheels import build as wheels
 from toolchains.wheels import jobs as wheel_jobs
 
@@ -29,7 +31,6 @@ chip = {{ implementer = 0x41, architecture = 8, variant = 4, part = 0xd0b, revis
 [boards.rock5.aarch64]
 qemu_cpu = "cortex-a76"
 page_size = 4096
-kernels = ["neon"]
 features = "fp asimd"
 """
 
@@ -60,13 +61,13 @@ BUILT_IN = {"aarch64-cp311", "aarch64-cp313", "armv7l-cp311", "armv7l-cp313"}
 def test_wheels_of_the_built_in_boards() -> None:
     """Every machine type with every Python; each board's wheel is among them."""
     assert set(wheel_jobs.known_goals()) == {"host", *BUILT_IN}
-    assert {wheels.board_goal(board).name for board in boards.load_boards().values()} == BUILT_IN
+    assert {board_goal(board).name for board in boards.load_boards().values()} == BUILT_IN
 
 
 def test_own_board_with_a_known_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It uses the wheels that are there."""
     _own(tmp_path, monkeypatch, systems='["bookworm"]')
-    assert wheels.board_goal(boards.board("rock5")).folder == wheels.board_goal(boards.board("pi4")).folder
+    assert board_goal(boards.board("rock5")).folder == board_goal(boards.board("pi4")).folder
     assert set(wheel_jobs.known_goals()) == {"host", *BUILT_IN}
 
 
@@ -74,7 +75,8 @@ def test_own_board_with_a_system_of_its_own(tmp_path: Path, monkeypatch: pytest.
     """One more session, and the sessions of that board name it."""
     _own(tmp_path, monkeypatch)
     assert set(wheel_jobs.known_goals()) == {"host", *BUILT_IN, "aarch64-cp312"}
-    assert wheel_jobs.wheel_sessions(["rock5", "pi4", "pi5"]) == ["wheels(aarch64-cp311)", "wheels(aarch64-cp312)"]
+    needed = ["wheels(host)", "wheels(aarch64-cp311)", "wheels(aarch64-cp312)"]
+    assert wheel_jobs.wheel_sessions(default=["rock5", "pi4", "pi5"]) == needed
 
 
 def test_oldest_glibc_is_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,10 +109,15 @@ def test_asked_boards(words: list[str], expected: list[str] | None) -> None:
     assert wheel_jobs.asked_boards(words) == expected
 
 
-def test_sessions_of_unknown_boards() -> None:
-    """Listing sessions does not fail; the session with that board will."""
-    assert wheel_jobs.wheel_sessions(["nonesuch"]) == []
-    assert wheel_jobs.wheel_sessions(["pi4-32-trixie", "pi3-32-trixie"]) == ["wheels(armv7l-cp313)"]
+def test_wheels_of_a_session() -> None:
+    """All boards by default; those named need only their own; listing sessions with an unknown board does not fail,
+    the session will."""
+    every = wheel_jobs.wheel_sessions(["nox", "-s", "emulate"])
+    assert every == ["wheels(host)", *(f"wheels({name})" for name in sorted(BUILT_IN))]
+    words = ["nox", "--", "--boards", "pi4,pi5"]
+    assert wheel_jobs.wheel_sessions(words, default=["pi2"]) == ["wheels(host)", "wheels(aarch64-cp311)"]
+    assert wheel_jobs.wheel_sessions(["--boards=pi2-trixie,pi3-32-trixie"]) == ["wheels(host)", "wheels(armv7l-cp313)"]
+    assert wheel_jobs.wheel_sessions(["--board", "nonesuch"]) == ["wheels(host)"]
 
 
 # --- hosts ------------------------------------------------------------------------------------------------------------
@@ -126,7 +133,7 @@ def _python(monkeypatch: pytest.MonkeyPatch, machine: str, minor: int, bits: int
 def test_x86_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own wheel needs no root and no toolchain file."""
     _python(monkeypatch, "x86_64", 11)
-    goal = wheels.host_goal()
+    goal = host_goal()
     assert (goal.name, goal.board, goal.tag, goal.glibc) == ("host", None, "cp311", "2.39")
     assert set(wheels.build_environment(goal, None)) == {"SOURCE_DATE_EPOCH"}
     assert wheel_jobs.tools_of("host") == tools.NATIVE
@@ -136,7 +143,7 @@ def test_x86_host(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_aarch64_host_with_a_boards_python(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both wheels would have one file name: they are one, made for the boards' system, by the native compiler."""
     _python(monkeypatch, "aarch64", 11)
-    assert wheels.host_goal() == wheel_jobs.known_goals()["aarch64-cp311"]
+    assert host_goal() == wheel_jobs.known_goals()["aarch64-cp311"]
     assert goals.native(boards.board("pi4").target) and not goals.native(boards.board("pi4-32").target)
     assert "qemu-aarch64" not in wheel_jobs.tools_of("host")
     assert "aarch64-linux-gnu-g++" in wheel_jobs.tools_of("host")
@@ -145,7 +152,7 @@ def test_aarch64_host_with_a_boards_python(monkeypatch: pytest.MonkeyPatch) -> N
 def test_aarch64_host_with_another_python(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own wheel beside the boards', in a folder of its own."""
     _python(monkeypatch, "aarch64", 12)
-    goal = wheels.host_goal()
+    goal = host_goal()
     assert (goal.name, goal.board, goal.tag, goal.target.name) == ("host", None, "cp312", "aarch64")
     assert goal.objects not in {other.objects for name, other in wheel_jobs.known_goals().items() if name != "host"}
 
@@ -153,7 +160,7 @@ def test_aarch64_host_with_another_python(monkeypatch: pytest.MonkeyPatch) -> No
 def test_32_bit_userland_on_a_64_bit_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """uname says aarch64; the Python there needs the armv7l wheel."""
     _python(monkeypatch, "aarch64", 11, bits=32)
-    assert wheels.host_goal().name == "armv7l-cp311"
+    assert host_goal().name == "armv7l-cp311"
 
 
 def test_native_compiler_is_not_called_a_cross_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +180,7 @@ def test_where_libraries_are_searched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str, searched: list[str]
 ) -> None:
     """auditwheel looks into the cross compiler's folder, which a native compiler does not have."""
-    goal = wheels.board_goal(boards.board("pi4"))
+    goal = board_goal(boards.board("pi4"))
     monkeypatch.setattr(goals.platform, "machine", lambda: machine)
     seen: list[tuple[str, ...]] = []
 

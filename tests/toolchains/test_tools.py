@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from toolchains.failures import PROJECT, PotstillError
 
-from toolchains import tools
+from potstill.errors import PotstillError
+from toolchains import PROJECT, tools
 
 
 @pytest.fixture

@@ -14,12 +14,17 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from toolchains.failures import PROJECT
+from toolchains import PROJECT
 
 # Bytes unpacked. A board's wheel was 1.05 MB (aarch64) when this limit was set; a laptop's holds the whole pipeline
 # beside the same core, and has the room.
 BOARD_LIMIT, WHOLE_LIMIT = 1_500_000, 3_000_000
-NEEDED = ("potstill/__init__.py", "potstill/boards/boards.toml", "potstill/runtime/model.py")
+NEEDED = (
+    "potstill/__init__.py",
+    "potstill/boards/boards.toml",
+    "potstill/boards/sets.def",
+    "potstill/runtime/model.py",
+)
 # Of a wheel that also makes models; the last is generated while it is built.
 NEEDED_TO_BUILD = ("potstill/pipeline/api.py", "potstill/still/_still_fb.py")
 

@@ -11,17 +11,18 @@ import re
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
-from elftools.elf.gnuversions import GNUVerNeedSection
 from elftools.elf.sections import SymbolTableSection
 
-from toolchains.audit.wheel import audit_objects
-from toolchains.boards import Target, board, glibc_version
-from toolchains.failures import PROJECT, PotstillError, build_error
+from potstill.boards import Target, board, glibc_version
+from potstill.errors import BuildError, PotstillError
+from toolchains import PROJECT
+from toolchains.audit import elf
+from toolchains.audit.instructions import problems_of_objects
 from toolchains.goals import board_goal, host_goal
 
 SONAME = "libpotstill.so.0"
@@ -42,22 +43,9 @@ _WANTED = (
 )  # fmt: skip
 
 
-def needed_versions(elf: ELFFile) -> dict[str, tuple[int, ...]]:
-    """Highest version of each family of versioned symbols an ELF file needs: ``{"GLIBC": (2, 34), ...}``."""
-    top: dict[str, tuple[int, ...]] = {}
-    for section in elf.iter_sections():
-        if isinstance(section, GNUVerNeedSection):
-            for _, versions in section.iter_versions():
-                for version in versions:
-                    if match := re.fullmatch(r"(GLIBC|GLIBCXX|CXXABI)_(\d+(?:\.\d+)*)", version.name):
-                        numbers = tuple(map(int, match[2].split(".")))
-                        top[match[1]] = max(top.get(match[1], ()), numbers)
-    return top
-
-
-def _dynamic(elf: ELFFile) -> list[tuple[str, str]]:
+def _dynamic(file: ELFFile) -> list[tuple[str, str]]:
     """Tags of the dynamic section with their texts: NEEDED, SONAME, RPATH, RUNPATH, TEXTREL."""
-    section = next((s for s in elf.iter_sections() if isinstance(s, DynamicSection)), None)
+    section = next((s for s in file.iter_sections() if isinstance(s, DynamicSection)), None)
     if section is None:
         return []
     names = {"DT_NEEDED": "needed", "DT_SONAME": "soname", "DT_RPATH": "rpath", "DT_RUNPATH": "runpath"}
@@ -67,9 +55,9 @@ def _dynamic(elf: ELFFile) -> list[tuple[str, str]]:
     ]
 
 
-def exported_names(elf: ELFFile) -> list[str]:
+def exported_names(file: ELFFile) -> list[str]:
     """Defined dynamic symbols, demangled, C++ functions without their arguments (size_t differs by machine)."""
-    table = elf.get_section_by_name(".dynsym")
+    table = file.get_section_by_name(".dynsym")
     if not isinstance(table, SymbolTableSection):
         return []
     found = [
@@ -92,24 +80,24 @@ def depends(files: Iterable[bytes]) -> str:
     """The Debian relation field that the ELF files ask for, e.g. ``libc6 (>= 2.34), libgcc-s1, libstdc++6 (>= 11)``.
 
     Raises:
-        BuildError: B024 for a library outside `_PROVIDERS` or an unknown version of libstdc++.
+        BuildError: for a library outside `_PROVIDERS` or an unknown version of libstdc++.
     """
     packages: set[str] = set()
     top: dict[str, tuple[int, ...]] = {}
     for data in files:
-        elf = ELFFile(io.BytesIO(data))
-        for tag, text in _dynamic(elf):
+        file = ELFFile(io.BytesIO(data))
+        for tag, text in _dynamic(file):
             if tag == "DT_NEEDED":
                 if text not in _PROVIDERS:
-                    raise build_error("B024", f"the package needs {text}", SONAME, "build without it")
+                    raise BuildError("B024", f"the package needs {text}", SONAME, "build without it")
                 packages.add(_PROVIDERS[text])
-        for family, numbers in needed_versions(elf).items():
+        for family, numbers in elf.needed_versions(file).items():
             top[family] = max(top.get(family, ()), numbers)
     floors = {"libc6": ".".join(map(str, top.get("GLIBC", ())))}
     if "GLIBCXX" in top:
         minor = top["GLIBCXX"][2] if len(top["GLIBCXX"]) > 2 else 0
         if minor > max(_GLIBCXX):
-            raise build_error("B024", f"GLIBCXX_3.4.{minor} is not known", SONAME, "add it to _GLIBCXX")
+            raise BuildError("B024", f"GLIBCXX_3.4.{minor} is not known", SONAME, "add it to _GLIBCXX")
         floors["libstdc++6"] = _GLIBCXX.get(minor, "")
     relations = (f"{name} (>= {floors[name]})" if floors.get(name) else name for name in sorted(packages))
     return ", ".join(relations)
@@ -117,30 +105,23 @@ def depends(files: Iterable[bytes]) -> str:
 
 def check_elf(name: str, data: bytes, target: Target, glibc_limit: str) -> list[str]:
     """Problems of the program or the shared library."""
-    elf = ELFFile(io.BytesIO(data))
-    found: list[str] = []
-    if elf["e_machine"] != target.elf or elf.elfclass != target.bits:
-        found.append(f"{name} is {elf['e_machine']}, {elf.elfclass} bits, not {target.elf}")
-    if any(s.name == ".symtab" or s.name.startswith(".debug") for s in elf.iter_sections()):
-        found.append(f"{name} is not stripped")
-    aligned = min((s["p_align"] for s in elf.iter_segments() if s["p_type"] == "PT_LOAD"), default=0)
-    if aligned < target.load_alignment:
-        found.append(f"{name} is aligned to {aligned} bytes, less than {target.load_alignment}")
-    if any(s["p_type"] == "PT_GNU_STACK" and s["p_flags"] & 1 for s in elf.iter_segments()):
+    file = ELFFile(io.BytesIO(data))
+    found = elf.problems_of(name, file, target)
+    if any(s["p_type"] == "PT_GNU_STACK" and s["p_flags"] & 1 for s in file.iter_segments()):
         found.append(f"{name} wants an executable stack")
-    dynamic = _dynamic(elf)
+    dynamic = _dynamic(file)
     for tag, text in dynamic:
         if tag in ("DT_RPATH", "DT_RUNPATH", "DT_TEXTREL"):
             found.append(f"{name} has {tag[3:]} {text}")
         if tag == "DT_NEEDED" and text not in _PROVIDERS:
             found.append(f"{name} needs {text}")
-    glibc = needed_versions(elf).get("GLIBC", (0, 0))
+    glibc = elf.needed_versions(file).get("GLIBC", (0, 0))
     if glibc > glibc_version(glibc_limit):
         found.append(f"{name} needs glibc {'.'.join(map(str, glibc))}, the boards have {glibc_limit}")
     if ".so" in name:
         if [text for tag, text in dynamic if tag == "DT_SONAME"] != [SONAME]:
             found.append(f"{name} has no soname {SONAME}")
-        exported, wanted = exported_names(elf), wanted_exports()
+        exported, wanted = exported_names(file), wanted_exports()
         if exported != wanted:
             more, less = sorted(set(exported) - set(wanted)), sorted(set(wanted) - set(exported))
             found.append(f"{name} shows {more or 'no more'} and lacks {less or 'none'}, against cpp/exports.txt")
@@ -161,20 +142,14 @@ def _members(archive: Path) -> dict[str, bytes]:
     return files
 
 
-def deb_fields(archive: Path) -> dict[str, str]:
-    """Control fields of a .deb."""
-    done = subprocess.run(["dpkg-deb", "-f", archive], capture_output=True, text=True, check=True)
-    return dict(re.findall(r"^([\w-]+): (.*)$", done.stdout, re.MULTILINE))
-
-
-def check(archive: Path, target: Target, glibc_limit: str, fields: Mapping[str, str] | None = None) -> list[str]:
-    """Problems of a .tar.gz or .deb; `fields`: of the .deb's control file, read from it by default."""
-    files = _members(archive)
-    library = "lib"
+def check(archive: Path, target: Target, glibc_limit: str) -> list[str]:
+    """Problems of a .tar.gz or .deb."""
+    files, library, fields = _members(archive), "lib", dict[str, str]()
     found: list[str] = []
     if archive.suffix == ".deb":
         library = f"lib/{target.triple}"
-        fields = fields if fields is not None else deb_fields(archive)
+        control = subprocess.run(["dpkg-deb", "-f", archive], capture_output=True, text=True, check=True).stdout
+        fields = dict(re.findall(r"^([\w-]+): (.*)$", control, re.MULTILINE))
         if fields.get("Architecture") != target.debian:
             found.append(f"Architecture is {fields.get('Architecture')}, not {target.debian}")
     wanted = [re.sub("^lib/", f"{library}/", name) for name in _WANTED]
@@ -184,13 +159,8 @@ def check(archive: Path, target: Target, glibc_limit: str, fields: Mapping[str, 
     elves = {name: files[name] for name in wanted[:2] if name in files}
     for name, data in elves.items():
         found += check_elf(Path(name).name, data, target, glibc_limit)
-    if (
-        archive.suffix == ".deb"
-        and fields is not None
-        and not found
-        and fields.get("Depends") != depends(elves.values())
-    ):
-        found.append(f"Depends is {fields.get('Depends')!r}, the files need {depends(elves.values())!r}")
+    if fields and not found and fields.get("Depends") != (needed := depends(elves.values())):
+        found.append(f"Depends is {fields.get('Depends')!r}, the files need {needed!r}")
     return found
 
 
@@ -207,12 +177,12 @@ def main(arguments: list[str]) -> int:
         if options.depends:
             print(depends(path.read_bytes() for path in options.files))
             return 0
-        problems = audit_objects(options.objects, goal.target)[1] if options.objects else []
+        problems = problems_of_objects(options.objects, goal.target)[1] if options.objects else []
         for path in options.files:
             problems += check(path, goal.target, goal.glibc)
             print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB")
         if problems:
-            raise build_error("B024", "; ".join(problems[:8]), options.files[0].name, "don't ship it")
+            raise BuildError("B024", "; ".join(problems[:8]), options.files[0].name, "don't ship it")
     except PotstillError as error:
         print(error, file=sys.stderr)
         return 1

@@ -19,12 +19,11 @@ from pathlib import Path, PurePosixPath
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
-from elftools.elf.gnuversions import GNUVerNeedSection
 
-from toolchains.audit import contents
-from toolchains.audit.instructions import kernel_set, problems_of, problems_of_library
-from toolchains.boards import Target, glibc_version
-from toolchains.failures import PotstillError, build_error
+from potstill.boards import Target, glibc_version
+from potstill.errors import BuildError, PotstillError
+from toolchains.audit import contents, elf
+from toolchains.audit.instructions import problems_of_library, problems_of_objects
 from toolchains.goals import goal_of, native
 
 ENTRY_POINT = re.compile(r"^\[console_scripts\]\n(.*\n)*?potstill\s*=\s*potstill\.cli:main$", re.MULTILINE)
@@ -49,45 +48,22 @@ class Audit:
         )
 
 
-def _needed_glibc(elf: ELFFile) -> tuple[int, int]:
-    """Highest GLIBC_x.y among the versioned symbols a library needs."""
-    top = (0, 0)
-    for section in elf.iter_sections():
-        if not isinstance(section, GNUVerNeedSection):
-            continue
-        for _, versions in section.iter_versions():
-            for version in versions:
-                if match := re.fullmatch(r"GLIBC_(\d+)\.(\d+)(\.\d+)?", version.name):
-                    top = max(top, (int(match[1]), int(match[2])))
-    return top
-
-
-def _check_library(name: str, path: Path, target: Target, python: str, report: Audit) -> tuple[int, int]:
+def _check_library(name: str, path: Path, target: Target, python: str, report: Audit) -> tuple[int, ...]:
     """Check one shared library of the wheel; returns its glibc need."""
+    short = PurePosixPath(name).name
     with path.open("rb") as stream:
         try:
-            elf = ELFFile(stream)
+            file = ELFFile(stream)
         except ELFError:
-            report.problems.append(f"{PurePosixPath(name).name} is no ELF file")
+            report.problems.append(f"{short} is no ELF file")
             return (0, 0)
-        return _check_elf(name, path, elf, target, python, report)
-
-
-def _check_elf(name: str, path: Path, elf: ELFFile, target: Target, python: str, report: Audit) -> tuple[int, int]:
-    short = PurePosixPath(name).name
-    if elf["e_machine"] != target.elf or elf.elfclass != target.bits:
-        report.problems.append(f"{short} is {elf['e_machine']}, {elf.elfclass} bits, not {target.elf}")
-    if ".cpython-" in short and f".cpython-{python}-{target.triple}." not in short:
-        report.problems.append(f"the suffix of {short} does not fit cp{python} on {target.wheel}")
-    sections = {section.name for section in elf.iter_sections()}
-    if any(n == ".symtab" or n.startswith(".debug") for n in sections) and "potstill.libs" not in name:
-        report.problems.append(f"{short} is not stripped")
-    aligned = min((s["p_align"] for s in elf.iter_segments() if s["p_type"] == "PT_LOAD"), default=0)
-    if aligned < target.load_alignment:
-        report.problems.append(f"{short} is aligned to {aligned} bytes, less than {target.load_alignment}")
-    report.problems += [f"{short}: {problem}" for problem in problems_of_library(path, elf)]
-    report.libraries.append(short)
-    return _needed_glibc(elf)
+        if ".cpython-" in short and f".cpython-{python}-{target.triple}." not in short:
+            report.problems.append(f"the suffix of {short} does not fit cp{python} on {target.wheel}")
+        found = [*elf.problems_of(short, file, target), *(f"{short}: {p}" for p in problems_of_library(path, file))]
+        # auditwheel's copies of system libraries keep their symbols.
+        report.problems += [p for p in found if "potstill.libs" not in name or p != f"{short} is not stripped"]
+        report.libraries.append(short)
+        return elf.needed_versions(file).get("GLIBC", (0, 0))[:2]
 
 
 def audit_wheel(wheel: Path, target: Target, glibc_limit: str, *, board: bool = False) -> Audit:
@@ -148,51 +124,19 @@ def _check_metadata(archive: zipfile.ZipFile, prefix: str, platforms: str, repor
         report.problems.append("no console script potstill")
 
 
-def audit_objects(build: Path, target: Target) -> tuple[int, list[str]]:
-    """Check the unstripped objects of a build: instructions above the baseline only in the objects of the kernel set
-    that is chosen for them, and no function of such an object that the linker may merge with a baseline one.
-
-    The second is the classic cause of "Illegal instruction": an inline function compiled twice, with and without the
-    newer flags, of which the linker keeps either.
-
-    Returns:
-        How many objects were read, and the problems found.
-    """
-    problems: list[str] = []
-    count = 0
-    for path in sorted(build.rglob("*.o")):
-        place = path.relative_to(build).as_posix()
-        with path.open("rb") as stream:
-            elf = ELFFile(stream)
-            count += 1
-            if elf["e_machine"] != target.elf:
-                problems.append(f"{place} is {elf['e_machine']}, not {target.elf}")
-            problems += problems_of(path, place, elf)
-            table = elf.get_section_by_name(".symtab")
-            for symbol in table.iter_symbols() if kernel_set(place) and table else ():
-                info = symbol["st_info"]
-                if info["type"] == "STT_FUNC" and info["bind"] == "STB_WEAK" and symbol["st_shndx"] != "SHN_UNDEF":
-                    problems.append(f"{place}: {symbol.name} may replace the baseline's copy")
-    return count, problems
-
-
 def check(wheel: Path, target: Target, glibc_limit: str, build: Path | None = None, *, board: bool = False) -> Audit:
     """Audit a wheel and, if given, the objects it was linked from; arguments as for `audit_wheel`.
 
     Raises:
-        BuildError: B008, listing every problem.
+        BuildError: listing every problem.
     """
     report = audit_wheel(wheel, target, glibc_limit, board=board)
     if build is not None:
-        count, problems = audit_objects(build, target)
+        count, problems = problems_of_objects(build, target)
         report.problems += problems if count else [f"no object files in {build.name}"]
     if report.problems:
-        raise build_error(
-            "B008",
-            "; ".join(report.problems[:8]),
-            wheel.name,
-            "don't ship it; see toolchains/audit/wheel.py for each check",
-        )
+        first = "; ".join(report.problems[:8])
+        raise BuildError("B008", first, wheel.name, "don't ship it; toolchains/audit has each check")
     return report
 
 

@@ -1,23 +1,21 @@
-"""``nox -s bench -- --board pi4``: Potstill and its peers on an emulated board, in instructions and modelled cycles."""
+"""``nox -s cycles``: Potstill and its peers on emulated boards, in instructions and modelled cycles."""
 
 from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolchains import boards, tools
-from toolchains.boards import Board
+from potstill import boards
+from potstill.boards import Board
+from potstill.errors import BuildError, PotstillError
 from toolchains.cycles import engines, mca, report, windows
 from toolchains.emulate import jobs as board_jobs
 from toolchains.emulate.emulator import Emulator
-from toolchains.failures import PROJECT, PotstillError, build_error
 
 LENGTHS = (8, 16, 32, 64, 128)
-LONGEST = 128  # of the random model made here
 OPTIONS = ("board", "lengths", "peers", "json", "top")
 
 
@@ -25,11 +23,11 @@ def numbers(text: str, name: str) -> list[int]:
     """Distinct whole numbers of a comma list, sorted.
 
     Raises:
-        BuildError: B016 for anything else.
+        BuildError: for anything else.
     """
     words = text.split(",")
     if not all(word.isdecimal() and int(word) > 0 for word in words):
-        raise build_error("B016", f"{text!r} is no list of whole numbers", f"--{name}", f"for example --{name} 16,64")
+        raise BuildError("B016", f"{text!r} is no list of whole numbers", f"--{name}", f"for example --{name} 16,64")
     return sorted({int(word) for word in words})
 
 
@@ -43,9 +41,8 @@ def bench(session: Any, options: Mapping[str, str], stills: Sequence[str]) -> No
             the common student's shape, made once for every engine.
 
     Raises:
-        BuildError: B016 wrong arguments, B017 no such model, and as the steps it takes.
+        BuildError: wrong arguments; no such model, and as the steps it takes.
     """
-    tools.bootstrap(tools.CYCLES, session.log)
     names = options["board"].split(",")
     lengths = numbers(options["lengths"], "lengths") if "lengths" in options else list(LENGTHS)
     (top,) = numbers(options.get("top", "10"), "top")
@@ -53,12 +50,13 @@ def bench(session: Any, options: Mapping[str, str], stills: Sequence[str]) -> No
     paths = [Path(name).resolve() for name in stills]
     for path in paths:
         if not path.is_file():
-            raise build_error("B017", "no such model", str(path), "give a .still file, or none at all")
+            raise BuildError("B017", "no such model", str(path), "give a .still file, or none at all")
     if not paths:
-        if lengths[-1] > LONGEST:
-            raise build_error("B016", f"{lengths[-1]} tokens", "--lengths", f"at most {LONGEST}, or give a model")
-        own = engines.models(session, lengths)
-        paths = [own, *sorted(own.parent.glob("model.*.still"))]
+        if lengths[-1] > engines.LONGEST:
+            raise BuildError(
+                "B016", f"{lengths[-1]} tokens", "--lengths", f"at most {engines.LONGEST}, or give a model"
+            )
+        paths = board_jobs.int8_first(engines.models(session, lengths))
     results = [_on_board(session, boards.board(name), paths, peers, lengths, top) for name in names]
     if "json" in options:
         data = json.dumps({"note": report.MODEL_NOTE, "boards": results}, indent=1)
@@ -75,8 +73,8 @@ def _on_board(
     top: int,
 ) -> dict[str, Any]:
     costs = mca.Costs(board.qemu_cpu)
-    (emulator,) = board_jobs.make_boards(session, [board.name])
-    packages = engines.site(session, peers, board.system, board.target.wheel)
+    emulator = board_jobs.make_board(session, board.name)
+    packages = engines.site(session, peers, board)
     contenders = [(engines.OWN, path) for path in stills]
     for peer in peers:
         path = engines.file_beside(stills[0], peer)
@@ -96,12 +94,12 @@ def _on_board(
             continue
         rows += _rows(run, path, costs, board)
     tokens = 64 if 64 in lengths else lengths[-1]
-    program = driver(session, board)
+    program = windows.driver(session.run, board.target)
     kernels = _kernels(emulator, program, stills[0], tokens, costs)
     result = {"board": board.name, "cpu": board.qemu_cpu, "core": costs.model, "threads": 1, "rows": rows}
     print(f"\n{board.title}, emulated ({board.qemu_cpu}, modelled as {costs.model}), 1 thread, one warm call.")
     print(f"This is {report.MODEL_NOTE}.\n\n{table(rows)}\n\n{_by_function(kernels)}\n\n{report.text(kernels, top)}\n")
-    explain = ["python3", "-m", "toolchains.cycles", "--cpu", board.qemu_cpu, "--explain", "1"]
+    explain = ["python3", "-m", "toolchains.cycles", "run", "--cpu", board.qemu_cpu, "--explain", "1"]
     explain += ["--", str(program), str(stills[0]), str(tokens)]
     print(f"A block's instructions and bottleneck:\n  {shlex.join(explain)}\n")
     functions = [
@@ -168,25 +166,3 @@ def _kernels(emulator: Emulator, program: Path, still: Path, tokens: int, costs:
     """One pass by potstill-count, built with symbols: a wheel has none."""
     found, _ = windows.run(emulator.command(program, str(still), str(tokens)), emulator.environment())
     return report.model(found[0], costs)
-
-
-def driver(session: Any, board: Board) -> Path:
-    """potstill-count for the board's machine type, cross-built with symbols (20 s; then only what changed).
-
-    Raises:
-        BuildError: B034 when it does not build.
-    """
-    folder = PROJECT / ".cache" / "cpp" / f"count-{board.target.name}"
-    session.log(f"potstill-count for {board.target.name}: cmake in {folder.relative_to(PROJECT)}")
-    options = {"TESTS": "OFF", "TOOLS": "OFF", "PYTHON": "OFF", "COUNT": "ON"}
-    toolchain = PROJECT / "toolchains" / "cmake" / board.target.toolchain
-    configure = [
-        "cmake", "-S", str(PROJECT), "-B", str(folder), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
-        f"-DCMAKE_TOOLCHAIN_FILE={toolchain}", *(f"-DPOTSTILL_{name}={value}" for name, value in options.items()),
-    ]  # fmt: skip
-    for command in (configure, ["cmake", "--build", str(folder), "--target", "potstill-count"]):
-        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-        if done.returncode:
-            tail = (done.stdout + done.stderr).strip()[-800:]
-            raise build_error("B034", f"potstill-count does not build: {tail}", str(folder), "run nox -s cpp first")
-    return folder / "cpp" / "potstill-count"

@@ -1,4 +1,4 @@
-"""Our own part of bench/predict/costs.json: ``nox -s bench -- --calibrate`` (10 minutes on 2 cores).
+"""Our own part of bench/predict/costs.json: ``nox -s calibrate -- ours`` (10 minutes on 2 cores).
 
 Random encoders of many shapes are run through Potstill's core on emulated boards, their executed blocks counted and
 modelled by llvm-mca for each core, and the cycles of a forward fitted to the terms of `potstill.bench.predict.terms`.
@@ -8,8 +8,6 @@ Shapes of `HELD_OUT` are counted but not fitted: the file keeps them, with the f
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,25 +15,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import BertConfig
-
+from potstill import boards
 from potstill.bench.predict.shape import ModelShape
 from potstill.bench.predict.terms import TERMS, terms
-from potstill.compile import compile_onnx
-from potstill.export.onnx import export_onnx
-from potstill.models.classifier import EncoderClassifier, EncoderClassifierConfig
 from potstill.still.schemes import SCHEMES
-from toolchains import boards
-from toolchains.cycles import bench, mca, report, windows
+from toolchains import PROJECT
+from toolchains.cycles import mca, models, report, sets, windows
+from toolchains.cycles.engines import LONGEST
 from toolchains.cycles.fit import Row, add, write
+from toolchains.cycles.plain import Plain
 from toolchains.emulate.emulator import Emulator
-from toolchains.failures import PROJECT
 from toolchains.roots import sysroot
 
 OUT = PROJECT / "python" / "potstill" / "bench" / "predict" / "costs.json"
 COUNTS = PROJECT / ".cache" / "cycles" / "calibration.json"
-VOCABULARY, LONGEST, LABELS = 500, 128, 3
 # Layers, hidden, FFN, heads.
 FITTED = (
     (1, 128, 512, 2),
@@ -47,73 +40,36 @@ FITTED = (
 )
 HELD_OUT = ((4, 312, 1024, 12), (2, 224, 900, 7), (1, 512, 2048, 8))
 LENGTHS = (1, 4, 8, 13, 16, 30, 48, 64, 100, 128)
-# Kernel set: the board that runs it, and the cores whose cycles are modelled from the same instructions.
-SETS = {"neon": ("pi4", ("cortex-a72", "cortex-a76")), "neon_dotprod": ("pi5", ("cortex-a76",))}
-
-
-class Plain:
-    """What the helpers here want of a nox session."""
-
-    @staticmethod
-    def log(text: str) -> None:
-        """Print it."""
-        print(text, flush=True)
-
-    @staticmethod
-    def run(program: str, *arguments: str, **_: Any) -> None:
-        """Run a program; "python" is this one."""
-        subprocess.run([sys.executable if program == "python" else program, *arguments], check=True)
-
-
-def write_classifier(folder: Path, sizes: Sequence[int]) -> None:
-    """A classifier with random weights; `sizes`: layers, hidden, FFN, heads."""
-    layers, hidden, ffn, heads = sizes
-    torch.manual_seed(0)
-    encoder = BertConfig(
-        vocab_size=VOCABULARY, hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads,
-        intermediate_size=ffn, max_position_embeddings=LONGEST,
-    )  # fmt: skip
-    names = {i: f"label {i}" for i in range(LABELS)}
-    config = EncoderClassifierConfig(encoder, "mean", id2label=names, label2id={n: i for i, n in names.items()})
-    EncoderClassifier(config).save_pretrained(folder)
-
-
-def _write(folder: Path, sizes: Sequence[int]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    write_classifier(folder / "classifier", sizes)
-    onnx = export_onnx(folder / "classifier", folder / "model.onnx")
-    for scheme in SCHEMES:
-        compile_onnx(onnx, folder / f"{scheme}.still", scheme=scheme, max_tokens=LONGEST)
 
 
 def shape(sizes: Sequence[int], scheme: str) -> ModelShape:
-    """The shape of a model made here."""
+    """The shape of a model made here; `sizes`: layers, hidden, FFN, heads."""
     layers, hidden, ffn, heads = sizes
-    return ModelShape(layers, hidden, ffn, heads, VOCABULARY, LONGEST, LABELS, scheme)
+    return ModelShape(layers, hidden, ffn, heads, models.VOCABULARY, LONGEST, models.LABELS, scheme)
 
 
-def _count(emulator: Emulator, program: Path, still: Path) -> list[windows.Window]:
+def _count(emulator: Emulator, program: Path, kernels: str, still: Path) -> list[windows.Window]:
     command = emulator.command(program, str(still), *map(str, LENGTHS))
-    return windows.run(command, emulator.environment())[0]
+    return windows.run(command, emulator.environment({"POTSTILL_ISA": kernels}))[0]
 
 
 def count_all() -> None:
     """Make the models, count and model them; kept in a file, since this takes the time."""
     counts: list[tuple[str, str, list[Any]]] = []
     with tempfile.TemporaryDirectory() as temporary:
-        models = {sizes: Path(temporary) / "-".join(map(str, sizes)) for sizes in (*FITTED, *HELD_OUT)}
-        for sizes, folder in models.items():
+        folders = {sizes: Path(temporary) / "-".join(map(str, sizes)) for sizes in (*FITTED, *HELD_OUT)}
+        for sizes, folder in folders.items():
             print("model", sizes, flush=True)
-            _write(folder, sizes)
-        program = bench.driver(Plain, boards.board("pi4"))
-        for kernels, (name, cores) in SETS.items():
-            board = boards.board(name)
+            models.write(folder, sizes)
+        program = windows.driver(Plain.run, boards.board("pi4").target)
+        for kernels in sets.arm_sets():
+            board, *others = sets.boards_of(kernels)
             emulator = Emulator(board, sysroot.root_of(board))
-            jobs = [(sizes, scheme) for sizes in models for scheme in SCHEMES]
+            jobs = [(sizes, scheme) for sizes in folders for scheme in SCHEMES]
             with ThreadPoolExecutor(2) as pool:
-                files = [models[sizes] / f"{scheme}.still" for sizes, scheme in jobs]
-                counted = list(pool.map(partial(_count, emulator, program), files))
-            for core in cores:
+                files = [folders[sizes] / f"model.{scheme}.still" for sizes, scheme in jobs]
+                counted = list(pool.map(partial(_count, emulator, program, kernels), files))
+            for core in (board.core, *(other.core for other in others)):  # the same instructions on each
                 costs = mca.Costs(core)
                 rows = []
                 for (sizes, scheme), found in zip(jobs, counted, strict=True):
@@ -127,7 +83,7 @@ def fit_all() -> None:
     """Fit the kept counts and write costs.json."""
     result: dict[str, Any] = {"terms": list(TERMS), "fits": [], "held_out": []}
     for kernels, core, listed in json.loads(COUNTS.read_text(encoding="utf-8")):
-        if core not in SETS[kernels][1]:  # counted by an earlier version
+        if core not in {board.core for board in sets.boards_of(kernels)}:  # counted by an earlier version
             continue
         for scheme in SCHEMES:
             rows = [
@@ -139,7 +95,8 @@ def fit_all() -> None:
     write(result, OUT)
 
 
-if __name__ == "__main__":
-    if "--fit-only" not in sys.argv or not COUNTS.is_file():
+def main(*, fit_only: bool) -> None:
+    """Count what is asked for and write costs.json; `fit_only`: from the counts of the last run, if there are any."""
+    if not fit_only or not COUNTS.is_file():
         count_all()
     fit_all()

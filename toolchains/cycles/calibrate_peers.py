@@ -1,4 +1,4 @@
-"""The peers' part of the cost tables, bench/predict/peer_costs.json: ``nox -s bench -- --calibrate-peers``.
+"""The peers' part of the cost tables, bench/predict/peer_costs.json: ``nox -s calibrate -- peers``.
 
 Their own aarch64 wheels run random encoders of several shapes on emulated boards (an hour on 2 cores), counted,
 modelled and fitted as our own kernels are. LiteRT gets a static graph for each length, its best case.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -17,17 +15,15 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from potstill.bench.predict.shape import ModelShape
+from potstill import boards
 from potstill.bench.predict.terms import PEER_TERMS, peer_terms
-from potstill.export.onnx import export_onnx, quantize_onnx_int8
-from potstill.export.tflite import export_tflite, quantize_tflite_int8
-from toolchains import boards
-from toolchains.boards import Board
-from toolchains.cycles import engines, mca, report
-from toolchains.cycles.calibrate import OUT, Plain, write_classifier
+from potstill.boards import Board
+from toolchains import PROJECT
+from toolchains.cycles import engines, mca, models, report
+from toolchains.cycles.calibrate import OUT, shape
 from toolchains.cycles.fit import Row, add, write
+from toolchains.cycles.plain import Plain
 from toolchains.emulate import jobs as board_jobs
-from toolchains.failures import PROJECT
 
 PEER_OUT = OUT.with_name("peer_costs.json")
 WORK = PROJECT / ".cache" / "cycles"
@@ -45,18 +41,9 @@ _MODELLING = Lock()  # llvm-mca's results are kept in one file a core
 def _models(sizes: Sequence[int]) -> Path:
     """One shape in every format of the peers, made once (half a minute)."""
     folder = WORK / "peers" / "-".join(map(str, sizes))
-    if not (folder / "model.int8.tflite").is_file():
+    if not folder.is_dir():
         print("model", sizes, flush=True)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-            student, out = Path(temporary) / "student", Path(temporary) / "files"
-            out.mkdir()
-            write_classifier(student, sizes)
-            quantize_onnx_int8(export_onnx(student, out / "model.onnx"), out / "model.int8.onnx")
-            tflite = export_tflite(student, out / "model.tflite", length=max(LENGTHS), short_lengths=LENGTHS)
-            quantize_tflite_int8(tflite, out / "model.int8.tflite")
-            shutil.rmtree(folder, ignore_errors=True)
-            out.rename(folder)
+        models.write(folder, sizes, LENGTHS)
     return folder
 
 
@@ -90,7 +77,7 @@ def main() -> None:
     result: dict[str, Any] = {"terms": list(PEER_TERMS), "versions": {}, "fits": [], "held_out": []}
     for name in BOARDS:
         board = boards.board(name)
-        packages = engines.site(Plain, engines.PEERS, board.system, board.target.wheel)
+        packages = engines.site(Plain, engines.PEERS, board)
         assert packages is not None
         jobs = [(peer, sizes) for peer in engines.PEERS for sizes in (*FITTED, *HELD_OUT)]
         if fresh := [sizes for peer, sizes in jobs if not _kept(board, packages, peer, sizes).is_file()]:
@@ -104,11 +91,7 @@ def main() -> None:
             for (counted, sizes), count in zip(jobs, counts, strict=True):
                 if counted is peer:
                     result["versions"][peer.module] = count["version"]
-                    shape = ModelShape(*sizes, 500, max(LENGTHS), 3, peer.precision)
-                    rows += [Row(shape, tokens, cycles, sizes in FITTED) for tokens, cycles, _ in count["rows"]]
+                    made = shape(sizes, peer.precision)
+                    rows += [Row(made, tokens, cycles, sizes in FITTED) for tokens, cycles, _ in count["rows"]]
             add(result, {"engine": peer.module, "core": board.core, "scheme": peer.precision}, rows, peer_terms)
     write(result, PEER_OUT)
-
-
-if __name__ == "__main__":
-    main()

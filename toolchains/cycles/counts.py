@@ -8,23 +8,23 @@ under valgrind's callgrind. AVX-512 is counted by nobody here: neither valgrind 
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from toolchains import tools
-from toolchains.failures import PROJECT, build_error
+from potstill import boards
+from potstill.boards import Target
+from potstill.errors import BuildError
+from toolchains import PROJECT, tools
+from toolchains.cycles import sets, windows
+from toolchains.programs import build, configure, output
 
 BASELINE = PROJECT / "cpp" / "bench" / "kernel_counts.json"
 WORK = PROJECT / ".cache" / "counts"
 TOLERANCE = 0.05
-ARM_SETS = {"neon": "cortex-a72", "neon_dotprod": "cortex-a76"}
-X86_SETS = ("avx2",)
 TOOLS = (*tools.NATIVE, "aarch64-linux-gnu-g++", "qemu-aarch64", "valgrind", "/usr/include/valgrind/callgrind.h")
 
 Counts = dict[str, int]
@@ -36,10 +36,9 @@ def _names(listing: str) -> dict[int, str]:
 
 
 def count_arm(program: Path, kernels: str) -> Counts:
-    """Guest instructions of each case with one kernel set. Raises BuildError B001, B020, B021 as the cost model."""
-    from toolchains.cycles import windows
-
-    found, listing = windows.run(windows.emulated([str(program), kernels], ARM_SETS[kernels]))
+    """Guest instructions of each case with one kernel set. Raises BuildError as the cost model."""
+    cpu = next((board.qemu_cpu for board in sets.boards_of(kernels)), "max")
+    found, listing = windows.run(windows.emulated([str(program), kernels], cpu))
     names = _names(listing)
     return {names[window.label]: window.instructions for window in found}
 
@@ -48,7 +47,7 @@ def read_dumps(folder: Path, listing: str) -> Counts:
     """Instructions of each case from callgrind's dumps, one file a window.
 
     Raises:
-        BuildError: B021 when a window has no dump.
+        BuildError: when a window has no dump.
     """
     totals: dict[int, int] = {}
     for path in folder.glob("callgrind.out.*"):
@@ -59,7 +58,7 @@ def read_dumps(folder: Path, listing: str) -> Counts:
             totals[int(label[1])] = int(total[1])
     names = _names(listing)
     if missing := sorted(set(names) - set(totals)):
-        raise build_error("B021", f"no count of {names[missing[0]]}", "callgrind", "see whether valgrind.h was found")
+        raise BuildError("B021", f"no count of {names[missing[0]]}", "callgrind", "see whether valgrind.h was found")
     return {name: totals[number] for number, name in names.items()}
 
 
@@ -67,18 +66,14 @@ def count_x86(program: Path, kernels: str) -> Counts:
     """Instructions of each case with one kernel set under callgrind (12 s).
 
     Raises:
-        BuildError: B001 without valgrind, B021 when the run fails.
+        BuildError: without valgrind; when the run fails.
     """
     tools.require(["valgrind"], "counting x86 kernels")
     with tempfile.TemporaryDirectory() as name:
         command = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={name}/callgrind.out", str(program)]
-        done = subprocess.run(
-            [*command, kernels], capture_output=True, text=True, check=False, timeout=1200, stdin=subprocess.DEVNULL
-        )
-        if done.returncode:
-            tail = " ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
-            raise build_error("B021", f"status {done.returncode}: {tail}", f"{kernels} in valgrind", "run it by hand")
-        return read_dumps(Path(name), done.stdout)
+        where, next_step = f"{kernels} in valgrind", "run it by hand"
+        listing = output([*command, kernels], "B021", where, next_step, timeout=1200)
+        return read_dumps(Path(name), listing)
 
 
 def compare(baseline: Mapping[str, Counts], found: Mapping[str, Counts]) -> tuple[list[str], list[str]]:
@@ -108,11 +103,10 @@ def compare(baseline: Mapping[str, Counts], found: Mapping[str, Counts]) -> tupl
     return worse, better
 
 
-def _build(session: Any, folder: Path, options: list[str]) -> Path:
-    command = ["cmake", "-S", str(PROJECT), "-B", str(folder), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", *options]
-    session.run(*command, "-DPOTSTILL_TOOLS=OFF", "-DPOTSTILL_KERNEL_COUNT=ON", external=True, silent=True)
-    build = ["cmake", "--build", str(folder), "--target", "potstill-kernel-count", "-j", str(os.cpu_count() or 1)]
-    session.run(*build, external=True, silent=True)
+def _build(session: Any, folder: Path, target: Target | None) -> Path:
+    options = {"POTSTILL_TOOLS": "OFF", "POTSTILL_TESTS": "OFF", "POTSTILL_KERNEL_COUNT": "ON"}
+    configure(session.run, folder, options, target)
+    build(session.run, folder, "potstill-kernel-count")
     return folder / "cpp" / "potstill-kernel-count"
 
 
@@ -126,16 +120,15 @@ def measure(session: Any) -> dict[str, Any]:
     Returns:
         ``compilers`` (g++ versions by machine) and ``instructions`` (kernel set -> case -> count).
     """
-    toolchain = PROJECT / "toolchains" / "cmake" / "aarch64-linux-gnu.cmake"
-    program = _build(session, WORK / "aarch64", [f"-DCMAKE_TOOLCHAIN_FILE={toolchain}"])
+    program = _build(session, WORK / "aarch64", boards.board("pi4").target)
     compilers = {"aarch64": _compiler(session, "aarch64-linux-gnu-g++")}
-    instructions = {kernels: count_arm(program, kernels) for kernels in ARM_SETS}
+    instructions = {kernels: count_arm(program, kernels) for kernels in sets.arm_sets()}
     if platform.machine() == "x86_64":
-        program = _build(session, WORK / "x86_64", [])
+        program = _build(session, WORK / "x86_64", None)
         compilers["x86_64"] = _compiler(session, "g++")
-        instructions |= {kernels: count_x86(program, kernels) for kernels in X86_SETS}
+        instructions |= {kernels: count_x86(program, kernels) for kernels in sets.x86_sets()}
     else:
-        session.log(f"{', '.join(X86_SETS)}: not counted, this is no x86-64 machine")
+        session.log(f"{', '.join(sets.x86_sets())}: not counted, this is no x86-64 machine")
     return {"compilers": compilers, "instructions": instructions}
 
 
@@ -143,7 +136,7 @@ def check(session: Any, update: bool) -> None:
     """The session ``counts``: compare with the baseline, or rewrite it.
 
     Raises:
-        BuildError: B023 for a regression or a missing baseline; B001, B020, B021 when counting fails.
+        BuildError: for a regression or a missing baseline; when counting fails.
     """
     found = measure(session)
     known = json.loads(BASELINE.read_text(encoding="utf-8")) if BASELINE.is_file() else {}
@@ -163,7 +156,7 @@ def check(session: Any, update: bool) -> None:
             name for name, version in found["compilers"].items() if known.get("compilers", {}).get(name) != version
         }
         hint = f" (the baseline is of another g++ for {', '.join(sorted(other))})" if other else ""
-        raise build_error(
+        raise BuildError(
             "B023",
             f"{len(worse)} kernels need over {TOLERANCE:.0%} more instructions:\n" + "\n".join(worse) + f"\n{hint}",
             BASELINE.name,

@@ -9,16 +9,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from toolchains import environment
-from toolchains.boards import System, glibc_version
+from potstill.boards import Board
+from potstill.errors import BuildError
+from toolchains import PROJECT, environment
 from toolchains.cycles import windows
 from toolchains.emulate.emulator import Emulator
-from toolchains.failures import PROJECT, build_error
 from toolchains.wheels import jobs as wheel_jobs
 
 GUEST = Path(__file__).with_name("guest.py")
 EXTRAS = ("build", "tflite", "onnxruntime", "bench")
-SITES = PROJECT / ".cache" / "site"
+COMMON_STUDENT = (4, 312, 1200, 12)  # layers, hidden, FFN, heads
+LONGEST = 128  # of the models of models.py, in tokens
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,14 @@ def chosen(words: str) -> list[Engine]:
     """The peers of ``all``, ``none`` or a comma list of modules.
 
     Raises:
-        BuildError: B016 for another word.
+        BuildError: for another word.
     """
     if words in ("all", "none"):
         return list(PEERS) if words == "all" else []
     known = sorted({peer.module for peer in PEERS})
     for word in words.split(","):
         if word not in known:
-            raise build_error("B016", f"unknown peer {word!r}", "--peers", f"use all, none or {','.join(known)}")
+            raise BuildError("B016", f"unknown peer {word!r}", "--peers", f"use all, none or {','.join(known)}")
     return [peer for peer in PEERS if peer.module in words.split(",")]
 
 
@@ -72,29 +73,10 @@ def file_beside(still: Path, peer: Engine) -> Path:
     return still.with_name(stem + peer.ending)
 
 
-def platforms(system: System, machine: str) -> list[str]:
-    """The wheel tags that run on a system, newest first."""
-    newest = glibc_version(system.glibc)[1]
-    return [*(f"manylinux_2_{minor}_{machine}" for minor in range(newest, 16, -1)), f"manylinux2014_{machine}"]
-
-
-def site(session: Any, peers: Sequence[Engine], system: System, machine: str) -> Path | None:
-    """A folder with the peers' wheels for the board's Python, filled by the session's pip (60 MB, once)."""
-    if not peers:
-        return None
-    packages = sorted({peer.package for peer in peers} | {"numpy"})
-    key = " ".join([*packages, system.python, system.glibc, machine])
-    folder = SITES / f"peers-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-    if not (folder / ".complete").is_file():
-        session.log(f"fetching for the board: {' '.join(packages)}")
-        python = system.python
-        abis = [f"--abi={abi}" for abi in (f"cp{python.replace('.', '')}", "abi3", "none")]
-        tags = [f"--platform={tag}" for tag in platforms(system, machine)]
-        selection = ["--only-binary=:all:", "--implementation=cp", f"--python-version={python}", *abis, *tags]
-        pip = ["python", "-m", "pip", "install", "-q", "--no-compile", "--upgrade", f"--target={folder}"]
-        session.run(*pip, *selection, *packages, silent=True, log=False)
-        (folder / ".complete").touch()
-    return folder
+def site(session: Any, peers: Sequence[Engine], board: Board) -> Path | None:
+    """A folder with the peers' wheels for the board's Python (60 MB, once), None without peers."""
+    names = sorted({peer.package for peer in peers} | {"numpy"})
+    return environment.site(session, names, board.system, board.target.wheel) if peers else None
 
 
 @dataclass(frozen=True)
@@ -127,17 +109,15 @@ def run(emulator: Emulator, engine: Engine, path: Path, lengths: Sequence[int], 
 
 
 def models(session: Any, lengths: Sequence[int]) -> Path:
-    """``model.still`` of the common student's shape with random weights, and the peers' files beside it, TFLite with
-    a graph for each length. Made once (1 minute, and installing the extras before that)."""
-    small_model = PROJECT / "toolchains" / "cycles" / "small_model.py"
-    makers = Path(__file__).with_name("models.py").read_bytes() + small_model.read_bytes()
+    """A folder with random weights of the common student's shape: ``model.SCHEME.still``, and the peers' files with
+    TFLite's graphs for `lengths`. Made once (1 minute, and installing the extras before that)."""
     wheel = wheel_jobs.host_wheel()  # another wheel may write other files
-    key = hashlib.sha256(makers + wheel.read_bytes() + repr(sorted(lengths)).encode()).hexdigest()[:12]
+    maker = Path(__file__).with_name("models.py").read_bytes()
+    key = hashlib.sha256(maker + wheel.read_bytes() + repr(sorted(lengths)).encode()).hexdigest()[:12]
     folder = PROJECT / ".cache" / "cycles" / key
-    if not (folder / "model.still").is_file():
+    if not folder.is_dir():
         session.log(f"making a random model for every engine: {folder.relative_to(PROJECT)}")
-        # As the bench on this machine, so that neither undoes the other's environment.
-        environment.install(session, environment.requirements(EXTRAS), torch=True)
-        environment.install_wheel(session, wheel)
-        session.run("python", "-m", "toolchains.cycles.models", str(folder), *map(str, lengths))
-    return folder / "model.still"
+        environment.install(session, *EXTRAS, wheel=wheel)
+        sizes = ",".join(map(str, COMMON_STUDENT))
+        session.run("python", "-m", "toolchains.cycles.models", str(folder), sizes, *map(str, lengths))
+    return folder

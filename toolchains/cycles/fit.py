@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from potstill.bench.predict.shape import ModelShape
-from toolchains.failures import PROJECT
+from toolchains import PROJECT
 
 # Counted cycles of shapes that were not fitted: for the tests only, so not in the wheel.
 UNSEEN = PROJECT / "tests" / "bench" / "unseen"
@@ -29,31 +30,11 @@ class Row:
 
 
 def fit(rows: list[list[float]], cycles: list[float]) -> NDArray[np.float64]:
-    """Non-negative coefficients that minimise the sum of squared relative errors (Lawson and Hanson, Solving Least
-    Squares Problems, 1974, chapter 23)."""
+    """Non-negative coefficients that minimise the sum of squared relative errors."""
     a = np.array(rows) / np.array(cycles)[:, None]
     scale = np.linalg.norm(a, axis=0)
     scale[scale == 0] = 1.0
-    a, goal = a / scale, np.ones(len(a))
-    x, used = np.zeros(a.shape[1]), np.zeros(a.shape[1], bool)
-    for _ in range(100):
-        gain = a.T @ (goal - a @ x)
-        gain[used] = 0.0
-        if gain.max() < 1e-9:
-            break
-        used[gain.argmax()] = True
-        while True:
-            trial = np.zeros_like(x)
-            trial[used] = np.linalg.lstsq(a[:, used], goal, rcond=None)[0]
-            bad = used & (trial <= 0)
-            if not bad.any():
-                break
-            step = (x[bad] / (x[bad] - trial[bad])).min()
-            x += step * (trial - x)
-            used &= x > 1e-12
-            x[~used] = 0.0
-        x = trial
-    return np.asarray(x / scale)
+    return np.asarray(nnls(a / scale, np.ones(len(a)))[0] / scale)
 
 
 def add(

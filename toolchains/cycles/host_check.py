@@ -1,6 +1,6 @@
 """Modelled time against measured time on this host's own core: the part of the cost model that can be checked here.
 
-``nox -s bench -- --host-check [MODEL.still ...]`` (x86-64). The AVX2 kernels are counted under qemu-x86_64 (it has no
+``nox -s calibrate -- check [MODEL.still ...]`` (x86-64). The AVX2 kernels are counted under qemu-x86_64 (it has no
 AVX-512) and modelled by llvm-mca; the same kernels are then timed here, and the clock is measured by a chain of
 dependent additions, one a cycle on every x86-64 core. Only the shortest times count: the machine may be shared. A model
 whose weights do not fit the last cache has memory in its ratio too.
@@ -8,22 +8,23 @@ whose weights do not fit the last cache has memory in its ratio too.
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from potstill.compare.common_student import common_student
+from potstill.errors import BuildError
 from potstill.work.cache import cache_dir
 from potstill.work.progress import make_progress
 from toolchains import tools
-from toolchains.cycles import mca, report, windows
+from toolchains.cycles import mca, report, sets, windows
 from toolchains.cycles.isa import X86_64
-from toolchains.failures import PROJECT, PotstillError, build_error
+from toolchains.cycles.plain import Plain
 
 SECONDS = 10.0
 _CLOCK = """
@@ -59,7 +60,7 @@ def clock_ghz() -> float:
 
 
 def shortest_ms(still: Path, tokens: int) -> float:
-    """The shortest of many forwards of one text, one thread, with the AVX2 kernels."""
+    """The shortest of many forwards of one text, one thread, with the kernels that are counted."""
     code = (
         "import sys, time; from potstill import _core; from potstill.bench.rounds import sentence\n"
         "model = _core.Model(sys.argv[1], 1); ids = [sentence(int(sys.argv[2]), model.info()['vocabulary'])]\n"
@@ -69,54 +70,33 @@ def shortest_ms(still: Path, tokens: int) -> float:
         "print(best / 1e6)\n"
     )
     command = [sys.executable, "-c", code, str(still), str(tokens), str(SECONDS)]
-    environment = {**os.environ, "POTSTILL_ISA": "avx2"}
+    environment = {**os.environ, "POTSTILL_ISA": sets.x86_sets()[0]}
     return float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
 
 
-def driver() -> Path:
-    """potstill-count for this machine (1 minute, once). Raises BuildError B034 when it does not build."""
-    folder = PROJECT / ".cache" / "cpp" / "count-host"
-    options = ("TESTS=OFF", "TOOLS=OFF", "PYTHON=OFF", "COUNT=ON")
-    configure = ["cmake", "-S", str(PROJECT), "-B", str(folder), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"]
-    configure += [f"-DPOTSTILL_{option}" for option in options]
-    for command in (configure, ["cmake", "--build", str(folder), "--target", "potstill-count"]):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise build_error("B034", (done.stdout + done.stderr)[-800:], str(folder), "run nox -s cpp first")
-    return folder / "cpp" / "potstill-count"
+def main(models: Sequence[Path], lengths: Sequence[int], core: str) -> None:
+    """Print modelled and measured milliseconds, one thread.
 
+    Args:
+        models: .still files; by default the common student.
+        lengths: tokens.
+        core: llvm-mca's name of this machine's core, or ``native``.
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="nox -s bench -- --host-check", description=__doc__)
-    parser.add_argument("--core", default="native", help="llvm-mca's name of this machine's core, e.g. znver4")
-    parser.add_argument("--lengths", default="8,16,64", help="tokens")
-    parser.add_argument("models", nargs="*", type=Path, help="default: a random BERT 4 x 312 in int8")
-    options = parser.parse_args(arguments)
-    try:
-        if platform.machine() != "x86_64":
-            what = f"the check counts x86-64 kernels, this machine is {platform.machine()}"
-            raise build_error("B035", what, "--host-check", "run it on an x86-64 host")
-        models = options.models or [common_student(cache_dir(), make_progress())]
-        tools.require(["qemu-x86_64"], "counting AVX2 kernels")
-        program, ghz = driver(), clock_ghz()
-        print(f"{options.core} at {ghz:.3f} GHz\n{'model':<24} tokens  modelled ms  measured ms  measured / modelled")
-        for still in models:
-            command = ["qemu-x86_64", "-cpu", "max", str(program), str(still), *options.lengths.split(",")]
-            found, _ = windows.run(command, {**os.environ, "POTSTILL_ISA": "avx2"})
-            for window in found:
-                modelled = report.model(window, mca.Costs(options.core, isa=X86_64)).cycles / ghz / 1e6
-                measured = shortest_ms(still, window.label)
-                print(
-                    f"{still.name:<24} {window.label:6}  {modelled:8.3f}  {measured:8.3f}  {measured / modelled:5.2f}",
-                    flush=True,
-                )
-                time.sleep(0.1)
-    except PotstillError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        BuildError: another machine type; counting or modelling failed.
+    """
+    if platform.machine() != "x86_64":
+        what = f"the check counts x86-64 kernels, this machine is {platform.machine()}"
+        raise BuildError("B035", what, "nox -s calibrate -- check", "run it on an x86-64 host")
+    tools.require(["qemu-x86_64"], "counting x86 kernels")
+    program, ghz = windows.driver(Plain.run), clock_ghz()
+    print(f"{core} at {ghz:.3f} GHz\n{'model':<24} tokens  modelled ms  measured ms  measured / modelled")
+    for still in models or [common_student(cache_dir(), make_progress())]:
+        command = ["qemu-x86_64", "-cpu", "max", str(program), str(still), *map(str, lengths)]
+        found, _ = windows.run(command, {**os.environ, "POTSTILL_ISA": sets.x86_sets()[0]})
+        for window in found:
+            modelled = report.model(window, mca.Costs(core, isa=X86_64)).cycles / ghz / 1e6
+            measured = shortest_ms(still, window.label)
+            ratio = measured / modelled
+            print(f"{still.name:<24} {window.label:6}  {modelled:8.3f}  {measured:8.3f}  {ratio:5.2f}", flush=True)
+            time.sleep(0.1)

@@ -9,11 +9,12 @@ of the marks.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from potstill.errors import BuildError
 from toolchains import tools
-from toolchains.failures import build_error
+from toolchains.programs import failure
 
 MC = "llvm-mc-19"
 _MARKS = 16
@@ -62,7 +63,7 @@ def texts(codes: Sequence[bytes], isa: Isa) -> list[list[str]]:
     """Assembly of each block's instructions; what llvm-mc does not know is left out. Not for AArch64 (mca.py).
 
     Raises:
-        BuildError: B001 llvm-19 is missing, B022 it failed.
+        BuildError: llvm-19 is missing; it failed.
     """
     fresh = [code for code in dict.fromkeys(codes) if (isa.triple, code) not in _known]
     for code, text in zip(fresh, _disassembled(fresh, isa), strict=True):
@@ -70,21 +71,30 @@ def texts(codes: Sequence[bytes], isa: Isa) -> list[list[str]]:
     return [_known[isa.triple, code] for code in codes]
 
 
-def _disassembled(codes: Sequence[bytes], isa: Isa) -> list[list[str]]:
+def llvm_mc(codes: Iterable[bytes], isa: Isa) -> tuple[str, str]:
+    """What llvm-mc prints of `codes`, a line of its input each, and its warnings.
+
+    Raises:
+        BuildError: llvm-19 is missing; it failed.
+    """
     tools.require([MC], "the cost model")
-    after = isa.mark * _MARKS
-    lines = "".join(" ".join(f"0x{byte:02x}" for byte in isa.start + code + after) + "\n" for code in codes)
+    lines = "".join(" ".join(f"0x{byte:02x}" for byte in code) + "\n" for code in codes)
     command = [MC, "--disassemble", f"-triple={isa.triple}", f"-mattr={isa.attributes}"]
     done = subprocess.run(command, input=lines, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BuildError("B022", failure(done), MC, "report this")
+    return done.stdout, done.stderr
+
+
+def _disassembled(codes: Sequence[bytes], isa: Isa) -> list[list[str]]:
+    printed, _ = llvm_mc((isa.start + code + isa.mark * _MARKS for code in codes), isa)
     found: list[list[str]] = []
-    for line in done.stdout.splitlines():
+    for line in printed.splitlines():
         text = " ".join(line.split())
         if text == isa.start_text:
             found.append([])
         elif text not in ("", ".text", isa.mark_text):
             found[-1].append(text)
-    if done.returncode:
-        raise build_error("B022", done.stderr.strip()[:500], MC, "report this")
     if len(found) == len(codes):
         return found
     if len(codes) == 1:

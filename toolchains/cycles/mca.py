@@ -10,15 +10,15 @@ import hashlib
 import json
 import os
 import re
-import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+from potstill.errors import BuildError
 from toolchains import tools
 from toolchains.cycles import isa as isas
 from toolchains.cycles.isa import AARCH64, MC, Isa
-from toolchains.failures import build_error
+from toolchains.programs import output
 from toolchains.roots import sysroot
 
 MCA = "llvm-mca-19"
@@ -52,31 +52,22 @@ def model_of(cpu: str) -> str:
     """llvm-mca's name for the emulator's CPU.
 
     Raises:
-        BuildError: B016 for a CPU without a model.
+        BuildError: for a CPU without a model.
     """
     if cpu not in MODEL_OF_CPU:
-        raise build_error("B016", f"no cost model for {cpu}", "--cpu", f"use one of {', '.join(sorted(MODEL_OF_CPU))}")
+        raise BuildError("B016", f"no cost model for {cpu}", "--cpu", f"use one of {', '.join(sorted(MODEL_OF_CPU))}")
     return MODEL_OF_CPU[cpu]
-
-
-def _run(command: list[str], text: str) -> tuple[str, str]:
-    tools.require([command[0]], "the cost model")
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise build_error("B022", done.stderr.strip()[:500], command[0], "report this")
-    return done.stdout, done.stderr
 
 
 def disassemble(words: Iterable[bytes]) -> dict[bytes, str]:
     """Assembly text by 4-byte AArch64 instruction word; words that are no instruction are left out."""
     distinct = sorted(set(words))
-    lines = "".join(" ".join(f"0x{byte:02x}" for byte in word) + "\n" for word in distinct)
-    out, errors = _run([MC, "--disassemble", "-triple=aarch64-linux-gnu", "-mattr=+all"], lines)
-    invalid = {int(number) - 1 for number in re.findall(r":(\d+):\d+: warning: (?:invalid|potentially)", errors)}
+    out, warnings = isas.llvm_mc(distinct, AARCH64)
+    invalid = {int(number) - 1 for number in re.findall(r":(\d+):\d+: warning: (?:invalid|potentially)", warnings)}
     texts = [line.strip().replace("\t", " ") for line in out.splitlines() if line.strip() and line.strip() != ".text"]
     valid = [word for number, word in enumerate(distinct) if number not in invalid]
     if len(valid) != len(texts):
-        raise build_error("B022", f"{len(texts)} texts for {len(valid)} instructions", MC, "report this")
+        raise BuildError("B022", f"{len(texts)} texts for {len(valid)} instructions", MC, "report this")
     return dict(zip(valid, texts, strict=True))
 
 
@@ -106,26 +97,27 @@ def _assembly(codes: list[bytes], isa: Isa) -> tuple[str, list[int]]:
     return "".join(lines), [len(text) for text in texts]
 
 
-def _command(model: str, *options: str, isa: Isa = AARCH64) -> list[str]:
+def _mca(model: str, options: Sequence[str], text: str, isa: Isa = AARCH64) -> str:
+    """What llvm-mca prints of the regions in `text`."""
+    tools.require([MCA], "the cost model")
     attributes = [] if isa is AARCH64 else [f"-mattr={isa.attributes}"]
-    return [
-        MCA, f"-mtriple={isa.triple}", f"-mcpu={model}", *attributes, f"-iterations={ITERATIONS}",
-        "-skip-unsupported-instructions=any", *options,
-    ]  # fmt: skip
+    command = [MCA, f"-mtriple={isa.triple}", f"-mcpu={model}", *attributes, f"-iterations={ITERATIONS}"]
+    command += ["-skip-unsupported-instructions=any", *options]
+    return output(command, "B022", MCA, "report this", input=text)
 
 
 def model_blocks(codes: Iterable[bytes], model: str, isa: Isa = AARCH64) -> dict[bytes, Cost]:
     """Costs of distinct blocks by one run of llvm-mca.
 
     Raises:
-        BuildError: B001 llvm-19 is missing, B022 it failed.
+        BuildError: llvm-19 is missing; it failed.
     """
     codes = sorted(set(codes))
     if not codes:
         return {}
     options = ("-json", "-instruction-info=false", "-resource-pressure=false")
     text, sizes = _assembly(codes, isa)
-    out, _ = _run(_command(model, *options, isa=isa), text)
+    out = _mca(model, options, text, isa)
     # A block with nothing known makes no region.
     costs = {code: Cost(0.0, 0.0, size) for code, size in zip(codes, sizes, strict=True)}
     for region in json.loads(out)["CodeRegions"]:
@@ -137,8 +129,7 @@ def model_blocks(codes: Iterable[bytes], model: str, isa: Isa = AARCH64) -> dict
 
 def explain(code: bytes, model: str) -> str:
     """llvm-mca's own report of one block: instructions, ports and bottleneck."""
-    out, _ = _run(_command(model, "-bottleneck-analysis"), assembly([code]))
-    return out
+    return _mca(model, ["-bottleneck-analysis"], assembly([code]))
 
 
 class Costs:

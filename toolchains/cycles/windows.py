@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from toolchains import tools
-from toolchains.failures import build_error
+from potstill.boards import Target
+from potstill.errors import BuildError
+from toolchains import PROJECT, tools
+from toolchains.programs import Run, build, configure, output
 from toolchains.roots import sysroot
 
 SOURCE = Path(__file__).with_name("qemu_count.c")
@@ -60,7 +61,7 @@ def plugin(cache: Path | None = None) -> Path:
     """The compiled plugin, made by the host's gcc (1 s) when its source changed.
 
     Raises:
-        BuildError: B001 no gcc, B020 it does not compile.
+        BuildError: no gcc; it does not compile.
     """
     folder = cache or sysroot.cache_folder() / "cycles"
     made = folder / f"qemu_count-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:12]}.so"
@@ -70,9 +71,7 @@ def plugin(cache: Path | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     temporary = made.with_name(f".tmp-{os.getpid()}-{made.name}")
     command = ["gcc", "-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-o", str(temporary), str(SOURCE)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    if done.returncode:
-        raise build_error("B020", f"gcc: {done.stderr.strip()[-500:]}", SOURCE.name, "install gcc, or report this")
+    output(command, "B020", SOURCE.name, "install gcc, or report this")
     temporary.rename(made)
     return made
 
@@ -81,7 +80,7 @@ def parse(text: str, where: str) -> list[Window]:
     """Windows of the plugin's output, in the order they were closed.
 
     Raises:
-        BuildError: B021 for output cut short, or markers that do not pair.
+        BuildError: for output cut short, or markers that do not pair.
     """
     maps: list[tuple[int, int, int, str]] = []
     raw: list[tuple[int, dict[int, int]]] = []
@@ -103,10 +102,10 @@ def parse(text: str, where: str) -> list[Window]:
             name = "" if symbol == "-" else symbol
             blocks[int(number)] = Block(int(address, 16), bytes.fromhex(code), file, place, name)
         elif kind == "error":
-            raise build_error("B021", rest, where, "open and close each window once, in one thread")
+            raise BuildError("B021", rest, where, "open and close each window once, in one thread")
         ended = kind == "end"
     if not ended:
-        raise build_error("B021", "the plugin's output was cut short", where, "see whether the program was killed")
+        raise BuildError("B021", "the plugin's output was cut short", where, "see whether the program was killed")
     return [Window(label, {blocks[number]: times for number, times in runs.items()}) for label, runs in raw]
 
 
@@ -126,27 +125,18 @@ def run(
         The windows, and what the program wrote to standard output.
 
     Raises:
-        BuildError: B001, B020; B021 when the program fails, marks nothing, or does not end within `timeout` seconds.
+        BuildError: no gcc or plugin; when the program fails, marks nothing, or does not end within `timeout` seconds.
     """
     tools.require([command[0]], "the cost model")
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "count.txt"
         full = [command[0], "-plugin", f"{plugin()},out={out}", *command[1:]]
         where = " ".join(command[1:])[:200]
-        try:
-            done = subprocess.run(
-                full, env=environment, capture_output=True, text=True, check=False, timeout=timeout,
-                stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired as error:
-            raise build_error("B021", f"no end after {timeout:.0f} s", where, "see whether the host is busy") from error
-        if done.returncode:
-            tail = " ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
-            raise build_error("B021", f"status {done.returncode}: {tail}", where, "run the command by hand")
+        said = output(full, "B021", where, "run the command by hand", env=environment, timeout=timeout)
         windows = parse(out.read_text(encoding="utf-8") if out.is_file() else "", where)
     if not windows:
-        raise build_error("B021", "no window was marked", where, f"call getpriority({OPEN_WINDOW:#x}, label) before")
-    return windows, done.stdout
+        raise BuildError("B021", "no window was marked", where, f"call getpriority({OPEN_WINDOW:#x}, label) before")
+    return windows, said
 
 
 def emulated(program: Sequence[str], cpu: str, root: Path = CROSS_ROOT) -> list[str]:
@@ -165,3 +155,16 @@ def count(
     for window in run(emulated(program, cpu, root), environment)[0]:
         totals[window.label] = totals.get(window.label, 0) + window.instructions
     return totals
+
+
+def driver(run: Run, target: Target | None = None) -> Path:
+    """potstill-count for a machine type, by default this machine's, built with symbols (20 s; then only what changed).
+
+    Args:
+        run: runs a command.
+    """
+    folder = PROJECT / ".cache" / "cpp" / f"count-{target.name if target else 'host'}"
+    options = {"POTSTILL_TESTS": "OFF", "POTSTILL_TOOLS": "OFF", "POTSTILL_PYTHON": "OFF", "POTSTILL_COUNT": "ON"}
+    configure(run, folder, options, target)
+    build(run, folder, "potstill-count")
+    return folder / "cpp" / "potstill-count"

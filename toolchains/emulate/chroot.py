@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+from potstill.errors import BuildError
 from toolchains.emulate.emulator import Emulator
-from toolchains.failures import build_error
+from toolchains.programs import failure
 
 # ELF header: class and byte order, type EXEC or DYN, machine; the mask leaves the OS byte and the low type bit open.
 _MACHINE = {"aarch64": (2, 0xB7), "armv7l": (1, 0x28)}
@@ -102,13 +103,13 @@ class Chroot:
         """The mount point for the host's `path`, made if needed.
 
         Raises:
-            BuildError: B030 when the board has files of its own there: a host of the board's own machine type.
+            BuildError: when the board has files of its own there: a host of the board's own machine type.
         """
         place = self.root / str(path).lstrip("/")
         if folder:
             place.mkdir(parents=True, exist_ok=True)
             if path != Path("/dev") and any(place.iterdir()):
-                raise build_error(
+                raise BuildError(
                     "B030", f"{path} is the host's and the board's", str(self.root), "install qemu-user-static"
                 )
         else:
@@ -122,7 +123,7 @@ class Chroot:
         """Run a program of the board in the folder `HOME`; paths are the board's.
 
         Raises:
-            BuildError: B030 when the host allows no such namespace or mount, or, with `check`, when the program's
+            BuildError: when the host allows no such namespace or mount, or, with `check`, when the program's
                 status is not 0.
         """
         started = "@potstill: started"
@@ -147,16 +148,10 @@ class Chroot:
         before, found, after = done.stderr.partition(started)
         if not found:
             reason = " ".join(before.split())[-300:] or f"status {done.returncode}"
-            raise build_error(
+            raise BuildError(
                 "B030", f"no emulated machine here: {reason}", "unshare, mount", "see toolchains/emulate/chroot.py"
             )
         done.stderr = after.lstrip()
         if check and done.returncode:
-            tail = " ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
-            raise build_error(
-                "B011",
-                f"status {done.returncode}: {tail}",
-                f"emulated {self.emulator.board.title}",
-                shlex.join(command),
-            )
+            raise BuildError("B011", failure(done), f"emulated {board.title}", shlex.join(command))
         return done

@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from toolchains import tools
-from toolchains.boards import Board
-from toolchains.failures import PROJECT, build_error
+from potstill.boards import Board
+from potstill.errors import BuildError
+from toolchains import PROJECT, tools
+from toolchains.programs import output
 
 BOARDS = PROJECT / ".cache" / "boards"
 _INSTALLED = "potstill-installed.txt"
@@ -38,7 +38,7 @@ class Emulator:
         folder: where the board's root is made; by default .cache/boards/ of the project.
 
     Raises:
-        BuildError: B001 when the emulator is missing, B014 when the root has no Python.
+        BuildError: when the emulator is missing; when the root has no Python.
     """
 
     def __init__(self, board: Board, system_root: Path, folder: Path = BOARDS) -> None:
@@ -46,7 +46,7 @@ class Emulator:
         self.board = board
         self.root = folder / board.name
         if not (system_root / f"usr/bin/python{board.system.python}").exists():
-            raise build_error(
+            raise BuildError(
                 "B014",
                 f"no python{board.system.python} in the target root",
                 str(system_root),
@@ -135,25 +135,24 @@ class Emulator:
         }
 
     def run(
-        self, command: Sequence[str], extra: Mapping[str, str] | None = None, timeout: float = 600
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command line made by `command` or `python` and return it finished.
+        self,
+        command: Sequence[str],
+        extra: Mapping[str, str] | None = None,
+        timeout: float = 600,
+        show: Callable[[str], object] = lambda text: None,
+    ) -> str:
+        """Standard output of a command line made by `command` or `python`.
+
+        Args:
+            extra: environment variables of its own.
+            timeout: seconds.
+            show: gets all it printed if it fails.
 
         Raises:
-            BuildError: B011 for a status that is not 0 (132 is an illegal instruction) or no end within `timeout` s.
+            BuildError: for a status that is not 0 (132 is an illegal instruction) or no end within `timeout`.
         """
-        title = f"emulated {self.board.title} ({self.board.qemu_cpu})"
-        try:
-            done = subprocess.run(
-                command, env=self.environment(extra), capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                check=False, timeout=timeout,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired as error:
-            raise build_error("B011", f"no end after {timeout:.0f} s", title, "see whether the host is busy") from error
-        if done.returncode:
-            illegal = " (illegal instruction)" if done.returncode in (132, -4) else ""
-            tail = " ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
-            raise build_error(
-                "B011", f"status {done.returncode}{illegal}: {tail}", title, "run it by hand with nox -s emulate"
-            )
-        return done
+        title = f"emulated {self.board.title} ({self.board.name}, {self.board.qemu_cpu})"
+        return output(
+            command, "B011", title, "run it by hand with nox -s emulate", env=self.environment(extra),
+            timeout=timeout, show=show,
+        )  # fmt: skip

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from toolchains import boards, environment
+from potstill import boards
+from toolchains import PROJECT, environment
 from toolchains.emulate import same_bits
 from toolchains.emulate.emulator import Emulator
-from toolchains.failures import PROJECT
 from toolchains.roots import sysroot
 from toolchains.wheels.jobs import finished, host_wheel
 
@@ -22,7 +22,7 @@ def make_board(session: Any, name: str, packages: Sequence[str] = ()) -> Emulato
     """One emulated board with the cross-built wheel, and pure Python `packages`, installed."""
     board = boards.board(name)
     emulator = Emulator(board, sysroot.root_of(board, session.log))
-    extras = [environment.pure_packages(session, packages, board.system.python)] if packages else []
+    extras = [environment.site(session, packages, board.system)] if packages else []
     emulator.install(finished(board), extras)
     return emulator
 
@@ -65,4 +65,9 @@ def random_models(session: Any) -> list[Path]:
         made.mkdir(parents=True, exist_ok=True)
         session.run("python", "-m", "toolchains.emulate.random_model", str(made))
         (made / ".complete").touch()
-    return sorted(made.glob("*.still"), key=lambda path: (path.name != "model.int8.still", path.name))
+    return int8_first(made)
+
+
+def int8_first(folder: Path) -> list[Path]:
+    """The .still files of a folder, ``model.int8.still`` first."""
+    return sorted(folder.glob("*.still"), key=lambda path: (path.name != "model.int8.still", path.name))

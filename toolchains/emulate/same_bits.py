@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from potstill.errors import BuildError
+from toolchains import PROJECT
 from toolchains.emulate.emulator import Emulator
-from toolchains.failures import PROJECT, build_error
+from toolchains.programs import output
 
 SCRIPT = PROJECT / "toolchains" / "emulate" / "logits_matrix.py"
 NOTE = "emulated: the answers are real, times mean nothing"
@@ -53,13 +54,10 @@ def disagreements(host: Mapping[str, Any], boards: Mapping[str, Mapping[str, Any
 def host_matrix(python: str, model: Path, texts: Path) -> dict[str, Any]:
     """The host's results, by the interpreter `python` that has potstill installed."""
     environment = {k: v for k, v in os.environ.items() if k not in ("POTSTILL_ISA", "PYTHONPATH")}
-    done = subprocess.run(
-        [python, str(SCRIPT), str(model), str(texts)], capture_output=True, text=True, check=False, env=environment
+    command = [python, str(SCRIPT), str(model), str(texts)]
+    result: dict[str, Any] = json.loads(
+        output(command, "B011", "this host", "run potstill run on the model", env=environment)
     )
-    if done.returncode:
-        tail = " ".join(done.stderr.strip().splitlines()[-3:])
-        raise build_error("B011", f"status {done.returncode}: {tail}", "this host", "run potstill run on the model")
-    result: dict[str, Any] = json.loads(done.stdout)
     return result
 
 
@@ -69,7 +67,7 @@ def _on_boards(
     """Each board's results, as many boards at a time as this host has cores."""
 
     def one(emulator: Emulator) -> tuple[Emulator, dict[str, Any]]:
-        result: dict[str, Any] = json.loads(emulator.run(emulator.python(SCRIPT, model, texts)).stdout)
+        result: dict[str, Any] = json.loads(emulator.run(emulator.python(SCRIPT, model, texts)))
         say(f"{emulator.board.name}, emulated as {emulator.board.qemu_cpu}: {model.name}, {len(result['logits'])} runs")
         return emulator, result
 
@@ -116,7 +114,7 @@ def compare(
         What `out` holds.
 
     Raises:
-        BuildError: B011 when a run fails, B015 when any byte differs (nothing is written then).
+        BuildError: when a run fails; when any byte differs (nothing is written then).
     """
     digest = hashlib.sha256(json.dumps([list(texts), list(names)]).encode())
     for path in (model, *wheels, SCRIPT):
@@ -136,7 +134,7 @@ def compare(
         runs = _on_boards(emulators(), model, text_file, say)
         boards = {emulator.board.name: result for emulator, result in runs}
         if different := disagreements(host, boards):
-            raise build_error(
+            raise BuildError(
                 "B015",
                 f"{len(different)} results differ from the host's reference kernels",
                 ", ".join(different[:4]),

@@ -21,16 +21,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolchains import boards
+from potstill import boards
+from potstill.errors import BuildError
+from toolchains import PROJECT
 from toolchains.emulate import jobs as board_jobs
 from toolchains.emulate.emulator import Emulator
-from toolchains.failures import PROJECT, build_error
+from toolchains.goals import DIST, Goal, board_goal, host_goal
+from toolchains.programs import build, configure, output
 from toolchains.roots import sysroot
-from toolchains.wheels import build as wheels
 from toolchains.wheels import jobs as wheel_jobs
 
 WORK = PROJECT / ".cache" / "package"
-DIST = PROJECT / "dist"
 EXAMPLES = Path("share/doc/potstill/examples")  # below the prefix
 STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Werror")
 TEXTS = ("a b c", "turn the light on", "i j d z", "k", "what a day")
@@ -64,15 +65,14 @@ def compare(what: str, found: Sequence[Answer | bytes], wanted: Sequence[Answer]
     """Same labels and same bits.
 
     Raises:
-        BuildError: B025, naming program and text.
+        BuildError: naming program and text.
     """
     if len(found) != len(wanted):
-        raise build_error("B025", f"{len(found)} answers, not {len(wanted)}", what, "run the program by hand")
+        raise BuildError("B025", f"{len(found)} answers, not {len(wanted)}", what, "run the program by hand")
     for number, (one, other) in enumerate(zip(found, wanted, strict=True)):
         if one != (other if isinstance(one, Answer) else other.logits):
-            raise build_error(
-                "B025", f"{one!r} instead of {other!r}", f"{what}, text {number}", "the bits must be equal"
-            )
+            what = f"{what}, text {number}"
+            raise BuildError("B025", f"{one!r} instead of {other!r}", what, "the bits must be equal")
 
 
 def repack(archive: Path, out: Path) -> None:
@@ -89,16 +89,16 @@ def repack(archive: Path, out: Path) -> None:
             made.addfile(member, opened.extractfile(member) if member.isfile() else None)
 
 
-def goals_of(names: str) -> list[wheels.Goal]:
+def goals_of(names: str) -> list[Goal]:
     """What ``--board pi4,pi4-32,host`` asks for: a package of each one's machine, tried there.
 
     Raises:
-        BuildError: B002 an unknown board.
+        BuildError: an unknown board.
     """
-    return [wheels.host_goal() if n == "host" else wheels.board_goal(boards.board(n)) for n in names.split(",")]
+    return [host_goal() if n == "host" else board_goal(boards.board(n)) for n in names.split(",")]
 
 
-def tools_of(goals: Sequence[wheels.Goal]) -> list[str]:
+def tools_of(goals: Sequence[Goal]) -> list[str]:
     """What `package` needs from Debian packages."""
     needed = {tool for goal in goals for tool in wheel_jobs.tools_of(goal.name)}
     return sorted(needed | {"dpkg-deb", "pkg-config"})
@@ -107,21 +107,16 @@ def tools_of(goals: Sequence[wheels.Goal]) -> list[str]:
 class _Packager:
     """The package of one machine."""
 
-    def __init__(self, session: Any, goal: wheels.Goal) -> None:
+    def __init__(self, session: Any, goal: Goal) -> None:
         self.session, self.goal, self.target = session, goal, goal.target
         self.work = WORK / (goal.target.name if goal.board else "host")
         self.folder = self.work / "build"
-        self.toolchain = (
-            [f"-DCMAKE_TOOLCHAIN_FILE={PROJECT / 'toolchains' / 'cmake' / self.target.toolchain}"]
-            if self.goal.board
-            else []
-        )
+        self.cross = self.target if goal.board else None
 
     def _configure(self, libdir: str) -> None:
-        options = ["-DCMAKE_BUILD_TYPE=Release", "-DPOTSTILL_TESTS=OFF", "-DPOTSTILL_OPENMP=OFF"]
-        options += ["-DPOTSTILL_POOL=threads", "-DCMAKE_INSTALL_PREFIX=/usr", f"-DCMAKE_INSTALL_LIBDIR={libdir}"]
-        command = ["cmake", "-S", str(PROJECT), "-B", str(self.folder), "-G", "Ninja", *options, *self.toolchain]
-        self.session.run(*command, external=True, silent=True)
+        settings = {"POTSTILL_TESTS": "OFF", "POTSTILL_OPENMP": "OFF", "POTSTILL_POOL": "threads"}
+        install = {"CMAKE_INSTALL_PREFIX": "/usr", "CMAKE_INSTALL_LIBDIR": libdir}
+        configure(self.session.run, self.folder, {**settings, **install}, self.cross)
 
     def _audit(self, *arguments: str | Path, silent: bool = False) -> str:
         goal = self.goal.board.name if self.goal.board else "host"
@@ -137,7 +132,7 @@ class _Packager:
             self.session.run(*command, external=True, silent=True, env={"SOURCE_DATE_EPOCH": epoch})
         made = sorted(out.glob(pattern))
         if len(made) != 1:
-            raise build_error("B033", f"{len(made)} packages instead of one", str(out), "see CPack's messages")
+            raise BuildError("B033", f"{len(made)} packages instead of one", str(out), "see CPack's messages")
         DIST.mkdir(exist_ok=True)
         partial = DIST / f".tmp-{os.getpid()}-{made[0].name}"
         if made[0].suffix == ".gz":
@@ -146,10 +141,10 @@ class _Packager:
             shutil.copyfile(made[0], partial)
         return partial.replace(DIST / made[0].name)
 
-    def build(self) -> tuple[Path, Path]:
+    def package(self) -> tuple[Path, Path]:
         """The .tar.gz and the .deb in dist/, audited."""
         self._configure(f"lib/{self.target.triple}")
-        self.session.run("cmake", "--build", str(self.folder), external=True)
+        build(self.session.run, self.folder, silent=False)
         library = self.folder / "cpp" / "libpotstill.so.0"
         depends = self._audit("--depends", library, self.folder / "cpp" / "potstill-run", silent=True)
         deb = self._pack("DEB", "*.deb", "-D", f"CPACK_DEBIAN_PACKAGE_DEPENDS={depends}")
@@ -177,14 +172,12 @@ class _Packager:
     def _by_cmake(self, prefix: Path, kind: str) -> list[Path]:
         folder = self.work / f"find_package-{kind}"
         shutil.rmtree(folder, ignore_errors=True)
-        options = ["-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_PREFIX_PATH={prefix}", *self.toolchain]
-        options += [f"-DBUILD_SHARED_LIBS={'ON' if kind == 'shared' else 'OFF'}"]
-        if self.goal.board:  # the board's loader must find the installed library by itself
-            options.append("-DCMAKE_SKIP_RPATH=ON")
-        command = ["cmake", "-S", str(prefix / EXAMPLES), "-B", str(folder), "-G", "Ninja", *options]
-        variables = {"CFLAGS": " ".join(STRICT), "CXXFLAGS": " ".join(STRICT)}
-        self.session.run(*command, external=True, silent=True, env=variables)
-        self.session.run("cmake", "--build", str(folder), external=True, silent=True)
+        settings = {"CMAKE_PREFIX_PATH": str(prefix), "BUILD_SHARED_LIBS": "ON" if kind == "shared" else "OFF"}
+        if self.cross:  # the board's loader must find the installed library by itself
+            settings["CMAKE_SKIP_RPATH"] = "ON"
+        strict = {"CFLAGS": " ".join(STRICT), "CXXFLAGS": " ".join(STRICT)}
+        configure(self.session.run, folder, settings, self.cross, source=prefix / EXAMPLES, env=strict)
+        build(self.session.run, folder)
         return [folder / "classify", folder / "classify-c"]
 
     def _by_pkg_config(self, prefix: Path, kind: str) -> list[Path]:
@@ -197,9 +190,9 @@ class _Packager:
         flags = shlex.split(_output(["pkg-config", *asked, "potstill"], search))
         if kind == "static":
             flags.insert(0, "-static")
-        elif not self.goal.board:
+        elif self.cross is None:
             flags.append(f"-Wl,-rpath,{prefix / 'lib'}")
-        cross = f"{self.target.triple}-" if self.goal.board else ""
+        cross = f"{self.target.triple}-" if self.cross else ""
         made = []
         for compiler, standard, source in (("g++", "c++20", "classify.cpp"), ("gcc", "c99", "classify.c")):
             made.append(folder / ("classify-c" if source.endswith(".c") else "classify"))
@@ -225,19 +218,12 @@ def _model(session: Any, options: Mapping[str, str]) -> Path:
         return board_jobs.random_models(session)[0]
     asked = Path(options["model"]).resolve()
     if not asked.is_file():
-        raise build_error("B017", "no such model", str(asked), "leave --model out for a random one")
+        raise BuildError("B017", "no such model", str(asked), "leave --model out for a random one")
     return asked
 
 
 def _output(command: Sequence[str], variables: Mapping[str, str] | None = None) -> str:
-    environment = {**os.environ, **(variables or {})}
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=environment
-    )
-    if done.returncode:
-        what = f"status {done.returncode}: {done.stderr.strip()[-300:]}"
-        raise build_error("B025", what, command[0], "run it by hand")
-    return done.stdout
+    return output(command, "B025", command[0], "run it by hand", env={**os.environ, **(variables or {})})
 
 
 def _try(session: Any, packager: _Packager, archive: Path, deb: Path, model: Path) -> None:
@@ -254,22 +240,22 @@ def _try(session: Any, packager: _Packager, archive: Path, deb: Path, model: Pat
         tool, where = "/usr/bin/potstill-run", f"{board.title}, emulated"
 
     def run(*words: str) -> str:
-        return emulator.run(emulator.command(*words)).stdout if emulator else _output(words)
+        return emulator.run(emulator.command(*words)) if emulator else _output(words)
 
     for program in programs:
         name = f"{program.parent.name}/{program.name} on {where}"
         compare(name, read_example(run(str(program), str(model), *TEXTS)), wanted)
     compare(f"potstill-run on {where}", read_hex(run(tool, str(model), "--logits-hex", *TEXTS)), wanted)
     system = json.loads(run(tool, "--system", "--json"))
-    if board is not None and system["kernel_set"] != (best := (board.kernels or ("reference",))[-1]):
-        raise build_error("B025", f"kernel set {system['kernel_set']}, not {best}", where, "see cpp/src/cpu/detect.cpp")
+    if board is not None and system["kernel_set"] != (best := board.kernels[0]):
+        raise BuildError("B025", f"kernel set {system['kernel_set']}, not {best}", where, "see cpp/src/cpu/detect.cpp")
     session.log(f"{where}: {len(programs)} examples and potstill-run ({system['kernel_set']}) give the host's bits")
 
 
-def package(session: Any, goals: Sequence[wheels.Goal], options: Mapping[str, str]) -> None:
+def package(session: Any, goals: Sequence[Goal], options: Mapping[str, str]) -> None:
     """The whole session; `options`: model."""
     model = _model(session, options)
     for goal in goals:
         packager = _Packager(session, goal)
-        archive, deb = packager.build()
+        archive, deb = packager.package()
         _try(session, packager, archive, deb, model)

@@ -15,8 +15,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from toolchains import boards, tools
-from toolchains.failures import PotstillError, build_error
+from potstill import boards
+from potstill.errors import BuildError, PotstillError
+from toolchains import tools
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _STAMP = "potstill-root.txt"
@@ -49,7 +50,7 @@ def find_mirror(suite: str) -> str:
     """POTSTILL_DEBIAN_MIRROR, or the mirror this host itself installs from.
 
     Raises:
-        BuildError: B005 when neither is known (for example on Ubuntu).
+        BuildError: when neither is known (for example on Ubuntu).
     """
     if own := os.environ.get("POTSTILL_DEBIAN_MIRROR"):
         return own
@@ -59,7 +60,7 @@ def find_mirror(suite: str) -> str:
         return known[0].rstrip("/")
     mirror = mirror_of(_output(["apt-get", "update", "--print-uris"]), suite)
     if mirror is None:
-        raise build_error(
+        raise BuildError(
             "B005",
             "this host's package sources name no Debian mirror",
             "apt-get indextargets",
@@ -103,7 +104,7 @@ def _apt(state: Path, architecture: str, *arguments: str) -> None:
         lines = [
             re.sub(r"\w+://[^/\s]+|\s*\[IP:[^]]*\]", "", line) for line in lines
         ]  # which host is the user's affair
-        raise build_error(
+        raise BuildError(
             "B006",
             f"apt-get {arguments[0]} failed: {' '.join(lines[:3]) or done.stderr.strip()[-300:]}",
             f"packages for {architecture}",
@@ -151,7 +152,7 @@ def make_root(
         cache: folder to keep roots in; by default roots/ under `cache_folder()`.
 
     Raises:
-        BuildError: B001, B005, B006 (not fetched), B007 (a package could not be unpacked).
+        BuildError: a tool is missing, no mirror is known, or packages could not be fetched or unpacked.
     """
     roots = cache or cache_folder() / "roots"
     final = roots / root_key(architecture, suite, packages)
@@ -168,7 +169,7 @@ def make_root(
         for archive in archives:
             done = subprocess.run(["dpkg-deb", "-x", archive, temporary], capture_output=True, text=True, check=False)
             if done.returncode:
-                raise build_error(
+                raise BuildError(
                     "B007",
                     f"dpkg-deb: {done.stderr.strip()}",
                     archive.name,
@@ -188,7 +189,7 @@ def make_root(
 def root_of(board: boards.Board, say: Callable[[str], None] = print) -> Path:
     """The root of `board`'s system and machine type.
 
-    Where the mirror's files of that release cannot be used (B006), Debian testing stands in if it has the same
+    Where the mirror's files of that release cannot be used, Debian testing stands in if it has the same
     Python: modules of one Python version fit all its patch releases. That is said each time.
     """
     key = (board.target.debian, board.system.name, board.system.packages)

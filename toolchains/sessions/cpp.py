@@ -9,15 +9,17 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from toolchains import tools
-from toolchains.boards import Board
+from potstill import boards
+from potstill.boards import Board
+from potstill.errors import BuildError
+from toolchains import PROJECT, environment, tools
 from toolchains.emulate.emulator import Emulator
-from toolchains.failures import PROJECT, build_error
+from toolchains.programs import build, configure
 from toolchains.roots import sysroot
 
 WORK = PROJECT / ".cache" / "cpp"
@@ -32,53 +34,43 @@ def sources() -> list[Path]:
     return sorted(p for p in (PROJECT / "cpp").rglob("*") if p.suffix in _SUFFIXES)
 
 
-def _configure(session: Any, folder: Path, options: Sequence[str], variables: dict[str, str]) -> None:
-    command = ["cmake", "-S", str(PROJECT), "-B", str(folder), "-G", "Ninja", "-DPOTSTILL_TESTS=ON", *options]
-    session.run(*command, external=True, env=variables, silent=True)
-
-
-def test(session: Any, board: Board | None, arguments: Sequence[str]) -> None:
-    """Build and run the GoogleTest programs, natively or for `board` under its emulator.
+def test(session: Any, words: Sequence[str]) -> None:
+    """Build and run the GoogleTest programs.
 
     Args:
-        arguments: further arguments of ctest.
+        words: ``--board NAME`` for that board's CPU under the emulator, by default natively; arguments of ctest.
+
+    Raises:
+        BuildError: an unknown board; wrong arguments.
     """
-    if board is not None:
-        test_boards(session, [board], arguments)
+    options, rest = environment.split_options(words, ["board"])
+    if "board" in options:
+        test_boards(session, [boards.board(options["board"])], rest)
         return
     session.log("C++ tests on this machine")
     folder = WORK / "host"
-    _configure(session, folder, ["-DCMAKE_BUILD_TYPE=Release"], {})
-    session.run("cmake", "--build", str(folder), external=True)
-    _ctest(session, folder, {}, arguments)
+    configure(session.run, folder, {"POTSTILL_TESTS": "ON"})
+    build(session.run, folder, silent=False)
+    _ctest(session, folder, {}, rest)
 
 
-def test_boards(session: Any, chosen: Sequence[Board], arguments: Sequence[str] = ()) -> None:
+def test_boards(session: Any, chosen: Iterable[Board], arguments: Sequence[str] = ()) -> None:
     """Build the GoogleTest programs once a machine type; run them by ctest once a CPU and page size of `chosen`."""
-    done: set[tuple[str, str, int]] = set()
-    for board in sorted(chosen, key=lambda board: board.target.name):
-        machine = (board.target.name, board.qemu_cpu, board.page_size)
-        if machine in done:
-            continue
-        compilers = tools.AARCH64 if board.target.name == "aarch64" else tools.ARMV7L
+    distinct = {(board.target.name, board.qemu_cpu, board.page_size): board for board in chosen}
+    published = set[str]()
+    for (name, cpu, page_size), board in sorted(distinct.items()):
+        compilers = tools.AARCH64 if name == "aarch64" else tools.ARMV7L
         tools.bootstrap((*compilers, *tools.CPP_TESTS), session.log)
-        emulator = Emulator(board, sysroot.root_of(board, session.log))
-        folder = WORK / board.target.name
-        variables = {
-            "POTSTILL_ROOT": str(emulator.root),
-            "POTSTILL_BOARD_CPU": board.qemu_cpu,
-            "QEMU_PAGESIZE": str(board.page_size),
-        }
-        session.log(f"C++ tests: {board.title} ({board.qemu_cpu}, emulated: times mean nothing)")
-        toolchain = PROJECT / "toolchains" / "cmake" / board.target.toolchain
-        _configure(
-            session, folder, ["-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_TOOLCHAIN_FILE={toolchain}"], variables
-        )  # fmt: skip
-        session.run("cmake", "--build", str(folder), external=True, env=variables)
-        if board.target.name not in {name for name, *_ in done}:
+        root = Emulator(board, sysroot.root_of(board, session.log)).root
+        variables = {"POTSTILL_ROOT": str(root), "POTSTILL_BOARD_CPU": cpu, "QEMU_PAGESIZE": str(page_size)}
+        session.log(f"C++ tests: {board.title} ({cpu}, emulated: times mean nothing)")
+        folder = WORK / name
+        configure(session.run, folder, {"POTSTILL_TESTS": "ON"}, board.target, env=variables)
+        build(session.run, folder, env=variables, silent=False)
+        if name not in published:
             _publish_tool(session, board, folder)
+            published.add(name)
         _ctest(session, folder, variables, arguments)
-        done.add(machine)
 
 
 def _ctest(session: Any, folder: Path, variables: dict[str, str], arguments: Sequence[str]) -> None:
@@ -90,9 +82,8 @@ def _ctest(session: Any, folder: Path, variables: dict[str, str], arguments: Seq
 def bench_kernels(session: Any, arguments: Sequence[str]) -> None:
     """Build and run potstill-kernel-bench on this machine; `arguments`: kernel sets and options of the benchmark."""
     folder = WORK / "bench"
-    options = ["-DPOTSTILL_TESTS=OFF", "-DPOTSTILL_BENCHMARKS=ON", "-DCMAKE_BUILD_TYPE=Release"]
-    _configure(session, folder, options, {})
-    session.run("cmake", "--build", str(folder), "--target", "potstill-kernel-bench", external=True, silent=True)
+    configure(session.run, folder, {"POTSTILL_TESTS": "OFF", "POTSTILL_BENCHMARKS": "ON"})
+    build(session.run, folder, "potstill-kernel-bench")
     session.run(str(folder / "cpp" / "potstill-kernel-bench"), *arguments, external=True)
 
 
@@ -113,9 +104,9 @@ def clang_command(command: str, omp: Path) -> str:
 def _database(session: Any, folder: Path) -> list[dict[str, str]]:
     """Configure a build for clang-tidy and return its compile commands, rewritten, for files of the core."""
     pybind = session.run("python", "-m", "pybind11", "--cmakedir", silent=True, log=False).strip()
-    options = ["-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", "-DPOTSTILL_PYTHON=ON", f"-Dpybind11_DIR={pybind}"]
-    _configure(session, folder, options, {})
-    session.run("cmake", "--build", str(folder), "--target", "potstill_schema_cpp", external=True, silent=True)
+    parts = {"POTSTILL_TESTS": "ON", "POTSTILL_PYTHON": "ON", "pybind11_DIR": pybind}
+    configure(session.run, folder, {**parts, "CMAKE_EXPORT_COMPILE_COMMANDS": "ON"})
+    build(session.run, folder, "potstill_schema_cpp")
     # clang-tidy's package has no omp.h. GCC's is taken alone, since its folder would bring GCC's intrinsics, and
     # without the arguments of __malloc__, which clang does not know.
     headers = session.run("g++", "-print-file-name=include", external=True, silent=True, log=False).strip()
@@ -133,7 +124,7 @@ def tidy(session: Any) -> None:
     """clang-tidy on every C++ file of the core that changed since it was last found clean.
 
     Raises:
-        BuildError: B018 with clang-tidy's findings.
+        BuildError: with clang-tidy's findings.
     """
     folder = WORK / "tidy"
     entries = _database(session, folder)
@@ -165,4 +156,4 @@ def tidy(session: Any) -> None:
         findings = [text for text in pool.map(check, entries) if text]
     if findings:
         text = "\n".join(findings)
-        raise build_error("B018", f"clang-tidy has findings in {len(findings)} files:\n{text}\n", "cpp", "fix them")
+        raise BuildError("B018", f"clang-tidy has findings in {len(findings)} files:\n{text}\n", "cpp", "fix them")

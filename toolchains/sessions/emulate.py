@@ -5,22 +5,22 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from toolchains import boards, tools
+from potstill import boards
+from potstill.errors import BuildError, PotstillError
+from toolchains import PROJECT, tools
 from toolchains.emulate import same_bits
 from toolchains.emulate.chroot import HOME, Chroot
 from toolchains.emulate.emulator import BOARDS as BOARD_ROOTS
 from toolchains.emulate.emulator import Emulator
 from toolchains.emulate.jobs import WORK, make_board, random_models, same_bits_on_boards
-from toolchains.failures import PROJECT, PotstillError, build_error
 from toolchains.roots import sysroot
 from toolchains.sessions import cpp
-from toolchains.wheels.jobs import asked_boards, finished, wheel_sessions
+from toolchains.wheels.jobs import finished
 
 MODEL = PROJECT / "build" / "sentiment" / "model.still"
 NOTE = "emulated: times mean nothing"
@@ -31,21 +31,12 @@ MODEL_BOARDS = ("pi4", "pi5")
 _ABSENT = ("B005", "B006", "B009")
 
 
-def emulate_wheels(words: Sequence[str]) -> list[str]:
-    """The wheel sessions that ``nox -s emulate`` needs, from nox's command line."""
-    try:
-        names = asked_boards(words) or list(boards.load_boards())
-    except PotstillError:  # the session itself reports the mistake in boards.toml
-        names = []
-    return ["wheels(host)", *wheel_sessions(names)]
-
-
 def _chosen(options: Mapping[str, str], name: str, default: Sequence[str], known: Sequence[str]) -> list[str]:
-    """A comma list among the options; B016 for a word that is not known."""
+    """A comma list among the options. BuildError: a word that is not known."""
     words = options.get(name, ",".join(default)).split(",")
     for word in words:
         if word not in known:
-            raise build_error("B016", f"unknown {name[:-1]} {word!r}", f"--{name}", f"use some of {','.join(known)}")
+            raise BuildError("B016", f"unknown {name[:-1]} {word!r}", f"--{name}", f"use some of {','.join(known)}")
     return words
 
 
@@ -67,7 +58,7 @@ def _available(session: Any, names: Sequence[str], *, asked: bool) -> tuple[list
                 raise
             absent[name] = systems[system] = str(error)
     if not made:
-        raise build_error("B030", "no board can be emulated here", ", ".join(names), next(iter(absent.values())))
+        raise BuildError("B030", "no board can be emulated here", ", ".join(names), next(iter(absent.values())))
     return made, absent
 
 
@@ -96,7 +87,7 @@ def emulate(session: Any, options: Mapping[str, str], pytest_arguments: Sequence
         pytest_arguments: for the tests on the boards.
 
     Raises:
-        BuildError: B011 a program failed, B015 bits differ, B016 and B017 wrong arguments. A board of the default list
+        BuildError: a program failed; bits differ; wrong arguments. A board of the default list
             whose system cannot be fetched is named and left out.
     """
     asked = "boards" in options
@@ -104,7 +95,7 @@ def emulate(session: Any, options: Mapping[str, str], pytest_arguments: Sequence
     parts = _chosen(options, "parts", PARTS, PARTS)
     own = Path(options["model"]).resolve() if "model" in options else MODEL
     if "model" in options and not own.is_file():
-        raise build_error("B017", "no such model", str(own), "run nox -s pipeline first, or leave --model out")
+        raise BuildError("B017", "no such model", str(own), "run nox -s pipeline first, or leave --model out")
     # All at the start: a package missed later would fail after minutes of work.
     tests = tools.CPP_TESTS if "ctest" in parts else ()
     tools.bootstrap(sorted({*tests, *(tool for name in names for tool in _tools(name))}), session.log)
@@ -159,17 +150,8 @@ def _bits(
 
 def _captured(session: Any, emulator: Emulator, command: Sequence[str], variables: Mapping[str, str]) -> str:
     """What a program of the board prints; boards run side by side, so it is shown only when it failed."""
-    done = subprocess.run(
-        command, env=emulator.environment(variables), capture_output=True, text=True, stdin=subprocess.DEVNULL,
-        check=False, timeout=900,
-    )  # fmt: skip
-    if done.returncode:
-        board = emulator.board
-        session.warn(f"{board.name}, emulated:\n{done.stdout}{done.stderr}")
-        illegal = " (illegal instruction)" if done.returncode in (132, -4) else ""
-        where = f"emulated {board.title} ({board.name}, {board.qemu_cpu})"
-        raise build_error("B011", f"status {done.returncode}{illegal}, output above", where, "see the output")
-    return done.stdout
+    name = emulator.board.name
+    return emulator.run(command, variables, 900, show=lambda text: session.warn(f"{name}, emulated:\n{text}"))
 
 
 def _pytest_on(session: Any, emulator: Emulator, model: Path, expected: Path, arguments: Sequence[str]) -> None:

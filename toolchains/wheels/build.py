@@ -15,25 +15,12 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from toolchains.failures import PROJECT, build_error
-from toolchains.goals import DIST, WORK, Goal, board_goal, board_goals, goal_of, host_goal, native
+from potstill.errors import BuildError
+from toolchains import PROJECT
+from toolchains.goals import DIST, Goal, native
+from toolchains.programs import Run
 from toolchains.wheels.sources import source_hash
 
-__all__ = [
-    "DIST",
-    "WORK",
-    "Goal",
-    "board_goal",
-    "board_goals",
-    "build",
-    "built",
-    "goal_of",
-    "host_goal",
-    "make",
-    "source_hash",
-]
-
-Run = Callable[..., object]
 EPOCH = "315532800"  # 1980-01-01, the first day a zip file can name: file times inside wheels
 
 
@@ -78,7 +65,7 @@ def make(goal: Goal, root: Path | None, run: Run, folder: Path, objects: Path, s
         The finished wheel.
 
     Raises:
-        BuildError: B009 when the build or repair gave no single wheel.
+        BuildError: when the build or repair gave no single wheel.
     """
     shutil.rmtree(folder, ignore_errors=True)
     command = ["python", "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder)]
@@ -115,7 +102,7 @@ def build(goal: Goal, root: Path | None, run: Run, say: Callable[[str], None]) -
         The wheel in dist/.
 
     Raises:
-        BuildError: B009 when the build or repair gave no single wheel.
+        BuildError: when the build or repair gave no single wheel.
     """
     state = source_hash()
     if wheel := built(goal, state):
@@ -134,7 +121,7 @@ def build(goal: Goal, root: Path | None, run: Run, say: Callable[[str], None]) -
 def _only_wheel(folder: Path) -> Path:
     wheels = sorted(folder.glob("*.whl"))
     if len(wheels) != 1:
-        raise build_error(
+        raise BuildError(
             "B033", f"{len(wheels)} wheels instead of one", str(folder), "see the messages of the build above"
         )
     return wheels[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import zipfile
@@ -12,30 +11,32 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from potstill.boards import builtin_file
-from toolchains import boards, tools
-from toolchains.failures import PROJECT, PotstillError, build_error
+from potstill import boards
+from potstill.errors import BuildError, PotstillError
+from toolchains import tools
+from toolchains.goals import DIST, WORK, Goal, board_goal, board_goals, host_goal
 from toolchains.roots import sysroot
 from toolchains.wheels import build as wheels
-from toolchains.wheels import sdist
-from toolchains.wheels.sources import copy_sources, source_hash
+from toolchains.wheels.sources import copy_sources
 
 # Machine type and system whose Debian packages a mirror may lack: Debian's own index of them did not fit its signed
 # list for weeks on one. Without them the session says so and succeeds; every other wheel must be made.
 MAY_BE_MISSING = {("armv7l", "trixie")}
 
 
-def known_goals() -> dict[str, wheels.Goal]:
-    """Every wheel by the word in its session's name, this machine's (``host``) first.
+def known_goals() -> dict[str, Goal]:
+    """Every wheel by the word in its session's name, this machine's (``host``) first."""
+    known = _boards()
+    return {"host": host_goal(known), **board_goals(known)}
 
-    For names of sessions: with an unreadable file of the user's own they are those of the built-in boards, and the
-    session itself reports the mistake.
-    """
+
+def _boards() -> dict[str, boards.Board]:
+    """For names of sessions: with an unreadable file of the user's own only the built-in boards, and the session itself
+    reports the mistake."""
     try:
-        known = boards.load_boards()
+        return boards.load_boards()
     except PotstillError:
-        known = boards.load_boards(builtin_file())
-    return {"host": wheels.host_goal(known), **wheels.board_goals(known)}
+        return boards.load_boards(boards.builtin_file())
 
 
 def asked_boards(words: Sequence[str]) -> list[str] | None:
@@ -47,20 +48,24 @@ def asked_boards(words: Sequence[str]) -> list[str] | None:
     return None
 
 
-def wheel_sessions(names: Iterable[str]) -> list[str]:
-    """The sessions that make the wheels of the boards `names`, each once; unknown boards are left to their session."""
-    found = set()
-    for name in names:
-        try:
-            found.add(f"wheels({wheels.board_goal(boards.board(name)).name})")
-        except PotstillError:
-            continue
-    return sorted(found)
+def wheel_sessions(words: Sequence[str] = (), default: Iterable[str] | None = None) -> list[str]:
+    """The wheels, as sessions, that a session on emulated boards needs: this machine's and the boards'.
+
+    Args:
+        words: nox's command line, whose ``--board`` or ``--boards`` names the boards; unknown ones are left to the
+            session to report.
+        default: boards without that option; all if None.
+    """
+    known = _boards()
+    asked = asked_boards(words)
+    names = asked if asked is not None else known if default is None else default
+    found = {f"wheels({board_goal(known[name]).name})" for name in names if name in known}
+    return ["wheels(host)", *sorted(found)]
 
 
-def _goal(name: str) -> wheels.Goal:
+def _goal(name: str) -> Goal:
     known = boards.load_boards()
-    return wheels.host_goal(known) if name == "host" else wheels.board_goals(known)[name]
+    return host_goal(known) if name == "host" else board_goals(known)[name]
 
 
 def tools_of(name: str) -> tuple[str, ...]:
@@ -72,9 +77,9 @@ def tools_of(name: str) -> tuple[str, ...]:
     return (*tools.NATIVE, f"{goal.target.triple}-g++", *emulator, str(sysroot.KEYRING))
 
 
-def _missing(goal: wheels.Goal) -> Path:
+def _missing(goal: Goal) -> Path:
     """Says why there is no wheel of `goal`, beside where its stamp would be."""
-    return goal.folder / "missing.json"
+    return goal.folder / "missing.txt"
 
 
 def build_wheel(session: Any, name: str) -> Path | None:
@@ -91,7 +96,8 @@ def build_wheel(session: Any, name: str) -> Path | None:
         except PotstillError as error:
             if error.code != "B006" or (goal.target.name, goal.board.system.name) not in MAY_BE_MISSING:
                 raise
-            wheels.write_state(_missing(goal), {"reason": str(error)})
+            goal.folder.mkdir(parents=True, exist_ok=True)
+            _missing(goal).write_text(str(error), encoding="utf-8")
             session.warn(f"NO WHEEL {goal.name}: the headers of its Python cannot be had from the mirror: {error}")
             return None
     _missing(goal).unlink(missing_ok=True)
@@ -100,42 +106,40 @@ def build_wheel(session: Any, name: str) -> Path | None:
 
 def why_missing(board: boards.Board) -> str:
     """Why the session of `board`'s wheel made none and still succeeded; empty when there is no such reason."""
-    try:
-        return str(json.loads(_missing(wheels.board_goal(board)).read_text(encoding="utf-8"))["reason"])
-    except (OSError, ValueError, KeyError):
-        return ""
+    file = _missing(board_goal(board))
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
-def _finished(goal: wheels.Goal) -> Path:
+def _finished(goal: Goal) -> Path:
     wheel = wheels.built(goal)
     if wheel is None:
         reason = why_missing(goal.board) if goal.board else ""
         next_step = f"run nox -s 'wheels({goal.name if goal.board else 'host'})'"
-        raise build_error("B009", f"no current wheel for {goal.name}", "dist", f"{next_step}. {reason}".rstrip(". "))
+        raise BuildError("B009", f"no current wheel for {goal.name}", "dist", f"{next_step}. {reason}".rstrip(". "))
     return wheel
 
 
 def finished(board: boards.Board) -> Path:
     """The wheel of `board`'s machine type and Python, which its session has made before."""
-    return _finished(wheels.board_goal(board))
+    return _finished(board_goal(board))
 
 
 def host_wheel() -> Path:
     """This machine's wheel, which the session ``wheels(host)`` has made before."""
-    return _finished(wheels.host_goal())
+    return _finished(host_goal())
 
 
 def audit(session: Any, words: Sequence[str]) -> None:
     """Audit the wheel files among `words`, by default all in dist/; with ``--reproducible`` build each once more.
 
     Raises:
-        BuildError: B009 nothing to audit, or a wheel that is not of these sources; B031 other bytes.
+        BuildError: nothing to audit, or a wheel that is not of these sources; other bytes.
     """
-    files = [Path(word) for word in words if not word.startswith("--")] or sorted(wheels.DIST.glob("*.whl"))
+    files = [Path(word) for word in words if not word.startswith("--")] or sorted(DIST.glob("*.whl"))
     if unknown := [word for word in words if word.startswith("--") and word != "--reproducible"]:
-        raise build_error("B016", f"unknown option {unknown[0]}", "audit", "use --reproducible and names of wheels")
+        raise BuildError("B016", f"unknown option {unknown[0]}", "audit", "use --reproducible and names of wheels")
     if absent := [str(file) for file in files if not file.is_file()] or ([] if files else ["dist/*.whl"]):
-        raise build_error("B009", "no such wheel", absent[0], "run nox -s wheels first")
+        raise BuildError("B009", "no such wheel", absent[0], "run nox -s wheels first")
     ours = {wheel: goal for goal in known_goals().values() if (wheel := wheels.built(goal))}
     for file in files:
         goal = ours.get(file.resolve())
@@ -143,13 +147,13 @@ def audit(session: Any, words: Sequence[str]) -> None:
         session.run("python", "-m", "toolchains.audit.wheel", str(file), *objects, env={})
         if "--reproducible" in words:
             if goal is None:
-                raise build_error("B009", "not built from these sources", file.name, "run nox -s wheels first")
+                raise BuildError("B009", "not built from these sources", file.name, "run nox -s wheels first")
             _build_again(session, goal, file)
 
 
-def _build_again(session: Any, goal: wheels.Goal, first: Path) -> None:
-    """Another folder for sources and objects, later times, other file permissions: the same bytes, or B031."""
-    place = wheels.WORK / "again" / "in another place" / goal.name
+def _build_again(session: Any, goal: Goal, first: Path) -> None:
+    """Another folder for sources and objects, later times, other file permissions: the same bytes, or a BuildError."""
+    place = WORK / "again" / "in another place" / goal.name
     shutil.rmtree(place, ignore_errors=True)
     sources = copy_sources(place / "sources")
     root = sysroot.root_of(goal.board, session.log) if goal.board is not None else None
@@ -160,7 +164,7 @@ def _build_again(session: Any, goal: wheels.Goal, first: Path) -> None:
         os.umask(mask)
     if first.read_bytes() != second.read_bytes():
         different = ", ".join(_differences(first, second)) or "the order or the attributes of files inside"
-        raise build_error("B031", f"two builds differ: {different}", first.name, f"compare with {second}")
+        raise BuildError("B031", f"two builds differ: {different}", first.name, f"compare with {second}")
     digest = hashlib.sha256(first.read_bytes()).hexdigest()
     session.log(f"{first.name}: built twice, the same bytes, sha256 {digest}")
     shutil.rmtree(place)
@@ -171,22 +175,3 @@ def _differences(first: Path, second: Path) -> list[str]:
     with zipfile.ZipFile(first) as one, zipfile.ZipFile(second) as two:
         contents = [{name: archive.read(name) for name in archive.namelist()} for archive in (one, two)]
     return sorted(name for name in contents[0].keys() | contents[1] if contents[0].get(name) != contents[1].get(name))
-
-
-def source_archive(session: Any) -> Path:
-    """The source archive in dist/, built and imported once in an isolated build."""
-    archive = sdist.make(session.run)
-    state = hashlib.sha256(archive.read_bytes()).hexdigest()
-    place = PROJECT / ".cache" / "sdist"
-    stamp = place / "built.json"
-    if stamp.is_file() and json.loads(stamp.read_text(encoding="utf-8")).get("archive") == state:
-        session.log(f"{archive.name}: built before")
-        return archive
-    shutil.rmtree(place, ignore_errors=True)
-    session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(place), str(archive), env={})
-    (wheel,) = place.glob("*.whl")
-    sdist.check_wheel(archive, wheel)
-    session.install("-q", "--no-deps", "--no-index", "--force-reinstall", str(wheel))
-    session.run("potstill", "--version")
-    wheels.write_state(stamp, {"archive": state, "sources": source_hash()})
-    return archive

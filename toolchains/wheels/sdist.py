@@ -6,15 +6,20 @@ libflatbuffers-dev and python3-dev; cmake and ninja come from Debian or, where a
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import subprocess
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from toolchains.failures import PROJECT, build_error
+from potstill.errors import BuildError
+from toolchains import PROJECT
 from toolchains.goals import DIST
+from toolchains.programs import Run
 from toolchains.wheels.build import EPOCH
 
 # Tracked, but only of use in the repository.
@@ -23,8 +28,6 @@ NOT_SHIPPED = (".ci/",)
 FORBIDDEN = {".nox", ".cache", ".git", "dist", "build", "__pycache__", ".venv", ".mypy_cache", ".ruff_cache"}
 _PRODUCTS = (".so", ".pyc", "_still_fb.py")
 _BACKEND = "import sys, scikit_build_core.build as backend; print(backend.build_sdist(sys.argv[1]))"
-
-Run = Callable[..., object]
 
 
 def tracked(base: Path = PROJECT) -> set[str] | None:
@@ -54,9 +57,7 @@ def problems_of(inside: Iterable[str], wanted: set[str] | None) -> list[str]:
     """
     inside = set(inside) - {"PKG-INFO"}
     found = [f"{name} has no place in it" for name in sorted(inside) if FORBIDDEN & set(name.split("/")[:-1])]
-    found += [
-        f"{name} is a build's product" for name in sorted(inside) if name.endswith((".so", ".pyc", "_still_fb.py"))
-    ]
+    found += [f"{name} is a build's product" for name in sorted(inside) if name.endswith(_PRODUCTS)]
     if wanted is not None:
         shipped = {name for name in wanted if not name.startswith(NOT_SHIPPED)}
         found += [f"{name} is missing" for name in sorted(shipped - inside)]
@@ -71,7 +72,7 @@ def make(run: Run, folder: Path = DIST) -> Path:
         run: runs a command in an environment with the dependency group ``wheel``.
 
     Raises:
-        BuildError: B032 with what is missing or too much.
+        BuildError: with what is missing or too much.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for former in folder.glob("potstill-*.tar.gz"):
@@ -80,7 +81,7 @@ def make(run: Run, folder: Path = DIST) -> Path:
     run("python", "-c", _BACKEND, str(folder), env={"SOURCE_DATE_EPOCH": epoch})
     (archive,) = folder.glob("potstill-*.tar.gz")
     if problems := problems_of(contents(archive), tracked()):
-        raise build_error(
+        raise BuildError(
             "B032", f"the source archive is wrong: {'; '.join(problems[:8])}", archive.name,
             "correct [tool.scikit-build] sdist.include and sdist.exclude in pyproject.toml, or remove the stray file",
         )  # fmt: skip
@@ -91,7 +92,7 @@ def check_wheel(archive: Path, wheel: Path) -> None:
     """The wheel that pip built from the archive holds every file of the package and one module.
 
     Raises:
-        BuildError: B032.
+        BuildError: it does not.
     """
     package = {name.removeprefix("python/") for name in contents(archive) if name.startswith("python/potstill/")}
     with zipfile.ZipFile(wheel) as built:
@@ -100,4 +101,21 @@ def check_wheel(archive: Path, wheel: Path) -> None:
     modules = [name for name in names if name.startswith("potstill/_core.") and name.endswith(".so")]
     if missing or len(modules) != 1:
         what = f"the wheel built from it lacks {missing[:4]}" if missing else f"it gave {len(modules)} modules"
-        raise build_error("B032", what, archive.name, "compare with python/potstill")
+        raise BuildError("B032", what, archive.name, "compare with python/potstill")
+
+
+def session(nox: Any) -> None:
+    """The source archive in dist/, built and imported once in an isolated build. Raises as `make` and `check_wheel`."""
+    archive = make(nox.run)
+    state = hashlib.sha256(archive.read_bytes()).hexdigest()
+    place = PROJECT / ".cache" / "sdist"
+    if (place / state).exists():
+        nox.log(f"{archive.name}: built before")
+        return
+    shutil.rmtree(place, ignore_errors=True)
+    nox.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(place), str(archive), env={})
+    (wheel,) = place.glob("*.whl")
+    check_wheel(archive, wheel)
+    nox.install("-q", "--no-deps", "--no-index", "--force-reinstall", str(wheel))
+    nox.run("potstill", "--version")
+    (place / state).touch()

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from toolchains.failures import PROJECT
+from toolchains import PROJECT
 
 _SOURCES = ("pyproject.toml", "CMakeLists.txt", "README.md", "LICENSE", "cpp", "python", "toolchains")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from potstill.bench.measure import fitting_lengths
 from potstill.bench.rounds import sentence
-from potstill.errors import SystemFailure
+from potstill.errors import os_errors
 
 RUNS = 30
 # Runs in a trace: enough to see what changes from one to the next, few enough for a viewer.
@@ -50,9 +50,9 @@ def profile_still(
         * ``layers``: the same sums for each layer, ops before the first one as "input", after the last as "output".
 
     Raises:
-        InputError: I060 a length over the model's limit; I004 a bad thread count.
+        InputError: a length over the model's limit; a bad thread count.
         FormatError: the file is not a `.still`.
-        SystemFailure: S003 the trace cannot be written.
+        SystemFailure: the trace cannot be written.
     """
     from potstill import _core
 
@@ -67,12 +67,8 @@ def profile_still(
             rows.append(row)
             events += _events(raw, row, process=len(rows))
     if trace is not None:
-        try:
+        with os_errors(trace):
             trace.write_text(json.dumps({"traceEvents": events, "displayTimeUnit": "ns"}), encoding="utf-8")
-        except OSError as error:
-            raise SystemFailure(
-                "S003", f"the trace cannot be written: {error.strerror}", str(trace), "check the folder and the disk"
-            ) from error
     return rows
 
 

@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-from potstill.errors import InputError
 from potstill.work.wheel import builds_models
 
 # In the order of the help. The first are not in a board's wheel; `doctor` is in both, and reads more in the whole one.
 BUILD_COMMANDS = ("build", "search", "seeds", "report", "sensitivity", "recipe", "compile", "export")
-BOARD_COMMANDS = ("run", "inspect", "verify", "bench", "doctor")
+BOARD_COMMANDS = ("run", "inspect", "verify", "bench", "doctor", "explain")
 
 
 def parts() -> list[ModuleType]:
@@ -39,18 +36,6 @@ class Command(Protocol):
 
     def __call__(self, name: str, handler: Any, summary: str, *examples: str) -> argparse.ArgumentParser:
         """The subcommand's parser."""
-
-
-def existing(path: str, advice: str, *, folder: bool = False) -> Path:
-    """A file, or a folder, that the user named to be read.
-
-    Raises:
-        InputError: I070 it is not there.
-    """
-    found = os.path.isdir(path) if folder else os.path.isfile(path)  # noqa: PTH112, PTH113 (no error for odd names)
-    if not found:
-        raise InputError("I070", f"no such {'folder' if folder else 'file'}", path, advice)
-    return Path(path)
 
 
 def print_json(value: Any) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from potstill.bench.measure import those_that_fit
 from potstill.compare import exports, sentences, versus
 from potstill.errors import InputError
 
@@ -44,11 +45,11 @@ def bench_peers(
         empty reason when measured; rows as `potstill.compare.versus.compare` gives.
 
     Raises:
-        InputError: I060 no length fits the model, I063 no texts, I064
-            no engine is called so, I066 the ONNX file beside it is another than the model was compiled from, I068 a
+        InputError: no length fits the model; no texts;
+            no engine is called so; the ONNX file beside it is another than the model was compiled from; a
             model that labels words.
         FormatError: the file is not a `.still`.
-        SystemFailure: S010 a package for making the common student is missing.
+        SystemFailure: a package for making the common student is missing.
     """
     from potstill.runtime.backends import open_backend
     from potstill.work.cache import cache_dir
@@ -64,11 +65,7 @@ def bench_peers(
             "measure it alone: leave --peers out",
         )  # fmt: skip
     source = exports.find(still, (*versus.LITERT_LENGTHS, *lengths), cache, student)
-    fitting = sorted({length for length in lengths if length <= source.max_tokens})
-    if not fitting:
-        raise InputError(
-            "I060", f"the model takes {source.max_tokens} tokens", f"--lengths {min(lengths)}", "give shorter lengths"
-        )
+    fitting = those_that_fit(lengths, source.max_tokens)
     if len(fitting) < len(set(lengths)):
         progress.message(f"the model takes {source.max_tokens} tokens: longer lengths are left out")
     single = versus.QUICK_SINGLE if quick else versus.SINGLE

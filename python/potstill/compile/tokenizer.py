@@ -89,11 +89,11 @@ def wordpiece_tables(tokenizer_dir: Path, *, lowercase: bool | None = None) -> W
             that does not say so; None: if it does not, it is, unless the vocabulary has pieces that contradict it.
 
     Raises:
-        CompileError: C050 no tokenizer there, C051 it cannot be loaded or is not a `tokenizers` one, C052 model,
-            C053 normalizer, C054 pre-tokenizer, C055 post-processor, C056 added token, C057 vocabulary,
-            C058 a limit of the core, C059 truncation on the left, C147 nothing says whether text is lower-cased and the
-            vocabulary speaks against it, C148 `lowercase` is not what the folder says.
-        SystemFailure: S010 transformers is not installed.
+        CompileError: no tokenizer there; it cannot be loaded or is not a `tokenizers` one; model,
+            normalizer; pre-tokenizer; post-processor; added token; vocabulary,
+            a limit of the core; truncation on the left; nothing says whether text is lower-cased and the
+            vocabulary speaks against it; `lowercase` is not what the folder says.
+        SystemFailure: transformers is not installed.
     """
     stated = is_stated(tokenizer_dir)
     tokenizer = _load(tokenizer_dir, None if stated else lowercase)

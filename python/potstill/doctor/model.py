@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from potstill.boards import Board
 from potstill.doctor.check import Findings
-from potstill.errors import InputError, PotstillError, not_in_this_wheel
+from potstill.errors import PotstillError, not_in_this_wheel
+from potstill.paths import existing
 
 if TYPE_CHECKING:
     from potstill.bench.predict import ModelShape, Prediction
@@ -49,12 +50,12 @@ def check(
         threads: for the predicted time.
 
     Raises:
-        InputError: I070 no such file or recipe.
+        InputError: no such file or recipe.
     """
     findings = Findings(f"{subject} on {board.title if board else 'no board named'}")
     path = Path(subject)
-    if path.suffix in (".still", ".onnx") and not path.is_file():
-        raise InputError("I070", "no such file", subject, "give a .still or .onnx file, or a recipe")
+    if path.suffix in (".still", ".onnx"):
+        existing(subject, "give a .still or .onnx file, or a recipe")
     if path.suffix == ".still":
         shape = _still(findings, path)
     elif read is not None:

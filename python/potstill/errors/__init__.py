@@ -1,7 +1,8 @@
 """Errors with a stable code, what happened, where, and the next step.
 
 Every failure a user can cause is a `PotstillError`. Its text is `error[CODE]: what; where; next step`, which is also
-what the command line prints. The letter of a code tells the area, the number is never reused.
+what the command line prints. The letter of a code tells the area, the number is never reused. What each code means is
+listed in `registry`, which `potstill explain` prints.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
-# Codes of what a command was told to read and is not there: bad input, whichever part finds it missing.
-_ABSENT = ("C001", "C050", "F001", "S015", "T001")
 _NEWLINE = "\n"
 
 
@@ -32,13 +31,15 @@ class PotstillError(Exception):
     """Base of all errors that a user can act on.
 
     Args:
-        code: stable code, e.g. ``"R001"``.
+        code: one of the registry, e.g. ``"R001"``.
         what: what happened, in one clause.
         where: the file, key, node, row or text it concerns.
         next_step: what the user can do now.
     """
 
     exit_code = EXIT_FAILED
+    # Codes of what a command was told to read and is not there: bad input, whichever part finds it missing.
+    absent: tuple[str, ...] = ()
 
     def __init__(self, code: str, what: str, where: str, next_step: str) -> None:
         super().__init__(code, what, where, next_step)
@@ -46,8 +47,12 @@ class PotstillError(Exception):
         self.what = what
         self.where = where
         self.next_step = next_step
-        if code in _ABSENT:
-            self.exit_code = EXIT_USAGE
+        self.exit_code = self.exit_code_of(code)
+
+    @classmethod
+    def exit_code_of(cls, code: str) -> int:
+        """The command's exit code for one of the class's codes."""
+        return EXIT_USAGE if code in cls.absent else cls.exit_code
 
     def __str__(self) -> str:
         # Names from files and texts stand in it; a next step may list problems, a line each.
@@ -70,6 +75,8 @@ class DataError(PotstillError):
 class TrainError(PotstillError):
     """T...: teacher, student or training."""
 
+    absent = ("T001",)
+
 
 class ExportError(PotstillError):
     """X...: ONNX or TFLite export, parity."""
@@ -78,9 +85,13 @@ class ExportError(PotstillError):
 class CompileError(PotstillError):
     """C...: ONNX that the core cannot run, tokenizer that the core cannot reproduce."""
 
+    absent = ("C001", "C050")
+
 
 class FormatError(PotstillError):
     """F...: a `.still` file that is not one, is damaged, or is too new."""
+
+    absent = ("F001",)
 
 
 class InputError(PotstillError):
@@ -102,6 +113,8 @@ class BuildError(PotstillError):
 class SystemFailure(PotstillError):
     """S...: disk full, permission, lock held, missing optional package."""
 
+    absent = ("S015",)
+
 
 _BY_LETTER: dict[str, type[PotstillError]] = {
     "R": RecipeError,
@@ -117,9 +130,14 @@ _BY_LETTER: dict[str, type[PotstillError]] = {
 }
 
 
+def class_of(code: str) -> type[PotstillError]:
+    """The class of a code's letter."""
+    return _BY_LETTER.get(code[:1], PotstillError)
+
+
 def from_core(code: str, what: str, where: str, next_step: str) -> PotstillError:
     """The error class for a code the C++ core reports; called by the binding."""
-    return _BY_LETTER.get(code[:1], PotstillError)(code, what, where, next_step)
+    return class_of(code)(code, what, where, next_step)
 
 
 def missing_package(package: str, extra: str, wanted_by: str) -> SystemFailure:
@@ -162,7 +180,7 @@ class os_errors:
     """Turn the operating system's failures inside a ``with``, which writes or only reads, into `SystemFailure`.
 
     Raises:
-        SystemFailure: S001 no space left (or quota), S002 permission or read-only file system, S003 any other.
+        SystemFailure: no space left (or quota), no permission or a read-only file system, or any other failure.
     """
 
     def __init__(self, where: Path | str, *, reading: bool = False) -> None:

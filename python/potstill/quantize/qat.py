@@ -77,7 +77,7 @@ def quantize_aware(
         training (rounding alone); ``epochs``, ``best_epoch``, ``seconds`` (by phase), ``warnings``.
 
     Raises:
-        TrainError: T095 a layer of the compiled graph that the student lacks; else as `run.distil`.
+        TrainError: a layer of the compiled graph that the student lacks; else as `run.distil`.
     """
     clock = Clock()
     everyone, task = current(), task_of(recipe).with_labels(splits.labels)

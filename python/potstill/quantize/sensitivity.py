@@ -153,8 +153,8 @@ def measure_folder(
         rows, progress: as `measure`.
 
     Raises:
-        InputError: I016 a task without labels.
-        TrainError: T095 a layer of the compiled graph that the student lacks; errors of loading and exporting.
+        InputError: a task without labels.
+        TrainError: a layer of the compiled graph that the student lacks; errors of loading and exporting.
     """
     from potstill.errors import InputError
     from potstill.models.classifier import load_classifier

@@ -17,6 +17,7 @@ from potstill.runtime.inputs import (
     read_words,
 )
 from potstill.runtime.padding import unpadded
+from potstill.runtime.rows import TokenRows
 
 TYPE_CHECKING = False  # see potstill/__init__.py
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Model:
         return f"<potstill.Model {info.get('name')!r}{task}, {', '.join(facts)}>"
 
     def close(self) -> None:
-        """Give back the model's memory, after calls that still run; every later call is I123."""
+        """Give back the model's memory, after calls that still run; every later call is an `InputError`."""
         self._backend = _Closed()
 
     def __enter__(self) -> Model:
@@ -94,27 +95,27 @@ class Model:
     @property
     def labels(self) -> tuple[str, ...]:
         """Class names in logit order."""
-        return self._backend.labels
+        return self._backend.card.labels
 
     @property
     def max_tokens(self) -> int:
         """Longest sequence accepted, [CLS] and [SEP] included."""
-        return self._backend.max_tokens
+        return self._backend.card.max_tokens
 
     @property
     def multi_label(self) -> bool:
         """Whether a text may have several labels, or none."""
-        return bool(self._backend.info.get("multi_label", False))
+        return self._backend.card.multi_label
 
     @property
     def per_token(self) -> bool:
         """Whether the model labels words, by `tag`, and not whole texts."""
-        return bool(self._backend.info.get("per_token", False))
+        return self._backend.card.per_token
 
     @property
     def normalized(self) -> bool:
         """Whether the vectors of `embed` have the length 1, so that their dot product is their cosine."""
-        return bool(self._backend.info.get("normalized", False))
+        return self._backend.card.normalized
 
     @property
     def info(self) -> dict[str, Any]:
@@ -129,7 +130,7 @@ class Model:
     @property
     def pairs(self) -> bool:
         """Whether the model was trained on pairs of texts."""
-        return bool(self._backend.info.get("pairs", False))
+        return self._backend.card.pairs
 
     def tokenize(self, texts: Iterable[Text], truncate: bool = False) -> list[list[int]]:
         """Token ids of each text, with [CLS] and [SEP].
@@ -142,18 +143,18 @@ class Model:
         Any iterable with an order is taken, and read once: generators, views of dicts, arrays, columns of tables.
 
         Raises:
-            InputError: I001 a text without any token; I002 a text over `max_tokens`; I005 no tokenizer in the file;
-                I007 `texts` is a single string, has no order, or holds something else than str, or than pairs of str;
-                I014 pairs, but the model reads single texts; I120 `truncate` is no truth value.
+            InputError: a text without any token; a text over `max_tokens`; no tokenizer in the file;
+                `texts` is a single string, has no order, or holds something else than str, or than pairs of str;
+                pairs, but the model reads single texts; `truncate` is no truth value.
         """
-        return self._encode(texts, truncate)[0]
+        return self._backend.encode(*_given(texts, truncate)).ids
 
     def logits(self, texts: Iterable[Text], truncate: bool = False) -> Matrix:
-        """Logits of each text or pair: float32 [texts, labels], buffer protocol. Raises as `tokenize` and I008.
+        """Logits of each text or pair: float32 [texts, labels], buffer protocol. Raises as `tokenize`, or has none.
 
         A model that labels words gives [tokens, labels]: a row for each of `tokenize`'s ids, the texts in turn.
         """
-        return self._logits(*self._encode(texts, truncate))
+        return _logits(self._backend.answer(*_given(texts, truncate)).logits)
 
     def logits_from_ids(
         self,
@@ -170,45 +171,28 @@ class Model:
                 or at the beginnings only. Without it padding is an error, not text.
 
         Raises:
-            InputError: I001 an empty sequence; I002 longer than `max_tokens`; I003 an id outside the vocabulary; I007
-                something else than sequences of whole numbers; I008 the model has no classification head; I010 not one
-                type an id; I014 a type that the model has not; I103 padding and no mask; I104 an id that the model
-                cannot take in a text; I106, I107 a mask that does not fit the ids.
-            FormatError: F062 a result is NaN or infinite.
+            InputError: an empty sequence; longer than `max_tokens`; an id outside the vocabulary;
+                something else than sequences of whole numbers; the model has no classification head; not one
+                type an id; a type that the model lacks; padding and no mask; an id that the model
+                cannot take in a text; a mask that does not fit the ids.
+            FormatError: a result is NaN or infinite.
         """
         rows, kinds = read_numbers(ids), None if types is None else read_numbers(types, "token types")
         if attention_mask is not None:
             rows, kinds = unpadded(rows, kinds, attention_mask)
-        return self._logits(rows, kinds)
-
-    def _logits(self, ids: list[list[int]], types: list[list[int]] | None) -> Matrix:
-        logits = self._backend.run(ids, types).logits
-        if logits is None:
-            raise InputError(
-                "I008", "the model has no classification head", "logits", "use embed(), or compile a classifier"
-            )
-        found: Matrix = logits
-        return found
-
-    def _encode(self, given: Iterable[Text], truncate: bool) -> tuple[list[list[int]], list[list[int]] | None]:
-        """Token ids, and for pairs token types."""
-        cut, texts = read_flag(truncate, "truncate"), read_texts(given)
-        if isinstance(texts, tuple):
-            return self._backend.tokenize_pairs(*texts, cut)
-        return self._backend.tokenize(texts, cut), None
+        return _logits(self._backend.run(TokenRows(rows, kinds)).logits)
 
     def embed(self, texts: Iterable[Text], truncate: bool = False) -> Matrix:
-        """Pooled vectors: float32 [texts, hidden] with the buffer protocol. Raises as `tokenize` and I009.
+        """Pooled vectors: float32 [texts, hidden] with the buffer protocol. Raises as `tokenize`, or has none.
 
         They have the length 1 where `normalized` says so.
         """
-        embedding = self._backend.run(*self._encode(texts, truncate)).embedding
+        embedding: Matrix | None = self._backend.answer(*_given(texts, truncate)).embedding
         if embedding is None:
             raise InputError(
                 "I009", "the model gives no pooled vector", "embed", "use logits(), or compile with an embedding"
             )
-        found: Matrix = embedding
-        return found
+        return embedding
 
     def classify(self, texts: Iterable[Text], truncate: bool = False, threshold: float = 0.5) -> list[Prediction]:
         """The label and probabilities of each text, or of each pair: `classify([("a", "b")])`.
@@ -220,7 +204,7 @@ class Model:
                 elsewhere.
 
         Raises:
-            InputError: as `logits`; I013 the threshold is not in [0, 1]; I017 the model labels words; I108 it gives a
+            InputError: as `logits`; the threshold is not in [0, 1]; the model labels words; it gives a
                 score.
         """
         if self.per_token:
@@ -238,7 +222,7 @@ class Model:
     @property
     def score_kind(self) -> str:
         """ "raw" or "sigmoid" for a model with one output, whose answer is a score; empty for a model of classes."""
-        return str(self._backend.info.get("score", ""))
+        return self._backend.card.score
 
     def score(self, texts: Iterable[Text], truncate: bool = False) -> list[float]:
         """The score of each text, or of each pair, of a model with one output: a regression model or a reranker.
@@ -251,7 +235,7 @@ class Model:
             truncate: as for `tokenize`.
 
         Raises:
-            InputError: as `logits`; I105 the model has classes.
+            InputError: as `logits`; the model has classes.
         """
         if not self.score_kind:
             step = "use tag()" if self.per_token else "use classify(), or logits()"
@@ -270,27 +254,36 @@ class Model:
             truncate: answer the words that fit into `max_tokens` alone; otherwise a longer text is an error.
 
         Raises:
-            InputError: I001 a text without any word; I002 a text over `max_tokens`; I005 no tokenizer in the file; I007
-                `texts` is a single string, has no order, or holds something else than str and lists of str; I018 the
-                model labels whole texts; I120 `truncate` is no truth value.
+            InputError: a text without any word; a text over `max_tokens`; no tokenizer in the file;
+                `texts` is a single string, has no order, or holds something else than str and lists of str; the
+                model labels whole texts; `truncate` is no truth value.
         """
         if not self.per_token:
             raise InputError("I018", "the model labels whole texts, not words", "tag", "use classify()")
         cut = read_flag(truncate, "truncate")
         words, places = read_words(texts)
-        ids, firsts = self._backend.tokenize_words(words, cut)
-        view: Any = memoryview(self._logits(ids, None))
-        rows: list[list[float]] = view.tolist()
+        logits, counts = self._backend.answer_words(words, cut)
+        rows: list[list[float]] = memoryview(_logits(logits)).tolist()
         labels = self.labels or tuple(str(i) for i in range(len(rows[0]) if rows else 0))
-        found, start = [], 0
-        for row, first, given, at in zip(ids, firsts, words, places, strict=True):
-            answers = [predict(labels, rows[start + place]) for place in first]
-            found.append([
-                Token(word, answer.label, answer.score, *where)
-                for answer, word, where in zip(answers, given, at, strict=False)
-            ])  # fmt: skip
-            start += len(row)
+        answers = (predict(labels, row) for row in rows)
+        found = []
+        for given, at, count in zip(words, places, counts, strict=True):
+            answered = zip(given[:count], at, answers, strict=False)
+            found.append([Token(word, answer.label, answer.score, *where) for word, where, answer in answered])
         return found
+
+
+def _given(texts: Iterable[Text], truncate: bool) -> tuple[list[str], list[str] | None, bool]:
+    """The texts, of pairs the second ones, and whether to cut."""
+    cut, read = read_flag(truncate, "truncate"), read_texts(texts)
+    return (*read, cut) if isinstance(read, tuple) else (read, None, cut)
+
+
+def _logits(found: Matrix | None) -> Matrix:
+    if found is None:
+        what, step = "the model has no classification head", "use embed(), or compile a classifier"
+        raise InputError("I008", what, "logits", step)
+    return found
 
 
 def load(path: Source | BinaryIO, threads: int | None = None, backend: str = "native", mapped: bool = False) -> Model:
@@ -308,10 +301,10 @@ def load(path: Source | BinaryIO, threads: int | None = None, backend: str = "na
 
     Raises:
         FormatError: F... the file is missing, damaged, too new or not valid.
-        InputError: I004 a bad thread count; I006 no such backend; I100 bytes for another backend; I101 `mapped` without
-            a `.still` file's path; I102 the file object gives no bytes.
-        CpuError: K001, K002 POTSTILL_ISA asks for a kernel set that is unknown or that the CPU lacks.
-        SystemFailure: S010 the backend's package is not installed; S030-S036 the wheel does not fit this machine,
+        InputError: a bad thread count; no such backend; bytes for another backend; `mapped` without
+            a `.still` file's path; the file object gives no bytes.
+        CpuError: POTSTILL_ISA asks for a kernel set that is unknown or that the CPU lacks.
+        SystemFailure: the backend's package is not installed; the wheel does not fit this machine,
             Python or system, or a library it needs is absent (list: core_failure.py).
     """
     source = read_source(path)
@@ -341,7 +334,7 @@ def _reopen(source: str | bytes, identity: dict[str, Any], threads: int, mapped:
     """A pickled model, opened again.
 
     Raises:
-        InputError: I124 the file is another one by now. And as `load`.
+        InputError: the file is another one by now. And as `load`.
     """
     model = load(source, threads, str(identity.get("backend", "native")), mapped)
     if _identity(model) != identity:

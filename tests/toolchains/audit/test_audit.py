@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
-from toolchains.failures import PotstillError
 
-from toolchains import boards
+from potstill import boards
+from potstill.errors import PotstillError
 from toolchains.audit import contents, instructions
 from toolchains.audit import wheel as audit
 
@@ -212,7 +212,7 @@ def test_newer_instruction_in_the_baseline(tmp_path: Path, call: str) -> None:
     text = DOT.format(name="leak", call=call)
     flags = "-march=armv8.2-a+dotprod+i8mm+fp16"
     _object(tmp_path, "src/kernels/neon/gemm.o", text, flags)
-    count, problems = audit.audit_objects(tmp_path, AARCH64)
+    count, problems = instructions.problems_of_objects(tmp_path, AARCH64)
     assert count == 1
     assert problems == [f"CMakeFiles/x.dir/src/kernels/neon/gemm.cpp.o: {CALLS[call]} in leak"]
 
@@ -223,7 +223,7 @@ def test_right_objects(tmp_path: Path) -> None:
     _object(tmp_path, "src/kernels/neon/gemm.o", DOT.format(name="plain", call=BASELINE), "-march=armv8-a")
     text = DOT.format(name="dot", call="vdotq_s32(a, x, y)")
     _object(tmp_path, "src/kernels/neon_dotprod/gemm.o", text, "-march=armv8.2-a+dotprod")
-    assert audit.audit_objects(tmp_path, AARCH64) == (2, [])
+    assert instructions.problems_of_objects(tmp_path, AARCH64) == (2, [])
 
 
 @cross
@@ -233,7 +233,7 @@ def test_mergeable_function_in_a_special_object(tmp_path: Path) -> None:
         "inline __attribute__((noinline)) int twice(int x) { return 2 * x; }\nint g(int x) { return twice(x) + 1; }\n"
     )
     _object(tmp_path, "src/kernels/neon_dotprod/gemm.o", text, "-march=armv8.2-a+dotprod")
-    _, problems = audit.audit_objects(tmp_path, AARCH64)
+    _, problems = instructions.problems_of_objects(tmp_path, AARCH64)
     assert len(problems) == 1 and "may replace the baseline's copy" in problems[0]
 
 
@@ -307,7 +307,9 @@ def test_linked_library(tmp_path: Path, leaks: bool) -> None:
     _object(tmp_path, "src/kernels/neon_dotprod/gemm.o", DOT.format(name="dot", call=dot), flags, "-fPIC")
     text, options = (dot, flags) if leaks else (BASELINE, "-march=armv8-a")
     _object(tmp_path, "src/kernels/neon/gemm.o", DOT.format(name="plain", call=text), options, "-fPIC")
-    script = Path(audit.__file__).parents[2] / "cpp/cmake/kernel_sections.ld"
+    cpp, script = Path(audit.__file__).parents[2] / "cpp", tmp_path / "sections.ld"
+    made = ["cmake", f"-DKERNELS={cpp / 'src/kernels'}", f"-DOUTPUT={script}"]
+    subprocess.run([*made, "-P", cpp / "cmake/PotstillKernelSets.cmake"], check=True)
     library = tmp_path / "m.so"
     command = ["aarch64-linux-gnu-g++", "-shared", "-s", f"-Wl,-T,{script}", "-o", library]
     subprocess.run([*command, *sorted(tmp_path.rglob("*.o"))], check=True)
@@ -335,7 +337,9 @@ def test_32_bit_wheel_with_a_stray_dot_product(tmp_path: Path, mode: str, leaks:
     problem = "_core.cpython-311-arm-linux-gnueabihf.so: 1 x vsdot/vudot (vector) in .text"
     assert report.problems == ([problem] if leaks else [])
     subprocess.run([*command, "-c", "-o", tmp_path / "m.o", source], check=True)
-    assert audit.audit_objects(tmp_path, target)[1] == (["m.o: vsdot/vudot (vector) in leak"] if leaks else [])
+    assert instructions.problems_of_objects(tmp_path, target)[1] == (
+        ["m.o: vsdot/vudot (vector) in leak"] if leaks else []
+    )
 
 
 def test_x86_sections(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from toolchains.failures import PROJECT
 
+from toolchains import PROJECT
 from toolchains.audit import contents
 
 PACKAGE = PROJECT / "python" / "potstill"
@@ -114,7 +114,8 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
     core = find_spec("potstill._core")
     assert core is not None and core.origin is not None
     shutil.copy(core.origin, folder / "potstill")
-    shutil.copy(PROJECT / "toolchains" / "boards.toml", folder / "potstill" / "boards")  # as the build installs it
+    for name in ("toolchains/boards.toml", "cpp/src/kernels/sets.def"):  # as the build installs them
+        shutil.copy(PROJECT / name, folder / "potstill" / "boards")
     return folder
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from toolchains import boards
+from potstill import boards
 from toolchains.audit import instructions
-from toolchains.audit import wheel as audit
 
 cross = pytest.mark.skipif(shutil.which("aarch64-linux-gnu-g++") is None, reason="needs g++-aarch64-linux-gnu")
 gxx = pytest.mark.skipif(shutil.which("g++") is None or shutil.which("objdump") is None, reason="needs g++")
@@ -79,7 +78,7 @@ def test_half_precision_in_the_dot_product_set(tmp_path: Path) -> None:
     (place / "a.cpp").write_text(text, encoding="utf-8")
     command = ["aarch64-linux-gnu-g++", "-O1", "-march=armv8.2-a+dotprod+fp16", "-c", place / "a.cpp"]
     subprocess.run([*command, "-o", place / "a.cpp.o"], check=True)
-    _, problems = audit.audit_objects(tmp_path, boards.board("pi4").target)
+    _, problems = instructions.problems_of_objects(tmp_path, boards.board("pi4").target)
     assert len(problems) == 1
     assert "half precision (vector) in" in problems[0]
 

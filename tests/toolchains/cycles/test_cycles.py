@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from toolchains.cycles.join import joined
 from toolchains.cycles.windows import Block, Window
-from toolchains.failures import PotstillError
 
-from toolchains import boards
+from potstill import boards
+from potstill.errors import PotstillError
+from toolchains import environment
 from toolchains.cycles import bench, engines, fit, guest, isa, mca, report, symbols, windows
 
 ADD = bytes.fromhex("2000028b")  # add x0, x1, x2
@@ -290,7 +291,7 @@ def test_files_and_wheel_tags_of_peers() -> None:
     int8 = engines.PEERS[-1]
     for name in ("model.still", "model.int8.still", "model.int4.still"):
         assert engines.file_beside(Path("/x") / name, int8) == Path("/x/model.int8.tflite")
-    tags = engines.platforms(boards.board("pi4").system, "aarch64")
+    tags = environment.platforms(boards.board("pi4").system, "aarch64")
     assert tags[0] == "manylinux_2_36_aarch64"
     assert "manylinux_2_17_aarch64" in tags
     assert "manylinux_2_37_aarch64" not in tags

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from toolchains.emulate.chroot import Chroot, binfmt_entry, libraries
 from toolchains.emulate.emulator import Emulator
-from toolchains.failures import PotstillError
 
-from toolchains import boards
+from potstill import boards
+from potstill.errors import PotstillError
 
 
 def _bytes(text: str) -> bytes:

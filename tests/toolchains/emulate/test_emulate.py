@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from toolchains.emulate.emulator import Emulator
-from toolchains.failures import PotstillError
 
-from toolchains import boards
+from potstill import boards
+from potstill.errors import PotstillError
 from toolchains.emulate import same_bits
 
 BOARD = boards.board("pi4")
@@ -56,7 +56,7 @@ def test_environment_is_the_boards(emulator: Emulator, monkeypatch: pytest.Monke
     told = {"POTSTILL_BOARD", "POTSTILL_BOARD_KERNELS", "POTSTILL_BOARD_PAGE_SIZE"}
     assert set(environment) == {"PATH", "HOME", "LANG", "OMP_WAIT_POLICY", "POTSTILL_ISA", *told}
     assert environment["POTSTILL_BOARD"] == "pi4"
-    assert environment["POTSTILL_BOARD_KERNELS"] == "neon"
+    assert environment["POTSTILL_BOARD_KERNELS"] == "neon,reference"
     assert environment["POTSTILL_BOARD_PAGE_SIZE"] == "4096"
 
 
@@ -108,7 +108,7 @@ def test_install_is_skipped_when_current(emulator: Emulator, tmp_path: Path) -> 
 
 def test_run_and_failures(emulator: Emulator) -> None:
     """Output comes back; a bad status, an illegal instruction and a hang are B011."""
-    assert emulator.run(emulator.python("-c", "echo $POTSTILL_BOARD")).stdout == "pi4\n"
+    assert emulator.run(emulator.python("-c", "echo $POTSTILL_BOARD")) == "pi4\n"
     with pytest.raises(PotstillError, match=r"error\[B011\]: status 3: no such model"):
         emulator.run(emulator.python("-c", "echo no such model >&2; exit 3"))
     with pytest.raises(PotstillError, match="illegal instruction"):
@@ -162,9 +162,9 @@ class _Fixed:
     def python(self, *arguments: object) -> list[str]:
         return [str(argument) for argument in arguments]
 
-    def run(self, command: list[str]) -> object:
+    def run(self, command: list[str]) -> str:
         self.runs += 1
-        return type("Done", (), {"stdout": json.dumps(self.result)})()
+        return json.dumps(self.result)
 
 
 def _compare(tmp_path: Path, fixed: _Fixed) -> dict[str, object]:

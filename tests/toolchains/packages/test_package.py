@@ -15,9 +15,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from toolchains.failures import PROJECT, PotstillError
 
-from toolchains import boards
+from potstill import boards
+from potstill.errors import PotstillError
+from toolchains import PROJECT
 from toolchains.audit import package as package_audit
 from toolchains.packages import build as package
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from toolchains.failures import PotstillError, build_error
 
-from toolchains import boards
+from potstill import boards
+from potstill.errors import BuildError, PotstillError
 from toolchains.roots import sysroot
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb")
@@ -171,7 +171,7 @@ def _mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: set[str]) -
     def make_root(architecture: str, suite: str, packages: list[str], *, say: object) -> Path:
         asked.append(suite)
         if suite in broken:
-            raise build_error("B006", f"no index of {suite}", architecture, "try again")
+            raise BuildError("B006", f"no index of {suite}", architecture, "try again")
         root = tmp_path / "roots" / sysroot.root_key(architecture, suite, packages)
         root.mkdir(parents=True, exist_ok=True)
         (root / sysroot._STAMP).touch()

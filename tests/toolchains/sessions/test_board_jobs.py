@@ -6,24 +6,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from toolchains.failures import PotstillError, build_error
 
-from toolchains import boards
+from potstill import boards
+from potstill.errors import BuildError, PotstillError
 from toolchains.sessions import cpp
 from toolchains.sessions import emulate as board_jobs
 
 
 def _emulator(name: str) -> Any:
     return SimpleNamespace(board=boards.board(name))
-
-
-def test_all_boards_need_all_wheels() -> None:
-    """The default is every board; a list needs only its own wheels."""
-    every = board_jobs.emulate_wheels(["nox", "-s", "emulate"])
-    assert every[0] == "wheels(host)"
-    assert set(every[1:]) == {f"wheels({m}-cp{p})" for m in ("aarch64", "armv7l") for p in ("311", "313")}
-    assert board_jobs.emulate_wheels(["nox", "--", "--boards", "pi4,pi5"]) == ["wheels(host)", "wheels(aarch64-cp311)"]
-    assert board_jobs.emulate_wheels(["--boards=pi2-trixie"]) == ["wheels(host)", "wheels(armv7l-cp313)"]
 
 
 @pytest.fixture
@@ -34,7 +25,7 @@ def without_armhf_trixie(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def make(session: object, name: str, packages: object) -> Any:
         asked.append(name)
         if name.endswith("32-trixie"):
-            raise build_error("B006", "File has unexpected size", name, "later")
+            raise BuildError("B006", "File has unexpected size", name, "later")
         return _emulator(name)
 
     monkeypatch.setattr(board_jobs, "make_board", make)
@@ -65,7 +56,7 @@ def test_a_failure_that_is_ours_is_not_left_out(monkeypatch: pytest.MonkeyPatch)
     """An incomplete root is no matter of the archive."""
 
     def make(*_: object) -> None:
-        raise build_error("B014", "no python", "", "")
+        raise BuildError("B014", "no python", "", "")
 
     monkeypatch.setattr(board_jobs, "make_board", make)
     with pytest.raises(PotstillError, match="B014"):
@@ -79,7 +70,7 @@ def test_every_board_is_tried_before_a_failure_ends_the_session() -> None:
     def work(emulator: Any) -> None:
         tried.append(emulator.board.name)
         if emulator.board.name == "pi3":
-            raise build_error("B011", "status 1", "pi3", "see")
+            raise BuildError("B011", "status 1", "pi3", "see")
 
     with pytest.raises(PotstillError, match=r"error\[B011\]"):
         board_jobs._each([_emulator(name) for name in ("pi3", "pi4", "pi5")], work)
@@ -93,7 +84,7 @@ def test_cpp_tests_run_once_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpp.sysroot, "root_of", lambda board, say: None)
     asked: set[str] = set()
     monkeypatch.setattr(cpp.tools, "bootstrap", lambda tools, say: asked.update(tools))
-    monkeypatch.setattr(cpp, "_configure", lambda *_: None)
+    monkeypatch.setattr(cpp, "configure", lambda *_, **__: None)
     monkeypatch.setattr(cpp, "_publish_tool", lambda session, board, folder: runs.append(("tool", board.target.name)))
     monkeypatch.setattr(
         cpp,

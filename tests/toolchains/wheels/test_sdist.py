@@ -11,8 +11,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from toolchains.failures import PROJECT, PotstillError
 
+from potstill.errors import PotstillError
+from toolchains import PROJECT
 from toolchains.wheels import sdist
 
 WANTED = {"pyproject.toml", "cpp/src/a.cpp", "python/potstill/__init__.py", ".ci/run"}

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toolchains.failures import PotstillError, build_error
+from toolchains.wheels.sources import source_hash
 
-from toolchains import boards, goals
+from potstill import boards
+from potstill.errors import BuildError, PotstillError
+from toolchains import goals
 from toolchains.roots import sysroot
 from toolchains.wheels import build as wheels
 from toolchains.wheels import jobs as wheel_jobs
@@ -36,7 +38,8 @@ class Session:
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
     """A session whose work and dist folders are this test's."""
     monkeypatch.setattr(goals, "WORK", tmp_path / "work")
-    monkeypatch.setattr(wheels, "WORK", tmp_path / "work")
+    monkeypatch.setattr(wheel_jobs, "WORK", tmp_path / "work")
+    monkeypatch.setattr(wheel_jobs, "DIST", tmp_path / "dist")
     monkeypatch.setattr(wheels, "DIST", tmp_path / "dist")
     monkeypatch.delenv("POTSTILL_BOARDS", raising=False)
     return Session()
@@ -44,7 +47,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
 
 def _no_root(code: str) -> Any:
     def root_of(*_: object) -> Path:
-        raise build_error(code, "unexpected size", "packages for armhf", "try again")
+        raise BuildError(code, "unexpected size", "packages for armhf", "try again")
 
     return root_of
 
@@ -83,12 +86,12 @@ def _wheel(name: str, content: bytes = b"1") -> Path:
 PI = "potstill-0.1.0-cp311-cp311-manylinux_2_34_aarch64.whl"
 
 
-def _current(path: Path) -> wheels.Goal:
+def _current(path: Path) -> goals.Goal:
     """Make `path` the current wheel of the Pi 4."""
-    goal = wheels.board_goal(boards.board("pi4"))
+    goal = goals.board_goal(boards.board("pi4"))
     goal.folder.mkdir(parents=True)
     goal.objects.mkdir()
-    wheels._publish(goal, path, wheels.source_hash())
+    wheels._publish(goal, path, source_hash())
     return goal
 
 
@@ -131,7 +134,7 @@ def test_second_build(session: Session, tmp_path: Path, monkeypatch: pytest.Monk
     def make(goal: object, root: Path, run: object, folder: Path, objects: Path, sources: Path) -> Path:
         mask = os.umask(0)
         os.umask(mask)
-        seen.append((mask, (sources / "pyproject.toml").is_file(), objects.is_relative_to(wheels.WORK / "again")))
+        seen.append((mask, (sources / "pyproject.toml").is_file(), objects.is_relative_to(wheel_jobs.WORK / "again")))
         second = tmp_path / "second.whl"
         second.write_bytes(first.read_bytes() if same else _wheel("other.whl", b"2").read_bytes())
         return second

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from toolchains.failures import PotstillError
 
-from toolchains import boards, goals
+from potstill import boards
+from potstill.errors import PotstillError
+from toolchains import goals
 from toolchains.wheels import build as wheels
 from toolchains.wheels import sources as wheel_sources
 
@@ -50,22 +51,22 @@ def test_source_hash(tree: Path, name: str, changes: bool) -> None:
 
 
 @pytest.fixture
-def goal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> wheels.Goal:
+def goal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> goals.Goal:
     """The Pi's wheel, in folders of this test."""
     monkeypatch.setattr(goals, "WORK", tmp_path / "work")
     monkeypatch.setattr(wheels, "DIST", tmp_path / "dist")
     monkeypatch.setattr(wheels, "source_hash", lambda: "state-1")
-    return wheels.board_goal(boards.board("pi4"))
+    return goals.board_goal(boards.board("pi4"))
 
 
-def _published(goal: wheels.Goal, tmp_path: Path, tag: str = "manylinux_2_34") -> Path:
+def _published(goal: goals.Goal, tmp_path: Path, tag: str = "manylinux_2_34") -> Path:
     made = tmp_path / f"potstill-0.1.0-cp311-cp311-{tag}_aarch64.whl"
     made.write_bytes(tag.encode())
     goal.folder.mkdir(parents=True, exist_ok=True)
     return wheels._publish(goal, made, "state-1")
 
 
-def test_published_wheel_is_found(goal: wheels.Goal, tmp_path: Path) -> None:
+def test_published_wheel_is_found(goal: goals.Goal, tmp_path: Path) -> None:
     """Found for the same sources; not for others, not when altered, not when gone."""
     assert wheels.built(goal) is None
     final = _published(goal, tmp_path)
@@ -77,7 +78,7 @@ def test_published_wheel_is_found(goal: wheels.Goal, tmp_path: Path) -> None:
     assert wheels.built(goal) is None
 
 
-def test_publish_replaces_this_targets_wheel_only(goal: wheels.Goal, tmp_path: Path) -> None:
+def test_publish_replaces_this_targets_wheel_only(goal: goals.Goal, tmp_path: Path) -> None:
     """Another machine's and another Python's wheels stay."""
     _published(goal, tmp_path, "manylinux_2_28")
     names = ["cp311-cp311-manylinux_2_34_x86_64", "cp313-cp313-manylinux_2_34_aarch64"]
@@ -88,7 +89,7 @@ def test_publish_replaces_this_targets_wheel_only(goal: wheels.Goal, tmp_path: P
     assert sorted(p.name for p in (tmp_path / "dist").iterdir()) == sorted([*others, final.name])
 
 
-def test_build_commands(goal: wheels.Goal, tmp_path: Path) -> None:
+def test_build_commands(goal: goals.Goal, tmp_path: Path) -> None:
     """The tag and the variables of a cross build; a build that makes nothing is B033 and leaves no wheel."""
     seen: list[tuple[tuple[str, ...], dict[str, str]]] = []
     with pytest.raises(PotstillError, match=r"error\[B033\]: 0 wheels"):
@@ -103,14 +104,14 @@ def test_build_commands(goal: wheels.Goal, tmp_path: Path) -> None:
 
 
 def test_machine_of_a_boards_type_keeps_everything(
-    goal: wheels.Goal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    goal: goals.Goal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There the boards' wheel is the host's as well, which has to build models."""
     monkeypatch.setattr(wheels, "native", lambda target: True)
     assert "POTSTILL_WHEEL" not in wheels.build_environment(goal, tmp_path)
 
 
-def test_damaged_stamp_means_rebuild(goal: wheels.Goal, tmp_path: Path) -> None:
+def test_damaged_stamp_means_rebuild(goal: goals.Goal, tmp_path: Path) -> None:
     """A stamp cut short is as good as none."""
     _published(goal, tmp_path)
     stamp = goal.folder / "wheel.json"

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from potstill.bench.measure import those_that_fit
 from potstill.bench.predict.predict import PEERS, Prediction, peer_version, predict
 from potstill.bench.predict.shape import shape_of
 from potstill.boards import Board, this_board
@@ -34,18 +35,14 @@ def predictions(
     ONNX and TFLite files in fp32 and int8, where there is a cost table.
 
     Raises:
-        InputError: I060 no length fits the model, I073 unknown engine; and as `predict`.
+        InputError: no length fits the model; unknown engine; and as `predict`.
     """
     for engine in engines:
         if engine not in ENGINES:
             raise InputError("I073", f"no cost table for {engine!r}", "--only", f"use {', '.join(ENGINES)}")
     shape = shape_of(still)
-    wanted = lengths or sorted({min(length, shape.max_tokens) for length in LENGTHS})
-    fitting = [length for length in wanted if length <= shape.max_tokens]
-    if not fitting:
-        raise InputError(
-            "I060", f"the model takes {shape.max_tokens} tokens", f"--lengths {min(wanted)}", "give shorter lengths"
-        )
+    wanted = lengths or {min(length, shape.max_tokens) for length in LENGTHS}
+    fitting = those_that_fit(wanted, shape.max_tokens)
     made = []
     for board in boards:
         pairs = [("potstill", shape.scheme)] if "potstill" in engines else []

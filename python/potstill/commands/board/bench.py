@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from potstill.commands import Command, existing, numbers, words
+from potstill.commands import Command, numbers, words
 from potstill.errors import InputError
+from potstill.paths import existing
 from potstill.work.atomic import write_json
 from potstill.work.progress import make_progress
 from potstill.work.wheel import builds_models
@@ -22,7 +23,7 @@ def run_bench(args: argparse.Namespace) -> int:
     """Measure, print, and write what was asked for; 130 when the user interrupted, after printing what there is.
 
     Raises:
-        InputError: I067 options that do not go together, I069 no model named where none can be made; else as the
+        InputError: options that do not go together; no model named where none can be made; else as the
             measurements.
     """
     given = [f"--{name}" for name in _PEERS_ONLY if getattr(args, name)]

@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from potstill.commands import Command, existing, size
+from potstill.commands import Command, size
 from potstill.errors import InputError
+from potstill.paths import existing
 
 
 def _scheme(args: argparse.Namespace) -> Any:
@@ -24,7 +25,7 @@ def _scheme(args: argparse.Namespace) -> Any:
             "I075", "--scheme mixed needs measurements of the layers", "--sensitivity",
             "make them: potstill sensitivity BUILD_DIR --json > table.json; then --sensitivity table.json",
         )  # fmt: skip
-    table = existing(args.sensitivity, "make it: potstill sensitivity BUILD_DIR --json > table.json")
+    table = Path(existing(args.sensitivity, "make it: potstill sensitivity BUILD_DIR --json > table.json"))
     layers = layers_of(read_table(table))
     drop, most = args.mixed_drop, args.mixed_bytes
     return choose(layers, drop=drop, most_bytes=most, embedding=args.embedding, clip=args.clip).scheme

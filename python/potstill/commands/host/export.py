@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from potstill.commands import Command, between, existing
+from potstill.commands import Command, between
+from potstill.paths import existing
 
 
 def _export(args: argparse.Namespace) -> int:
     from potstill.export.files import export_files
     from potstill.work.progress import make_progress
 
-    model = existing(args.model, "name the folder of a model, such as build/sentiment/student", folder=True)
+    model = Path(existing(args.model, "name the folder of a model, such as build/sentiment/student", folder=True))
     files = export_files(
         model, Path(args.out), opset=args.opset, int8=args.int8, tflite_length=args.length if args.tflite else None,
         progress=make_progress(quiet=args.quiet),

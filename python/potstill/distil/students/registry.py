@@ -105,7 +105,7 @@ def make_student(
         The job with its finished student.
 
     Raises:
-        TrainError: T010, T040-T048, T063-T065 for sizes that do not go together; T071 pairs, and a teacher with one
+        TrainError: for sizes that do not go together; pairs, and a teacher with one
             token type.
     """
     job, architecture, init = _prepared(

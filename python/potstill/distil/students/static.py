@@ -38,7 +38,7 @@ def build(settings: Any, teacher_config: Any, labels: list[str]) -> EncoderClass
         labels: label names.
 
     Raises:
-        TrainError: T041 hidden below 1 or head_hidden below 0, T064 a pooling other than the mean.
+        TrainError: hidden below 1 or head_hidden below 0; a pooling other than the mean.
     """
     head = int(getattr(settings, "head_hidden", 0) or 0)
     if settings.hidden < 1 or head < 0:
@@ -69,7 +69,7 @@ def initialise(job: Job) -> None:
     """Set the table and the head; ``job.projection`` becomes the axes of the teacher's pooled vectors.
 
     Raises:
-        TrainError: T048 no sample text, T065 the student is wider than the teacher's pooled vector.
+        TrainError: no sample text; the student is wider than the teacher's pooled vector.
     """
     if not len(job.ids):
         raise TrainError("T048", "init pca needs training text", "data.train", "give a training set with rows")
@@ -100,7 +100,7 @@ def initialise(job: Job) -> None:
 
 
 def check(job: Job) -> None:
-    """The teacher's vectors are wide enough (T065, as `initialise`)."""
+    """The teacher's vectors are wide enough (errors as `initialise`)."""
     _check_width(int(encoder_module(job.teacher).config.hidden_size), job.student.config.hidden_size)
 
 

@@ -104,7 +104,7 @@ def weights_hash(model_dir: Path) -> str:
     """SHA-256 over the weights and the configuration of a model folder (names and contents).
 
     Raises:
-        TrainError: T103 when the folder holds no weights.
+        TrainError: when the folder holds no weights.
     """
     names = ("config.json", "*.safetensors", "pytorch_model*.bin")
     files = sorted(path for pattern in names for path in model_dir.glob(pattern))
@@ -177,7 +177,7 @@ def teacher_outputs(
         words: where the words of each row begin, for a teacher that labels words.
 
     Raises:
-        TrainError: T030 another process did not write its shards, T090 states of a teacher that is not BERT-shaped.
+        TrainError: another process did not write its shards; states of a teacher that is not BERT-shaped.
     """
     key = outputs_key(weights, ids, max_tokens, use_bf16(precision), types, words)
     folder = cache / "teacher-outputs" / key

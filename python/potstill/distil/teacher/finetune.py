@@ -67,8 +67,8 @@ def finetune(recipe: Any, splits: Any, out: Path, *, cache: Path, work: Path, pr
         of the best constant answer on the test set); nothing in a process that is not the main one.
 
     Raises:
-        TrainError: T001-T007 the model or tokenizer cannot be loaded, T013 it has no fitting head, or one that answers
-            no better than a guess, and finetune is never, T014 unknown demo teacher.
+        TrainError: the model or tokenizer cannot be loaded; it has no fitting head, or one that answers
+            no better than a guess, and finetune is never; unknown demo teacher.
     """
     start = time.monotonic()
     settings, labels = recipe.teacher, list(splits.labels)

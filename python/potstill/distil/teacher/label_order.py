@@ -61,7 +61,7 @@ def head_order(config: Any, labels: Sequence[str], task: Task) -> list[int] | No
 
 
 def no_head(recipe: Any, labels: Sequence[str], measured: str = "") -> TrainError:
-    """T013: the teacher has no head for these labels and may not be fine-tuned."""
+    """The teacher has no head for these labels and may not be fine-tuned."""
     told = f" {', '.join(labels)}" if labels else " of this task"
     what = f"the model has no head for the labels{told} and teacher.finetune is never"
     return TrainError(
@@ -212,7 +212,7 @@ def believed(
         The order or None, and warnings.
 
     Raises:
-        TrainError: T013 the answers do not tell the order, and ``teacher.finetune`` is ``never``.
+        TrainError: the answers do not tell the order, and ``teacher.finetune`` is ``never``.
     """
     chosen = _sample(train.labels, len(head.labels), task)
     rows = [train.ids[row] for row in chosen]

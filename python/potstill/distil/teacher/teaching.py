@@ -65,7 +65,7 @@ def teach(
         progress: told the size of the states, and the rows done.
 
     Raises:
-        TrainError: T090-T093 the losses of tokens do not fit the models, T091 or their rows.
+        TrainError: the losses of tokens do not fit the models; or their rows.
     """
     settings = recipe.distil
     places: list[int] = []

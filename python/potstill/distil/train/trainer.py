@@ -78,9 +78,9 @@ class DistillationTrainer(GroupedTrainer):
         **keywords: other arguments of Trainer (datasets, callbacks, ...) and fields of TrainingArguments.
 
     Raises:
-        TrainError: T022 both args and fields given, T023 unknown keyword, T024 temperature, T025 alpha or
-            pooled_cosine out of range, T026 teacher and student differ in their labels, T027 in their vocabulary,
-            T028 no student, T090-T093 token-level losses that cannot be had, T094 they lack a teacher model, T096
+        TrainError: both args and fields given; unknown keyword; temperature; alpha or
+            pooled_cosine out of range; teacher and student differ in their labels; in their vocabulary,
+            no student; token-level losses that cannot be had; they lack a teacher model;
             they would run on several GPUs in one process.
     """
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from potstill.errors import DataError, TrainError
+from potstill.data.demo import known_teacher
+from potstill.errors import TrainError
 from potstill.pipeline.check.findings import Findings
 from potstill.pipeline.check.weights import check_weights
 
@@ -59,15 +60,14 @@ def teacher_folder(recipe: Any, *, cache: Path, fetch: bool) -> Path | None:
         The folder; None where it is not on this machine: a demo teacher, or a hub's model when nothing is fetched.
 
     Raises:
-        TrainError: T001, T002 no such folder; with `fetch` T001, T003, T005 of the hub. DataError: D013 no such demo.
+        TrainError: no such folder; with `fetch` the hub lacks it, cannot be reached or wants a login.
+        DataError: no such demo.
     """
     from potstill.recipe.base import resolve
 
     named = str(recipe.teacher.model)
     if named.startswith("demo:"):
-        if named not in DEMOS:
-            raise DataError("D013", f"there is no demo teacher {named!r}", "teacher.model", f"use {', '.join(DEMOS)}")
-        folder = cache / "demo" / named.removeprefix("demo:")
+        folder = cache / "demo" / known_teacher(named)
         return folder if folder.is_dir() else None
     path = resolve(named, recipe.base)
     if path.is_dir():
@@ -114,8 +114,8 @@ def read_teacher(recipe: Any, folder: Path | None, labels: list[str], words: boo
         vectors: how it makes its vectors.
 
     Raises:
-        TrainError: T002 transformers cannot read it or does not know its type, or its weights are damaged; T100 it is
-            no text encoder, T101 it has a decoder, T102 its weights are quantized, T103 the folder holds no weights.
+        TrainError: transformers cannot read it or does not know its type, or its weights are damaged; it is
+            no text encoder; it has a decoder; its weights are quantized; the folder holds no weights.
     """
     import torch
     from transformers import AutoConfig, BertConfig

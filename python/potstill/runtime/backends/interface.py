@@ -26,8 +26,8 @@ class Backend(Protocol):
         """Token rows of texts, [CLS] text [SEP], or of pairs, [CLS] first [SEP] second [SEP], with their types.
 
         Raises:
-            InputError: I001 a text without any token; I002 longer than `max_tokens` and not `truncate`, which cuts a
-                pair's longer text first; I014 pairs, but the model reads single texts.
+            InputError: a text without any token; longer than `max_tokens` and not `truncate`, which cuts a
+                pair's longer text first; pairs, but the model reads single texts.
         """
 
     def encode_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> TokenRows:
@@ -36,17 +36,17 @@ class Backend(Protocol):
         A word without any piece is read as the unknown token. Words that `truncate` cut off have no place.
 
         Raises:
-            InputError: I001 a text without words; I002 longer than `max_tokens` and not `truncate`.
+            InputError: a text without words; longer than `max_tokens` and not `truncate`.
         """
 
     def run(self, rows: TokenRows) -> Output:
         """Run one ragged batch.
 
         Raises:
-            InputError: I001 an empty sequence; I002 longer than `max_tokens`; I003 an id outside the vocabulary;
-                I010 not one token type an id; I014 a token type that the model lacks; I103 padding at an end of a
-                sequence; I104 an id that the model cannot take.
-            FormatError: F062 a result is NaN or infinite.
+            InputError: an empty sequence; longer than `max_tokens`; an id outside the vocabulary;
+                not one token type an id; a token type that the model lacks; padding at an end of a
+                sequence; an id that the model cannot take.
+            FormatError: a result is NaN or infinite.
         """
 
     def answer(self, first: Sequence[str], second: Sequence[str] | None, truncate: bool) -> Output:

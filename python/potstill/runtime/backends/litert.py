@@ -37,10 +37,10 @@ class LiteRtBackend(OutsideBackend):
             threads: worker threads, or None for POTSTILL_NUM_THREADS, else the CPUs this process may use.
 
         Raises:
-            InputError: I004 a bad thread count, I051 no such file, I052 the engine refuses it, I053 other inputs or
-                outputs than ours, I054 tflite-runtime with NumPy 2, I055 an int8 file that tflite-runtime would
+            InputError: a bad thread count, no such file, the engine refuses it, other inputs or
+                outputs than ours, tflite-runtime with NumPy 2, an int8 file that tflite-runtime would
                 compute wrongly.
-            SystemFailure: S010 no engine is installed.
+            SystemFailure: no engine is installed.
         """
         super().__init__(path, threads)
         interpreter, package = _engine()
@@ -118,8 +118,8 @@ def _engine() -> tuple[Any, str]:
     """The interpreter class and its package.
 
     Raises:
-        SystemFailure: S010 none is installed.
-        InputError: I054 only tflite-runtime is, with NumPy 2.
+        SystemFailure: none is installed.
+        InputError: only tflite-runtime is, with NumPy 2.
     """
     for module, package in _ENGINES:
         try:
@@ -141,7 +141,7 @@ def _refuse_per_channel(interpreter: Any, path: Path) -> None:
     """tflite-runtime 2.14 reads one scale of a per-channel int8 weight and gives wrong numbers without a word.
 
     Raises:
-        InputError: I055 the file has such weights.
+        InputError: the file has such weights.
     """
     for tensor in interpreter.get_tensor_details():
         if tensor["dtype"].__name__ == "int8" and len(tensor["quantization_parameters"]["scales"]) > 1:

@@ -30,9 +30,9 @@ class OnnxRuntimeBackend(OutsideBackend):
             threads: threads of one operator, or None for POTSTILL_NUM_THREADS, else the CPUs this process may use.
 
         Raises:
-            InputError: I004 a bad thread count, I051 no such file, I052 the engine refuses it, I053 other inputs or
+            InputError: a bad thread count, no such file, the engine refuses it, other inputs or
                 outputs than ours.
-            SystemFailure: S010 onnxruntime is missing.
+            SystemFailure: onnxruntime is missing.
         """
         super().__init__(path, threads)
         try:

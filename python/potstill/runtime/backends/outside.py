@@ -50,7 +50,7 @@ class OutsideBackend:
         """Look for the file and settle the threads.
 
         Raises:
-            InputError: I004 a bad thread count, I051 no such file.
+            InputError: a bad thread count, no such file.
         """
         self.path = existing(path)
         self.threads = thread_count(threads)
@@ -73,14 +73,14 @@ class OutsideBackend:
         return {name: arrays[name] if name in arrays else np.zeros_like(arrays["input_ids"]) for name in self._inputs}
 
     def encode(self, first: Sequence[str], second: Sequence[str] | None, truncate: bool) -> TokenRows:
-        """See `Backend.encode`; also I050 no tokenizer beside the model, S010 the package tokenizers is missing."""
+        """See `Backend.encode`; also no tokenizer beside the model, the package tokenizers is missing."""
         if second is not None and not self.card.pairs:
             what = "the model reads one text, not a pair of texts"
             raise InputError("I014", what, str(self.path), "give single texts")
         return self._tokenizer().encode(first, second, truncate)
 
     def encode_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> TokenRows:
-        """See `Backend.encode_words`; also I050 and S010 as `encode`."""
+        """See `Backend.encode_words`; also and as `encode`."""
         return self._tokenizer().encode_words(texts, truncate)
 
     def run(self, rows: TokenRows) -> Output:
@@ -123,8 +123,8 @@ def _beside(model: Path, limit: int) -> Texts | NativeBackend:
     """The tokenizer that lies beside a model file.
 
     Raises:
-        InputError: I050 there is none.
-        SystemFailure: S010 the package tokenizers is missing.
+        InputError: there is none.
+        SystemFailure: the package tokenizers is missing.
     """
     folder = model.parent
     for place in (folder / "tokenizer" / "tokenizer.json", folder / "tokenizer.json"):
@@ -151,7 +151,7 @@ class Texts:
         limit: longest sequence, specials included.
 
     Raises:
-        SystemFailure: S010 the package tokenizers is missing.
+        SystemFailure: the package tokenizers is missing.
     """
 
     def __init__(self, path: Path, limit: int) -> None:
@@ -168,7 +168,7 @@ class Texts:
             tokenizer.no_padding()
 
     def encode(self, first: Sequence[str], second: Sequence[str] | None, truncate: bool) -> TokenRows:
-        """See `Backend.encode`. Raises InputError I001, I002."""
+        """See `Backend.encode`."""
         kind, given = ("text", list(first)) if second is None else ("pair", list(zip(first, second, strict=True)))
         tokenizer = self._cut if truncate and self._limit >= _SHORTEST[kind] else self._whole
         found = tokenizer.encode_batch(given)
@@ -181,7 +181,7 @@ class Texts:
         return TokenRows([row.ids for row in found], None if second is None else [row.type_ids for row in found])
 
     def encode_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> TokenRows:
-        """See `Backend.encode_words`. Raises InputError I001, I002."""
+        """See `Backend.encode_words`."""
         ids, places = [], []
         for index, words in enumerate(texts):
             if not words:
@@ -209,7 +209,7 @@ def check_ends(inputs: Iterable[str], outputs: Iterable[str], where: str) -> Non
     """Whether a graph is one of ours, or like it.
 
     Raises:
-        InputError: I053 it has other inputs, or neither of the outputs ``logits`` and ``embedding``.
+        InputError: it has other inputs, or neither of the outputs ``logits`` and ``embedding``.
     """
     given, found = set(inputs), set(outputs)
     required = {"input_ids", "attention_mask"}
@@ -223,7 +223,7 @@ def thread_count(threads: int | None) -> int:
     """The threads to use: as given, else POTSTILL_NUM_THREADS, else the CPUs this process may use.
 
     Raises:
-        InputError: I004 POTSTILL_NUM_THREADS is not a whole number of at least 1.
+        InputError: POTSTILL_NUM_THREADS is not a whole number of at least 1.
     """
     if threads is not None:
         return threads
@@ -242,7 +242,7 @@ def existing(path: Path) -> Path:
     """The path, if a file is there.
 
     Raises:
-        InputError: I051 there is none.
+        InputError: there is none.
     """
     try:
         found = path.is_file()
@@ -264,8 +264,8 @@ def checked(rows: TokenRows, card: Card) -> TokenRows:
     """The rows, if the model takes them, to be padded by its own id.
 
     Raises:
-        InputError: I001 an empty sequence, I002 one over the limit, I003 an id outside the vocabulary, I010 not one
-            token type an id, I014 a token type that the model lacks, I103 padding at a sequence's end.
+        InputError: an empty sequence, one over the limit, an id outside the vocabulary, not one
+            token type an id, a token type that the model lacks, padding at a sequence's end.
     """
     if rows.types is not None and len(rows.types) != len(rows):
         what = f"token types of {len(rows.types)} of {len(rows)} sequences"
