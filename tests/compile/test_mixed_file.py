@@ -17,6 +17,7 @@ from potstill.compile.ir import Linear, operator_names
 from potstill.compile.verify import core_available
 from potstill.errors import CompileError
 from potstill.quantize.choice import stored_bytes
+from potstill.runtime.rows import TokenRows
 from potstill.still.reader import read_still
 from potstill.still.reference import Evaluator
 from potstill.still.schema import fb, kind
@@ -68,7 +69,7 @@ def test_the_core_computes_the_same_bits(tmp_path: Path, first: int, embedding: 
     different = 0
     for length in (1, 2, 7, 16, 24):
         ids = np.random.default_rng(length).integers(0, VOCABULARY, length).tolist()
-        found, wanted = core.run([ids]), ours.run(ids)
+        found, wanted = core.run(TokenRows([ids])), ours.run(ids)
         for name in ("logits", "embedding"):
             a, b = np.asarray(getattr(found, name))[0], getattr(wanted, name)
             np.testing.assert_allclose(a, b, rtol=0, atol=2e-3)

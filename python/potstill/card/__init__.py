@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-# What a head's numbers mean: one label a text, any number of labels a text, one label a token, a vector a text, a number
-# a text.
+# What a head's numbers mean: one label a text, any number of labels a text, one label a token, a vector or a number a
+# text.
 KINDS = ("classes", "multi-label", "tags", "vector", "score")
 
 

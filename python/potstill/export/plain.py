@@ -149,7 +149,7 @@ def load_plain(model_dir: Path) -> tuple[PlainClassifier, Card]:
         logits=bool(config.num_labels),
         per_token=labels_words(config),
         multi_label=config.problem_type == "multi_label_classification",
-        normalized=bool(getattr(config, "normalized", False)),
+        normalized=bool(getattr(config, "normalized", False)) and not config.num_labels,
     )
     card = Card(
         model_dir.name,

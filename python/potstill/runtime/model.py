@@ -147,7 +147,7 @@ class Model:
                 `texts` is a single string, has no order, or holds something else than str, or than pairs of str;
                 pairs, but the model reads single texts; `truncate` is no truth value.
         """
-        return self._backend.encode(*_given(texts, truncate)).ids
+        return [list(row) for row in self._backend.encode(*_given(texts, truncate)).ids]
 
     def logits(self, texts: Iterable[Text], truncate: bool = False) -> Matrix:
         """Logits of each text or pair: float32 [texts, labels], buffer protocol. Raises as `tokenize`, or has none.
@@ -263,7 +263,8 @@ class Model:
         cut = read_flag(truncate, "truncate")
         words, places = read_words(texts)
         logits, counts = self._backend.answer_words(words, cut)
-        rows: list[list[float]] = memoryview(_logits(logits)).tolist()
+        view: Any = memoryview(_logits(logits))
+        rows: list[list[float]] = view.tolist()
         labels = self.labels or tuple(str(i) for i in range(len(rows[0]) if rows else 0))
         answers = (predict(labels, row) for row in rows)
         found = []
@@ -275,8 +276,8 @@ class Model:
 
 def _given(texts: Iterable[Text], truncate: bool) -> tuple[list[str], list[str] | None, bool]:
     """The texts, of pairs the second ones, and whether to cut."""
-    cut, read = read_flag(truncate, "truncate"), read_texts(texts)
-    return (*read, cut) if isinstance(read, tuple) else (read, None, cut)
+    cut = read_flag(truncate, "truncate")
+    return (*read_texts(texts), cut)
 
 
 def _logits(found: Matrix | None) -> Matrix:
