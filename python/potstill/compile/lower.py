@@ -179,7 +179,7 @@ def lower(graph: Graph, scheme: Scheme, metadata: Metadata, tokenizer: Any | Non
     """The packed model.
 
     Args:
-        tokenizer: `potstill.compile.tokenizer.WordPieceTables` or None.
+        tokenizer: `potstill.compile.tokenizers.Tables` or None.
 
     Raises:
         CompileError: the scheme names a layer that is not there; a dot product too long for int32; more
