@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from potstill.boards import Board
 from potstill.errors import BuildError
 from toolchains import PROJECT, environment
 from toolchains.cycles import windows
+from toolchains.digests import digest
 from toolchains.emulate.emulator import Emulator
 from toolchains.wheels import jobs as wheel_jobs
 
@@ -112,9 +112,8 @@ def models(session: Any, lengths: Sequence[int]) -> Path:
     """A folder with random weights of the common student's shape: ``model.SCHEME.still``, and the peers' files with
     TFLite's graphs for `lengths`. Made once (1 minute, and installing the extras before that)."""
     wheel = wheel_jobs.host_wheel()  # another wheel may write other files
-    maker = Path(__file__).with_name("models.py").read_bytes()
-    key = hashlib.sha256(maker + wheel.read_bytes() + repr(sorted(lengths)).encode()).hexdigest()[:12]
-    folder = PROJECT / ".cache" / "cycles" / key
+    key = digest(Path(__file__).with_name("models.py"), wheel, repr(sorted(lengths)))
+    folder = PROJECT / ".cache" / "cycles" / key[:12]
     if not folder.is_dir():
         session.log(f"making a random model for every engine: {folder.relative_to(PROJECT)}")
         environment.install(session, *EXTRAS, wheel=wheel)
