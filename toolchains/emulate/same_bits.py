@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -117,9 +118,10 @@ def compare(
         BuildError: a run fails, or any byte differs (nothing is written then).
     """
     key = digest(*texts, *(emulator.board.name for emulator in emulators), model, *wheels, SCRIPT)
-    known: dict[str, Any] = json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {}
-    if known.get("key") == key:
-        return known
+    with contextlib.suppress(OSError, ValueError):
+        known: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+        if known.get("key") == key:
+            return known
     with tempfile.TemporaryDirectory() as folder:
         text_file = Path(folder) / "texts.json"
         text_file.write_text(json.dumps(list(texts)), encoding="utf-8")
