@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 from tokenizers import BertWordPieceTokenizer
 
-from potstill.compile.ir import Attention, Embedding, Graph, LayerNorm, Linear, Op, Pool
+from potstill.compile.ir import Graph, Op
 from potstill.compile.lower import lower
+from potstill.compile.ops import Attention, Embedding, LayerNorm, Linear, Pool
 from potstill.compile.tokenizers import tables_from_json
 from potstill.still.packed import Metadata
 from potstill.still.schemes import SCHEMES
