@@ -136,6 +136,10 @@ class POTSTILL_API Model {
   Output run(std::span<const int32_t> ids, std::span<const std::size_t> offsets, std::span<const int32_t> types) const;
   Output run(std::span<const Tokens> sequences) const;
 
+  // The same for texts given as words: of a model that labels tokens, `logits` has one row for each place in `firsts`.
+  // Throws I020 for a place outside of its ids.
+  Output run(std::span<const Words> texts) const;
+
   // Scores in binary64, as many as logits and in their order, as the head says: the softmax of each row, the sigmoid of
   // each logit, or the number of a model that scores, as it is or as its sigmoid. Throws I008 for logits of another
   // model.

@@ -281,7 +281,7 @@ def _labels(labels: Sequence[str] | None, width: int | None, onnx: Path) -> list
 
 
 def _check_vocabulary(pieces: int, graph: Graph, tokenizer: Path | None) -> None:
-    from potstill.compile.ir import Embedding
+    from potstill.compile.ops import Embedding
 
     for op in graph.ordered():
         if isinstance(op, Embedding) and pieces > op.word.shape[0]:
@@ -293,7 +293,7 @@ def _check_vocabulary(pieces: int, graph: Graph, tokenizer: Path | None) -> None
 
 def _check_pairs(tables: Tables, graph: Graph, tokenizer: Path | None) -> None:
     """Of a model of pairs: the core encodes them as the tokenizer does, and one can fit."""
-    from potstill.compile.ir import Embedding
+    from potstill.compile.ops import Embedding
 
     if not any(isinstance(op, Embedding) and op.types is not None for op in graph.ordered()):
         return
