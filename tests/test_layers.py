@@ -19,9 +19,9 @@ ORDER = (
     "errors", "units", "paths", "work", "boards", "runtime", "card", "recipe", "keys", "still", "data", "models",
     "compile", "export", "distil", "quantize", "bench", "doctor", "compare", "pipeline", "commands", "cli", "__main__",
 )  # fmt: skip
-# What a board's wheel holds. Only `compare` reaches for more, where it makes the files that other engines need.
+# What a board's wheel holds. `potstill bench --peers` asks for `compare`, and says that such a wheel lacks it.
 BOARD = ("errors", "units", "paths", "work", "boards", "runtime", "card", "bench", "doctor", "commands.board", "cli")
-REACHES_FOR_MORE = ("compare",)
+SAID_TO_BE_ABSENT = ("compare",)
 # Packages the runtime must work without.
 HEAVY = ("numpy", "torch", "transformers", "onnx", "onnxruntime", "pydantic", "rich")
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -62,7 +62,7 @@ def test_nothing_imports_upwards() -> None:
 
 
 def test_board_packages_import_board_packages_only() -> None:
-    kept = (*BOARD, *REACHES_FOR_MORE)
+    kept = (*BOARD, *SAID_TO_BE_ABSENT)
     for path in FILES:
         if not _within(".".join(path.relative_to(PACKAGE).with_suffix("").parts), BOARD):
             continue

@@ -14,7 +14,7 @@ from onnx_graphs import encoder
 
 from potstill.compile import compile_onnx
 from potstill.compile.import_onnx import import_onnx
-from potstill.compile.ir import Linear
+from potstill.compile.ops import Linear
 from potstill.errors import CompileError
 from potstill.runtime.backends.native import NativeBackend
 

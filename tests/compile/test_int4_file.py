@@ -10,8 +10,9 @@ import pytest
 from onnx_graphs import CLASSES, INNER, VOCABULARY, WIDTH, encoder
 
 from potstill.compile import compile_onnx
-from potstill.compile.ir import Embedding, Graph, LayerNorm, Linear, Pool
+from potstill.compile.ir import Graph
 from potstill.compile.lower import lower
+from potstill.compile.ops import Embedding, LayerNorm, Linear, Pool
 from potstill.still.int4 import quantize_rows_int4
 from potstill.still.packed import Metadata, PackedModel
 from potstill.still.reader import read_still

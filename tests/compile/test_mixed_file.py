@@ -12,13 +12,14 @@ from onnx_graphs import VOCABULARY, encoder
 
 from potstill.cli import main
 from potstill.compile import compile_onnx
+from potstill.compile.evaluate import Evaluator
 from potstill.compile.import_onnx import import_onnx
-from potstill.compile.ir import Linear, operator_names
+from potstill.compile.ir import operator_names
+from potstill.compile.ops import Linear
 from potstill.compile.verify import core_available
 from potstill.errors import CompileError
 from potstill.quantize.choice import stored_bytes
 from potstill.still.reader import read_still
-from potstill.still.reference import Evaluator
 from potstill.still.schema import fb, kind
 from potstill.still.schemes import Scheme
 

@@ -13,7 +13,7 @@ from test_sentence_folder import DENSE, folder, mean, write
 
 from potstill.compile import compile_onnx
 from potstill.compile.import_onnx import import_onnx
-from potstill.compile.ir import Normalize, Pool
+from potstill.compile.ops import Normalize, Pool
 from potstill.compile.sentence import sentence_beside
 from potstill.errors import CompileError
 from potstill.runtime.backends import open_backend

@@ -11,10 +11,10 @@ import pytest
 from onnx_graphs import POSITIONS, VOCABULARY, encoder
 
 from potstill.compile import compile_onnx
+from potstill.compile.evaluate import Evaluator
 from potstill.errors import CompileError
 from potstill.runtime.backends.native import NativeBackend
 from potstill.still.reader import read_still
-from potstill.still.reference import Evaluator
 
 IDS = [3, 9, 5, 11, 2, 8]
 

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from potstill.compile import compile_onnx
+from potstill.compile.evaluate import Evaluator
 from potstill.compile.verify import core_available
 from potstill.errors import TrainError
 from potstill.export.onnx import export_onnx
@@ -24,7 +25,7 @@ from potstill.quantize.fused_layers import Layout, match_layers, student_layout
 from potstill.quantize.rounded_student import RoundedStudent
 from potstill.still.packed import PackedModel
 from potstill.still.reader import read_still
-from potstill.still.reference import Evaluator, quantize_symmetric
+from potstill.still.reference import quantize_symmetric
 from potstill.still.schema import kind
 from potstill.still.schemes import Scheme, scheme_by_name
 

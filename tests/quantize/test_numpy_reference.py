@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from potstill.compile import compile_onnx
+from potstill.compile.evaluate import Evaluator
 from potstill.compile.verify import core_available
 from potstill.still import core_math
 from potstill.still.activations import erf, gelu, gelu_tanh
 from potstill.still.reader import read_still
-from potstill.still.reference import Evaluator, quantize_asymmetric, quantize_symmetric
+from potstill.still.reference import quantize_asymmetric, quantize_symmetric
 
 ROOT = Path(__file__).parents[2]
 POINTS = np.linspace(-9.0, 9.0, 20_001).astype(np.float32)

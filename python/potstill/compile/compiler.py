@@ -25,13 +25,12 @@ from potstill.compile.arguments import (
 )
 from potstill.errors import CompileError
 from potstill.runtime.inputs import read_flag
-from potstill.still.packed import Metadata, PackedModel
 from potstill.still.schemes import Scheme
 
 if TYPE_CHECKING:
     from potstill.compile.import_onnx import Imported
     from potstill.compile.ir import Graph
-    from potstill.compile.tokenizer import WordPieceTables
+    from potstill.compile.tokenizers import Tables
     from potstill.still.packed import Metadata, PackedModel
 
 # Written into every file: who made it, and the version of the file format's writer.
@@ -140,9 +139,9 @@ def compile_onnx(
     chosen_scheme = scheme_of(scheme, embedding)
     tables = None
     if tokenizer is not None:
-        from potstill.compile.tokenizer import wordpiece_tables
+        from potstill.compile.tokenizers import read_tokenizer
 
-        tables = wordpiece_tables(tokenizer, lowercase=lowercase)
+        tables = read_tokenizer(tokenizer, lowercase=lowercase)
     limits = [n for n in (max_tokens, tables.max_tokens if tables is not None else None) if n is not None]
     limit = min(limits) if limits else None
     imported = import_onnx(
@@ -282,7 +281,7 @@ def _labels(labels: Sequence[str] | None, width: int | None, onnx: Path) -> list
 
 
 def _check_vocabulary(pieces: int, graph: Graph, tokenizer: Path | None) -> None:
-    from potstill.compile.ir import Embedding
+    from potstill.compile.ops import Embedding
 
     for op in graph.ordered():
         if isinstance(op, Embedding) and pieces > op.word.shape[0]:
@@ -292,9 +291,9 @@ def _check_vocabulary(pieces: int, graph: Graph, tokenizer: Path | None) -> None
             )  # fmt: skip
 
 
-def _check_pairs(tables: WordPieceTables, graph: Graph, tokenizer: Path | None) -> None:
+def _check_pairs(tables: Tables, graph: Graph, tokenizer: Path | None) -> None:
     """Of a model of pairs: the core encodes them as the tokenizer does, and one can fit."""
-    from potstill.compile.ir import Embedding
+    from potstill.compile.ops import Embedding
 
     if not any(isinstance(op, Embedding) and op.types is not None for op in graph.ordered()):
         return

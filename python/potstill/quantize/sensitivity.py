@@ -168,7 +168,7 @@ def measure_folder(
     if not task.labelled:
         raise InputError(
             "I016",
-            "the damage of a layer is measured on the scores of labels, which this student has not",
+            "the damage of a layer is measured on the scores of labels, which this student does not give",
             f"task {task.name}",
             "use the schemes int8 or int4",
         )

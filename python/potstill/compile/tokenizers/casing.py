@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 # Marks such as [unused7], [E1] and <mask> are no words; they are cut out of the raw text, or never occur.
 _MARK = re.compile(r"\[[^\[\]]*\]|<[^<>]*>")
@@ -13,10 +14,27 @@ _MARK = re.compile(r"\[[^\[\]]*\]|<[^<>]*>")
 _FEW = 200
 
 
+class Unreachable(NamedTuple):
+    """The `pieces` that normalization would change, so that no text can hold them, `of` so many words and parts."""
+
+    pieces: list[str]
+    of: int
+
+    @property
+    def are_many(self) -> bool:
+        """Whether so many of them say that the vocabulary was made for another case folding."""
+        return len(self.pieces) * _FEW > self.of
+
+    @property
+    def examples(self) -> str:
+        """The first few, for a message."""
+        return ", ".join(repr(piece) for piece in self.pieces[:3]) + (", ..." if len(self.pieces) > 3 else "")
+
+
 def unreachable_pieces(
     vocabulary: Mapping[str, int], added: Collection[str], prefix: str, *, lowercase: bool, strip_accents: bool
-) -> tuple[list[str], int]:
-    """The pieces that normalization would change, so that no text can hold them, and of how many words and parts.
+) -> Unreachable:
+    """The pieces that normalization would change.
 
     `added` tokens are matched in the raw text and are left out, as all marks are; `prefix` begins continuing pieces.
     """
@@ -27,12 +45,7 @@ def unreachable_pieces(
     )
     bare = {piece: piece.removeprefix(prefix) for piece in vocabulary if piece not in added}
     words = {piece: text for piece, text in bare.items() if text and not _MARK.fullmatch(text)}
-    return [piece for piece, text in words.items() if normalizer.normalize_str(text) != text], len(words)
-
-
-def are_many(unreachable: int, pieces: int) -> bool:
-    """Whether so many unreachable pieces of so many say that the vocabulary was made for another case folding."""
-    return unreachable * _FEW > pieces
+    return Unreachable([piece for piece, text in words.items() if normalizer.normalize_str(text) != text], len(words))
 
 
 def is_stated(folder: Path) -> bool:
@@ -50,8 +63,3 @@ def described(lowercase: bool, strip_accents: bool) -> str:
     """What normalization does, in words."""
     done = [name for name, on in (("lower-cased", lowercase), ("stripped of accents", strip_accents)) if on]
     return " and ".join(done) or "kept as it is"
-
-
-def some(pieces: list[str]) -> str:
-    """The first few, for a message."""
-    return ", ".join(repr(piece) for piece in pieces[:3]) + (", ..." if len(pieces) > 3 else "")
