@@ -52,8 +52,9 @@ def heads_of(
     score: str = "", embedding: bool = True, normalized: bool = False,
 ) -> tuple[Head, ...]:  # fmt: skip
     """The heads of a model that gives logits of one kind, a pooled vector, or both; a tagger gives no vector."""
-    kind = "tags" if per_token else "multi-label" if multi_label else "score" if score else "classes"
-    numbers = (Head(kind, labels, activation=score if kind == "score" else ""),) if logits else ()
+    kind = "multi-label" if multi_label else "tags" if per_token else "score" if score else "classes"
+    threshold, activation = 0.5 if multi_label else 0.0, score if kind == "score" else ""
+    numbers = (Head(kind, labels, activation=activation, threshold=threshold),) if logits else ()
     vector = (Head("vector", normalized=normalized),) if embedding and not per_token else ()
     return (*numbers, *vector)
 

@@ -5,6 +5,7 @@ Files of other programs have none of the values, or others of the same names: wh
 
 from __future__ import annotations
 
+import contextlib
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,8 @@ TFLITE_NOTES = "potstill.json"
 # Longest sequence of a file that does not say.
 DEFAULT_TOKENS = 512
 _FLAGS = ("multi_label", "pairs", "normalized")  # written where they are true
-_TEXTS = ("task", "producer", "score")  # not written as JSON in properties
+_TEXTS = ("task", "producer", "score")  # in properties as they are, all others as JSON
+_NAMES = ("labels", "max_tokens", "pad_id", "vocabulary", *_FLAGS, *_TEXTS)
 
 
 def notes_of(card: Card) -> dict[str, Any]:
@@ -47,11 +49,9 @@ def properties_of(card: Card) -> dict[str, str]:
 def notes_in(properties: Mapping[str, str]) -> dict[str, Any]:
     """The notes in ``metadata_props``."""
     found: dict[str, Any] = {}
-    for name, text in properties.items():
-        try:
-            found[name] = text if name in _TEXTS else json.loads(text)
-        except ValueError:
-            continue
+    for name in _NAMES:
+        with contextlib.suppress(KeyError, ValueError, RecursionError):  # another program's, or absent
+            found[name] = properties[name] if name in _TEXTS else json.loads(properties[name])
     return found
 
 
@@ -97,11 +97,12 @@ def card_from(notes: Mapping[str, Any], name: str, logits: Sequence[Any] | None,
     several = notes.get("multi_label") is True
     per_token = logits is not None and len(logits) == 3
     one = logits is not None and logits[-1] == 1 and not (per_token or several)
+    score = str(notes.get("score") or "raw") if one else ""
     return Card(
         name,
         heads_of(
-            noted_labels(notes), logits=logits is not None, per_token=per_token, multi_label=several,
-            score=str(notes.get("score") or "raw") if one else "", embedding=embedding,
+            noted_labels(notes), logits=logits is not None, per_token=per_token,
+            multi_label=several and not per_token, score=score, embedding=embedding,
             normalized=notes.get("normalized") is True,
         ),
         noted_number(notes, "max_tokens") or DEFAULT_TOKENS,
