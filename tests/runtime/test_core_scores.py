@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tiny_still import write_model
 
-from potstill.runtime.answers import predict, predict_each
+from potstill.runtime.answers import _sigmoid, predict, predict_each
 
 TEXTS = ["a", "b c", "abc d e", "z y x w"]
 
@@ -19,7 +18,7 @@ TEXTS = ["a", "b c", "abc d e", "z y x w"]
     [
         ({}, lambda labels, row: list(predict(labels, row).scores.values())),
         ({"multi_label": True}, lambda labels, row: list(predict_each(labels, row, 0.5).scores.values())),
-        ({"score": "sigmoid", "outputs": 1, "labels": ()}, lambda labels, row: [1 / (1 + math.exp(-row[0]))]),
+        ({"score": "sigmoid", "outputs": 1, "labels": ()}, lambda labels, row: [_sigmoid(row[0])]),
         ({"score": "raw", "outputs": 1, "labels": ()}, lambda labels, row: [row[0]]),
     ],
     ids=["classes", "multi-label", "sigmoid", "raw"],
