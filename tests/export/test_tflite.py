@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+import tiny
 from potstill.errors import ExportError, SystemFailure
 from potstill.export import tflite
 from potstill.export.tflite import export_tflite, quantize_tflite_int8, read_metadata

@@ -11,13 +11,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_still import LABELS, MAX_TOKENS, write_model
 
 import potstill
 from potstill import _core
 from potstill.errors import InputError
 from potstill.runtime.answers import Prediction, _sigmoid
 from potstill.runtime.backends.outside import Facts, check_types, fit_pair
+from tiny_still import LABELS, MAX_TOKENS, write_model
 
 
 @pytest.fixture(scope="module")
