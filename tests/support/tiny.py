@@ -1,4 +1,4 @@
-"""Tiny random models for the tests of exports, backends and benchmarks; each is made once a run, for all its workers."""
+"""Tiny random models for the tests of exports, backends and benchmarks; each is made once for all workers of a run."""
 
 from __future__ import annotations
 
