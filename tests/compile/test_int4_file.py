@@ -8,11 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-<<<<<<< HEAD
 from onnx_graphs import CLASSES, INNER, VOCABULARY, WIDTH, encoder
-=======
 from potstill.card import Card, heads_of
->>>>>>> main
 from potstill.compile import compile_onnx
 from potstill.compile.ir import Graph
 from potstill.compile.lower import lower

@@ -168,12 +168,7 @@ def test_a_misread_graph_is_not_written(tmp_path: Path, monkeypatch: pytest.Monk
 def test_the_position_table_is_the_models(tmp_path: Path) -> None:
     """Positions and token type 0 together, rows 0, 1, ... of the model's own tables."""
     from onnx_graphs import VOCABULARY, WIDTH
-<<<<<<< HEAD
-    from potstill.compile.ir import Embedding
-=======
-
     from potstill.compile.ops import Embedding
->>>>>>> main
 
     imported = import_onnx(encoder(tmp_path / "m.onnx", types="input", positions="range"))
     embedding = next(op for op in imported.graph.ordered() if isinstance(op, Embedding))

@@ -11,11 +11,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-<<<<<<< HEAD
 import tiny
-=======
 from potstill.card.notes import TFLITE_NOTES, notes_in_tflite
->>>>>>> main
 from potstill.errors import ExportError, SystemFailure
 from potstill.export import tflite
 from potstill.export.tflite import export_tflite, quantize_tflite_int8

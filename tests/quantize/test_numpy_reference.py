@@ -110,13 +110,8 @@ def test_the_core_computes_the_same_bits(tmp_path: Path, scheme: str, options: d
     core, ours = open_backend("native", still, 1), Evaluator(read_still(still), exact=True)
     different = total = 0
     for length in (1, 2, 7, 16, 24):
-<<<<<<< HEAD
         ids = np.random.default_rng(length).integers(0, VOCABULARY, length).tolist()
-        found, wanted = core.run([ids]), ours.run(ids)
-=======
-        ids = np.random.default_rng(length).integers(0, g.VOCABULARY, length).tolist()
         found, wanted = core.run(TokenRows([ids])), ours.run(ids)
->>>>>>> main
         for name in ("logits", "embedding"):
             a, b = np.asarray(getattr(found, name))[0], getattr(wanted, name)
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 if scheme == "fp32" else 2e-3)

@@ -17,13 +17,9 @@ from potstill import _core
 from potstill.card import Card, heads_of
 from potstill.errors import InputError
 from potstill.runtime.answers import Prediction, _sigmoid
-<<<<<<< HEAD
-from potstill.runtime.backends.outside import Facts, check_types, fit_pair
-from tiny_still import LABELS, MAX_TOKENS, write_model
-=======
 from potstill.runtime.backends.outside import checked
 from potstill.runtime.rows import TokenRows
->>>>>>> main
+from tiny_still import LABELS, MAX_TOKENS, write_model
 
 
 @pytest.fixture(scope="module")
