@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from transformers import TrainingArguments
 
 from potstill.distil.losses import Outputs, hard
-from potstill.distil.losses.class_weights import WeightedTrainer, balanced, chosen
+from potstill.distil.train.class_weights import WeightedTrainer, balanced, chosen
 from potstill.models.heads.classification import macro_f1
 from potstill.recipe import load_recipe
 

@@ -12,7 +12,7 @@ import torch
 import transformers
 
 from potstill.distil.students.inherited import activation_of
-from potstill.distil.students.registry import Job, make_student
+from potstill.distil.students.job import Job, make_student
 from potstill.models.attention import with_attention
 from potstill.models.classifier import EncoderClassifier, load_classifier, load_encoder
 from potstill.models.positions import usable_positions

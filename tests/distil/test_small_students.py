@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from potstill.distil.students import projection
-from potstill.distil.students.prune import importance
-from potstill.distil.students.registry import Job, make_student
+from potstill.distil.students.inits.prune import importance
+from potstill.distil.students.job import Job, make_student
 from potstill.distil.students.teacher_view import Taps, encoder_of
 from potstill.distil.vocabulary.choice import Vocabulary, aligned_ids, choose_vocabulary
 from potstill.errors import TrainError

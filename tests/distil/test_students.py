@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from potstill.distil.students import basis
-from potstill.distil.students.registry import make_student, spread_layers
+from potstill.distil.students.job import make_student, spread_layers
 from potstill.errors import TrainError
 from potstill.models.classifier import load_classifier
 from potstill.models.evaluation import outputs

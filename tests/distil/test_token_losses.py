@@ -11,7 +11,7 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification, DistilBertConfig, DistilBertModel
 
 from potstill.distil.losses import LOSSES, Outputs, TokenPairs, total
-from potstill.distil.losses.tokens import TokenLosses, check_batch, check_lengths, token_plan
+from potstill.distil.train.token_losses import TokenLosses, check_batch, check_lengths, token_plan
 from potstill.errors import TrainError
 from potstill.models.token_states import last_of_groups, tap, token_view
 

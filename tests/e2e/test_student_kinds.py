@@ -30,7 +30,7 @@ class Made:
 
     def __init__(self, folder: Path, task: Any, kind: str) -> None:
         from potstill.compile import compile_onnx
-        from potstill.distil.students.registry import make_student
+        from potstill.distil.students.job import make_student
         from potstill.distil.vocabulary.choice import choose_vocabulary
         from potstill.export.onnx import export_onnx
         from potstill.models.classifier import load_classifier, load_encoder

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from potstill.distil.distillation import distil
-from potstill.distil.students.registry import make_student
+from potstill.distil.students.job import make_student
 from potstill.models.classifier import EncoderClassifier, load_classifier, load_encoder
 from potstill.models.evaluation import outputs, predictions
 from potstill.models.heads import Truth, task_named

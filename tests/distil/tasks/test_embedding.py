@@ -21,7 +21,7 @@ from potstill.models.classifier import load_classifier, load_encoder
 from potstill.models.evaluation import Outputs, predictions
 from potstill.models.heads import TASKS, Truth, task_named, task_of
 from potstill.models.heads.embedding import PROJECTION, project, teacher_projection
-from potstill.models.heads.truth import truth_of
+from potstill.models.truth import truth_of
 from potstill.recipe.schema import Data, Recipe
 from potstill.work.progress import QuietProgress
 

@@ -17,13 +17,13 @@ from potstill.data.tagging import entities, looks_like_tags
 from potstill.distil.distillation import distil
 from potstill.distil.teacher.cache import teacher_outputs
 from potstill.distil.teacher.finetune import finetune
-from potstill.distil.train.rows import encode_rows
+from potstill.distil.train.encoded import encode_rows
 from potstill.distil.train.trainer import DistillationTrainer
 from potstill.errors import TrainError
 from potstill.models.classifier import labels_words, load_classifier, load_encoder
 from potstill.models.evaluation import Outputs, outputs, predictions
 from potstill.models.heads import Truth, task_named
-from potstill.models.heads.tags import Tags
+from potstill.models.tags import Tags
 from potstill.models.tokens import Collator
 from potstill.models.words import AtFirstPieces, WordDataset, answered, encode_words
 from potstill.work.progress import QuietProgress
