@@ -19,9 +19,9 @@ ORDER = (
     "errors", "units", "paths", "work", "boards", "runtime", "card", "recipe", "keys", "still", "data", "models",
     "compile", "export", "distil", "quantize", "bench", "doctor", "compare", "pipeline", "commands", "cli", "__main__",
 )  # fmt: skip
-# What a board's wheel holds. Only `compare` reaches for more, where it makes the files that other engines need.
+# What a board's wheel holds. `potstill bench --peers` asks for `compare`, and says that such a wheel lacks it.
 BOARD = ("errors", "units", "paths", "work", "boards", "runtime", "card", "bench", "doctor", "commands.board", "cli")
-REACHES_FOR_MORE = ("compare",)
+SAID_TO_BE_ABSENT = ("compare",)
 # Packages the runtime must work without.
 HEAVY = ("numpy", "torch", "transformers", "onnx", "onnxruntime", "pydantic", "rich")
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -62,7 +62,7 @@ def test_nothing_imports_upwards() -> None:
 
 
 def test_board_packages_import_board_packages_only() -> None:
-    kept = (*BOARD, *REACHES_FOR_MORE)
+    kept = (*BOARD, *SAID_TO_BE_ABSENT)
     for path in FILES:
         if not _within(".".join(path.relative_to(PACKAGE).with_suffix("").parts), BOARD):
             continue
@@ -132,10 +132,39 @@ def test_running_a_model_imports_no_large_part_of_the_standard_library(tmp_path:
     assert not set(result.stdout.split()) & set(LARGE_PARTS)
 
 
-def test_kernels_include_only_the_contract() -> None:
-    kernels = ROOT / "cpp" / "src" / "kernels"
-    forbidden = re.compile(r'#include\s+"(?:[^"]*/)?(?:ops|graph|format|tokenizer|parallel|bindings)/')
-    sources = [path for path in kernels.rglob("*") if path.suffix in (".h", ".cpp")]
-    assert sources
-    for path in sources:
-        assert not forbidden.search(path.read_text(encoding="utf-8")), path
+# Folders of cpp/src, and what each may include beside itself and the public headers of include/potstill/.
+GROUND = {"cpu": set[str](), "parallel": set[str](), "format": set[str](), "tokenizer": {"format"}, "kernels": {"cpu"}}
+CPP = GROUND | {
+    "ops": {"kernels", "parallel", "format"},
+    "graph": {"ops", *GROUND},
+    "heads": {"graph", "ops", *GROUND},
+    "api": {"heads", "graph", "ops", *GROUND},
+}
+
+
+def _included(path: Path) -> set[str]:
+    """The folders of the project's files that a C++ file includes."""
+    return set(re.findall(r'^\s*#\s*include\s+"(\w+)/', path.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def _cpp_files(folder: str) -> list[Path]:
+    return [path for path in (ROOT / "cpp" / folder).rglob("*") if path.suffix in (".h", ".hpp", ".cpp", ".c")]
+
+
+def test_cpp_includes_point_downwards() -> None:
+    """Bindings and tools are on top: they may include anything, and nothing includes them."""
+    there = {path.name for path in (ROOT / "cpp" / "src").iterdir() if path.is_dir()}
+    assert there <= set(CPP), there - set(CPP)
+    for folder in there:
+        files = _cpp_files(f"src/{folder}")
+        assert files, folder
+        for path in files:
+            wrong = _included(path) - {folder, "potstill", *CPP[folder]}
+            assert not wrong, f"{path}: {wrong}"
+
+
+def test_public_headers_include_public_headers_only() -> None:
+    headers = _cpp_files("include")
+    assert headers
+    for path in headers:
+        assert _included(path) <= {"potstill"}, path

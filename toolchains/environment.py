@@ -56,7 +56,7 @@ def install(session: Any, *names: str, wheel: Path | None = None) -> None:
     What is there already, by the same lines or the same bytes, is not installed again.
 
     Raises:
-        BuildError: B012 when no CPU build of PyTorch can be had.
+        BuildError: when no CPU build of PyTorch can be had.
     """
     install_lines(session, requirements(names))
     if wheel is not None:
@@ -199,7 +199,7 @@ def split_options(words: Sequence[str], names: Iterable[str]) -> tuple[dict[str,
         The options found, and the remaining words.
 
     Raises:
-        BuildError: B016 for an option without its value.
+        BuildError: for an option without its value.
     """
     parser = _parser()
     for name in names:

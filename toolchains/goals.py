@@ -108,7 +108,7 @@ def goal_of(wheel: Path) -> Goal:
     A Python that no board has gets the newest glibc of the machine type's boards as its limit; a PC's wheel none.
 
     Raises:
-        BuildError: B036 when the name is not that of a Linux wheel for a known machine type.
+        BuildError: when the name is not that of a Linux wheel for a known machine type.
     """
     found = re.fullmatch(r"potstill-[^-]+-cp3(\d+)-cp3\d+t?-((?:many)?linux\w*(?:\.\w+)*)\.whl", wheel.name)
     known = boards.load_boards()

@@ -61,7 +61,7 @@ def toolchain_file(target: Target) -> Path:
     """CMake's toolchain file of a machine type.
 
     Raises:
-        BuildError: B003 when it is not in toolchains/cmake/.
+        BuildError: when it is not in toolchains/cmake/.
     """
     path = PROJECT / "toolchains" / "cmake" / target.toolchain
     if not path.is_file():

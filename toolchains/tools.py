@@ -70,7 +70,7 @@ def require(tools: Iterable[str], wanted_by: str) -> None:
     """Check that all `tools` are there.
 
     Raises:
-        BuildError: B001, with the command that installs what is missing.
+        BuildError: with the command that installs what is missing.
     """
     tools = list(tools)
     if packages := missing_packages(tools):
@@ -95,7 +95,7 @@ def bootstrap(tools: Iterable[str], say: Callable[[str], None]) -> None:
     """Install the Debian packages of absent `tools`; does nothing, and asks for nothing, when all are there.
 
     Raises:
-        BuildError: B004 no apt-get here, B006 apt-get failed, B013 no right to install; all name what is needed.
+        BuildError: no apt-get here; apt-get failed; no right to install; all name what is needed.
     """
     packages = missing_packages(tools)
     if not packages:

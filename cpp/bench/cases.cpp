@@ -16,7 +16,7 @@ template <class T>
 class Block {
  public:
   explicit Block(std::size_t size)
-      : data_(new(std::align_val_t{64}) T[size](), [](T* p) { ::operator delete[](p, std::align_val_t{64}); }),
+      : data_(new (std::align_val_t{64}) T[size](), [](T* p) { ::operator delete[](p, std::align_val_t{64}); }),
         size_(size) {}
   T* get() const { return data_.get(); }
   T& operator[](std::size_t i) const { return data_.get()[i]; }
@@ -157,6 +157,12 @@ Case mean_pool(Numbers& numbers, std::size_t tokens, std::size_t n) {
           [=](const kernels::KernelTable& set) { set.mean_pool({x.get(), n, tokens, n, y.get()}); }};
 }
 
+Case l2_normalize(Numbers& numbers, std::size_t n) {
+  const Block<float> x = numbers.reals(n), y(n);
+  return {"l2_normalize/" + std::to_string(n), n,
+          [=](const kernels::KernelTable& set) { set.l2_normalize({x.get(), y.get(), n, 1e-12f}); }};
+}
+
 }  // namespace
 
 std::vector<Case> cases() {
@@ -177,6 +183,7 @@ std::vector<Case> cases() {
   all.push_back(embed(numbers, true, 64, 312));
   all.push_back(embed(numbers, false, 64, 312));
   all.push_back(mean_pool(numbers, 64, 312));
+  all.push_back(l2_normalize(numbers, 312));
   return all;
 }
 

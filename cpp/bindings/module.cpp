@@ -108,6 +108,7 @@ py::dict describe(const potstill::Info& info) {
   out["max_tokens"] = info.max_tokens;
   out["vocabulary"] = info.vocabulary;
   out["hidden"] = info.hidden;
+  out["word_width"] = info.word_width;
   out["layers"] = info.layers;
   out["heads"] = info.heads;
   out["intermediate"] = info.intermediate;
@@ -216,6 +217,20 @@ PYBIND11_MODULE(_core, module) {
            [](const potstill::Model& model) {
              const std::span<const std::byte> all = model.content();
              return py::bytes(reinterpret_cast<const char*>(all.data()), all.size());
+           })
+      .def("header",
+           [](const potstill::Model& model) {
+             const std::span<const std::byte> header = model.header();
+             return py::bytes(reinterpret_cast<const char*>(header.data()), header.size());
+           })
+      .def("weights",
+           [](const potstill::Model& model) {
+             py::list rows;
+             for (const potstill::Weight& weight : model.weights()) {
+               rows.append(py::make_tuple(printable(weight.name), weight.dtype, py::tuple(py::cast(weight.shape)),
+                                          weight.bytes));
+             }
+             return rows;
            })
       .def("info", [](const potstill::Model& model) { return describe(model.info()); })
       .def(

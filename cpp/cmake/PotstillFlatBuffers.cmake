@@ -40,7 +40,7 @@ add_custom_command(
 set(POTSTILL_SCHEMA_PYTHON "${_generated}/python/_still_fb.py")
 add_custom_command(
   OUTPUT "${POTSTILL_SCHEMA_PYTHON}"
-  COMMAND "${POTSTILL_FLATC}" --python --gen-onefile -o "${_generated}/python" "${_schema}"
+  COMMAND "${POTSTILL_FLATC}" --python --gen-onefile --gen-object-api -o "${_generated}/python" "${_schema}"
   COMMAND "${CMAKE_COMMAND}" -E rename "${_generated}/python/still_generated.py" "${POTSTILL_SCHEMA_PYTHON}"
   DEPENDS "${_schema}" COMMENT "Python code of still.fbs" VERBATIM)
 add_custom_target(potstill_schema_python DEPENDS "${POTSTILL_SCHEMA_PYTHON}")

@@ -52,7 +52,7 @@ options:
   --version      print the version, and end
   --help         print this text
 
-environment: POTSTILL_ISA forces a kernel set (reference, neon, neon_dotprod, avx2, avx512vnni).
+environment: POTSTILL_ISA forces a kernel set: reference, or another that --system lists.
 exit codes: 0 done, 1 the file or the machine failed, 2 usage or bad input.
 
 examples:

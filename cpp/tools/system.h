@@ -11,7 +11,7 @@ struct System {
   std::string machine;              // "aarch64", "armv7l", "x86_64": of this program
   int bits = 0;                     // of a pointer
   std::string system, kernel;       // machine of the kernel: "aarch64"; "Linux 6.6.31-v8+"
-  std::string features;             // "neon dotprod", "none"
+  std::string features;             // "asimd asimddp", "none"
   std::string kernel_set;           // chosen, POTSTILL_ISA included
   std::vector<std::string> usable;  // that could be chosen, best first
   int threads = 0;                  // used by default, POTSTILL_NUM_THREADS included

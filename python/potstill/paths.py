@@ -30,7 +30,7 @@ def read_path(given: Any, name: str = "path") -> str:
     """A path as Python writes it; `name` is the argument's, for messages.
 
     Raises:
-        InputError: I121 it is no path, or none that a file can have.
+        InputError: it is no path, or none that a file can have.
     """
     try:
         path = os.fspath(given)

@@ -26,10 +26,3 @@ def test_json(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert json.loads((tmp_path / "b.json").read_text())[0]["tokens"] == 8
     assert main(["bench", still, "--lengths", "8", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["engine"] == "Potstill"
-
-
-def test_workers(base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    texts = tmp_path / "t.txt"
-    texts.write_text("hot tea\n", encoding="utf-8")
-    assert main(["bench", str(tiny.build(base)["still"]), "--workers", "1", "--texts", str(texts), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["workers"] == 1

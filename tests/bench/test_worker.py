@@ -45,8 +45,10 @@ def test_a_model_is_opened_and_timed(worker: Worker, base: Path) -> None:
 def test_what_an_engine_raises_is_the_reason(worker: Worker, tmp_path: Path) -> None:
     with pytest.raises(SystemFailure, match=r"S062.*F001.*Potstill int8"):
         worker.ask(60, do="open", peer=asdict(OURS), path=str(tmp_path / "absent.still"), threads=1)
-    with pytest.raises(SystemFailure, match=r"S062.*potstill\.bench\.peers\.absent is not in this wheel"):
-        worker.ask(60, do="open", peer=asdict(Peer("X", "fp32", "x", "absent")), path="x", threads=1)
+    with pytest.raises(SystemFailure, match=r"S062.*potstill\.compare\.peers\.absent is not in this wheel"):
+        worker.ask(
+            60, do="open", peer=asdict(Peer("X", "fp32", "x", "potstill.compare.peers.absent")), path="x", threads=1
+        )
 
 
 def test_a_worker_that_dies_is_told(worker: Worker) -> None:

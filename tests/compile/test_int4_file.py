@@ -15,6 +15,7 @@ from potstill.compile.lower import lower
 from potstill.still.int4 import quantize_rows_int4
 from potstill.still.packed import Metadata, PackedModel
 from potstill.still.reader import read_still
+from potstill.still.schema import fb, kind, word
 from potstill.still.schemes import scheme_by_name
 from potstill.still.writer import write_still
 
@@ -46,37 +47,42 @@ def test_compile_checks_the_file_with_the_core(tmp_path: Path) -> None:
 def test_types_and_layouts(tmp_path: Path) -> None:
     compile_onnx(encoder(tmp_path / "m.onnx"), tmp_path / "m.still", scheme="int4", verify=False)
     model = read_still(tmp_path / "m.still")
-    assert model.metadata.scheme == "int4"
+    assert model.header.card.scheme == "int4"
     settings = {}
-    for op in model.ops:
-        if op.kind == "Linear":
-            weight = model.tensors[op.tensors["weight_t"]]
-            settings[weight.shape] = (weight.layout, op.settings["activation"], op.settings["input_quant"])
-            if weight.dtype == "i4":
-                values, colsum = weight.logical(), model.tensors[op.tensors["colsum_t"]].logical()
+    for op in model.header.ops:
+        if kind(op) == "Linear":
+            weight, body = op.body.weightT, op.body
+            activation, quant = word(fb.Activation, body.activation), word(fb.InputQuant, body.inputQuant)
+            settings[model.shape(weight)] = (model.layout(weight), activation, quant)
+            if model.dtype(weight) == "i4":
+                values, colsum = model.values(weight), model.values(body.colsumT)
                 assert (values.min(), values.max()) >= (-7, -7) and values.max() <= 7
                 np.testing.assert_array_equal(colsum, values.sum(axis=1, dtype=np.int32))
     assert settings == {
-        (3 * WIDTH, WIDTH): ("i4_n4k32", "none", "symmetric"),
-        (WIDTH, WIDTH): ("i4_n4k32", "none", "symmetric"),
-        (INNER, WIDTH): ("i4_n4k32", "gelu_poly", "symmetric"),
-        (WIDTH, INNER): ("i4_n4k32", "none", "asymmetric"),
-        (CLASSES, WIDTH): ("f32_n8", "none", "none"),
+        (3 * WIDTH, WIDTH): ("pack_i4n4k32", "none", "symmetric"),
+        (WIDTH, WIDTH): ("pack_i4n4k32", "none", "symmetric"),
+        (INNER, WIDTH): ("pack_i4n4k32", "gelu_poly", "symmetric"),
+        (WIDTH, INNER): ("pack_i4n4k32", "none", "asymmetric"),
+        (CLASSES, WIDTH): ("pack_f32n8", "none", "none"),
     }
-    word = model.tensors[model.ops[0].tensors["word_t"]]
-    assert (word.dtype, word.layout, word.shape) == ("i4", "i4_rows", (VOCABULARY, WIDTH))
+    table = model.header.ops[0].body.wordT
+    assert (model.dtype(table), model.layout(table)) == ("i4", "row_major_i4")
+    assert model.shape(table) == (VOCABULARY, WIDTH)
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     model = lower(one_layer(), scheme_by_name("int4"), metadata("int4"))
     write_still(model, tmp_path / "m.still")
     again = read_still(tmp_path / "m.still")
-    assert len(again.tensors) == len(model.tensors)
-    for found, wanted in zip(again.tensors, model.tensors, strict=True):
-        assert (found.name, found.dtype, found.layout, found.shape) == (
-            wanted.name, wanted.dtype, wanted.layout, wanted.shape,
-        )  # fmt: skip
-        np.testing.assert_array_equal(found.logical(), wanted.logical())
+    assert len(again.sections) == len(model.sections)
+    for index, wanted in enumerate(model.header.tensors):
+        assert again.header.tensors[index].name == wanted.name
+        assert [f(index) for f in (again.dtype, again.layout, again.shape)] == [
+            f(index) for f in (model.dtype, model.layout, model.shape)
+        ]
+        np.testing.assert_array_equal(again.values(index), model.values(index))
+    write_still(again, tmp_path / "again.still")
+    assert (tmp_path / "again.still").read_bytes() == (tmp_path / "m.still").read_bytes()
 
 
 def test_importance_comes_from_the_layer_norms() -> None:
@@ -93,8 +99,8 @@ def test_importance_comes_from_the_layer_norms() -> None:
         ("up.weight", up.weight, gamma**2 + beta**2),
         ("down.weight", down.weight, None),
     ):
-        stored = next(t for t in model.tensors if t.name == name)
-        np.testing.assert_array_equal(stored.logical(), quantize_rows_int4(weight, importance)[0])
+        stored = next(index for index, tensor in enumerate(model.header.tensors) if tensor.name == name)
+        np.testing.assert_array_equal(model.values(stored), quantize_rows_int4(weight, importance)[0])
 
 
 def size(model: PackedModel, path: Path) -> int:
@@ -120,5 +126,5 @@ def test_equal_matrices_are_stored_once(scheme: str) -> None:
     second = Linear("second", norm, up.weight.copy(), up.bias, "gelu")
     down = Linear("both", second, np.ones((312, 1200), np.float32), residual=graph.embedding.inputs()[0])
     model = lower(Graph(Pool("pool", down, "mean"), None, 16), scheme_by_name(scheme), metadata(scheme))
-    weights = [op.tensors["weight_t"] for op in model.ops if op.name in ("up", "second")]
+    weights = [op.body.weightT for op in model.header.ops if op.name in ("up", "second")]
     assert len(weights) == 2 and weights[0] == weights[1]

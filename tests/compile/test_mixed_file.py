@@ -19,6 +19,7 @@ from potstill.errors import CompileError
 from potstill.quantize.choice import stored_bytes
 from potstill.still.reader import read_still
 from potstill.still.reference import Evaluator
+from potstill.still.schema import fb, kind
 from potstill.still.schemes import Scheme
 
 
@@ -42,15 +43,15 @@ def test_every_layer_has_its_dtype(tmp_path: Path) -> None:
     report = compile_onnx(onnx, tmp_path / "m.still", scheme=scheme, verify=False)
     assert report.scheme == "mixed"
     model = read_still(tmp_path / "m.still")
-    assert model.metadata.scheme == "mixed"
+    assert model.header.card.scheme == "mixed"
     found = {}
-    for op in model.ops:
-        if op.kind == "Linear" and op.name in scheme.layers:
-            dtype = found[op.name] = model.tensors[op.tensors["weight_t"]].dtype
-            assert (op.settings["input_quant"] == "none") == (dtype == "f32")
-            assert op.settings["activation"] != ("gelu" if dtype != "f32" else "gelu_poly")
+    for op in model.header.ops:
+        if kind(op) == "Linear" and op.name in scheme.layers:
+            dtype = found[op.name] = model.dtype(op.body.weightT)
+            assert (op.body.inputQuant == fb.InputQuant.None_) == (dtype == "f32")
+            assert op.body.activation != (fb.Activation.Gelu if dtype != "f32" else fb.Activation.GeluPoly)
     assert found == dict(scheme.layers) and set(found.values()) == {"f32", "i8", "i4"}
-    assert model.tensors[model.ops[0].tensors["word_t"]].dtype == "i4"
+    assert model.dtype(model.header.ops[0].body.wordT) == "i4"
     stored = {tensor["name"]: tensor["dtype"] for tensor in report.tensors}
     assert {stored[f"{name}.weight"] for name in scheme.layers} == {"f32", "i8", "i4"}
 
@@ -87,9 +88,9 @@ def test_embedding_apart(tmp_path: Path) -> None:
     onnx, still = encoder(tmp_path / "m.onnx"), tmp_path / "m.still"
     report = compile_onnx(onnx, still, scheme="int4", embedding="int8", verify=False)
     model = read_still(still)
-    assert report.scheme == model.metadata.scheme == "int4+embedding-int8"
-    assert model.tensors[model.ops[0].tensors["word_t"]].dtype == "i8"
-    assert {model.tensors[op.tensors["weight_t"]].dtype for op in model.ops if op.kind == "Linear"} == {"i4", "f32"}
+    assert report.scheme == model.header.card.scheme == "int4+embedding-int8"
+    assert model.dtype(model.header.ops[0].body.wordT) == "i8"
+    assert {model.dtype(op.body.weightT) for op in model.header.ops if kind(op) == "Linear"} == {"i4", "f32"}
 
 
 def table(onnx: Path, path: Path) -> Path:

@@ -15,7 +15,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from potstill.compile import compile_onnx
-from potstill.compile.tokenizer import tables_from_json
+from potstill.compile.tokenizers import tables_from_json
 from potstill.errors import CompileError, InputError
 from potstill.runtime.backends.native import NativeBackend
 from potstill.runtime.backends.outside import Facts, Texts

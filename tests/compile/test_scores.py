@@ -16,6 +16,7 @@ from potstill.compile import compile_onnx
 from potstill.compile.scores import score_kind
 from potstill.errors import CompileError
 from potstill.still.reader import read_still
+from potstill.still.schema import fb, kind
 from potstill.still.writer import write_still
 
 IDS = [[5, 6, 7, 8], [40, 41], [9]]
@@ -136,11 +137,12 @@ def test_a_tagger_with_one_label_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_written_is_read(single: Path, compiled: Any, tmp_path: Path) -> None:
-    """The new fields come back; files that do not use them keep the bytes and the version they had."""
+    """What is read and written again is the same file."""
     compile_onnx(single, tmp_path / "m.still", activation="sigmoid", verify=False)
     model = read_still(tmp_path / "m.still")
-    assert model.metadata.score == "sigmoid"
+    assert next(head for head in model.header.heads if kind(head) == "Score").body.kind == fb.ScoreKind.Sigmoid
     write_still(model, tmp_path / "again.still")
     assert (tmp_path / "again.still").read_bytes() == (tmp_path / "m.still").read_bytes()
-    assert np.isfinite(read_still(compiled.fp32).tensors[0].data).all()
-    assert read_still(compiled.fp32).metadata.score == "" and read_still(compiled.fp32).metadata.forbidden_ids == ()
+    plain = read_still(compiled.fp32)
+    assert np.isfinite(plain.values(0)).all() and not plain.header.input.forbiddenIds
+    assert [kind(head) for head in plain.header.heads] == ["Classes", "Vector"]

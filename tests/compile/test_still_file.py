@@ -19,6 +19,7 @@ from potstill.compile import compile_onnx
 from potstill.errors import CompileError, FormatError, SystemFailure
 from potstill.still import writer
 from potstill.still.reader import read_still
+from potstill.still.schema import fb, kind, word
 
 LABELS = ("no", "yes", "maybe")
 
@@ -36,10 +37,10 @@ def test_layout_on_disk(compiled: Compiled, scheme: str) -> None:
     assert not any(data[64 + header : start])
     # Sections: in order, without gaps, to the end of the file.
     position = start
-    for tensor in read_still(getattr(compiled, scheme)).tensors:
-        stored = data[position : position + tensor.bytes]
-        assert stored == tensor.data.tobytes()
-        position += -(-tensor.bytes // 64) * 64
+    for section in read_still(getattr(compiled, scheme)).sections:
+        stored = data[position : position + section.nbytes]
+        assert stored == section.tobytes()
+        position += -(-section.nbytes // 64) * 64
     assert position == len(data)
 
 
@@ -50,23 +51,28 @@ def test_same_input_same_bytes(compiled: Compiled, tmp_path: Path) -> None:
 
 
 def test_metadata(compiled: Compiled) -> None:
-    meta = read_still(compiled.int8).metadata
-    assert (meta.name, meta.task, meta.scheme, meta.labels) == ("plain", "text-classification", "int8", LABELS)
-    assert meta.max_tokens == POSITIONS
-    assert set(meta.provenance) == {"recipe", "onnx_sha256"}
+    header = read_still(compiled.int8).header
+    card, (classes, vector) = header.card, header.heads
+    assert header.schemaVersion == 1
+    assert (card.name, card.task, card.scheme) == ("plain", "text-classification", "int8")
+    assert (kind(classes), tuple(classes.labels), classes.temperature) == ("Classes", LABELS, 1.0)
+    assert (kind(vector), vector.labels) == ("Vector", None)
+    assert header.input.maxTokens == POSITIONS
+    assert [entry.key for entry in card.provenance] == ["onnx_sha256", "recipe"]
 
 
 def test_types_of_the_int8_scheme(compiled: Compiled) -> None:
     model = read_still(compiled.int8)
     settings = {}
-    for op in model.ops:
-        if op.kind == "Linear":
-            weight = model.tensors[op.tensors["weight_t"]]
-            settings[weight.shape] = (weight.dtype, op.settings["activation"], op.settings["input_quant"])
-            if weight.dtype == "i8":
-                colsum = model.tensors[op.tensors["colsum_t"]].logical()
-                np.testing.assert_array_equal(colsum, weight.logical().sum(axis=1, dtype=np.int32))
-                assert weight.logical().min() >= -127
+    for op in model.header.ops:
+        if kind(op) == "Linear":
+            weight, body = op.body.weightT, op.body
+            activation, quant = word(fb.Activation, body.activation), word(fb.InputQuant, body.inputQuant)
+            settings[model.shape(weight)] = (model.dtype(weight), activation, quant)
+            if model.dtype(weight) == "i8":
+                values, colsum = model.values(weight), model.values(body.colsumT)
+                np.testing.assert_array_equal(colsum, values.sum(axis=1, dtype=np.int32))
+                assert values.min() >= -127
     assert settings == {
         (3 * WIDTH, WIDTH): ("i8", "none", "symmetric"),
         (WIDTH, WIDTH): ("i8", "none", "symmetric"),
@@ -74,15 +80,14 @@ def test_types_of_the_int8_scheme(compiled: Compiled) -> None:
         (WIDTH, INNER): ("i8", "none", "asymmetric"),
         (CLASSES, WIDTH): ("f32", "none", "none"),
     }
-    embedding = next(op for op in model.ops if op.kind == "Embedding")
-    assert model.tensors[embedding.tensors["word_t"]].dtype == "i8"
-    assert model.tensors[embedding.tensors["word_t"]].shape == (VOCABULARY, WIDTH)
+    table = next(op for op in model.header.ops if kind(op) == "Embedding").body.wordT
+    assert (model.dtype(table), model.shape(table)) == ("i8", (VOCABULARY, WIDTH))
 
 
 def test_fp32_keeps_the_weights(compiled: Compiled) -> None:
     """Weights of the file are those of the ONNX, bit for bit; only q carries the folded scale."""
     model = read_still(compiled.fp32)
-    stored = [t.logical() for t in model.tensors if t.layout == "f32_n8"]
+    stored = [model.values(i) for i in range(len(model.sections)) if model.layout(i) == "pack_f32n8"]
     raw = [onnx.numpy_helper.to_array(t) for t in onnx.load(str(compiled.onnx)).graph.initializer]
     for shape in ((INNER, WIDTH), (WIDTH, INNER)):
         ours = next(w for w in stored if w.shape == shape)
@@ -122,8 +127,8 @@ def test_labels_and_limit_noted_in_the_onnx(compiled: Compiled, tmp_path: Path) 
 def test_max_tokens(compiled: Compiled, tmp_path: Path, asked: int | None, given: int) -> None:
     report = compile_onnx(compiled.onnx, tmp_path / "m.still", max_tokens=asked)
     assert report.max_tokens == given
-    position = next(t for t in read_still(tmp_path / "m.still").tensors if t.name.endswith(".position"))
-    assert position.shape == (given, WIDTH)
+    model = read_still(tmp_path / "m.still")
+    assert model.shape(model.header.ops[0].body.positionT) == (given, WIDTH)
 
 
 def test_bad_arguments(compiled: Compiled, tmp_path: Path) -> None:
@@ -154,7 +159,7 @@ def test_half_precision_weights_are_widened_exactly(tmp_path: Path) -> None:
     for name in ("full", "half"):
         compile_onnx(tmp_path / f"{name}.onnx", tmp_path / f"{name}.still", scheme="fp32", name="m")
     full, narrow_file = (read_still(tmp_path / f"{name}.still") for name in ("full", "half"))
-    assert [t.data.tobytes() for t in full.tensors] == [t.data.tobytes() for t in narrow_file.tensors]
+    assert [data.tobytes() for data in full.sections] == [data.tobytes() for data in narrow_file.sections]
 
 
 def test_weights_beside_the_file(compiled: Compiled, tmp_path: Path) -> None:
@@ -162,7 +167,7 @@ def test_weights_beside_the_file(compiled: Compiled, tmp_path: Path) -> None:
     onnx.save(model, str(tmp_path / "m.onnx"), save_as_external_data=True, location="m.data", size_threshold=0)
     compile_onnx(tmp_path / "m.onnx", tmp_path / "m.still", name="plain", labels=LABELS)
     ours, inside = read_still(tmp_path / "m.still"), read_still(compiled.int8)
-    assert [t.data.tobytes() for t in ours.tensors] == [t.data.tobytes() for t in inside.tensors]
+    assert [data.tobytes() for data in ours.sections] == [data.tobytes() for data in inside.sections]
 
 
 class FullDisk:
@@ -219,7 +224,7 @@ def test_file_that_the_core_refuses_is_not_published(
 
     if not core_available():
         pytest.skip("the native core is not built here")
-    monkeypatch.setitem(writer.LAYOUT_CODES, "i8_n4k16", writer.LAYOUT_CODES["f32_n8"])
+    monkeypatch.setattr(fb.Layout, "PackI8N4K16", fb.Layout.PackF32N8)
     with pytest.raises(CompileError) as caught:
         compile_onnx(compiled.onnx, tmp_path / "m.still")
     assert caught.value.code == "C048"

@@ -15,6 +15,7 @@ from potstill.compile import compile_onnx
 from potstill.export.onnx import export_onnx
 from potstill.models.classifier import labels_words, load_classifier
 from potstill.still.reader import read_still
+from potstill.still.schema import fb, kind
 
 LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 IDS = [[2, 7, 9, 3], [2, 5, 5, 6, 30, 41, 12, 3], [2, 3]]
@@ -69,10 +70,10 @@ def test_still(exported: Path, wanted: np.ndarray, tmp_path: Path, scheme: str, 
     report = compile_onnx(exported, tmp_path / "m.still", scheme=scheme)
     assert report.labels == LABELS and "Pool" not in report.ops
     packed = read_still(tmp_path / "m.still")
-    head = packed.ops[-1]
-    assert packed.values[packed.logits_value].rows == "tokens" and packed.embedding_value == -1
+    last, (head,) = packed.header.ops[-1], packed.header.heads
+    assert kind(head) == "Tags" and packed.header.values[head.value].rows == fb.Rows.Tokens
     # The head stays f32 in every scheme.
-    assert head.output == packed.logits_value and packed.tensors[head.tensors["weight_t"]].dtype == "f32"
+    assert last.output == head.value and packed.dtype(last.body.weightT) == "f32"
     model = potstill.load(tmp_path / "m.still", threads=1)
     assert model.info["task"] == "token-classification" and model.per_token
     found = np.asarray(model.logits_from_ids(IDS))

@@ -136,7 +136,7 @@ def test_ids_that_texts_contain(tmp_path: Path, options: dict[str, Any], cause: 
 
 
 def test_which_pieces_texts_contain() -> None:
-    from potstill.compile.tokenizer import tables_from_json
+    from potstill.compile.tokenizers import tables_from_json
 
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "##ly", "[unused1]", "!", "é"]
     content = {

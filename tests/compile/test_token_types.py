@@ -37,7 +37,7 @@ def test_types_of_a_foreign_onnx(typed: Path, tmp_path: Path, scheme: str) -> No
     out = tmp_path / "pairs.still"
     compile_onnx(typed, out, scheme=scheme, pairs=True)
     packed = read_still(out)
-    table = packed.tensors[packed.ops[0].tensors["type_t"]].logical()
+    table = packed.values(packed.header.ops[0].body.typeT)
     assert table.shape[0] == 2 and not table[0].any() and table[1].any()
     core, evaluator = NativeBackend(out, 1), Evaluator(packed, exact=scheme != "fp32")
     for types in ([0] * 6, [1] * 6, [0, 0, 1, 1, 1, 1]):
@@ -46,7 +46,7 @@ def test_types_of_a_foreign_onnx(typed: Path, tmp_path: Path, scheme: str) -> No
         np.testing.assert_allclose(found, onnx_logits(typed, types), atol=1e-4 if scheme == "fp32" else 0.2)
     single = tmp_path / "single.still"
     compile_onnx(typed, single, scheme=scheme)
-    assert "type_t" not in read_still(single).ops[0].tensors
+    assert read_still(single).header.ops[0].body.typeT == -1
     plain = np.asarray(NativeBackend(single, 1).run([IDS]).logits)
     assert np.array_equal(plain, np.asarray(core.run([IDS]).logits)), "type 0 is what a model of single texts has"
 

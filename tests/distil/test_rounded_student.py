@@ -25,6 +25,7 @@ from potstill.quantize.rounded_student import RoundedStudent
 from potstill.still.packed import PackedModel
 from potstill.still.reader import read_still
 from potstill.still.reference import Evaluator, quantize_symmetric
+from potstill.still.schema import kind
 from potstill.still.schemes import Scheme, scheme_by_name
 
 LIMIT = 16
@@ -121,12 +122,12 @@ def logits_and_first_input(rounded: RoundedStudent, rows: list[Any]) -> tuple[An
 def check_grids(model: PackedModel, trained: dict[str, Any]) -> None:
     """Integers and scales in the file are those of training."""
     compared = 0
-    for op in model.ops:
+    for op in model.header.ops:
         grid = trained.get(op.name)
         if grid is None:
             continue
-        weight, scale = ("word_t", "word_scale_t") if op.kind == "Embedding" else ("weight_t", "scale_t")
-        q, step = (model.tensors[op.tensors[field]].logical() for field in (weight, scale))
+        fields = ("wordT", "wordScaleT") if kind(op) == "Embedding" else ("weightT", "scaleT")
+        q, step = (model.values(getattr(op.body, field)) for field in fields)
         # Rows of few values may be stored with twice the integers and half the step: the same numbers.
         same, few = (q == grid[0]).all(axis=1), np.abs(grid[0].astype(int)).max(axis=1) < 7
         assert (same | few).all(), op.name
@@ -156,9 +157,9 @@ def check_logits(still: Path, rows: list[Any], found: Any) -> None:
 
 def check_first_sums(model: PackedModel, x: torch.Tensor, layout: Layout) -> None:
     """Rounded input rows and integer sums of the first linear layer, exactly."""
-    first = next(op for op in model.ops if op.kind == "Linear")
+    first = next(op for op in model.header.ops if kind(op) == "Linear")
     assert first.name == layout.linears[0].name
-    packed = model.tensors[first.tensors["weight_t"]].logical()
+    packed = model.values(first.body.weightT)
     q, scale = quantize_rows(x, False)
     wanted, wanted_scale, _ = quantize_symmetric(x.numpy())
     np.testing.assert_array_equal(q.numpy(), wanted)

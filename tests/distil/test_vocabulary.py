@@ -129,14 +129,14 @@ def test_the_saved_tokenizer_and_the_packed_one_are_exact(tmp_path: Path, lower:
     core = pytest.importorskip("potstill._core", reason="the native module is not built")
     from transformers import AutoTokenizer
 
-    from potstill.compile.tokenizer import wordpiece_tables
+    from potstill.compile.tokenizers import read_tokenizer
 
     tokenizer = lettered.tokenizer(lower)
     found = choose_vocabulary(settings(), tokenizer, encode(tokenizer, lettered.texts(60), 32))
     found.tokenizer.save_pretrained(tmp_path)
     assert len(json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]) == found.size
     again = AutoTokenizer.from_pretrained(str(tmp_path))
-    given = dataclasses.asdict(wordpiece_tables(tmp_path))
+    given = dataclasses.asdict(read_tokenizer(tmp_path))
     assert given.pop("max_tokens") == 48
     assert given["pad_id"] == found.pad_id
     assert given.pop("pairs_problem") is None

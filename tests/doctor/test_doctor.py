@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from potstill.cli import main
 from potstill.doctor import check as checks
 from potstill.doctor import host
 from potstill.doctor.check import Check, Findings, Status
-from potstill.doctor.model import Limits
-from potstill.doctor.model import check as check_model
+from potstill.doctor.model import Limits, check
 from potstill.doctor.system import System
 from potstill.errors import InputError
+from potstill.pipeline.check.shape import read_shape
+
+check_model = functools.partial(check, read=read_shape)
 
 
 def _status(findings: Findings, name: str) -> Status:

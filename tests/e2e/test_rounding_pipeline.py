@@ -13,6 +13,7 @@ from potstill.pipeline.builder import run_build
 from potstill.pipeline.report.table import render
 from potstill.recipe import load_recipe
 from potstill.still.reader import read_still
+from potstill.still.schema import kind
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +30,11 @@ def built(tiny_task: Any) -> tuple[Path, dict[str, Any]]:
 def test_the_file_has_the_dtypes_that_were_chosen(built: tuple[Path, dict[str, Any]]) -> None:
     out, report = built
     model = read_still(out / "model.still")
-    assert report["packed"]["scheme"] == model.metadata.scheme == "mixed"
-    dtypes = {op.name: model.tensors[op.tensors["weight_t"]].dtype for op in model.ops if op.kind == "Linear"}
+    assert report["packed"]["scheme"] == model.header.card.scheme == "mixed"
+    dtypes = {op.name: model.dtype(op.body.weightT) for op in model.header.ops if kind(op) == "Linear"}
     chosen = report["packed"]["layers"]
     assert len(chosen) == 4 and {name: dtypes[name] for name in chosen} == chosen
-    assert model.tensors[model.ops[0].tensors["word_t"]].dtype == report["packed"]["embedding"]
+    assert model.dtype(model.header.ops[0].body.wordT) == report["packed"]["embedding"]
 
 
 def test_accuracies_are_kept_apart(built: tuple[Path, dict[str, Any]]) -> None:

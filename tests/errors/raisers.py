@@ -58,8 +58,7 @@ def _trees() -> dict[Path, ast.AST]:
 @cache
 def sites() -> tuple[Site, ...]:
     """Every place that raises a code."""
-    helpers = {name: kind for tree in _trees().values() for name, kind in _helpers(tree)}
-    python = (site for path, tree in _trees().items() for site in _in_python(path, tree, helpers))
+    python = (site for path, tree in _trees().items() for site in _in_python(path, tree))
     return (*python, *(site for path in cpp_files() for site in in_cpp(path)))
 
 
@@ -72,37 +71,48 @@ def handled() -> set[str]:
     }
 
 
-def _helpers(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """Functions that take a code first and raise it, with the class of their error."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node.args.args and node.args.args[0].arg == "code":
-            for call in ast.walk(node):
-                if isinstance(call, ast.Call) and _name(call.func) in CLASSES and _is_passed_on(call):
-                    yield node.name, _name(call.func)
+@dataclass(frozen=True)
+class _Raiser:
+    """What takes a code and raises it: a class of errors, or a function with a parameter `code` that it passes on."""
+
+    kind: str
+    place: int
 
 
-def _is_passed_on(call: ast.Call) -> bool:
-    return bool(call.args) and isinstance(call.args[0], ast.Name) and call.args[0].id == "code"
+@cache
+def _raisers() -> dict[str, _Raiser]:
+    found = {name: _Raiser(name, 0) for name in CLASSES}
+    functions = [node for tree in _trees().values() for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    for _ in range(2):  # a function may pass it to one that does
+        for node in functions:
+            names = [argument.arg for argument in node.args.args if argument.arg not in ("self", "cls")]
+            kinds = [_raiser_of(call, found) for call in ast.walk(node) if isinstance(call, ast.Call)]
+            passed = [kind for kind, code in kinds if isinstance(code, ast.Name) and code.id == "code"]
+            if "code" in names and passed:
+                found[node.name] = _Raiser(passed[0], names.index("code"))
+    return found
+
+
+def _raiser_of(call: ast.Call, known: dict[str, _Raiser]) -> tuple[str, ast.expr | None]:
+    """The class of error that a call raises or makes, "" for none, and the argument with its code."""
+    raiser = known.get(_name(call.func))
+    if raiser is None:
+        return "", None
+    named = [keyword.value for keyword in call.keywords if keyword.arg == "code"]
+    return raiser.kind, next(iter([*call.args[raiser.place : raiser.place + 1], *named]), None)
 
 
 def _name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-def _in_python(path: Path, tree: ast.AST, helpers: dict[str, str]) -> Iterator[Site]:
+def _in_python(path: Path, tree: ast.AST) -> Iterator[Site]:
     file = path.relative_to(PROJECT).as_posix()
     for call in ast.walk(tree):
-        if not isinstance(call, ast.Call):
-            continue
-        name = _name(call.func)
-        if name in CLASSES and not (_is_passed_on(call) and helpers):
-            kind = name
-        elif name in helpers:
-            kind = helpers[name]
-        else:
-            continue
-        for code in _codes(call.args[0] if call.args else None):
-            yield Site(code, file, call.lineno, kind)
+        if isinstance(call, ast.Call):
+            kind, argument = _raiser_of(call, _raisers())
+            if kind and not (isinstance(argument, ast.Name) and argument.id == "code"):
+                yield from (Site(code, file, call.lineno, kind) for code in _codes(argument))
 
 
 def _codes(argument: ast.expr | None) -> Iterable[str]:

@@ -20,6 +20,7 @@ from potstill.keys.syntax import LAZY
 
 STAGES = "potstill.pipeline.stages"
 # The table of boards: a wheel holds it, the tree has it elsewhere.
+SETS = "boards/sets.def" if (PACKAGE / "boards" / "sets.def").is_file() else "cpp/src/kernels/sets.def"
 BOARDS = "boards/boards.toml" if (PACKAGE / "boards" / "boards.toml").is_file() else "toolchains/boards.toml"
 ROUNDING = "potstill.pipeline.rounding"
 
@@ -41,7 +42,7 @@ def real(memory: Path) -> Sources:
          ["distil/train/trainer.py", "compile/fuse.py", "export/onnx.py"]),
         (STAGES, "run_teacher", ["distil/teacher/finetune.py", "models/classifier.py", "models/backbones.py",
          "models/tokens.py", "data/splits.py", "data/demo.py"], ["quantize/gptq.py", "compile/fuse.py"]),
-        (STAGES, "run_student", ["distil/distillation.py", "distil/train/trainer.py", "distil/losses/minilm.py",
+        (STAGES, "run_student", ["distil/distillation.py", "distil/train/trainer.py", "distil/losses/relations.py",
          "distil/train/augment.py", "distil/students/inits/pca.py", "distil/students/kinds/static.py", "distil/teacher/cache.py",
          "distil/vocabulary/choice.py", "models/heads/multi_label.py"], ["quantize/qat.py", "quantize/gptq.py",
          "compile/fuse.py", "export/onnx.py", "pipeline/report/html.py"]),
@@ -55,14 +56,14 @@ def real(memory: Path) -> Sources:
          ["compile/fuse.py", "distil/train/trainer.py", "quantize/gptq.py", "export/tflite.py"]),
         (STAGES, "run_onnx_static", ["export/onnx_static.py", "models/tokens.py"], ["export/tflite.py"]),
         (STAGES, "run_tflite", ["export/tflite.py", "export/tflite_worker.py"], ["export/onnx.py"]),
-        (STAGES, "run_still", ["compile/compiler.py", "compile/tokenizer.py", "compile/verify.py", "still/pack.py",
-         "still/schemes.py"], ["distil/train/trainer.py", "export/tflite.py"]),
+        (STAGES, "run_still", ["compile/compiler.py", "compile/tokenizers/wordpiece.py", "compile/verify.py",
+         "still/pack.py", "still/schemes.py"], ["distil/train/trainer.py", "export/tflite.py"]),
         (STAGES, "run_verify", ["export/parity.py", "models/evaluation.py", "models/words.py", "models/truth.py",
          "runtime/backends/native.py", "runtime/backends/litert.py"], ["distil/train/trainer.py"]),
         (STAGES, "run_bench", ["bench/measure.py", "compare/peers/litert.py", "bench/own.py",
          "runtime/backends/native.py"], ["distil/train/trainer.py", "bench/predict/predict.py"]),
         ("potstill.pipeline.budget.meet", "meet_budget", ["pipeline/budget/ladder.py", "bench/predict/predict.py",
-         "distil/train/trainer.py", "bench/predict/costs.json", BOARDS], ["pipeline/report/html.py"]),
+         "distil/train/trainer.py", "bench/predict/costs.json", BOARDS, SETS], ["pipeline/report/html.py"]),
         ("potstill.pipeline.budget.attempt", "run_score", ["models/evaluation.py", "runtime/model.py"],
          ["distil/train/trainer.py"]),
     ],
@@ -183,7 +184,7 @@ EDITS = [
     ("pipeline/engine.py", constant, []),
     ("recipe/learning.py", constant, []),
     ("pipeline/report/html.py", constant, []),
-    ("distil/losses/minilm.py", constant, ["run_student", "run_qat"]),
+    ("distil/losses/relations.py", constant, ["run_student", "run_qat"]),
     ("compile/fuse.py", constant, ["run_gptq", "run_qat", "run_still"]),
     ("quantize/gptq_solver.py", constant, ["run_gptq"]),
     ("export/parity.py", constant, ["run_verify"]),

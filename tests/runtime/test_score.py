@@ -23,13 +23,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     files = {
         kind: write_model(folder / f"{kind}.still", labels=(), outputs=1, score=kind) for kind in ("raw", "sigmoid")
     }
-    files["old"] = write_model(folder / "old.still", labels=("LABEL_0",), outputs=1)
     return {kind: potstill.load(path, threads=1) for kind, path in files.items()} | {"path": files["sigmoid"]}
 
 
 def test_scores_are_the_logit_or_its_sigmoid(models: dict[str, Any]) -> None:
     logits = [row[0] for row in memoryview(models["raw"].logits(TEXTS)).tolist()]
-    assert models["raw"].score(TEXTS) == models["old"].score(TEXTS) == logits
+    assert models["raw"].score(TEXTS) == logits
     assert models["sigmoid"].score(TEXTS) == pytest.approx([1 / (1 + math.exp(-x)) for x in logits], abs=1e-15)
     assert len(set(logits)) == len(TEXTS)
     assert all(type(score) is float for score in models["sigmoid"].score(TEXTS))
@@ -39,8 +38,8 @@ def test_scores_are_the_logit_or_its_sigmoid(models: dict[str, Any]) -> None:
 
 
 def test_what_a_model_is_not_is_refused(models: dict[str, Any], still: Path) -> None:
-    for kind in ("raw", "sigmoid", "old"):
-        assert models[kind].score_kind == models[kind].info["score"] == {"old": "raw"}.get(kind, kind)
+    for kind in ("raw", "sigmoid"):
+        assert models[kind].score_kind == models[kind].info["score"] == kind
         with pytest.raises(InputError, match=r"I108.*use score\(\)"):
             models[kind].classify(TEXTS)
     classes = potstill.load(still, threads=1)

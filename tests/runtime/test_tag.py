@@ -17,7 +17,6 @@ import potstill
 from potstill import _core
 from potstill.errors import InputError
 from potstill.runtime.answers import Token
-from potstill.still.writer import schema
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +93,6 @@ def test_refusals(tagger: Path, still: Path, tmp_path: Path) -> None:
     without = potstill.load(write_model(tmp_path / "without.still", per_token=True, tokenizer=False))
     with pytest.raises(InputError, match="I005"):
         without.tag(["a"])
-
-
-def test_the_file_says_that_older_readers_are_too_old(tagger: Path, still: Path) -> None:
-    versions = [
-        schema().Model.GetRootAs(bytearray(path.read_bytes()[64:]), 0).SchemaVersion() for path in (tagger, still)
-    ]
-    assert versions == [3, 1]
 
 
 BITS = """

@@ -17,17 +17,20 @@ class Writer:
     def __init__(self, seed: int) -> None:
         import numpy as np
 
+        from potstill.still.schema import fb, made
+
         self.random = np.random.default_rng(seed)
-        self.tensors: list[Any] = []
-        self.values: list[Any] = []
-        self.ops: list[Any] = []
+        self.model = made(fb.ModelT, tensors=[], values=[], ops=[], heads=[])
+        self.sections: list[Any] = []
 
     def tensor(self, name: str, data: Any, layout: str = "row_major", shape: tuple[int, ...] | None = None) -> int:
-        from potstill.still.packed import PackedTensor
+        from potstill.still.schema import fb, made, words
 
-        dtype = {"float32": "f32", "int8": "i8", "int32": "i32", "uint8": "u8"}[str(data.dtype)]
-        self.tensors.append(PackedTensor(name, dtype, layout, shape or data.shape, data))
-        return len(self.tensors) - 1
+        dtype = words(fb.DType)[{"float32": "f32", "int8": "i8", "int32": "i32", "uint8": "u8"}[str(data.dtype)]]
+        number = words(fb.Layout)[layout]
+        self.model.tensors.append(made(fb.TensorT, name=name, dtype=dtype, layout=number, shape=shape or data.shape))
+        self.sections.append(data)
+        return len(self.sections) - 1
 
     def floats(self, name: str, *shape: int, scale: float = 1.0, shift: float = 0.0) -> int:
         return self.tensor(name, (self.random.standard_normal(shape) * scale + shift).astype("<f4"))
@@ -35,19 +38,30 @@ class Writer:
     def op(
         self, name: str, table: str, width: int, inputs: tuple[int, ...], rows: str = "tokens", **fields: Any
     ) -> int:
-        from potstill.still.packed import PackedOp, PackedValue
+        from potstill.still.schema import fb, made, words
 
-        self.values.append(PackedValue(name, rows, width))
-        tensors = {key: value for key, value in fields.items() if key.endswith("_t")}
-        settings = {key: value for key, value in fields.items() if not key.endswith("_t")}
-        self.ops.append(PackedOp(name, table, inputs, len(self.values) - 1, tensors, settings))
-        return len(self.values) - 1
+        output = len(self.model.values)
+        self.model.values.append(made(fb.ValueT, name=name, rows=words(fb.Rows)[rows], width=width))
+        kind, body = getattr(fb.OpBody, table), made(getattr(fb, f"{table}T"), **fields)
+        self.model.ops.append(made(fb.OpT, name=name, bodyType=kind, body=body, inputs=list(inputs), output=output))
+        return output
+
+    def head(self, name: str, table: str, value: int, labels: tuple[str, ...] = (), **fields: Any) -> None:
+        from potstill.still.schema import fb, made
+
+        body, number = made(getattr(fb, f"{table}T"), **fields), getattr(fb.HeadBody, table)
+        self.model.heads.append(made(fb.HeadT, name=name, value=value, bodyType=number, body=body, labels=list(labels)))
 
     def linear(self, name: str, n: int, k: int, inputs: tuple[int, ...], rows: str = "tokens", **fields: Any) -> int:
         import numpy as np
 
         from potstill.still import pack
+        from potstill.still.schema import fb, words
 
+        codes = {
+            "inputQuant": words(fb.InputQuant)[fields.get("input_quant", "symmetric")],
+            "activation": words(fb.Activation)[fields.get("activation", "none")],
+        }
         weight = self.random.integers(-127, 128, (n, k)).astype(np.int8)
         return self.op(
             name,
@@ -55,11 +69,11 @@ class Writer:
             n,
             inputs,
             rows,
-            weight_t=self.tensor(f"{name}.weight", pack.pack_i8_n4k16(weight), "i8_n4k16", (n, k)),
-            scale_t=self.tensor(f"{name}.scale", np.full(n, 0.015 / k**0.5, "<f4")),
-            colsum_t=self.tensor(f"{name}.colsum", weight.sum(1, dtype=np.int32)),
-            bias_t=self.floats(f"{name}.bias", n, scale=0.1),
-            **{"input_quant": "symmetric", "activation": "none", **fields},
+            weightT=self.tensor(f"{name}.weight", pack.pack_i8_n4k16(weight), "pack_i8n4k16", (n, k)),
+            scaleT=self.tensor(f"{name}.scale", np.full(n, 0.015 / k**0.5, "<f4")),
+            colsumT=self.tensor(f"{name}.colsum", weight.sum(1, dtype=np.int32)),
+            biasT=self.floats(f"{name}.bias", n, scale=0.1),
+            **codes,
         )
 
     def norm(self, name: str, x: int) -> int:
@@ -67,13 +81,13 @@ class Writer:
             self.floats(f"{name}.gamma", WIDTH, scale=0.1, shift=1),
             self.floats(f"{name}.beta", WIDTH, scale=0.1),
         )
-        return self.op(name, "LayerNorm", WIDTH, (x,), gamma_t=gamma, beta_t=beta, eps=1e-12)
+        return self.op(name, "LayerNorm", WIDTH, (x,), gammaT=gamma, betaT=beta, eps=1e-12)
 
 
 def _tokenizer(writer: Writer) -> Any:
     import numpy as np
 
-    from potstill.still.packed import WordPieceFields
+    from potstill.still.schema import fb, made
 
     slots = np.full(128, -1, np.int32)
     for number, piece in enumerate(PIECES):
@@ -84,23 +98,27 @@ def _tokenizer(writer: Writer) -> Any:
         while slots[slot] != -1:
             slot = (slot + 1) % 128
         slots[slot] = number
-    tables = {
-        "blob_t": writer.tensor("blob", np.frombuffer("".join(PIECES).encode(), np.uint8).copy()),
-        "offsets_t": writer.tensor("offsets", np.cumsum([0, *(len(piece) for piece in PIECES)]).astype(np.int32)),
-        "slots_t": writer.tensor("slots", slots),
-    }
-    return WordPieceFields(
-        tables,
-        lowercase=True,
-        strip_accents=True,
-        clean_text=True,
-        handle_chinese_chars=True,
-        unk_id=1,
-        cls_id=2,
-        sep_id=3,
-        pad_id=0,
-        continuing_prefix="##",
-        max_chars_per_word=100,
+    vocabulary = made(
+        fb.VocabularyT,
+        textT=writer.tensor("text", np.frombuffer("".join(PIECES).encode(), np.uint8).copy()),
+        offsetsT=writer.tensor("offsets", np.cumsum([0, *(len(piece) for piece in PIECES)]).astype(np.int32)),
+        slotsT=writer.tensor("slots", slots),
+    )
+    bert = made(fb.BertNormalizerT, lowercase=True, stripAccents=True, cleanText=True, handleChineseChars=True)
+    cls, first, sep = ({"id": 2}, {"part": fb.Part.First}, {"id": 3})
+    second = ({"part": fb.Part.Second, "type": 1}, {"id": 3, "type": 1})
+    return made(
+        fb.TokenizerT,
+        vocabulary=vocabulary,
+        normalizers=[made(fb.NormalizerT, bodyType=fb.NormalizerBody.BertNormalizer, body=bert)],
+        preTokenizers=[
+            made(fb.PreTokenizerT, bodyType=fb.PreTokenizerBody.BertPreTokenizer, body=fb.BertPreTokenizerT())
+        ],
+        modelType=fb.TokenizerModel.WordPiece,
+        model=made(fb.WordPieceT, unkId=1, continuingPrefix="##"),
+        single=[made(fb.TemplatePartT, **part) for part in (cls, first, sep)],
+        pair=[made(fb.TemplatePartT, **part) for part in (cls, first, sep, *second)],
+        padId=0,
     )
 
 
@@ -122,37 +140,44 @@ def write_model(
     """Write the tiny model to `out`; its second token type is far from the first."""
     import numpy as np
 
-    from potstill.still.packed import Metadata, PackedModel
+    from potstill.still.packed import PackedModel
+    from potstill.still.schema import fb, made, words
     from potstill.still.writer import write_still
 
     w = Writer(seed)
-    word, position = w.floats("word", vocabulary, WIDTH), w.floats("position", MAX_TOKENS, WIDTH, scale=0.5)
-    rows = {"word_t": word, "position_t": position}
+    rows = {
+        "wordT": w.floats("word", vocabulary, WIDTH),
+        "positionT": w.floats("position", MAX_TOKENS, WIDTH, scale=0.5),
+    }
     if pairs:
-        rows["type_t"] = w.tensor("type", np.linspace([0] * WIDTH, [-1, 1] * (WIDTH // 2), 2).astype("<f4"))
+        rows["typeT"] = w.tensor("type", np.linspace([0] * WIDTH, [-1, 1] * (WIDTH // 2), 2).astype("<f4"))
     x = w.norm("first", w.op("embedding", "Embedding", WIDTH, (), **rows))
     context = w.op("attention", "Attention", WIDTH, (w.linear("qkv", 3 * WIDTH, WIDTH, (x,)),), heads=2)
     x = w.norm("second", w.linear("out", WIDTH, WIDTH, (context, x)))
     up = w.linear("up", INNER, WIDTH, (x,), activation="gelu")
     x = w.norm("third", w.linear("down", WIDTH, INNER, (up, x), input_quant="asymmetric"))
     if per_token:
-        pooled, logits = -1, w.linear("head", outputs, WIDTH, (x,))
+        w.head("tags", "Tags", w.linear("head", outputs, WIDTH, (x,)), labels)
     else:
-        pooled = w.op("pool", "Pool", WIDTH, (x,), "sequences", kind="mean")
-        logits = w.linear("head", outputs, WIDTH, (pooled,), "sequences") if head else -1
-    metadata = Metadata(
+        pooled = w.op("pool", "Pool", WIDTH, (x,), "sequences", kind=fb.PoolKind.Mean)
+        if head:
+            logits = w.linear("head", outputs, WIDTH, (pooled,), "sequences")
+            if score:
+                w.head("score", "Score", logits, kind=words(fb.ScoreKind)[score])
+            else:
+                w.head("classes", "MultiLabel" if multi_label else "Classes", logits, labels)
+        w.head("vector", "Vector", pooled)
+    w.model.card = made(
+        fb.CardT,
         name="tiny",
         task="token-classification" if per_token else "text-classification",
         scheme="int8",
-        labels=labels if head else (),
-        max_tokens=MAX_TOKENS,
         producer="tests",
         license="CC0-1.0",
-        provenance={"recipe": "abc"},
-        multi_label=multi_label,
-        score=score,
-        forbidden_ids=forbidden_ids,
+        provenance=[made(fb.KeyValueT, key="recipe", value="abc")],
     )
-    table = _tokenizer(w) if tokenizer else None
-    write_still(PackedModel(metadata, tuple(w.tensors), tuple(w.values), tuple(w.ops), pooled, logits, table), out)
+    w.model.inputType = fb.Input.TokenIds
+    w.model.input = made(fb.TokenIdsT, maxTokens=MAX_TOKENS, forbiddenIds=list(forbidden_ids) or None)
+    w.model.tokenizer = _tokenizer(w) if tokenizer else None
+    write_still(PackedModel(w.model, w.sections), out)
     return out

@@ -31,7 +31,6 @@ chip = {{ implementer = 0x41, architecture = 8, variant = 4, part = 0xd0b, revis
 [boards.rock5.aarch64]
 qemu_cpu = "cortex-a76"
 page_size = 4096
-kernels = ["neon"]
 features = "fp asimd"
 """
 

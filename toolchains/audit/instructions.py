@@ -2,8 +2,8 @@
 
 Code outside its kernel set that holds one of them dies with "Illegal instruction" on the older boards, or on somebody's
 older PC. A stripped library has no functions to name, but each kernel set's code is in a section of its own
-(cpp/cmake/kernel_sections.ld). AArch64 is decoded here, from its fixed-length encodings; x86 by binutils' objdump,
-which comes with the compiler; 32-bit ARM by toolchains/audit/arm32.py.
+(cpp/src/kernels/sets.def, which also says what it may hold). AArch64 is decoded here, from its fixed-length encodings;
+x86 by binutils' objdump, which comes with the compiler; 32-bit ARM by toolchains/audit/arm32.py.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from elftools.elf.elffile import ELFFile
 
-from potstill.boards import Target
+from potstill.boards import Target, kernel_sets
 from potstill.errors import BuildError
 from toolchains.audit import arm32
 
@@ -60,23 +60,28 @@ _NEWER_X86 = re.compile(
 # 512-bit registers, the upper 16 registers, mask registers: encodings of AVX-512 only.
 _AVX512 = re.compile(r"%zmm|%[xy]mm(1[6-9]|2\d|3[01])\b|%k[0-7]\b|\{1to\d+\}")
 
-# Kernel set's folder -> names of A64 instructions that it may hold. libgcc chooses its atomics at run time.
-_ALLOWED_A64 = {
-    "neon_dotprod": ("sdot/udot (vector)", "sdot/udot (by element)"),
-    "libgcc": ("atomic read-modify-write or ldapr", "cas", "casp"),
+# What code may hold, by its kernel set: names of NEWER_A64 and arm32 without what stands in parentheses; of x86 "avx2"
+# (all before AVX-512) and "avx512". libgcc chooses its atomics at run time.
+_HELD = {row.name: row.holds for row in kernel_sets() if row.holds} | {
+    "libgcc": frozenset({"atomic read-modify-write or ldapr", "cas", "casp"})
 }
 
 
 def kernel_set(place: str) -> str:
     """The kernel set whose object this is, by its path; empty for the baseline's objects."""
-    found = re.search(r"kernels/(neon_dotprod|avx2|avx512vnni)/", place)
-    return found[1] if found else ""
+    found = re.search(r"kernels/(\w+)/", place)
+    return found[1] if found and found[1] in _HELD else ""
 
 
 def section_set(name: str) -> str:
     """The kernel set, or ``libgcc``, whose section of a finished library this is; empty for the baseline's."""
-    found = re.fullmatch(r"\.text\.(neon_dotprod|avx2|avx512vnni|libgcc)", name)
-    return found[1] if found else ""
+    found = name.removeprefix(".text.")
+    return found if found in _HELD and found != name else ""
+
+
+def _allowed(what: str, kernels: str) -> bool:
+    """Whether code of a kernel set, of ``libgcc`` or of the baseline (empty) may hold an instruction of that name."""
+    return what.partition(" (")[0] in _HELD.get(kernels, ())
 
 
 def name_of_a64(word: int) -> str:
@@ -123,7 +128,7 @@ def newer_x86(listing: Iterable[str], kernels: str) -> Iterator[tuple[str, str]]
 
     Args:
         listing: lines of ``objdump -d --no-show-raw-insn``.
-        kernels: ``avx2``: AVX-512 is refused; ``avx512vnni``: nothing is; empty: whatever the first x86-64 lacked.
+        kernels: the set; empty: whatever the first x86-64 lacked is refused.
     """
     function = ""
     for line in listing:
@@ -135,14 +140,16 @@ def newer_x86(listing: Iterable[str], kernels: str) -> Iterator[tuple[str, str]]
             continue
         words = re.sub(r"^((rep|repz|repnz|lock|notrack|bnd|data16|cs)\s+)+", "", parts[1].strip())
         mnemonic = words.split(None, 1)[0] if words else ""
-        if kernels == "avx512vnni":
-            continue
-        newer = bool(_AVX512.search(words)) or mnemonic.startswith("vpdp")
-        if not kernels:
-            newer = newer or (mnemonic.startswith("v") and not mnemonic.startswith("ver"))
-            newer = newer or bool(_NEWER_X86.fullmatch(mnemonic))
-        if newer:
+        if (kind := _kind_of_x86(words, mnemonic)) and not _allowed(kind, kernels):
             yield function, mnemonic
+
+
+def _kind_of_x86(words: str, mnemonic: str) -> str:
+    """``avx512``, ``avx2`` for anything else above the baseline, empty for the baseline."""
+    if _AVX512.search(words) or mnemonic.startswith("vpdp"):
+        return "avx512"
+    newer = mnemonic.startswith("v") and not mnemonic.startswith("ver")
+    return "avx2" if newer or _NEWER_X86.fullmatch(mnemonic) else ""
 
 
 def _disassemble(path: Path) -> list[str]:
@@ -168,13 +175,12 @@ def problems_of(path: Path, place: str, elf: ELFFile) -> list[str]:
         "place: instruction in function", sorted, each once.
 
     Raises:
-        BuildError: B001 no objdump, B008 it cannot read the object.
+        BuildError: no objdump; it cannot read the object.
     """
     kernels = kernel_set(place)
     found: Iterable[tuple[str, str]] = ()
     if elf["e_machine"] in _FINDERS:
-        allowed = _ALLOWED_A64.get(kernels, ())
-        found = ((function, what) for function, what in newer_arm(elf) if what not in allowed)
+        found = ((function, what) for function, what in newer_arm(elf) if not _allowed(what, kernels))
     elif elf["e_machine"] == "EM_X86_64":
         found = newer_x86(_disassemble(path), kernels)
     return sorted({f"{place}: {what} in {function}" for function, what in found})
@@ -202,17 +208,16 @@ def problems_of_library(path: Path, elf: ELFFile) -> list[str]:
         "count x instruction in section", sorted; for 32-bit ARM before them the build attributes above the baseline.
 
     Raises:
-        BuildError: B001 no objdump, B008 it cannot read the library.
+        BuildError: no objdump; it cannot read the library.
     """
     found: Counter[tuple[str, str]] = Counter()
     if find := _FINDERS.get(elf["e_machine"]):
         for _, section in code_sections(elf):
-            allowed = _ALLOWED_A64.get(section_set(section.name), ())
-            found.update((section.name, what) for _, what in find(section.data()) if what not in allowed)
+            kernels = section_set(section.name)
+            found.update((section.name, what) for _, what in find(section.data()) if not _allowed(what, kernels))
     elif elf["e_machine"] == "EM_X86_64":
         for name, lines in _x86_sections(_disassemble(path)).items():
-            kernels = section_set(name).replace("libgcc", "")  # on x86 it has nothing newer
-            found.update((name, what) for _, what in newer_x86(lines, kernels))
+            found.update((name, what) for _, what in newer_x86(lines, section_set(name)))
     stated = arm32.problems_of_attributes(arm32.attributes_of(elf)) if elf["e_machine"] == "EM_ARM" else []
     return stated + sorted(f"{count} x {what} in {section}" for (section, what), count in found.items())
 

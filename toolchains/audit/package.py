@@ -80,7 +80,7 @@ def depends(files: Iterable[bytes]) -> str:
     """The Debian relation field that the ELF files ask for, e.g. ``libc6 (>= 2.34), libgcc-s1, libstdc++6 (>= 11)``.
 
     Raises:
-        BuildError: B024 for a library outside `_PROVIDERS` or an unknown version of libstdc++.
+        BuildError: for a library outside `_PROVIDERS` or an unknown version of libstdc++.
     """
     packages: set[str] = set()
     top: dict[str, tuple[int, ...]] = {}

@@ -128,7 +128,7 @@ def check(wheel: Path, target: Target, glibc_limit: str, build: Path | None = No
     """Audit a wheel and, if given, the objects it was linked from; arguments as for `audit_wheel`.
 
     Raises:
-        BuildError: B008, listing every problem.
+        BuildError: listing every problem.
     """
     report = audit_wheel(wheel, target, glibc_limit, board=board)
     if build is not None:

@@ -23,7 +23,7 @@ def numbers(text: str, name: str) -> list[int]:
     """Distinct whole numbers of a comma list, sorted.
 
     Raises:
-        BuildError: B016 for anything else.
+        BuildError: for anything else.
     """
     words = text.split(",")
     if not all(word.isdecimal() and int(word) > 0 for word in words):
@@ -41,7 +41,7 @@ def bench(session: Any, options: Mapping[str, str], stills: Sequence[str]) -> No
             the common student's shape, made once for every engine.
 
     Raises:
-        BuildError: B016 wrong arguments, B017 no such model, and as the steps it takes.
+        BuildError: wrong arguments; no such model, and as the steps it takes.
     """
     names = options["board"].split(",")
     lengths = numbers(options["lengths"], "lengths") if "lengths" in options else list(LENGTHS)

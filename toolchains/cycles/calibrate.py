@@ -20,7 +20,7 @@ from potstill.bench.predict.shape import ModelShape
 from potstill.bench.predict.terms import TERMS, terms
 from potstill.still.schemes import SCHEMES
 from toolchains import PROJECT
-from toolchains.cycles import mca, models, report, windows
+from toolchains.cycles import mca, models, report, sets, windows
 from toolchains.cycles.engines import LONGEST
 from toolchains.cycles.fit import Row, add, write
 from toolchains.cycles.plain import Plain
@@ -40,8 +40,6 @@ FITTED = (
 )
 HELD_OUT = ((4, 312, 1024, 12), (2, 224, 900, 7), (1, 512, 2048, 8))
 LENGTHS = (1, 4, 8, 13, 16, 30, 48, 64, 100, 128)
-# Kernel set: the board that runs it, and the cores whose cycles are modelled from the same instructions.
-SETS = {"neon": ("pi4", ("cortex-a72", "cortex-a76")), "neon_dotprod": ("pi5", ("cortex-a76",))}
 
 
 def shape(sizes: Sequence[int], scheme: str) -> ModelShape:
@@ -50,9 +48,9 @@ def shape(sizes: Sequence[int], scheme: str) -> ModelShape:
     return ModelShape(layers, hidden, ffn, heads, models.VOCABULARY, LONGEST, models.LABELS, scheme)
 
 
-def _count(emulator: Emulator, program: Path, still: Path) -> list[windows.Window]:
+def _count(emulator: Emulator, program: Path, kernels: str, still: Path) -> list[windows.Window]:
     command = emulator.command(program, str(still), *map(str, LENGTHS))
-    return windows.run(command, emulator.environment())[0]
+    return windows.run(command, emulator.environment({"POTSTILL_ISA": kernels}))[0]
 
 
 def count_all() -> None:
@@ -64,14 +62,14 @@ def count_all() -> None:
             print("model", sizes, flush=True)
             models.write(folder, sizes)
         program = windows.driver(Plain.run, boards.board("pi4").target)
-        for kernels, (name, cores) in SETS.items():
-            board = boards.board(name)
+        for kernels in sets.arm_sets():
+            board, *others = sets.boards_of(kernels)
             emulator = Emulator(board, sysroot.root_of(board))
             jobs = [(sizes, scheme) for sizes in folders for scheme in SCHEMES]
             with ThreadPoolExecutor(2) as pool:
                 files = [folders[sizes] / f"model.{scheme}.still" for sizes, scheme in jobs]
-                counted = list(pool.map(partial(_count, emulator, program), files))
-            for core in cores:
+                counted = list(pool.map(partial(_count, emulator, program, kernels), files))
+            for core in (board.core, *(other.core for other in others)):  # the same instructions on each
                 costs = mca.Costs(core)
                 rows = []
                 for (sizes, scheme), found in zip(jobs, counted, strict=True):
@@ -85,7 +83,7 @@ def fit_all() -> None:
     """Fit the kept counts and write costs.json."""
     result: dict[str, Any] = {"terms": list(TERMS), "fits": [], "held_out": []}
     for kernels, core, listed in json.loads(COUNTS.read_text(encoding="utf-8")):
-        if core not in SETS[kernels][1]:  # counted by an earlier version
+        if core not in {board.core for board in sets.boards_of(kernels)}:  # counted by an earlier version
             continue
         for scheme in SCHEMES:
             rows = [

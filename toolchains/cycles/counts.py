@@ -19,14 +19,12 @@ from potstill import boards
 from potstill.boards import Target
 from potstill.errors import BuildError
 from toolchains import PROJECT, tools
-from toolchains.cycles import windows
+from toolchains.cycles import sets, windows
 from toolchains.programs import build, configure, output
 
 BASELINE = PROJECT / "cpp" / "bench" / "kernel_counts.json"
 WORK = PROJECT / ".cache" / "counts"
 TOLERANCE = 0.05
-ARM_SETS = {"neon": "cortex-a72", "neon_dotprod": "cortex-a76"}
-X86_SETS = ("avx2",)
 TOOLS = (*tools.NATIVE, "aarch64-linux-gnu-g++", "qemu-aarch64", "valgrind", "/usr/include/valgrind/callgrind.h")
 
 Counts = dict[str, int]
@@ -38,8 +36,9 @@ def _names(listing: str) -> dict[int, str]:
 
 
 def count_arm(program: Path, kernels: str) -> Counts:
-    """Guest instructions of each case with one kernel set. Raises BuildError B001, B020, B021 as the cost model."""
-    found, listing = windows.run(windows.emulated([str(program), kernels], ARM_SETS[kernels]))
+    """Guest instructions of each case with one kernel set. Raises BuildError as the cost model."""
+    cpu = next((board.qemu_cpu for board in sets.boards_of(kernels)), "max")
+    found, listing = windows.run(windows.emulated([str(program), kernels], cpu))
     names = _names(listing)
     return {names[window.label]: window.instructions for window in found}
 
@@ -48,7 +47,7 @@ def read_dumps(folder: Path, listing: str) -> Counts:
     """Instructions of each case from callgrind's dumps, one file a window.
 
     Raises:
-        BuildError: B021 when a window has no dump.
+        BuildError: when a window has no dump.
     """
     totals: dict[int, int] = {}
     for path in folder.glob("callgrind.out.*"):
@@ -67,7 +66,7 @@ def count_x86(program: Path, kernels: str) -> Counts:
     """Instructions of each case with one kernel set under callgrind (12 s).
 
     Raises:
-        BuildError: B001 without valgrind, B021 when the run fails.
+        BuildError: without valgrind; when the run fails.
     """
     tools.require(["valgrind"], "counting x86 kernels")
     with tempfile.TemporaryDirectory() as name:
@@ -123,13 +122,13 @@ def measure(session: Any) -> dict[str, Any]:
     """
     program = _build(session, WORK / "aarch64", boards.board("pi4").target)
     compilers = {"aarch64": _compiler(session, "aarch64-linux-gnu-g++")}
-    instructions = {kernels: count_arm(program, kernels) for kernels in ARM_SETS}
+    instructions = {kernels: count_arm(program, kernels) for kernels in sets.arm_sets()}
     if platform.machine() == "x86_64":
         program = _build(session, WORK / "x86_64", None)
         compilers["x86_64"] = _compiler(session, "g++")
-        instructions |= {kernels: count_x86(program, kernels) for kernels in X86_SETS}
+        instructions |= {kernels: count_x86(program, kernels) for kernels in sets.x86_sets()}
     else:
-        session.log(f"{', '.join(X86_SETS)}: not counted, this is no x86-64 machine")
+        session.log(f"{', '.join(sets.x86_sets())}: not counted, this is no x86-64 machine")
     return {"compilers": compilers, "instructions": instructions}
 
 
@@ -137,7 +136,7 @@ def check(session: Any, update: bool) -> None:
     """The session ``counts``: compare with the baseline, or rewrite it.
 
     Raises:
-        BuildError: B023 for a regression or a missing baseline; B001, B020, B021 when counting fails.
+        BuildError: for a regression or a missing baseline; when counting fails.
     """
     found = measure(session)
     known = json.loads(BASELINE.read_text(encoding="utf-8")) if BASELINE.is_file() else {}

@@ -54,7 +54,7 @@ def chosen(words: str) -> list[Engine]:
     """The peers of ``all``, ``none`` or a comma list of modules.
 
     Raises:
-        BuildError: B016 for another word.
+        BuildError: for another word.
     """
     if words in ("all", "none"):
         return list(PEERS) if words == "all" else []

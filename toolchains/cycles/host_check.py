@@ -22,7 +22,7 @@ from potstill.errors import BuildError
 from potstill.work.cache import cache_dir
 from potstill.work.progress import make_progress
 from toolchains import tools
-from toolchains.cycles import mca, report, windows
+from toolchains.cycles import mca, report, sets, windows
 from toolchains.cycles.isa import X86_64
 from toolchains.cycles.plain import Plain
 
@@ -60,7 +60,7 @@ def clock_ghz() -> float:
 
 
 def shortest_ms(still: Path, tokens: int) -> float:
-    """The shortest of many forwards of one text, one thread, with the AVX2 kernels."""
+    """The shortest of many forwards of one text, one thread, with the kernels that are counted."""
     code = (
         "import sys, time; from potstill import _core; from potstill.bench.rounds import sentence\n"
         "model = _core.Model(sys.argv[1], 1); ids = [sentence(int(sys.argv[2]), model.info()['vocabulary'])]\n"
@@ -70,7 +70,7 @@ def shortest_ms(still: Path, tokens: int) -> float:
         "print(best / 1e6)\n"
     )
     command = [sys.executable, "-c", code, str(still), str(tokens), str(SECONDS)]
-    environment = {**os.environ, "POTSTILL_ISA": "avx2"}
+    environment = {**os.environ, "POTSTILL_ISA": sets.x86_sets()[0]}
     return float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
 
 
@@ -83,17 +83,17 @@ def main(models: Sequence[Path], lengths: Sequence[int], core: str) -> None:
         core: llvm-mca's name of this machine's core, or ``native``.
 
     Raises:
-        BuildError: B035 another machine type, B001, B020 to B022 counting or modelling failed.
+        BuildError: another machine type; counting or modelling failed.
     """
     if platform.machine() != "x86_64":
         what = f"the check counts x86-64 kernels, this machine is {platform.machine()}"
         raise BuildError("B035", what, "nox -s calibrate -- check", "run it on an x86-64 host")
-    tools.require(["qemu-x86_64"], "counting AVX2 kernels")
+    tools.require(["qemu-x86_64"], "counting x86 kernels")
     program, ghz = windows.driver(Plain.run), clock_ghz()
     print(f"{core} at {ghz:.3f} GHz\n{'model':<24} tokens  modelled ms  measured ms  measured / modelled")
     for still in models or [common_student(cache_dir(), make_progress())]:
         command = ["qemu-x86_64", "-cpu", "max", str(program), str(still), *map(str, lengths)]
-        found, _ = windows.run(command, {**os.environ, "POTSTILL_ISA": "avx2"})
+        found, _ = windows.run(command, {**os.environ, "POTSTILL_ISA": sets.x86_sets()[0]})
         for window in found:
             modelled = report.model(window, mca.Costs(core, isa=X86_64)).cycles / ghz / 1e6
             measured = shortest_ms(still, window.label)

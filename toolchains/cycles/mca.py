@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 from potstill.errors import BuildError
 from toolchains import tools
 from toolchains.cycles import isa as isas
-from toolchains.cycles.isa import AARCH64, MC, Isa
+from toolchains.cycles.isa import AARCH64, Isa
 from toolchains.programs import output
 from toolchains.roots import sysroot
 
@@ -52,49 +51,17 @@ def model_of(cpu: str) -> str:
     """llvm-mca's name for the emulator's CPU.
 
     Raises:
-        BuildError: B016 for a CPU without a model.
+        BuildError: for a CPU without a model.
     """
     if cpu not in MODEL_OF_CPU:
         raise BuildError("B016", f"no cost model for {cpu}", "--cpu", f"use one of {', '.join(sorted(MODEL_OF_CPU))}")
     return MODEL_OF_CPU[cpu]
 
 
-def disassemble(words: Iterable[bytes]) -> dict[bytes, str]:
-    """Assembly text by 4-byte AArch64 instruction word; words that are no instruction are left out."""
-    distinct = sorted(set(words))
-    out, warnings = isas.llvm_mc(distinct, AARCH64)
-    invalid = {int(number) - 1 for number in re.findall(r":(\d+):\d+: warning: (?:invalid|potentially)", warnings)}
-    texts = [line.strip().replace("\t", " ") for line in out.splitlines() if line.strip() and line.strip() != ".text"]
-    valid = [word for number, word in enumerate(distinct) if number not in invalid]
-    if len(valid) != len(texts):
-        raise BuildError("B022", f"{len(texts)} texts for {len(valid)} instructions", MC, "report this")
-    return dict(zip(valid, texts, strict=True))
-
-
-def words_of(code: bytes) -> list[bytes]:
-    """The instruction words of a block."""
-    return [code[i : i + 4] for i in range(0, len(code), 4)]
-
-
-def assembly(codes: Iterable[bytes]) -> str:
-    """One llvm-mca region a block, named by its place in `codes`; an unknown word becomes a comment."""
-    codes = list(codes)
-    texts = disassemble(word for code in codes for word in words_of(code))
-    lines: list[str] = []
-    for number, code in enumerate(codes):
-        lines.append(f"# LLVM-MCA-BEGIN {number}")
-        lines += [texts.get(word, f"// unknown {word.hex()}") for word in words_of(code)]
-        lines.append(f"# LLVM-MCA-END {number}")
-    return "\n".join(lines) + "\n"
-
-
-def _assembly(codes: list[bytes], isa: Isa) -> tuple[str, list[int]]:
-    """llvm-mca's input, and the instructions in each block."""
-    if isa is AARCH64:
-        return assembly(codes), [len(code) // 4 for code in codes]
-    texts = isas.texts(codes, isa)
-    lines = (f"# LLVM-MCA-BEGIN {i}\n" + "\n".join(text) + f"\n# LLVM-MCA-END {i}\n" for i, text in enumerate(texts))
-    return "".join(lines), [len(text) for text in texts]
+def regions(texts: Iterable[Sequence[str]]) -> str:
+    """One llvm-mca region a block's assembly, named by its place."""
+    blocks = ("\n".join(text) for text in texts)
+    return "".join(f"# LLVM-MCA-BEGIN {i}\n{block}\n# LLVM-MCA-END {i}\n" for i, block in enumerate(blocks))
 
 
 def _mca(model: str, options: Sequence[str], text: str, isa: Isa = AARCH64) -> str:
@@ -110,15 +77,16 @@ def model_blocks(codes: Iterable[bytes], model: str, isa: Isa = AARCH64) -> dict
     """Costs of distinct blocks by one run of llvm-mca.
 
     Raises:
-        BuildError: B001 llvm-19 is missing, B022 it failed.
+        BuildError: llvm-19 is missing; it failed.
     """
     codes = sorted(set(codes))
     if not codes:
         return {}
     options = ("-json", "-instruction-info=false", "-resource-pressure=false")
-    text, sizes = _assembly(codes, isa)
-    out = _mca(model, options, text, isa)
+    texts = isas.texts(codes, isa)
+    out = _mca(model, options, regions(texts), isa)
     # A block with nothing known makes no region.
+    sizes = (len(code) // isa.width if isa.width else len(text) for code, text in zip(codes, texts, strict=True))
     costs = {code: Cost(0.0, 0.0, size) for code, size in zip(codes, sizes, strict=True)}
     for region in json.loads(out)["CodeRegions"]:
         code = codes[int(region["Name"])]
@@ -129,7 +97,7 @@ def model_blocks(codes: Iterable[bytes], model: str, isa: Isa = AARCH64) -> dict
 
 def explain(code: bytes, model: str) -> str:
     """llvm-mca's own report of one block: instructions, ports and bottleneck."""
-    return _mca(model, ["-bottleneck-analysis"], assembly([code]))
+    return _mca(model, ["-bottleneck-analysis"], regions(isas.texts([code], AARCH64)))
 
 
 class Costs:

@@ -61,7 +61,7 @@ def plugin(cache: Path | None = None) -> Path:
     """The compiled plugin, made by the host's gcc (1 s) when its source changed.
 
     Raises:
-        BuildError: B001 no gcc, B020 it does not compile.
+        BuildError: no gcc; it does not compile.
     """
     folder = cache or sysroot.cache_folder() / "cycles"
     made = folder / f"qemu_count-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:12]}.so"
@@ -80,7 +80,7 @@ def parse(text: str, where: str) -> list[Window]:
     """Windows of the plugin's output, in the order they were closed.
 
     Raises:
-        BuildError: B021 for output cut short, or markers that do not pair.
+        BuildError: for output cut short, or markers that do not pair.
     """
     maps: list[tuple[int, int, int, str]] = []
     raw: list[tuple[int, dict[int, int]]] = []
@@ -125,7 +125,7 @@ def run(
         The windows, and what the program wrote to standard output.
 
     Raises:
-        BuildError: B001, B020; B021 when the program fails, marks nothing, or does not end within `timeout` seconds.
+        BuildError: no gcc or plugin; when the program fails, marks nothing, or does not end within `timeout` seconds.
     """
     tools.require([command[0]], "the cost model")
     with tempfile.TemporaryDirectory() as folder:

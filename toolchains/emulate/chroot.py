@@ -103,7 +103,7 @@ class Chroot:
         """The mount point for the host's `path`, made if needed.
 
         Raises:
-            BuildError: B030 when the board has files of its own there: a host of the board's own machine type.
+            BuildError: when the board has files of its own there: a host of the board's own machine type.
         """
         place = self.root / str(path).lstrip("/")
         if folder:
@@ -123,7 +123,7 @@ class Chroot:
         """Run a program of the board in the folder `HOME`; paths are the board's.
 
         Raises:
-            BuildError: B030 when the host allows no such namespace or mount, or, with `check`, when the program's
+            BuildError: when the host allows no such namespace or mount, or, with `check`, when the program's
                 status is not 0.
         """
         started = "@potstill: started"

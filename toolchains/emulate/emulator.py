@@ -38,7 +38,7 @@ class Emulator:
         folder: where the board's root is made; by default .cache/boards/ of the project.
 
     Raises:
-        BuildError: B001 when the emulator is missing, B014 when the root has no Python.
+        BuildError: when the emulator is missing; when the root has no Python.
     """
 
     def __init__(self, board: Board, system_root: Path, folder: Path = BOARDS) -> None:
@@ -149,7 +149,7 @@ class Emulator:
             show: gets all it printed if it fails.
 
         Raises:
-            BuildError: B011 for a status that is not 0 (132 is an illegal instruction) or no end within `timeout`.
+            BuildError: for a status that is not 0 (132 is an illegal instruction) or no end within `timeout`.
         """
         title = f"emulated {self.board.title} ({self.board.name}, {self.board.qemu_cpu})"
         return output(

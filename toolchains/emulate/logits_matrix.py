@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import potstill
+from potstill.boards import kernel_sets
 from potstill.errors import CpuError
 
-KERNELS = ("reference", "neon", "neon_dotprod", "avx2", "avx512vnni")
 THREADS = (1, 2, 4)
 BATCHES = ("alone", "batch", "mixed")
 
@@ -70,7 +70,7 @@ def matrix(path: str, texts: list[str], every: bool = True) -> dict[str, Any]:
         for text, best in zip(texts, model.classify(texts), strict=True)
     ]
     found: dict[str, Any] = {"answers": answers, "isa": model.info["isa"], "refused": [], "logits": {}}
-    for name in KERNELS:
+    for name in [row.name for row in kernel_sets()]:
         os.environ["POTSTILL_ISA"] = name
         for threads, batch in _combinations(name, every):
             try:

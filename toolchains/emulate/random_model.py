@@ -20,7 +20,7 @@ import numpy as np
 
 from potstill.compile.ir import Attention, Embedding, Graph, LayerNorm, Linear, Op, Pool
 from potstill.compile.lower import lower
-from potstill.compile.tokenizer import tables_from_json
+from potstill.compile.tokenizers import tables_from_json
 from potstill.still.packed import Metadata
 from potstill.still.schemes import SCHEMES
 from potstill.still.writer import write_still

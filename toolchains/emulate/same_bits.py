@@ -114,7 +114,7 @@ def compare(
         What `out` holds.
 
     Raises:
-        BuildError: B011 when a run fails, B015 when any byte differs (nothing is written then).
+        BuildError: when a run fails; when any byte differs (nothing is written then).
     """
     digest = hashlib.sha256(json.dumps([list(texts), list(names)]).encode())
     for path in (model, *wheels, SCRIPT):

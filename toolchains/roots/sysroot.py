@@ -50,7 +50,7 @@ def find_mirror(suite: str) -> str:
     """POTSTILL_DEBIAN_MIRROR, or the mirror this host itself installs from.
 
     Raises:
-        BuildError: B005 when neither is known (for example on Ubuntu).
+        BuildError: when neither is known (for example on Ubuntu).
     """
     if own := os.environ.get("POTSTILL_DEBIAN_MIRROR"):
         return own
@@ -152,7 +152,7 @@ def make_root(
         cache: folder to keep roots in; by default roots/ under `cache_folder()`.
 
     Raises:
-        BuildError: B001, B005, B006 (not fetched), B007 (a package could not be unpacked).
+        BuildError: a tool is missing, no mirror is known, or packages could not be fetched or unpacked.
     """
     roots = cache or cache_folder() / "roots"
     final = roots / root_key(architecture, suite, packages)
@@ -189,7 +189,7 @@ def make_root(
 def root_of(board: boards.Board, say: Callable[[str], None] = print) -> Path:
     """The root of `board`'s system and machine type.
 
-    Where the mirror's files of that release cannot be used (B006), Debian testing stands in if it has the same
+    Where the mirror's files of that release cannot be used, Debian testing stands in if it has the same
     Python: modules of one Python version fit all its patch releases. That is said each time.
     """
     key = (board.target.debian, board.system.name, board.system.packages)

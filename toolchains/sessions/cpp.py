@@ -41,7 +41,7 @@ def test(session: Any, words: Sequence[str]) -> None:
         words: ``--board NAME`` for that board's CPU under the emulator, by default natively; arguments of ctest.
 
     Raises:
-        BuildError: B002 an unknown board, B016 wrong arguments.
+        BuildError: an unknown board; wrong arguments.
     """
     options, rest = environment.split_options(words, ["board"])
     if "board" in options:
@@ -124,7 +124,7 @@ def tidy(session: Any) -> None:
     """clang-tidy on every C++ file of the core that changed since it was last found clean.
 
     Raises:
-        BuildError: B018 with clang-tidy's findings.
+        BuildError: with clang-tidy's findings.
     """
     folder = WORK / "tidy"
     entries = _database(session, folder)

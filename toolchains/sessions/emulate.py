@@ -32,7 +32,7 @@ _ABSENT = ("B005", "B006", "B009")
 
 
 def _chosen(options: Mapping[str, str], name: str, default: Sequence[str], known: Sequence[str]) -> list[str]:
-    """A comma list among the options; B016 for a word that is not known."""
+    """A comma list among the options. BuildError: a word that is not known."""
     words = options.get(name, ",".join(default)).split(",")
     for word in words:
         if word not in known:
@@ -87,7 +87,7 @@ def emulate(session: Any, options: Mapping[str, str], pytest_arguments: Sequence
         pytest_arguments: for the tests on the boards.
 
     Raises:
-        BuildError: B011 a program failed, B015 bits differ, B016 and B017 wrong arguments. A board of the default list
+        BuildError: a program failed; bits differ; wrong arguments. A board of the default list
             whose system cannot be fetched is named and left out.
     """
     asked = "boards" in options

@@ -65,7 +65,7 @@ def make(goal: Goal, root: Path | None, run: Run, folder: Path, objects: Path, s
         The finished wheel.
 
     Raises:
-        BuildError: B009 when the build or repair gave no single wheel.
+        BuildError: when the build or repair gave no single wheel.
     """
     shutil.rmtree(folder, ignore_errors=True)
     command = ["python", "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder)]
@@ -102,7 +102,7 @@ def build(goal: Goal, root: Path | None, run: Run, say: Callable[[str], None]) -
         The wheel in dist/.
 
     Raises:
-        BuildError: B009 when the build or repair gave no single wheel.
+        BuildError: when the build or repair gave no single wheel.
     """
     state = source_hash()
     if wheel := built(goal, state):

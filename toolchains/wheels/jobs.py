@@ -133,7 +133,7 @@ def audit(session: Any, words: Sequence[str]) -> None:
     """Audit the wheel files among `words`, by default all in dist/; with ``--reproducible`` build each once more.
 
     Raises:
-        BuildError: B009 nothing to audit, or a wheel that is not of these sources; B031 other bytes.
+        BuildError: nothing to audit, or a wheel that is not of these sources; other bytes.
     """
     files = [Path(word) for word in words if not word.startswith("--")] or sorted(DIST.glob("*.whl"))
     if unknown := [word for word in words if word.startswith("--") and word != "--reproducible"]:
@@ -152,7 +152,7 @@ def audit(session: Any, words: Sequence[str]) -> None:
 
 
 def _build_again(session: Any, goal: Goal, first: Path) -> None:
-    """Another folder for sources and objects, later times, other file permissions: the same bytes, or B031."""
+    """Another folder for sources and objects, later times, other file permissions: the same bytes, or a BuildError."""
     place = WORK / "again" / "in another place" / goal.name
     shutil.rmtree(place, ignore_errors=True)
     sources = copy_sources(place / "sources")

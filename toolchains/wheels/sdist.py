@@ -72,7 +72,7 @@ def make(run: Run, folder: Path = DIST) -> Path:
         run: runs a command in an environment with the dependency group ``wheel``.
 
     Raises:
-        BuildError: B032 with what is missing or too much.
+        BuildError: with what is missing or too much.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for former in folder.glob("potstill-*.tar.gz"):
@@ -92,7 +92,7 @@ def check_wheel(archive: Path, wheel: Path) -> None:
     """The wheel that pip built from the archive holds every file of the package and one module.
 
     Raises:
-        BuildError: B032.
+        BuildError: it does not.
     """
     package = {name.removeprefix("python/") for name in contents(archive) if name.startswith("python/potstill/")}
     with zipfile.ZipFile(wheel) as built:

@@ -64,14 +64,22 @@ struct Info {
   uint32_t vocabulary = 0;                                      // ids are in [0, vocabulary)
   uint32_t logits = 0;                                          // columns of `logits`, 0: no classification head
   uint32_t hidden = 0;                                          // columns of `embedding`, 0: none
+  uint32_t word_width = 0;                                      // columns of the token table: fewer if it is factorized
   uint32_t layers = 0, heads = 0;                               // of attention; 0: the model has none
   uint32_t intermediate = 0;                                    // widest input of a matrix product
   uint64_t parameters = 0;                                      // learned numbers
   uint64_t bytes = 0;                                           // of the file
   uint64_t arena_bytes = 0;                                     // working memory one call uses at most
   bool has_tokenizer = false;
-  std::string isa;  // kernel set: "reference", "neon", "neon_dotprod", "avx2", "avx512vnni"
+  std::string isa;  // kernel set in use, as potstill-run --system names it: "reference", "neon"
   int threads = 1;
+};
+
+// A tensor of a file.
+struct Weight {
+  std::string name, dtype;      // "f32", "i8", "i4", "i32" or "u8"
+  std::vector<uint32_t> shape;  // as the model sees it, without padding
+  uint64_t bytes = 0;           // in the file
 };
 
 // Immutable, cheap to copy (copies share the weights), safe to use from many threads at once.
@@ -91,6 +99,12 @@ class POTSTILL_API Model {
 
   // The whole file, as long as a copy of this model lives.
   std::span<const std::byte> content() const noexcept;
+
+  // The file's header, a FlatBuffer of cpp/schema/still.fbs that has been verified, for as long.
+  std::span<const std::byte> header() const noexcept;
+
+  // What the header lists of its tensors, in the file's order.
+  std::vector<Weight> weights() const;
 
   // Ids of each text, with [CLS] and [SEP]. A text over max_tokens is cut (keeping [SEP]) when `truncate`.
   // Throws I001 (no token in a text), I002 (too long), I005 (the file has no tokenizer).

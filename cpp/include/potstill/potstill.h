@@ -78,7 +78,7 @@ POTSTILL_API int potstill_per_token(const potstill_model* model);
 /* Longest sequence in tokens, specials included. */
 POTSTILL_API size_t potstill_max_tokens(const potstill_model* model);
 
-/* Kernel set in use: "reference", "neon", "neon_dotprod", "avx2", "avx512vnni"; later versions may add names. */
+/* Kernel set in use, as potstill-run --system names it: "reference", "neon"; later versions may add names. */
 POTSTILL_API const char* potstill_kernel_set(const potstill_model* model);
 
 /* Logits of one text into out[0 .. capacity). Returns how many were written, or -1 on failure (also when capacity is

@@ -18,22 +18,24 @@ Features detect() {
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0) {
     v.leaf7_ebx = ebx;
     v.leaf7_ecx = ecx;
+    const bool has_subleaf = eax > 0;  // the highest one
+    if (has_subleaf && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0) v.leaf7_1_eax = eax;
   }
   if ((v.leaf1_ecx >> 27 & 1) != 0) {  // OSXSAVE: xgetbv may be executed
     uint32_t low = 0, high = 0;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     v.xcr0 = uint64_t{high} << 32 | low;
   }
-  return from_x86(v);
+  return from_x86_64(v);
 }
 
 #elif defined(__aarch64__)
 
-Features detect() { return from_aarch64(getauxval(AT_HWCAP)); }
+Features detect() { return from_aarch64(getauxval(AT_HWCAP), getauxval(AT_HWCAP2)); }
 
 #elif defined(__arm__)
 
-Features detect() { return from_armv7(getauxval(AT_HWCAP)); }
+Features detect() { return from_armv7l(getauxval(AT_HWCAP)); }
 
 #else
 

@@ -7,6 +7,8 @@
 namespace potstill::format {
 
 inline constexpr const char* kCopyAgain = "copy or download the file again, or compile it again with potstill compile";
+inline constexpr const char* kUpdate =
+    "install a newer potstill, or compile the model with the version that is installed";
 inline constexpr const char* kCompileAgain = "the file was not written by potstill compile; compile the model again";
 
 // Throws Error.

@@ -27,7 +27,6 @@ struct Preamble {
 static_assert(sizeof(Preamble) == kAlignment);
 
 constexpr unsigned char kMagic[8] = {0x89, 'S', 'T', 'I', 'L', 'L', '\r', '\n'};
-constexpr const char* kUpdate = "install a newer potstill, or compile the model with the version that is installed";
 
 Preamble read_preamble(std::span<const std::byte> bytes, const std::string& where) {
   if (bytes.size() < sizeof(Preamble)) {
@@ -66,9 +65,9 @@ Preamble read_preamble(std::span<const std::byte> bytes, const std::string& wher
   return head;
 }
 
-// Returns the verified header; `end` is where the sections begin.
-const fb::Model* read_header(std::span<const std::byte> bytes, const Preamble& head, const std::string& where,
-                             uint64_t& end) {
+// The header, verified; the sections begin behind its padding.
+std::span<const std::byte> read_header(std::span<const std::byte> bytes, const Preamble& head,
+                                       const std::string& where) {
   const auto size = static_cast<std::size_t>(head.header_size);
   const auto padded = static_cast<std::size_t>(round_up_64(head.header_size));
   const std::byte* data = bytes.data() + sizeof(Preamble);
@@ -83,60 +82,56 @@ const fb::Model* read_header(std::span<const std::byte> bytes, const Preamble& h
   if (size < 8 || !fb::VerifyModelBuffer(verifier)) {
     fail("F011", "the header is not a valid FlatBuffers table of this schema", where);
   }
-  end = sizeof(Preamble) + padded;
-  return fb::GetModel(raw);
+  return bytes.subspan(sizeof(Preamble), size);
 }
 
 void check_text(const flatbuffers::String* text, const char* field, const std::string& where) {
   if (text != nullptr && !valid_utf8({text->c_str(), text->size()})) {
-    fail("F048", std::string("metadata field ") + field + " is not UTF-8", where);
+    fail("F048", std::string(field) + " is not UTF-8", where);
   }
 }
 
-void check_metadata(const fb::Model& model, const std::string& where) {
-  const fb::Metadata& meta = *model.metadata();
-  if (meta.max_tokens() < 3 || meta.max_tokens() > kMaxTokens) {
-    fail("F036",
-         "max_tokens is " + std::to_string(meta.max_tokens()) + ", not in [3, " + std::to_string(kMaxTokens) + "]",
-         where + ": metadata");
-  }
-  check_text(meta.name(), "name", where);
-  check_text(meta.task(), "task", where);
-  check_text(meta.scheme(), "scheme", where);
-  check_text(meta.producer(), "producer", where);
-  check_text(meta.license(), "license", where);
-  if (meta.labels() != nullptr) {
-    for (const auto* label : *meta.labels()) check_text(label, "labels", where);
-  }
-  if (meta.provenance() != nullptr) {
-    for (const auto* entry : *meta.provenance()) {
-      check_text(entry->key(), "provenance key", where);
-      check_text(entry->value(), "provenance value", where);
+// Texts that are handed on as they are; names of tensors, values and ops are made printable instead.
+void check_texts(const fb::Model& model, const std::string& where) {
+  const fb::Card& card = *model.card();
+  check_text(card.name(), "the model's name", where);
+  check_text(card.task(), "its task", where);
+  check_text(card.scheme(), "its scheme", where);
+  check_text(card.producer(), "its producer", where);
+  check_text(card.license(), "its license", where);
+  if (card.provenance() != nullptr) {
+    for (const auto* entry : *card.provenance()) {
+      check_text(entry->key(), "a key of its provenance", where);
+      check_text(entry->value(), "a value of its provenance", where);
     }
+  }
+  for (const fb::Head* head : *model.heads()) {
+    check_text(head->name(), "a head's name", where);
+    if (head->labels() == nullptr) continue;
+    for (const auto* label : *head->labels()) check_text(label, "a label", where);
   }
 }
 
 }  // namespace
 
 File read(Mapping mapping, std::string where) {
-  File file{std::move(mapping), std::move(where), nullptr, {}};
+  File file{std::move(mapping), std::move(where), {}, nullptr, {}};
   const auto bytes = file.mapping.bytes();
   const Preamble head = read_preamble(bytes, file.where);
-  uint64_t end = 0;
-  file.model = read_header(bytes, head, file.where, end);
-  if (file.model->schema_version() > kSchemaVersion) {
+  file.header = read_header(bytes, head, file.where);
+  file.model = fb::GetModel(file.header.data());
+  if (file.model->schema_version() != kSchemaVersion) {
     fail("F012",
-         "the header has schema version " + std::to_string(file.model->schema_version()) +
-             ", this potstill reads up to " + std::to_string(kSchemaVersion),
+         "the header has schema version " + std::to_string(file.model->schema_version()) + ", this potstill reads " +
+             std::to_string(kSchemaVersion),
          file.where, kUpdate);
   }
-  if (file.model->schema_version() == 0) fail("F012", "the header has schema version 0", file.where);
   if (file.model->tensors()->size() > kMaxTensors || file.model->values()->size() > kMaxValues ||
       file.model->ops()->size() > kMaxOps || file.model->ops()->size() == 0) {
     fail("F013", "the number of tensors, values or ops is out of range", file.where);
   }
-  check_metadata(*file.model, file.where);
-  file.tensors = read_tensors(file.mapping, end, *file.model, file.where);
+  check_texts(*file.model, file.where);
+  file.tensors = read_tensors(file.mapping, kAlignment + round_up_64(head.header_size), *file.model, file.where);
   return file;
 }
 

@@ -14,7 +14,7 @@
 namespace potstill::format {
 
 inline constexpr uint32_t kContainerVersion = 1;
-inline constexpr uint32_t kSchemaVersion = 4;  // above 1: files that an older reader would misread or refuse
+inline constexpr uint32_t kSchemaVersion = 1;
 inline constexpr std::size_t kAlignment = 64;
 
 // Limits on what a header may ask for; far above any model this core is for.
@@ -42,13 +42,14 @@ struct Tensor {
 
 struct File {
   Mapping mapping;
-  std::string where;                 // for messages: the path, or "memory"
-  const fb::Model* model = nullptr;  // inside mapping, verified
-  std::vector<Tensor> tensors;       // same order as model->tensors()
+  std::string where;                  // for messages: the path, or "memory"
+  std::span<const std::byte> header;  // inside mapping, verified
+  const fb::Model* model = nullptr;   // the same
+  std::vector<Tensor> tensors;        // same order as model->tensors()
 };
 
 // Reads and checks. Time is linear in the file (one pass of checksums, one of content checks).
-// Throws Error F002..F021, F036, F044, F046, F048; never touches a byte outside `mapping`.
+// Throws Error F002..F021, F044, F046, F048; never touches a byte outside `mapping`.
 File read(Mapping mapping, std::string where);
 
 }  // namespace potstill::format

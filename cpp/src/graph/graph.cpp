@@ -48,55 +48,83 @@ void check_order(const format::File& file) {
   }
 }
 
-int check_result(const Graph& graph, int32_t value, const char* field) {
-  if (value == -1) return -1;
-  if (value < 0 || static_cast<std::size_t>(value) >= graph.values.size())
-    fail("F038", "it is not a value of the file", graph.file.where + ": " + field);
-  return value;
-}
-
-bool per_token(const Graph& graph, int value) {
-  return value >= 0 && graph.values[static_cast<std::size_t>(value)].rows == fb::Rows::Tokens;
-}
-
-void check_results(Graph& graph) {
-  const fb::Model& model = *graph.file.model;
-  graph.embedding = check_result(graph, model.embedding_value(), "embedding_value");
-  graph.logits = check_result(graph, model.logits_value(), "logits_value");
-  graph.per_token = per_token(graph, graph.logits);
-  if (per_token(graph, graph.embedding)) {
-    fail("F038", "it has one row a token, not one a sequence", graph.file.where + ": embedding_value");
+void read_input(Graph& graph) {
+  const auto* input = graph.file.model->input_as_TokenIds();
+  if (input == nullptr) {
+    fail("F070", "the model reads something else than token ids", graph.file.where + ": input", format::kUpdate);
   }
-  if (graph.embedding < 0 && graph.logits < 0)
-    fail("F038", "the graph gives neither logits nor an embedding", graph.file.where);
-  const std::size_t labels = model.metadata()->labels() == nullptr ? 0 : model.metadata()->labels()->size();
-  if (labels != 0 && labels != graph.width(graph.logits)) {
-    fail("F037", std::to_string(labels) + " labels for " + std::to_string(graph.width(graph.logits)) + " logits",
-         graph.file.where + ": metadata");
+  graph.max_tokens = input->max_tokens();
+  if (graph.max_tokens < 3 || graph.max_tokens > format::kMaxTokens) {
+    fail("F036",
+         "max_tokens is " + std::to_string(graph.max_tokens) + ", not in [3, " + std::to_string(format::kMaxTokens) +
+             "]",
+         graph.file.where + ": input");
+  }
+  if (input->forbidden_ids() != nullptr) {
+    graph.forbidden = {input->forbidden_ids()->data(), input->forbidden_ids()->size()};
   }
 }
 
-// A model with one logit for a text gives a score, whether its file says how (from schema version 4 on) or not.
-void check_score(Graph& graph) {
-  const fb::Metadata& meta = *graph.file.model->metadata();
-  const bool one = graph.width(graph.logits) == 1 && !graph.per_token && !meta.multi_label();
-  graph.score = meta.score();
-  if (graph.score > fb::ScoreKind::Sigmoid || (graph.score != fb::ScoreKind::None && !one)) {
-    fail("F063", "a score of unknown kind, or of a model that has not one logit alone",
-         graph.file.where + ": metadata");
-  }
-  if (one && graph.score == fb::ScoreKind::None) graph.score = fb::ScoreKind::Raw;
-}
-
-void check_forbidden(Graph& graph) {
-  const auto* ids = graph.file.model->metadata()->forbidden_ids();
-  if (ids == nullptr) return;
-  graph.forbidden = {ids->data(), ids->size()};
+void check_forbidden(const Graph& graph) {
   for (std::size_t i = 0; i < graph.forbidden.size(); ++i) {
     if (graph.forbidden[i] >= graph.vocabulary || (i > 0 && graph.forbidden[i] <= graph.forbidden[i - 1])) {
-      fail("F064", "the forbidden ids are not ascending, or outside the vocabulary", graph.file.where + ": metadata");
+      fail("F064", "the forbidden ids are not ascending, or outside the vocabulary", graph.file.where + ": input");
     }
   }
+}
+
+// What a head's value must be, and that its answers mean something: a softmax over one logit is 1 for every text.
+void check_head(const Graph& graph, const fb::Head& head) {
+  const auto fail = [&](const char* code, const std::string& what) {
+    format::fail(code, what,
+                 graph.file.where + ": head '" + format::printable({head.name()->c_str(), head.name()->size()}) + "'");
+  };
+  const fb::HeadBody kind = head.body_type();
+  if (kind == fb::HeadBody::NONE || kind > fb::HeadBody::MAX || head.body() == nullptr) {
+    fail("F068", "its kind is unknown to this potstill");
+  }
+  if (head.name()->size() == 0) fail("F071", "it has no name");
+  for (const fb::Head* other : graph.heads) {
+    if (other->name()->string_view() == head.name()->string_view()) fail("F071", "another head has its name");
+  }
+  if (head.value() >= graph.values.size()) fail("F038", "what it reads is not a value of the file");
+  const ops::Shape value = graph.values[head.value()];
+  if ((value.rows == fb::Rows::Tokens) != (kind == fb::HeadBody::Tags)) {
+    fail("F068", std::string("it reads one row a ") + (value.rows == fb::Rows::Tokens ? "token" : "sequence") +
+                     ", its kind needs one a " + (kind == fb::HeadBody::Tags ? "token" : "sequence"));
+  }
+  const bool one_of = kind == fb::HeadBody::Classes || kind == fb::HeadBody::Tags;
+  if (one_of && value.width < 2) fail("F068", "one label alone tells nothing");
+  if (const fb::Score* score = head.body_as_Score();
+      score != nullptr && (value.width != 1 || score->kind() > fb::ScoreKind::Sigmoid)) {
+    fail("F063", "a score of unknown kind, or of more than one number");
+  }
+  const std::size_t labels = head.labels() == nullptr ? 0 : head.labels()->size();
+  const bool labelled = one_of || kind == fb::HeadBody::MultiLabel;
+  if (labels != 0 && !(labelled && labels == value.width)) {
+    fail("F037", std::to_string(labels) + " labels for " + std::to_string(labelled ? value.width : 0) + " logits");
+  }
+  // Bounds that let a logit divided by the temperature stay finite; a NaN fits none.
+  const float temperature = head.temperature(), threshold = head.threshold();
+  if (!(temperature >= 1e-3f && temperature <= 1e3f) || !(threshold >= 0 && threshold <= 1)) {
+    fail("F069", "its temperature is not in [0.001, 1000], or its threshold not in [0, 1]");
+  }
+}
+
+void read_heads(Graph& graph) {
+  for (const fb::Head* head : *graph.file.model->heads()) {
+    check_head(graph, *head);
+    graph.heads.push_back(head);
+    const bool vector = head->body_type() == fb::HeadBody::Vector;
+    const fb::Head*& place = vector ? graph.vector : graph.numbers;
+    if (place != nullptr) {
+      fail("F072", "two heads give vectors, or two give logits", graph.file.where + ": heads", format::kUpdate);
+    }
+    place = head;
+    (vector ? graph.embedding : graph.logits) = static_cast<int>(head->value());
+  }
+  if (graph.heads.empty()) fail("F038", "the model has no head", graph.file.where);
+  graph.per_token = graph.numbers != nullptr && graph.numbers->body_type() == fb::HeadBody::Tags;
 }
 
 // Moves the activation of a product into the quantization of its output where one op alone reads that, e.g. GELU
@@ -128,7 +156,7 @@ std::unique_ptr<const Graph> build(format::File file, int threads, uint64_t work
   auto graph = std::make_unique<Graph>();
   graph->file = std::move(file);
   const fb::Model& model = *graph->file.model;
-  graph->max_tokens = model.metadata()->max_tokens();
+  read_input(*graph);
   graph->values = read_values(graph->file);
   check_order(graph->file);
   for (const fb::Op* op : *model.ops()) {
@@ -142,11 +170,10 @@ std::unique_ptr<const Graph> build(format::File file, int threads, uint64_t work
     }
   }
   graph->vocabulary = std::min(graph->vocabulary, uint32_t{INT32_MAX});
-  check_results(*graph);
-  check_score(*graph);
+  read_heads(*graph);
   check_forbidden(*graph);
   move_activations(*graph);
-  graph->tokenizer = read_tokenizer(graph->file, graph->vocabulary);
+  graph->tokenizer = read_tokenizer(graph->file, graph->vocabulary, graph->types, graph->added);
   graph->kernels = &kernels::active();
   const std::size_t tokens = std::max<std::size_t>(kChunkTokens, graph->max_tokens);
   graph->sizes = {tokens, tokens, graph->max_tokens, threads};

@@ -26,14 +26,17 @@ struct Graph {
   format::File file;
   std::vector<ops::Shape> values;
   std::vector<std::unique_ptr<ops::Op>> ops;
-  int embedding = -1;       // value index of the pooled vectors, or -1
-  int logits = -1;          // value index of the class scores, or -1
-  bool per_token = false;   // the class scores have one row a token, not one a sequence
-  uint32_t vocabulary = 0;  // ids are in [0, vocabulary)
-  uint32_t types = 1;       // token types are in [0, types); 1: they are not told apart
+  std::vector<const fb::Head*> heads;  // checked, in the file's order
+  const fb::Head* numbers = nullptr;   // of them the one that gives logits, or none
+  const fb::Head* vector = nullptr;    // and the one that gives vectors
+  int embedding = -1;                  // value index of the pooled vectors, or -1
+  int logits = -1;                     // value index of the logits, or -1
+  bool per_token = false;              // the logits have one row a token, not one a sequence
+  uint32_t vocabulary = 0;             // ids are in [0, vocabulary)
+  uint32_t types = 1;                  // token types are in [0, types); 1: they are not told apart
   uint32_t max_tokens = 0;
-  fb::ScoreKind score = fb::ScoreKind::None;  // how the one logit of a scoring model is given
-  std::span<const uint32_t> forbidden;        // ascending; ids that no sequence may have
+  std::span<const uint32_t> forbidden;  // ascending; ids that no sequence may have
+  std::vector<uint32_t> added;          // ids of the tokenizer's added tokens
   std::optional<tokenizer::WordPieceTokenizer> tokenizer;
   const kernels::KernelTable* kernels = nullptr;
   ops::Sizes sizes{};
@@ -44,7 +47,7 @@ struct Graph {
   std::size_t width(int value) const { return value < 0 ? 0 : values[static_cast<std::size_t>(value)].width; }
 };
 
-// Checks what the graph means and plans its memory. Throws Error F022..F047, F063, F064, K001, K002 (POTSTILL_ISA).
+// Checks what the graph means and plans its memory. Throws Error F022..F047, F063..F072, K001, K002 (POTSTILL_ISA).
 // `work_a_thread` is the work that pays for one more thread; tests give 0, and get all threads always.
 std::unique_ptr<const Graph> build(format::File file, int threads, uint64_t work_a_thread = parallel::kWorkAThread);
 

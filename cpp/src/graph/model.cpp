@@ -18,23 +18,27 @@ namespace {
 std::string text(const flatbuffers::String* value) { return value == nullptr ? std::string() : value->str(); }
 
 Info describe(const graph::Graph& graph) {
-  const fb::Metadata& meta = *graph.file.model->metadata();
+  const fb::Card& card = *graph.file.model->card();
   Info info;
-  info.name = text(meta.name());
-  info.task = text(meta.task());
-  info.scheme = text(meta.scheme());
-  info.producer = text(meta.producer());
-  info.license = text(meta.license());
-  if (meta.labels() != nullptr) {
-    for (const auto* label : *meta.labels()) info.labels.push_back(text(label));
+  info.name = text(card.name());
+  info.task = text(card.task());
+  info.scheme = text(card.scheme());
+  info.producer = text(card.producer());
+  info.license = text(card.license());
+  if (card.provenance() != nullptr) {
+    for (const auto* entry : *card.provenance()) info.provenance.emplace_back(text(entry->key()), text(entry->value()));
   }
-  if (meta.provenance() != nullptr) {
-    for (const auto* entry : *meta.provenance()) info.provenance.emplace_back(text(entry->key()), text(entry->value()));
+  if (const fb::Head* head = graph.numbers; head != nullptr) {
+    if (head->labels() != nullptr) {
+      for (const auto* label : *head->labels()) info.labels.push_back(text(label));
+    }
+    info.multi_label = head->body_type() == fb::HeadBody::MultiLabel;
+    if (const fb::Score* score = head->body_as_Score(); score != nullptr) {
+      info.score = score->kind() == fb::ScoreKind::Sigmoid ? Score::Sigmoid : Score::Raw;
+    }
   }
-  info.multi_label = meta.multi_label();
   info.pairs = graph.types > 1;
   info.per_token = graph.per_token;
-  info.score = static_cast<Score>(graph.score);  // the same numbers
   info.forbidden_ids.assign(graph.forbidden.begin(), graph.forbidden.end());
   info.max_tokens = graph.max_tokens;
   info.vocabulary = graph.vocabulary;
@@ -44,6 +48,8 @@ Info describe(const graph::Graph& graph) {
     if (const fb::Attention* attention = op->body_as_Attention()) {
       ++info.layers;
       info.heads = attention->heads();
+    } else if (const fb::Embedding* table = op->body_as_Embedding()) {
+      info.word_width = graph.file.tensors[static_cast<std::size_t>(table->word_t())].shape[1];
     } else if (op->body_as_Linear() != nullptr) {
       info.intermediate = std::max(info.intermediate, graph.file.model->values()->Get(op->inputs()->Get(0))->width());
     } else if (op->body_as_Normalize() != nullptr && static_cast<int>(op->output()) == graph.embedding) {
@@ -107,6 +113,20 @@ Model Model::from_memory(std::span<const std::byte> bytes, int threads, const st
 const Info& Model::info() const noexcept { return impl_->info; }
 
 std::span<const std::byte> Model::content() const noexcept { return impl_->graph->file.mapping.bytes(); }
+
+std::span<const std::byte> Model::header() const noexcept { return impl_->graph->file.header; }
+
+std::vector<Weight> Model::weights() const {
+  constexpr const char* kDTypes[] = {"f32", "i8", "i4", "i32", "u8"};
+  std::vector<Weight> all;
+  for (const fb::Tensor* tensor : *impl_->graph->file.model->tensors()) {
+    all.push_back({tensor->name()->str(),
+                   kDTypes[static_cast<std::size_t>(tensor->dtype())],
+                   {tensor->shape()->begin(), tensor->shape()->end()},
+                   tensor->size()});
+  }
+  return all;
+}
 
 std::vector<std::vector<int32_t>> Model::tokenize(std::span<const std::string_view> texts, bool truncate) const {
   const auto& tokenizer = impl_->graph->tokenizer;

@@ -135,8 +135,7 @@ struct MeanPool {
   float* y;
 };
 
-// y[i] = x[i] / max(sqrt(row sum of squares of x), eps); y may be x.  One vector a text: no set has one of its own, all
-// ops call reference::l2_normalize.
+// y[i] = x[i] / max(sqrt(row sum of squares of x), eps); y may be x.  One vector a text: no set has a faster one.
 struct L2Normalize {
   const float* x;
   float* y;
@@ -144,17 +143,11 @@ struct L2Normalize {
   float eps;
 };
 
+// The kernels of one set: a function pointer a row of kernels.def, called by the row's name.
 struct KernelTable {
-  const char* name;  // "reference", "neon", "neon_dotprod", "avx2", "avx512vnni"
-  void (*gemm_f32)(const GemmF32&);
-  void (*gemm_i8)(const GemmI8&);
-  void (*gemm_i4)(const GemmI8&);
-  void (*quantize_symmetric)(const QuantizeRows&);
-  void (*quantize_asymmetric)(const QuantizeRows&);
-  void (*layer_norm)(const LayerNorm&);
-  void (*attention_head)(const AttentionHead&);
-  void (*embed_rows)(const EmbedRows&);
-  void (*mean_pool)(const MeanPool&);
+  const char* name = nullptr;  // of the set
+#define POTSTILL_KERNEL(kernel, Call) void (*kernel)(const Call&) = nullptr;
+#include "kernels/kernels.def"
 };
 
 // Floats of scratch one attention_head call may use, for every kernel set.

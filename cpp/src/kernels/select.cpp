@@ -1,100 +1,76 @@
 #include "kernels/select.h"
 
+#include <array>
 #include <cstdlib>
+#include <type_traits>
 
-#include "kernels/sets.h"
 #include "potstill/error.h"
 
 namespace potstill::kernels {
+
+// The kernels of this build: kernels/built.def, which CMake writes, has a row for each file that it compiles.
+#define POTSTILL_BUILT_KERNEL(set, kernel)                     \
+  namespace set {                                              \
+  std::remove_pointer_t<decltype(KernelTable::kernel)> kernel; \
+  }
+#include "kernels/built.def"
+
 namespace {
 
-constexpr KernelTable kReference{
-    "reference",           reference::gemm_f32,           reference::gemm_i8,
-    reference::gemm_i4,    reference::quantize_symmetric, reference::quantize_asymmetric,
-    reference::layer_norm, reference::attention_head,     reference::embed_rows,
-    reference::mean_pool,
-};
+constexpr Machine kThisMachine = Machine::POTSTILL_KERNEL_MACHINE;
 
-[[maybe_unused]] constexpr KernelTable with_products(KernelTable base, const char* name, void (*gemm_i8)(const GemmI8&),
-                                                     void (*gemm_i4)(const GemmI8&)) {
-  base.name = name;
-  base.gemm_i8 = gemm_i8;
-  base.gemm_i4 = gemm_i4;
-  return base;
-}
-
-#if defined(POTSTILL_KERNELS_X86)
-constexpr KernelTable kAvx2{
-    "avx2",           avx2::gemm_f32,           avx2::gemm_i8,
-    avx2::gemm_i4,    avx2::quantize_symmetric, avx2::quantize_asymmetric,
-    avx2::layer_norm, avx2::attention_head,     avx2::embed_rows,
-    avx2::mean_pool,
-};
-constexpr KernelTable kAvx512Vnni{
-    "avx512vnni",           avx512vnni::gemm_f32,           avx512vnni::gemm_i8,
-    avx512vnni::gemm_i4,    avx512vnni::quantize_symmetric, avx512vnni::quantize_asymmetric,
-    avx512vnni::layer_norm, avx512vnni::attention_head,     avx512vnni::embed_rows,
-    avx512vnni::mean_pool,
-};
-#elif defined(POTSTILL_KERNELS_AARCH64)
-constexpr KernelTable kNeon{
-    "neon",           neon::gemm_f32,           neon::gemm_i8,
-    neon::gemm_i4,    neon::quantize_symmetric, neon::quantize_asymmetric,
-    neon::layer_norm, neon::attention_head,     neon::embed_rows,
-    neon::mean_pool,
-};
-constexpr KernelTable kNeonDotprod = with_products(kNeon, "neon_dotprod", neon_dotprod::gemm_i8, neon_dotprod::gemm_i4);
-#elif defined(POTSTILL_KERNELS_ARMV7)
-constexpr KernelTable kNeon = with_products(kReference, "neon", neon32::gemm_i8, neon32::gemm_i4);
-#endif
-
-#if defined(POTSTILL_KERNELS_X86)
-constexpr Machine kThisMachine = Machine::X86;
-#elif defined(POTSTILL_KERNELS_AARCH64)
-constexpr Machine kThisMachine = Machine::Aarch64;
-#elif defined(POTSTILL_KERNELS_ARMV7)
-constexpr Machine kThisMachine = Machine::Armv7;
-#else
-constexpr Machine kThisMachine = Machine::Other;
-#endif
-
-// Every set Potstill knows, best first within a machine.  The table is that of this build; a set of another machine has
-// none here, but its rule is told by names_for().
-struct Entry {
+// Every set Potstill knows, best first within a machine: those of other machines too, whose rules names_for() tells.
+struct Set {
   const char* name;
-  Machine machine;  // Other: every machine
-  bool (*runs)(const cpu::Features&);
-  const KernelTable* table;
+  Machine machine;
+  const char* needs;
+
+  constexpr bool is_for(Machine wanted) const { return machine == wanted || machine == Machine::any; }
+  bool runs(Machine wanted, const cpu::Features& features) const { return is_for(wanted) && features.has(needs); }
 };
 
-#if defined(POTSTILL_KERNELS_X86)
-constexpr const KernelTable *kX86Vnni = &kAvx512Vnni, *kX86Avx2 = &kAvx2;
-#else
-constexpr const KernelTable *kX86Vnni = nullptr, *kX86Avx2 = nullptr;
-#endif
-#if defined(POTSTILL_KERNELS_AARCH64)
-constexpr const KernelTable *kA64Dotprod = &kNeonDotprod, *kA64Neon = &kNeon;
-#else
-constexpr const KernelTable *kA64Dotprod = nullptr, *kA64Neon = nullptr;
-#endif
-#if defined(POTSTILL_KERNELS_ARMV7)
-constexpr const KernelTable* kA32Neon = &kNeon;
-#else
-constexpr const KernelTable* kA32Neon = nullptr;
-#endif
+constexpr Set kSets[] = {
+#define POTSTILL_KERNEL_SET(name, machine, needs, holds, flags) {#name, Machine::machine, needs},
+#include "kernels/sets.def"
+};
+constexpr std::size_t kCount = std::size(kSets);
 
-constexpr Entry kEntries[] = {
-    {"avx512vnni", Machine::X86, [](const cpu::Features& f) { return f.avx512vnni; }, kX86Vnni},
-    {"avx2", Machine::X86, [](const cpu::Features& f) { return f.avx2; }, kX86Avx2},
-    {"neon_dotprod", Machine::Aarch64, [](const cpu::Features& f) { return f.dotprod; }, kA64Dotprod},
-    {"neon", Machine::Aarch64, [](const cpu::Features& f) { return f.neon; }, kA64Neon},
-    {"neon", Machine::Armv7, [](const cpu::Features& f) { return f.neon; }, kA32Neon},
-    {"reference", Machine::Other, [](const cpu::Features&) { return true; }, &kReference},
+enum Index : std::size_t {
+#define POTSTILL_KERNEL_SET(name, machine, needs, holds, flags) k_##name,
+#include "kernels/sets.def"
 };
 
-bool chosen(const Entry& entry, Machine machine, const cpu::Features& features) {
-  return (entry.machine == machine || entry.machine == Machine::Other) && entry.runs(features);
+// The tables of kSets; those of other machines stay empty.
+constexpr std::array<KernelTable, kCount> make_tables() {
+  std::array<KernelTable, kCount> tables{};
+#define POTSTILL_BUILT_KERNEL(set, kernel) tables[k_##set].kernel = set::kernel;
+#include "kernels/built.def"
+  std::size_t next = kCount;  // of this machine: it has what a set lacks, and must run wherever the set runs
+  for (std::size_t i = kCount; i-- > 0;) {
+    if (!kSets[i].is_for(kThisMachine)) continue;
+    tables[i].name = kSets[i].name;
+    if (next < kCount && cpu::has_words(kSets[i].needs, kSets[next].needs)) {
+#define POTSTILL_KERNEL(kernel, Call) \
+  if (tables[i].kernel == nullptr) tables[i].kernel = tables[next].kernel;
+#include "kernels/kernels.def"
+    }
+    next = i;
+  }
+  return tables;
 }
+
+constexpr std::array<KernelTable, kCount> kTables = make_tables();
+
+constexpr bool complete() {
+  for (std::size_t i = 0; i < kCount; ++i) {
+    if (!kSets[i].is_for(kThisMachine)) continue;
+#define POTSTILL_KERNEL(kernel, Call) \
+  if (kTables[i].kernel == nullptr) return false;
+#include "kernels/kernels.def"
+  }
+  return true;
+}
+static_assert(complete(), "a kernel is in neither reference/ nor its set, whose next set needs another CPU");
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
@@ -109,8 +85,8 @@ std::string joined(const std::vector<std::string>& names) {
 
 std::vector<std::string> names_for(Machine machine, const cpu::Features& features) {
   std::vector<std::string> names;
-  for (const Entry& entry : kEntries) {
-    if (chosen(entry, machine, features)) names.emplace_back(entry.name);
+  for (const Set& set : kSets) {
+    if (set.runs(machine, features)) names.emplace_back(set.name);
   }
   return names;
 }
@@ -119,11 +95,12 @@ std::vector<std::string> available(const cpu::Features& features) { return names
 
 const KernelTable& select(std::string_view name, const cpu::Features& features) {
   bool known = false, built = false;
-  for (const Entry& entry : kEntries) {
-    if (!name.empty() && name != entry.name) continue;
-    if (chosen(entry, kThisMachine, features)) return *entry.table;
+  for (std::size_t i = 0; i < kCount; ++i) {
+    const Set& set = kSets[i];
+    if (!name.empty() && name != set.name) continue;
+    if (set.runs(kThisMachine, features)) return kTables[i];
     known = true;
-    built = built || entry.table != nullptr;
+    built = built || set.is_for(kThisMachine);
   }
   if (known) {
     throw Error("K002", "kernel set '" + std::string(name) + "' cannot run here",

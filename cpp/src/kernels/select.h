@@ -10,8 +10,8 @@
 
 namespace potstill::kernels {
 
-// What a build is for.
-enum class Machine { X86, Aarch64, Armv7, Other };
+// What a build is for, by the words of sets.def; any: another machine.
+enum class Machine { x86_64, aarch64, armv7l, any };
 
 // Names of the sets that a build for `machine` runs on a CPU with `features`, best first: the first is chosen,
 // "reference" is always the last.  The same for every build, so that tests can ask for machines that are not there.

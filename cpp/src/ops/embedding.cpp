@@ -48,7 +48,7 @@ std::unique_ptr<Op> make_embedding(const Load& load) {
   } else if (body.word_scale_t() != -1) {
     load.fail("F031", "an f32 table has no scales, but word_scale is given");
   }
-  const uint32_t max_tokens = load.file().model->metadata()->max_tokens();
+  const uint32_t max_tokens = load.file().model->input_as_TokenIds()->max_tokens();
   const format::Tensor& position =
       load.tensor(body.position_t(), "position", fb::DType::F32, fb::Layout::RowMajor, {0, op->width});
   if (position.shape[0] != max_tokens) {

@@ -1,7 +1,6 @@
 // Each vector of a text divided by its Euclidean length; in place when the input is not needed.
 #include <cmath>
 
-#include "kernels/sets.h"
 #include "ops/op.h"
 
 namespace potstill::ops {
@@ -16,7 +15,7 @@ struct Normalize : Op {
     const std::size_t rows = run.rows(fb::Rows::Sequences);
     run.team.for_ranges(rows, rows * width, [&](std::size_t begin, std::size_t end) {
       for (std::size_t s = begin; s < end; ++s) {
-        kernels::reference::l2_normalize({x + s * width, y + s * width, width, eps});
+        run.kernels.l2_normalize({x + s * width, y + s * width, width, eps});
       }
     });
   }

@@ -19,32 +19,33 @@ struct RecordedArm {
 };
 
 constexpr RecordedArm kArm[] = {
-    {"Pi 3 and Zero 2 W, Cortex-A53, 64-bit", kernels::Machine::Aarch64, "fp asimd evtstrm crc32 cpuid", 0x887, 0,
+    {"Pi 3 and Zero 2 W, Cortex-A53, 64-bit", kernels::Machine::aarch64, "fp asimd evtstrm crc32 cpuid", 0x887, 0,
      "neon"},
-    {"Pi 4, Cortex-A72, 64-bit", kernels::Machine::Aarch64, "fp asimd evtstrm crc32 cpuid", 0x887, 0, "neon"},
-    {"Pi 5, Cortex-A76, 64-bit", kernels::Machine::Aarch64,
+    {"Pi 4, Cortex-A72, 64-bit", kernels::Machine::aarch64, "fp asimd evtstrm crc32 cpuid", 0x887, 0, "neon"},
+    {"Pi 5, Cortex-A76, 64-bit", kernels::Machine::aarch64,
      "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp", 0x119fff, 0,
      "neon_dotprod"},
 
     // A 32-bit Pi OS under its default 64-bit kernel. Such processes see no vfpd32.
-    {"Pi 3 and Pi 4, 32-bit userland, 64-bit kernel", kernels::Machine::Armv7,
-     "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt lpae evtstrm crc32", 0x37b0d6, 0x10, "neon"},
-    {"Pi 5, 32-bit userland, 64-bit kernel", kernels::Machine::Armv7,
+    {"Pi 3 and Pi 4, 32-bit userland, 64-bit kernel", kernels::Machine::armv7l,
+     "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt lpae evtstrm crc32", 0x37b0d6, 0x10, "neon32"},
+    {"Pi 5, 32-bit userland, 64-bit kernel", kernels::Machine::armv7l,
      "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt lpae evtstrm aes pmull sha1 sha2 crc32", 0x37b0d6,
-     0x1f, "neon"},
+     0x1f, "neon32"},
     // The same with the words that kernels from 6.2 on add: the bit asimddp does not make a 64-bit set run.
-    {"Pi 5, 32-bit userland, newer 64-bit kernel", kernels::Machine::Armv7,
+    {"Pi 5, 32-bit userland, newer 64-bit kernel", kernels::Machine::armv7l,
      "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt lpae evtstrm fphp asimdhp asimddp aes pmull sha1 "
      "sha2 crc32",
-     0x1f7b0d6, 0x1f, "neon"},
+     0x1f7b0d6, 0x1f, "neon32"},
 
-    {"Pi 2, Cortex-A7, 32-bit kernel", kernels::Machine::Armv7,
-     "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae evtstrm", 0x3fb0d6, 0, "neon"},
-    {"Pi 4, 32-bit kernel", kernels::Machine::Armv7,
-     "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae evtstrm crc32", 0x3fb0d6, 0x10, "neon"},
-    {"BeagleBone, Cortex-A8: NEON without fused multiply-add", kernels::Machine::Armv7,
+    {"Pi 2, Cortex-A7, 32-bit kernel", kernels::Machine::armv7l,
+     "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae evtstrm", 0x3fb0d6, 0, "neon32"},
+    {"Pi 4, 32-bit kernel", kernels::Machine::armv7l,
+     "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae evtstrm crc32", 0x3fb0d6, 0x10,
+     "neon32"},
+    {"BeagleBone, Cortex-A8: NEON without fused multiply-add", kernels::Machine::armv7l,
      "half thumb fastmult vfp edsp thumbee neon vfpv3 tls vfpd32", 0x8b8d6, 0, "reference"},
-    {"Pi 1 and Zero, ARM1176", kernels::Machine::Armv7, "half thumb fastmult vfp edsp java tls", 0x81d6, 0,
+    {"Pi 1 and Zero, ARM1176", kernels::Machine::armv7l, "half thumb fastmult vfp edsp java tls", 0x81d6, 0,
      "reference"},
 };
 

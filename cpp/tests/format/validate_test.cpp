@@ -60,7 +60,7 @@ Enum wild() {
 using M = fb::ModelT;
 const HeaderCase kHeaderCases[] = {
     {"", "nothing", [](M&) {}},
-    {"F012", "newer schema", [](M& m) { m.schema_version = 5; }},
+    {"F012", "newer schema", [](M& m) { m.schema_version = 2; }},
     {"F012", "schema 0", [](M& m) { m.schema_version = 0; }},
     {"F013", "no ops", [](M& m) { m.ops.clear(); }},
     {"F014", "dtype", [](M& m) { m.tensors[0]->dtype = wild<fb::DType>(); }},
@@ -126,21 +126,43 @@ const HeaderCase kHeaderCases[] = {
     {"F033", "eps 0", [](M& m) { m.ops[1]->body.AsLayerNorm()->eps = 0; }},
     {"F033", "eps NaN", [](M& m) { m.ops[1]->body.AsLayerNorm()->eps = std::numeric_limits<float>::quiet_NaN(); }},
     {"F033", "eps negative", [](M& m) { m.ops[1]->body.AsLayerNorm()->eps = -1; }},
-    {"F035", "max_tokens", [](M& m) { m.metadata->max_tokens = 21; }},
-    {"F036", "max_tokens 0", [](M& m) { m.metadata->max_tokens = 0; }},
-    {"F036", "max_tokens huge", [](M& m) { m.metadata->max_tokens = UINT32_MAX; }},
-    {"F037", "labels", [](M& m) { m.metadata->labels.pop_back(); }},
-    {"F038", "logits index", [](M& m) { m.logits_value = 1000; }},
-    {"F038", "logits index", [](M& m) { m.logits_value = -2; }},
-    {"F038", "one row a token", [](M& m) { m.embedding_value = 0; }},
-    {"F038", "no result", [](M& m) { m.embedding_value = m.logits_value = -1, m.metadata->labels.clear(); }},
-    {"F039", "no blob", [](M& m) { m.tokenizer->blob_t = -1; }},
-    {"F039", "slots elsewhere", [](M& m) { m.tokenizer->slots_t = 0; }},
-    {"F040", "offsets are slots", [](M& m) { m.tokenizer->offsets_t = m.tokenizer->slots_t; }},
-    {"F040", "special id", [](M& m) { m.tokenizer->sep_id = 50; }},
-    {"F048", "label", [](M& m) { m.metadata->labels[0] = "\xff"; }},
-    {"F048", "provenance", [](M& m) { m.metadata->provenance[0]->value = "\xc0\x80"; }},
-    {"F048", "licence", [](M& m) { m.metadata->license = "\xed\xa0\x80"; }},
+    {"F035", "max_tokens", [](M& m) { m.input.AsTokenIds()->max_tokens = 21; }},
+    {"F036", "max_tokens 0", [](M& m) { m.input.AsTokenIds()->max_tokens = 0; }},
+    {"F036", "max_tokens huge", [](M& m) { m.input.AsTokenIds()->max_tokens = UINT32_MAX; }},
+    {"F037", "labels", [](M& m) { m.heads[0]->labels.pop_back(); }},
+    {"F037", "labels of a vector", [](M& m) { m.heads[1]->labels = m.heads[0]->labels; }},
+    {"F038", "value of a head", [](M& m) { m.heads[0]->value = 1000; }},
+    {"F038", "value of a head", [](M& m) { m.heads[1]->value = UINT32_MAX; }},
+    {"F038", "no result", [](M& m) { m.heads.clear(); }},
+    {"F039", "no text", [](M& m) { m.tokenizer->vocabulary->text_t = -1; }},
+    {"F039", "slots elsewhere", [](M& m) { m.tokenizer->vocabulary->slots_t = 0; }},
+    {"F040", "offsets are slots", [](M& m) { m.tokenizer->vocabulary->offsets_t = m.tokenizer->vocabulary->slots_t; }},
+    {"F040", "special id", [](M& m) { m.tokenizer->pad_id = 50; }},
+    {"F040", "special id", [](M& m) { m.tokenizer->model.AsWordPiece()->unk_id = 50; }},
+    {"F048", "label", [](M& m) { m.heads[0]->labels[0] = "\xff"; }},
+    {"F048", "provenance", [](M& m) { m.card->provenance[0]->value = "\xc0\x80"; }},
+    {"F048", "licence", [](M& m) { m.card->license = "\xed\xa0\x80"; }},
+    {"F067", "no normalizer", [](M& m) { m.tokenizer->normalizers.clear(); }},
+    {"F067", "a normalizer of other models", [](M& m) { m.tokenizer->normalizers[0]->body.Set(fb::LowercaseT{}); }},
+    {"F067", "two normalizers",
+     [](M& m) { m.tokenizer->normalizers.push_back(std::make_unique<fb::NormalizerT>(*m.tokenizer->normalizers[0])); }},
+    {"F067", "a pre-tokenizer of other models",
+     [](M& m) { m.tokenizer->pre_tokenizers[0]->body.Set(fb::ByteLevelT{}); }},
+    {"F067", "BPE", [](M& m) { m.tokenizer->model.Set(fb::BpeT{}); }},
+    {"F067", "Unigram", [](M& m) { m.tokenizer->model.Set(fb::UnigramT{}); }},
+    {"F067", "no template", [](M& m) { m.tokenizer->single.clear(); }},
+    {"F067", "another template", [](M& m) { m.tokenizer->single.pop_back(); }},
+    {"F067", "another template of pairs", [](M& m) { m.tokenizer->pair[3] = {0, fb::Part::Second, 0}; }},
+    {"", "no pairs", [](M& m) { m.tokenizer->pair.clear(); }},
+    {"F067", "an added token that strips", [](M& m) { m.tokenizer->added.emplace_back(4, true, false, false, false); }},
+    {"F068", "tags of a text", [](M& m) { m.heads[0]->body.Set(fb::TagsT{}); }},
+    {"F068", "a vector a token", [](M& m) { m.heads[1]->value = 0; }},
+    {"F069", "temperature 0", [](M& m) { m.heads[0]->temperature = 0; }},
+    {"F069", "temperature NaN", [](M& m) { m.heads[0]->temperature = std::numeric_limits<float>::quiet_NaN(); }},
+    {"F069", "threshold", [](M& m) { m.heads[0]->threshold = 1.5f; }},
+    {"F071", "no name", [](M& m) { m.heads[0]->name.clear(); }},
+    {"F071", "one name twice", [](M& m) { m.heads[0]->name = m.heads[1]->name; }},
+    {"F072", "two vectors", [](M& m) { m.heads[0]->body.Set(fb::VectorT{}), m.heads[0]->labels.clear(); }},
 };
 
 INSTANTIATE_TEST_SUITE_P(Cases, HeaderRules, ::testing::ValuesIn(kHeaderCases));
@@ -162,8 +184,8 @@ TEST(FileRules, TokenTypes) {
 
 TEST(FileRules, AnEmbeddingOnlyModelIsFine) {
   const TinyBert tiny(kShape);
-  EXPECT_EQ(testing::load_error(tiny.builder.file([](M& m) { m.logits_value = -1, m.metadata->labels.clear(); })), "");
-  EXPECT_EQ(testing::load_error(tiny.builder.file([](M& m) { m.embedding_value = -1; })), "");
+  EXPECT_EQ(testing::load_error(tiny.builder.file([](M& m) { m.heads.erase(m.heads.begin()); })), "");
+  EXPECT_EQ(testing::load_error(tiny.builder.file([](M& m) { m.heads.pop_back(); })), "");
   EXPECT_EQ(testing::load_error(tiny.builder.file([](M& m) { m.tokenizer.reset(); })), "");
 }
 
@@ -356,10 +378,7 @@ TEST(FileRules, MoreTokensThanEmbeddingRows) {
 // A model of one embedding and one pool, then a linear of the given sizes.
 std::string one_linear(uint32_t n, uint32_t k, uint32_t max_tokens) {
   StillBuilder builder;
-  builder.model.schema_version = 1;
-  builder.model.metadata = std::make_unique<fb::MetadataT>();
-  builder.model.metadata->scheme = "fp32";
-  builder.model.metadata->max_tokens = max_tokens;
+  builder.token_ids(max_tokens);
   const uint32_t x = builder.value("x", fb::Rows::Tokens, k), pooled = builder.value("pooled", fb::Rows::Sequences, k),
                  y = builder.value("y", fb::Rows::Sequences, n);
   fb::EmbeddingT table;
@@ -370,7 +389,7 @@ std::string one_linear(uint32_t n, uint32_t k, uint32_t max_tokens) {
   fb::LinearT linear;
   linear.weight_t = builder.packed_f32("w", n, k, std::vector<float>(std::size_t{n} * k));
   builder.op("linear", std::move(linear), {pooled}, y);
-  builder.model.logits_value = static_cast<int>(y);
+  builder.head("score", y, fb::ScoreT{});
   return testing::load_error(builder.file());
 }
 

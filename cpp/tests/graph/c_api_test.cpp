@@ -104,7 +104,7 @@ TEST(CApiTagger, GivesLogitsOfTokens) {
 TEST_F(CApi, LogitsWithoutLabelNames) {
   potstill_error error;
   TinyBert bert(TinyShape{.tokenizer = true});
-  bert.builder.model.metadata->labels.clear();
+  bert.builder.model.heads[0]->labels.clear();
   const auto bytes = bert.file();
   potstill_model* model = potstill_load_memory(bytes.data(), bytes.size(), 1, &error);
   ASSERT_NE(model, nullptr) << error.line;
@@ -116,8 +116,7 @@ TEST_F(CApi, LogitsWithoutLabelNames) {
 
 TEST_F(CApi, TellsWhetherLabelsExcludeEachOther) {
   TinyBert bert(TinyShape{.tokenizer = true});
-  bert.builder.model.schema_version = 2;
-  bert.builder.model.metadata->multi_label = true;
+  bert.builder.model.heads[0]->body.Set(potstill::fb::MultiLabelT{});
   const auto bytes = bert.file();
   potstill_error error;
   potstill_model* several = potstill_load_memory(bytes.data(), bytes.size(), 1, &error);

@@ -48,8 +48,7 @@ TEST(Overflow, IsAnErrorOfEveryHead) {
   spoil(tagger, "head");
   EXPECT_EQ(refusal(Model::from_memory(tagger.file(), 1), {{5, 6, 7}, {8}}).substr(0, 4), "F062");
   TinyBert pooled(TinyShape{.layers = 1});
-  pooled.builder.model.logits_value = -1;  // the embedding alone
-  pooled.builder.model.metadata->labels.clear();
+  pooled.builder.model.heads.erase(pooled.builder.model.heads.begin());  // the embedding alone
   spoil(pooled, "layer0.down");
   const std::string found = refusal(Model::from_memory(pooled.file(), 1), {{5, 6, 7}});
   EXPECT_TRUE(found.empty() || found == "F062 sequence 0") << found;  // a layer norm may tame it
@@ -99,8 +98,7 @@ TEST(Padding, ThatEndsEveryTextCannotBeTold) {
 
 TEST(ForbiddenIds, AreRefusedWhereverTheyStand) {
   TinyBert tiny(TinyShape{});
-  tiny.builder.model.schema_version = 4;
-  tiny.builder.model.metadata->forbidden_ids = {0, 17, 49};
+  tiny.builder.model.input.AsTokenIds()->forbidden_ids = {0, 17, 49};
   const Model model = Model::from_memory(tiny.file(), 1);
   EXPECT_EQ(model.info().forbidden_ids, (std::vector<uint32_t>{0, 17, 49}));
   EXPECT_EQ(refusal(model, {{2, 16, 18, 48}}), "");
@@ -112,8 +110,7 @@ TEST(ForbiddenIds, AreRefusedWhereverTheyStand) {
 TEST(ForbiddenIds, MustAscendInsideTheVocabulary) {
   const auto code = [](std::vector<uint32_t> ids) {
     TinyBert tiny(TinyShape{});
-    tiny.builder.model.schema_version = 4;
-    tiny.builder.model.metadata->forbidden_ids = std::move(ids);
+    tiny.builder.model.input.AsTokenIds()->forbidden_ids = std::move(ids);
     return load_error(tiny.file());
   };
   EXPECT_EQ(code({}), "");
@@ -126,9 +123,7 @@ TEST(ForbiddenIds, MustAscendInsideTheVocabulary) {
 
 TinyBert scoring(fb::ScoreKind kind, uint32_t types = 0) {
   TinyBert tiny(TinyShape{.labels = 1, .types = types, .tokenizer = true});
-  tiny.builder.model.metadata->labels.clear();
-  tiny.builder.model.metadata->score = kind;
-  tiny.builder.model.schema_version = 4;
+  tiny.builder.model.heads[0]->body.AsScore()->kind = kind;
   return tiny;
 }
 
@@ -146,21 +141,18 @@ TEST(Scores, AreTheLogitOrItsSigmoid) {
   }
 }
 
-// An older file says nothing; its one logit is a score all the same. Of several labels, one is a class.
+// Of several labels, one is a class.
 TEST(Scores, AreOfModelsWithOneLogitAlone) {
-  TinyBert old = scoring(fb::ScoreKind::None);
-  old.builder.model.schema_version = 1;
-  EXPECT_EQ(Model::from_memory(old.file(), 1).info().score, Score::Raw);
-  TinyBert labels = scoring(fb::ScoreKind::None);
-  labels.builder.model.metadata->multi_label = true;
+  TinyBert labels = scoring(fb::ScoreKind::Raw);
+  labels.builder.model.heads[0]->body.Set(fb::MultiLabelT{});
   EXPECT_EQ(Model::from_memory(labels.file(), 1).info().score, Score::None);
-  labels.builder.model.metadata->score = fb::ScoreKind::Raw;
-  EXPECT_EQ(load_error(labels.file()), "F063");
+  labels.builder.model.heads[0]->body.Set(fb::ClassesT{});
+  EXPECT_EQ(load_error(labels.file()), "F068");
   EXPECT_EQ(load_error(scoring(static_cast<fb::ScoreKind>(3)).file()), "F063");
   TinyBert classes(TinyShape{});
   const Model model = Model::from_memory(classes.file(), 1);
   EXPECT_THROW(model.score(model.run(std::vector<std::vector<int32_t>>{{5}})), Error);
-  classes.builder.model.metadata->score = fb::ScoreKind::Sigmoid;
+  classes.builder.model.heads[0]->body.Set(fb::ScoreT{});
   EXPECT_EQ(load_error(classes.file()), "F063");
 }
 

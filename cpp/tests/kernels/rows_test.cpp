@@ -3,7 +3,6 @@
 #include <cmath>
 #include <vector>
 
-#include "kernels/sets.h"
 #include "kernels/support.h"
 
 namespace potstill::kernels::testing {
@@ -232,15 +231,15 @@ TEST_P(Rows, MeanPoolEqualsReference) {
   }
 }
 
-// There is one function for all sets: it against its definition.
-TEST(L2Normalize, DividesByTheLengthOrByEps) {
+// Against its definition.
+TEST_P(Rows, L2NormalizeDividesByTheLengthOrByEps) {
   for (uint64_t seed = 0; seed < 50; ++seed) {
     Rng rng(seed);
     const std::size_t n = rng.from(1, 70);
     Guarded<float> x(n), y(n, 3.0f);
     for (float& v : x) v = rng.uniform(0);
     const float eps = rng.one_in(3) ? 1.0f : 1e-12f;
-    reference::l2_normalize({x.data(), y.data(), n, eps});
+    set().l2_normalize({x.data(), y.data(), n, eps});
     float lane[16] = {};
     for (std::size_t i = 0; i < n; ++i) lane[i % 16] = std::fma(x[i], x[i], lane[i % 16]);
     for (std::size_t half = 8; half > 0; half /= 2) {
@@ -248,17 +247,17 @@ TEST(L2Normalize, DividesByTheLengthOrByEps) {
     }
     const float divisor = std::max(std::sqrt(lane[0]), eps);
     for (std::size_t i = 0; i < n; ++i) EXPECT_EQ(y[i], x[i] / divisor) << "n " << n << " element " << i;
-    reference::l2_normalize({x.data(), x.data(), n, eps});
+    set().l2_normalize({x.data(), x.data(), n, eps});
     expect_same(x, y, "in place");
   }
 }
 
-TEST(L2Normalize, ZerosStayZeroAndNanIsNotHidden) {
+TEST_P(Rows, L2NormalizeKeepsZerosAndDoesNotHideNan) {
   std::vector<float> x(20, 0.0f), y(20, 3.0f);
-  reference::l2_normalize({x.data(), y.data(), x.size(), 1e-12f});
+  set().l2_normalize({x.data(), y.data(), x.size(), 1e-12f});
   EXPECT_EQ(y, x);
   x[7] = std::nanf("");
-  reference::l2_normalize({x.data(), y.data(), x.size(), 1e-12f});
+  set().l2_normalize({x.data(), y.data(), x.size(), 1e-12f});
   for (const float v : y) EXPECT_TRUE(std::isnan(v));
 }
 

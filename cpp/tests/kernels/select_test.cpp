@@ -1,11 +1,13 @@
-// Dispatch: which set runs for which CPU, and what the user reads when it cannot.
+// Dispatch: which set runs for which CPU, and what the user reads when it cannot; the tables of kernels.
 #include "kernels/select.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 
+#include "bench/cases.h"
 #include "potstill/error.h"
 
 namespace potstill::kernels {
@@ -41,8 +43,13 @@ TEST(Select, UnknownNameIsK001WithTheNamesThatExist) {
   EXPECT_NE(error.next_step.find("reference"), std::string::npos);
 }
 
+// Every set needs something of the CPU but the reference, which every machine has.
 TEST(Select, KnownNameThatCannotRunIsK002) {
-  for (const char* name : {"avx512vnni", "avx2", "neon_dotprod", "neon"}) {
+#define POTSTILL_KERNEL_SET(name, machine, needs, holds, flags) #name,
+  for (const std::string name : {
+#include "kernels/sets.def"
+       }) {
+    if (name == "reference") continue;
     const Error error = error_of(name, cpu::Features{});
     EXPECT_EQ(error.code, "K002");
     EXPECT_NE(error.what_happened.find(name), std::string::npos);
@@ -52,34 +59,47 @@ TEST(Select, KnownNameThatCannotRunIsK002) {
 
 #if defined(__x86_64__)
 TEST(Select, X86ByFeatures) {
-  EXPECT_STREQ(select("", {.avx2 = true}).name, "avx2");
-  EXPECT_STREQ(select("", {.avx2 = true, .avx512vnni = true}).name, "avx512vnni");
-  EXPECT_EQ(error_of("avx512vnni", {.avx2 = true}).code, "K002");
-  EXPECT_EQ(error_of("neon", {.avx2 = true}).where, "this build is for another machine");
+  EXPECT_STREQ(select("", {"fma avx2"}).name, "avx2");
+  EXPECT_STREQ(select("", {"fma avx2 avx512f avx512dq avx512bw avx512vl avx512_vnni"}).name, "avx512vnni");
+  EXPECT_EQ(error_of("avx512vnni", {"fma avx2"}).code, "K002");
+  EXPECT_EQ(error_of("neon", {"fma avx2"}).where, "this build is for another machine");
 }
 #elif defined(__aarch64__)
 TEST(Select, Aarch64ByFeatures) {
-  EXPECT_STREQ(select("", {.neon = true}).name, "neon");
-  EXPECT_STREQ(select("", {.neon = true, .dotprod = true}).name, "neon_dotprod");
-  EXPECT_EQ(error_of("neon_dotprod", {.neon = true}).code, "K002");
-  EXPECT_EQ(error_of("avx2", {.neon = true}).where, "this build is for another machine");
+  EXPECT_STREQ(select("", {"asimd"}).name, "neon");
+  EXPECT_STREQ(select("", {"asimd asimddp"}).name, "neon_dotprod");
+  EXPECT_EQ(error_of("neon_dotprod", {"asimd"}).code, "K002");
+  EXPECT_EQ(error_of("avx2", {"asimd"}).where, "this build is for another machine");
 }
 #elif defined(__arm__)
 TEST(Select, Armv7ByFeatures) {
-  EXPECT_STREQ(select("", {.neon = true}).name, "neon");
-  EXPECT_EQ(error_of("neon", {}).where, "this CPU offers: none");
-  EXPECT_EQ(error_of("neon_dotprod", {.neon = true}).where, "this build is for another machine");
+  EXPECT_STREQ(select("", {"neon vfpv4"}).name, "neon32");
+  EXPECT_EQ(error_of("neon32", {}).where, "this CPU offers: none");
+  EXPECT_EQ(error_of("neon32", {"neon"}).where, "this CPU offers: neon");
+  EXPECT_EQ(error_of("neon_dotprod", {"neon vfpv4"}).where, "this build is for another machine");
 }
 #endif
 
-// Tables share what a set does not have of its own; none has a hole.
+// Sets take from the next what they lack; no table has a hole.
 TEST(Select, TablesAreComplete) {
   for (const std::string& name : available()) {
     const KernelTable& t = select(name);
-    EXPECT_TRUE(t.gemm_f32 && t.gemm_i8 && t.gemm_i4 && t.quantize_symmetric && t.quantize_asymmetric && t.layer_norm &&
-                t.attention_head && t.embed_rows && t.mean_pool)
-        << name;
+#define POTSTILL_KERNEL(kernel, Call) EXPECT_NE(t.kernel, nullptr) << name << " " #kernel;
+#include "kernels/kernels.def"
   }
+}
+
+// What nox -s counts and the kernel benchmark measure (bench/cases.cpp) leaves out no kernel.
+TEST(Cases, EveryKernelHasOne) {
+  static std::set<std::string> called;
+  std::set<std::string> all;
+  KernelTable spy;
+#define POTSTILL_KERNEL(kernel, Call) \
+  all.insert(#kernel);                \
+  spy.kernel = [](const Call&) { called.insert(#kernel); };
+#include "kernels/kernels.def"
+  for (const bench::Case& one : bench::cases()) one.call(spy);
+  EXPECT_EQ(called, all);
 }
 
 TEST(Select, EnvironmentIsReadOnEachCall) {

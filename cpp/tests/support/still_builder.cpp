@@ -37,6 +37,12 @@ Bytes pack(const fb::ModelT& model) {
 
 }  // namespace
 
+StillBuilder::StillBuilder() {
+  model.schema_version = 1;
+  model.card = std::make_unique<fb::CardT>();
+  model.card->scheme = "fp32";
+}
+
 int StillBuilder::add(std::string name, fb::DType dtype, fb::Layout layout, std::vector<uint32_t> shape, Bytes data) {
   auto tensor = std::make_unique<fb::TensorT>();
   tensor->name = std::move(name);
@@ -114,6 +120,12 @@ uint32_t StillBuilder::value(std::string name, fb::Rows rows, uint32_t width) {
   made->width = width;
   model.values.push_back(std::move(made));
   return static_cast<uint32_t>(model.values.size()) - 1;
+}
+
+void StillBuilder::token_ids(uint32_t max_tokens) {
+  fb::TokenIdsT ids;
+  ids.max_tokens = max_tokens;
+  model.input.Set(std::move(ids));
 }
 
 Bytes StillBuilder::file(const std::function<void(fb::ModelT&)>& spoil) const {

@@ -16,7 +16,9 @@ using Bytes = std::vector<std::byte>;
 
 class StillBuilder {
  public:
-  fb::ModelT model;
+  StillBuilder();
+
+  fb::ModelT model;             // schema version 1, an empty card
   std::vector<Bytes> sections;  // unpadded, one a tensor
 
   // Each adds a tensor and gives its index.
@@ -39,6 +41,18 @@ class StillBuilder {
     made->inputs = std::move(inputs);
     made->output = output;
     model.ops.push_back(std::move(made));
+  }
+
+  // What the model reads, and what its values mean.
+  void token_ids(uint32_t max_tokens);
+  template <typename Body>
+  void head(std::string name, uint32_t value, Body body, std::vector<std::string> labels = {}) {
+    auto made = std::make_unique<fb::HeadT>();
+    made->name = std::move(name);
+    made->value = value;
+    made->body.Set(std::move(body));
+    made->labels = std::move(labels);
+    model.heads.push_back(std::move(made));
   }
 
   // Lays the file out. `spoil` may change the header after offsets, sizes and checksums of the sections are in.

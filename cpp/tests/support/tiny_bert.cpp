@@ -114,33 +114,42 @@ void TinyBert::add_tokenizer() {
     blob += pieces[id];
     offsets.push_back(static_cast<int32_t>(blob.size()));
   }
-  auto tables = std::make_unique<fb::WordPieceT>();
-  tables->blob_t = builder.text("tokenizer.blob", blob);
-  tables->offsets_t = builder.i32("tokenizer.offsets", {static_cast<uint32_t>(offsets.size())}, offsets);
-  tables->slots_t = builder.i32("tokenizer.slots", {static_cast<uint32_t>(slots.size())}, slots);
-  tables->lowercase = tables->strip_accents = tables->clean_text = tables->handle_chinese_chars = true;
+  auto tables = std::make_unique<fb::TokenizerT>();
+  tables->vocabulary = std::make_unique<fb::VocabularyT>();
+  tables->vocabulary->text_t = builder.text("tokenizer.text", blob);
+  tables->vocabulary->offsets_t = builder.i32("tokenizer.offsets", {static_cast<uint32_t>(offsets.size())}, offsets);
+  tables->vocabulary->slots_t = builder.i32("tokenizer.slots", {static_cast<uint32_t>(slots.size())}, slots);
+  fb::BertNormalizerT normalizer;
+  normalizer.lowercase = normalizer.strip_accents = normalizer.clean_text = normalizer.handle_chinese_chars = true;
+  tables->normalizers.push_back(std::make_unique<fb::NormalizerT>());
+  tables->normalizers[0]->body.Set(std::move(normalizer));
+  tables->pre_tokenizers.push_back(std::make_unique<fb::PreTokenizerT>());
+  tables->pre_tokenizers[0]->body.Set(fb::BertPreTokenizerT{});
+  fb::WordPieceT model;
+  model.unk_id = 1;
+  model.continuing_prefix = "##";
+  tables->model.Set(std::move(model));
+  using enum fb::Part;
+  tables->single = {{2, Id, 0}, {0, First, 0}, {3, Id, 0}};
+  tables->pair = {{2, Id, 0}, {0, First, 0}, {3, Id, 0}, {0, Second, 1}, {3, Id, 1}};
   tables->pad_id = 0;
-  tables->unk_id = 1;
-  tables->cls_id = 2;
-  tables->sep_id = 3;
-  tables->continuing_prefix = "##";
   builder.model.tokenizer = std::move(tables);
 }
 
 TinyBert::TinyBert(const TinyShape& shape) : shape_(shape), engine_(shape.seed), layers_(shape.layers) {
   const uint32_t h = shape.hidden;
-  auto meta = std::make_unique<fb::MetadataT>();
-  meta->name = "tiny";
-  meta->task = "text-classification";
-  meta->scheme = shape.int4 ? "int4" : (shape.quantized ? "int8" : "fp32");
-  for (uint32_t i = 0; i < shape.labels; ++i) meta->labels.push_back("label " + std::to_string(i));
-  meta->max_tokens = shape.max_tokens;
+  auto card = std::make_unique<fb::CardT>();
+  card->name = "tiny";
+  card->task = "text-classification";
+  card->scheme = shape.int4 ? "int4" : (shape.quantized ? "int8" : "fp32");
   auto origin = std::make_unique<fb::KeyValueT>();
   origin->key = "recipe";
   origin->value = "0123";
-  meta->provenance.push_back(std::move(origin));
-  builder.model.metadata = std::move(meta);
-  builder.model.schema_version = 1;
+  card->provenance.push_back(std::move(origin));
+  builder.model.card = std::move(card);
+  builder.token_ids(shape.max_tokens);
+  std::vector<std::string> labels;
+  for (uint32_t i = 0; i < shape.labels; ++i) labels.push_back("label " + std::to_string(i));
 
   fb::EmbeddingT table;
   const std::vector<float> word = random(std::size_t{shape.vocabulary} * h, 1),
@@ -171,7 +180,6 @@ TinyBert::TinyBert(const TinyShape& shape) : shape_(shape), engine_(shape.seed),
     const std::vector<float> types = random(std::size_t{shape.types} * h, 0.5);
     type_ = widened(types);
     table.type_t = builder.f32("type", {shape.types, h}, types);
-    builder.model.schema_version = 2;
   }
   const uint32_t raw = builder.value("embedded", fb::Rows::Tokens, h);
   builder.op("embedding", std::move(table), {}, raw);
@@ -200,8 +208,7 @@ TinyBert::TinyBert(const TinyShape& shape) : shape_(shape), engine_(shape.seed),
   if (shape.per_token) {
     const uint32_t each = builder.value("logits", fb::Rows::Tokens, shape.labels);
     linear("head", head_, shape.labels, h, x, each, fb::Activation::None, -1, false);
-    builder.model.logits_value = static_cast<int>(each);
-    builder.model.schema_version = 3;
+    builder.head("tags", each, fb::TagsT{}, labels);
     if (shape.tokenizer) add_tokenizer();
     return;
   }
@@ -219,16 +226,18 @@ TinyBert::TinyBert(const TinyShape& shape) : shape_(shape), engine_(shape.seed),
     fb::NormalizeT body;
     body.eps = 1e-12f;
     builder.op("normalize", std::move(body), {pooled}, unit);
-    builder.model.embedding_value = static_cast<int>(unit);
-    builder.model.metadata->labels.clear();
-    builder.model.schema_version = 4;
+    builder.head("vector", unit, fb::VectorT{});
     if (shape.tokenizer) add_tokenizer();
     return;
   }
   const uint32_t logits = builder.value("logits", fb::Rows::Sequences, shape.labels);
   linear("head", head_, shape.labels, h, pooled, logits, fb::Activation::None, -1, false);
-  builder.model.embedding_value = static_cast<int>(pooled);
-  builder.model.logits_value = static_cast<int>(logits);
+  if (shape.labels == 1) {
+    builder.head("score", logits, fb::ScoreT{});
+  } else {
+    builder.head("classes", logits, fb::ClassesT{}, labels);
+  }
+  builder.head("vector", pooled, fb::VectorT{});
   if (shape.tokenizer) add_tokenizer();
 }
 

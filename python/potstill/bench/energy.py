@@ -200,7 +200,7 @@ def bench_energy(
         there are none, ``notes`` which meters are here but cannot be read. An interrupt keeps what is complete.
 
     Raises:
-        InputError: I060 a length over the model's limit.
+        InputError: a length over the model's limit.
         FormatError: the file is not a `.still`.
     """
     from potstill.bench.measure import fitting_lengths

@@ -29,7 +29,7 @@ def fitting_lengths(asked: Iterable[int] | None, limit: int) -> list[int]:
     """The lengths to measure, ascending: those asked for, else `LENGTHS` cut to the model's limit.
 
     Raises:
-        InputError: I060 a length over the limit was asked for.
+        InputError: a length over the limit was asked for.
     """
     if asked is None:
         return sorted({min(length, limit) for length in LENGTHS})
@@ -68,7 +68,7 @@ def bench_still(
         Rows as `measure`.
 
     Raises:
-        InputError: I060 a length over the model's limit.
+        InputError: a length over the model's limit.
         FormatError: the file is not a `.still`.
     """
     from potstill.runtime.backends import open_backend
@@ -97,7 +97,7 @@ def measure(
         that cannot be loaded is named through `progress` and has no row.
 
     Raises:
-        SystemFailure: S063 not one contender could be loaded.
+        SystemFailure: not one contender could be loaded.
     """
     progress = or_quiet(progress)
     rows: list[dict[str, Any]] = []

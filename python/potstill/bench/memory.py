@@ -37,7 +37,7 @@ def measure_memory(peer: Peer, path: Path, *, tokens: int, vocabulary: int, thre
         engine's import until the model was ready.
 
     Raises:
-        SystemFailure: S060 the process failed, S061 the system does not tell peak memory.
+        SystemFailure: the process failed; the system does not tell peak memory.
     """
     import potstill
 
@@ -77,7 +77,7 @@ def peak_rss_bytes() -> int:
     """High-water mark of this process's resident memory.
 
     Raises:
-        SystemFailure: S061 the system does not tell.
+        SystemFailure: the system does not tell.
     """
     try:
         for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():

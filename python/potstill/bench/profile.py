@@ -50,7 +50,7 @@ def profile_still(
         * ``layers``: the same sums for each layer, ops before the first one as "input", after the last as "output".
 
     Raises:
-        InputError: I060 a length over the model's limit; I004 a bad thread count.
+        InputError: a length over the model's limit; a bad thread count.
         FormatError: the file is not a `.still`.
         SystemFailure: the trace cannot be written.
     """

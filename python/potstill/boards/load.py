@@ -89,7 +89,7 @@ def load_boards(*paths: Path) -> dict[str, Board]:
     targets and systems of earlier ones, and may add to them, but not redefine anything.
 
     Raises:
-        BuildError: B003, naming file, entry and key, for unknown or missing keys, wrong types, references to absent
+        BuildError: naming file, entry and key, for unknown or missing keys, wrong types, references to absent
             targets or systems, names taken, and numbers that cannot be.
     """
     targets: dict[str, Target] = {}
@@ -170,15 +170,13 @@ def _check(board: Board, where: str, path: Path) -> None:
     for key in (board.system.python, board.system.glibc):
         if not _VERSION.fullmatch(key):
             raise _invalid(f"systems.{board.system.name}", f"{key!r} is not of the form 3.11", path)
-    if "neon_dotprod" in board.kernels and "asimddp" not in board.cpuinfo.features.split():
-        raise _invalid(f"{where}.kernels", "neon_dotprod needs the feature asimddp", path)
 
 
 def board(name: str, *paths: Path) -> Board:
     """The board called `name`.
 
     Raises:
-        BuildError: B002 for an unknown name, B003 as `load_boards`.
+        BuildError: for an unknown name; else as `load_boards`.
     """
     known = load_boards(*paths)
     if name not in known:

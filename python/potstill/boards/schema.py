@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from potstill.boards.kernel_sets import sets_for
+
 
 @dataclass(frozen=True)
 class Target:
@@ -73,7 +75,6 @@ class Board:
         core: the real CPU core, in the compilers' spelling.
         qemu_cpu: always passed to the emulator; for 32-bit userlands the nearest core that qemu-arm has.
         page_size: bytes.
-        kernels: kernel sets it runs besides ``reference``, slowest first.
     """
 
     name: str
@@ -87,9 +88,13 @@ class Board:
     cores: int
     ram_mb: int
     page_size: int
-    kernels: tuple[str, ...]
     memory: Memory
     cpuinfo: CpuInfo
+
+    @property
+    def kernels(self) -> list[str]:
+        """Kernel sets it runs, best first, ``reference`` last."""
+        return sets_for(self.target.wheel, self.cpuinfo.features.split())
 
     def cpuinfo_text(self, processors: int | None = None) -> str:
         """/proc/cpuinfo of this board.

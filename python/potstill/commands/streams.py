@@ -24,7 +24,7 @@ def lines() -> Iterator[str]:
     """Lines of standard input as they come, without their ends: UTF-8, what is none being replaced; a BOM is left out.
 
     Raises:
-        InputError: I126 it is closed or cannot be read.
+        InputError: it is closed or cannot be read.
     """
     start = "\ufeff"
     while line := _read_line():

@@ -30,7 +30,7 @@ def common_student(cache: Path, progress: Any = None) -> Path:
     """The `.still` file of the common student, with ``common.onnx`` and ``student/`` beside it; made once (20 s).
 
     Raises:
-        SystemFailure: S010 the extra ``build`` is not installed, S001-S003 writing.
+        SystemFailure: the extra ``build`` is not installed, a file cannot be written.
     """
     import potstill
 

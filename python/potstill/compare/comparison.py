@@ -45,11 +45,11 @@ def bench_peers(
         empty reason when measured; rows as `potstill.compare.versus.compare` gives.
 
     Raises:
-        InputError: I060 no length fits the model, I063 no texts, I064
-            no engine is called so, I066 the ONNX file beside it is another than the model was compiled from, I068 a
+        InputError: no length fits the model; no texts;
+            no engine is called so; the ONNX file beside it is another than the model was compiled from; a
             model that labels words.
         FormatError: the file is not a `.still`.
-        SystemFailure: S010 a package for making the common student is missing.
+        SystemFailure: a package for making the common student is missing.
     """
     from potstill.runtime.backends import open_backend
     from potstill.work.cache import cache_dir

@@ -68,7 +68,7 @@ def find(still: Path, lengths: tuple[int, ...], cache: Path, student: Path | Non
 
     Raises:
         FormatError: `still` is not a `.still` file.
-        InputError: I066 the ONNX file beside it is another one than the file was compiled from.
+        InputError: the ONNX file beside it is another one than the file was compiled from.
     """
     from potstill.runtime.backends import open_backend
 
@@ -142,8 +142,8 @@ def path_of(source: Source, key: str) -> Path:
     """The file of `key` for this model, whether made yet or not.
 
     Raises:
-        InputError: I062 the model lacks the ONNX file or the classifier folder it is made from.
-        SystemFailure: S010 the package that makes it is not installed.
+        InputError: the model lacks the ONNX file or the classifier folder it is made from.
+        SystemFailure: the package that makes it is not installed.
     """
     if key == "still":
         return source.still

@@ -18,7 +18,7 @@ def write_png(result: Mapping[str, Any], path: Path) -> Path:
     One row a thread count; an engine keeps its colour, dashes are fp32. Our own lines are black and thick.
 
     Raises:
-        SystemFailure: S010 matplotlib is missing, S001-S003 writing.
+        SystemFailure: matplotlib is missing, a file cannot be written.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -53,7 +53,7 @@ def real(
         progress: a `potstill.work.progress.Progress`, or None.
 
     Raises:
-        InputError: I063 the file of texts cannot be read or is empty.
+        InputError: the file of texts cannot be read or is empty.
     """
     tokenizer = _tokenizer(still)
     if tokenizer is not None:

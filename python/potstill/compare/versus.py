@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from potstill.bench import rounds
-from potstill.bench.engine import Peer
+from potstill.bench.engine import OWN, Peer
 from potstill.compare import exports
 from potstill.compare.agreement import check
 from potstill.compare.contender import Contender
@@ -74,10 +74,8 @@ def cases(lengths: Iterable[int], real: Sentences, vocabulary: int, single: int 
 
 def contenders(scheme: str, only: Sequence[str] = ()) -> list[Contender]:
     """Everybody, ours last; `only` keeps peers whose name holds one of the words, and always the model itself."""
-    ours = [Peer("Potstill", scheme, "still", "potstill")]
-    ours = [
-        Peer("Potstill", other, f"still_{other}", "potstill") for other in ("fp32", "int8") if other != scheme
-    ] + ours
+    ours = [Peer("Potstill", scheme, "still", OWN)]
+    ours = [Peer("Potstill", other, f"still_{other}", OWN) for other in ("fp32", "int8") if other != scheme] + ours
     words = [word.lower() for word in only]
     kept = [peer for peer in COMPARED if not words or any(word in peer.name.lower() for word in words)]
     return [Contender(peer) for peer in [*kept, *ours]]

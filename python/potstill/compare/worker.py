@@ -35,7 +35,7 @@ _WARM_CALLS = 4
 
 
 class Worker:
-    """The parent's side. Every failure is a `SystemFailure` S062 whose text is the engine's own last word."""
+    """The parent's side. Every failure is a `SystemFailure` whose text is the engine's own last word."""
 
     def __init__(self, peer: Peer, threads: int) -> None:
         import potstill
@@ -67,7 +67,7 @@ class Worker:
         """Send one request and wait for its answer.
 
         Raises:
-            SystemFailure: S062 the engine refused, died or did not answer within `limit` seconds.
+            SystemFailure: the engine refused, died or did not answer within `limit` seconds.
         """
         assert self._process.stdin is not None
         try:

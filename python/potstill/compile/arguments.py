@@ -15,17 +15,17 @@ from potstill.work.atomic import check_replaceable
 
 
 def path_of(given: Any, name: str) -> Path:
-    """A path. InputError: I121 it is none."""
+    """A path. InputError: it is none."""
     return Path(read_path(given, name))
 
 
 def folder_of(given: Any, name: str) -> Path | None:
-    """A path, or None. InputError: I121 it is neither."""
+    """A path, or None. InputError: it is neither."""
     return None if given is None else path_of(given, name)
 
 
 def text_of(given: Any, name: str) -> str | None:
-    """A str, or None. InputError: I140 it is neither, or is not to be written as UTF-8."""
+    """A str, or None. InputError: it is neither, or is not to be written as UTF-8."""
     if given is None:
         return None
     if isinstance(given, str):
@@ -36,12 +36,12 @@ def text_of(given: Any, name: str) -> str | None:
 
 
 def choice_of(given: Any, name: str) -> bool | None:
-    """True, False or None. InputError: I120 it is none of them."""
+    """True, False or None. InputError: it is none of them."""
     return None if given is None else read_flag(given, name)
 
 
 def labels_of(given: Any) -> list[str] | None:
-    """Labels in the order of the logits, or None. InputError: I007 they are no strings in an order, I140 no UTF-8."""
+    """Labels in the order of the logits, or None. InputError: they are no strings in an order; no UTF-8."""
     if given is None:
         return None
     return [_encodable(label, "labels") for label in read_strings(given, "labels", 'give a list: ["no", "yes"]')]
@@ -56,7 +56,7 @@ def _encodable(text: str, name: str) -> str:
 
 
 def out_of(given: Any, source: Path) -> Path:
-    """The file to write. InputError: I121 it is no path, I143 no file, I142 the one that is read."""
+    """The file to write. InputError: it is no path; no file; the one that is read."""
     out = path_of(given, "out")
     check_replaceable(out)
     if os.path.realpath(out) == os.path.realpath(source):
@@ -65,7 +65,7 @@ def out_of(given: Any, source: Path) -> Path:
 
 
 def limit_of(given: Any) -> int | None:
-    """A whole number from 1 on, or None. CompileError: C021 it is neither."""
+    """A whole number from 1 on, or None. CompileError: it is neither."""
     if given is None:
         return None
     limit = whole_number(given)
@@ -78,7 +78,7 @@ def limit_of(given: Any) -> int | None:
 
 
 def scheme_of(given: Any, embedding: Any) -> Scheme:
-    """A scheme. InputError: I140 it is no name; CompileError: C022, C026 there is none of that name."""
+    """A scheme. InputError: it is no name; CompileError: there is none of that name."""
     if isinstance(given, Scheme):
         return given
     for value, name in ((given, "scheme"), (embedding, "embedding")):
@@ -88,7 +88,7 @@ def scheme_of(given: Any, embedding: Any) -> Scheme:
 
 
 def provenance_of(given: Any) -> dict[str, str]:
-    """Names and texts. InputError: I140 they are none."""
+    """Names and texts. InputError: they are none."""
     if given is None:
         return {}
     if not isinstance(given, Mapping) or not all(isinstance(part, str) for pair in given.items() for part in pair):

@@ -36,7 +36,7 @@ def array_of(tensor: Any, where: str) -> Array:
     """The values of a `TensorProto`.
 
     Raises:
-        CompileError: C120 its values do not fit its type and shape, or its type is unknown.
+        CompileError: its values do not fit its type and shape, or its type is unknown.
     """
     from onnx import numpy_helper
 
@@ -62,7 +62,7 @@ def check_functions(model: Any, path: Path) -> None:
     """Refuse functions that call themselves, nest too deeply or multiply beyond reason.
 
     Raises:
-        CompileError: C121.
+        CompileError: they call themselves or grow too far.
     """
     functions = {(f.domain, f.name): f for f in model.functions}
     known: dict[tuple[str, str], int] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,13 +25,13 @@ from potstill.compile.arguments import (
 )
 from potstill.errors import CompileError
 from potstill.runtime.inputs import read_flag
-from potstill.still.packed import Metadata, PackedModel
 from potstill.still.schemes import Scheme
 
 if TYPE_CHECKING:
     from potstill.compile.import_onnx import Imported
     from potstill.compile.ir import Graph
-    from potstill.compile.tokenizer import WordPieceTables
+    from potstill.compile.tokenizers import Tables
+    from potstill.still.packed import Metadata, PackedModel
 
 # Written into every file: who made it, and the version of the file format's writer.
 PRODUCER = "potstill compile 1"
@@ -111,20 +112,21 @@ def compile_onnx(
         activation: "raw" or "sigmoid": how the one output of a regression model or a reranker is given; None for what
             the ONNX (property `score`) or the model's config.json says, beside the tokenizer or the ONNX, else raw.
         pairs: the model reads pairs of texts: token types are told apart; None for what the ONNX says (`pairs`).
-        lowercase: text is lower-cased and loses its accents; None for what the tokenizer's folder says (C147 where it
+        lowercase: text is lower-cased and loses its accents; None for what the tokenizer's folder says (where it
             says nothing and its vocabulary contradicts the default, which is to lower-case).
         verify: compare with onnxruntime up to the longest text before writing, and run the written file with the core
             (when it is built) before it takes its name.
 
     Raises:
-        CompileError: C001 to C049, C100 to C104, C050 and up for the tokenizer.
-        InputError: I007, I120, I121, I140 an argument has a type that it cannot have, `out` is no file to replace.
-        SystemFailure: S001 to S003 writing failed, S010 a package is missing.
+        CompileError: the ONNX, its output or its tokenizer is not one that the core can run; the message names it.
+        InputError: an argument has a type that it cannot have, `out` is no file to replace.
+        SystemFailure: a file cannot be written; a package is missing.
     """
     from potstill.compile.import_onnx import import_onnx
     from potstill.compile.lower import lower
     from potstill.compile.sentence import sentence_beside
     from potstill.compile.verify import core_available, verify_file
+    from potstill.still.packed import Metadata
     from potstill.still.writer import write_still
 
     onnx, tokenizer = path_of(onnx, "onnx"), folder_of(tokenizer, "tokenizer")
@@ -137,9 +139,9 @@ def compile_onnx(
     chosen_scheme = scheme_of(scheme, embedding)
     tables = None
     if tokenizer is not None:
-        from potstill.compile.tokenizer import wordpiece_tables
+        from potstill.compile.tokenizers import read_tokenizer
 
-        tables = wordpiece_tables(tokenizer, lowercase=lowercase)
+        tables = read_tokenizer(tokenizer, lowercase=lowercase)
     limits = [n for n in (max_tokens, tables.max_tokens if tables is not None else None) if n is not None]
     limit = min(limits) if limits else None
     imported = import_onnx(
@@ -214,34 +216,31 @@ def _task(graph: Graph) -> str:
 
 def report(model: PackedModel, size: int, notes: list[str], differences: list[dict[str, Any]]) -> CompileReport:
     """Facts about a packed model."""
-    helpers = ("scale_t", "colsum_t", "word_scale_t")
-    weights = {i for op in model.ops for key, i in op.tensors.items() if key not in helpers}
-    parameters = 0
-    tensors = []
-    for index, tensor in enumerate(model.tensors):
-        count = 1
-        for dim in tensor.shape:
-            count *= dim
-        parameters += count if index in weights else 0
-        tensors.append(
-            {
-                "name": tensor.name, "dtype": tensor.dtype, "layout": tensor.layout, "shape": list(tensor.shape),
-                "bytes": tensor.bytes,
-            }
-        )  # fmt: skip
-    ops = dict(sorted(Counter(op.kind for op in model.ops).items()))
-    meta = model.metadata
+    from potstill.still.schema import kind
+
+    header, helpers = model.header, ("scaleT", "colsumT", "wordScaleT")
+    learned = {
+        index for op in header.ops for field, index in vars(op.body).items()
+        if field.endswith("T") and field not in helpers and index >= 0
+    }  # fmt: skip
+    tensors = [
+        {
+            "name": tensor.name, "dtype": model.dtype(index), "layout": model.layout(index),
+            "shape": list(model.shape(index)), "bytes": model.sections[index].nbytes,
+        }
+        for index, tensor in enumerate(header.tensors)
+    ]  # fmt: skip
     return CompileReport(
         size,
-        meta.scheme,
-        meta.max_tokens,
-        parameters,
+        header.card.scheme,
+        header.input.maxTokens,
+        sum(math.prod(tensors[index]["shape"]) for index in learned),
         tensors,
-        ops,
-        list(meta.labels),
+        dict(sorted(Counter(kind(op) for op in header.ops).items())),
+        next((list(head.labels) for head in header.heads if head.labels), []),
         notes,
         differences,
-        list(meta.forbidden_ids),
+        list(header.input.forbiddenIds or []),
     )
 
 
@@ -292,7 +291,7 @@ def _check_vocabulary(pieces: int, graph: Graph, tokenizer: Path | None) -> None
             )  # fmt: skip
 
 
-def _check_pairs(tables: WordPieceTables, graph: Graph, tokenizer: Path | None) -> None:
+def _check_pairs(tables: Tables, graph: Graph, tokenizer: Path | None) -> None:
     """Of a model of pairs: the core encodes them as the tokenizer does, and one can fit."""
     from potstill.compile.ir import Embedding
 

@@ -60,8 +60,8 @@ class Fuser:
         Heavy operators below it are built first, in the order of the graph.
 
         Raises:
-            CompileError: C010 unknown activation, C011 unknown normalisation, C012 attention, C013 pooling,
-                C014 a sum or product that does not fuse.
+            CompileError: unknown activation; unknown normalisation; attention; pooling,
+                a sum or product that does not fuse.
         """
         reachable: dict[int, Expr] = {}
         pending = [expr]

@@ -155,7 +155,7 @@ def forbidden_ids(graph: Specialised, wanted: Iterable[str], piece: Piece | None
         piece: tells which ids texts contain; None when no tokenizer is known.
 
     Raises:
-        CompileError: C102 the model asks for an id that texts contain, or can only work with it.
+        CompileError: the model asks for an id that texts contain, or can only work with it.
     """
     found: set[int] = set()
     needed = _needed(graph, wanted)

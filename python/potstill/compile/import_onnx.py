@@ -75,9 +75,8 @@ def import_onnx(
         sentence: the sentence-transformers folder of the model; not followed by a classifier.
 
     Raises:
-        CompileError: what is missing, invalid or unsupported (C001 to C024, C100 to C103, C162 to
-            C164, C170), naming operator and node.
-        SystemFailure: S010 onnx or onnxruntime is not installed.
+        CompileError: what is missing, invalid or unsupported, naming operator and node.
+        SystemFailure: onnx or onnxruntime is not installed.
     """
     source = load_onnx(path)
     noted = source.properties.get("max_tokens", "")

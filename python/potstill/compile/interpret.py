@@ -40,7 +40,7 @@ _INTEGERS = (6, 7)  # INT32, INT64
 
 
 def unsupported(node: Node, why: str = "") -> CompileError:
-    """C006: an operator, or a use of it, that the core has no equivalent for."""
+    """An operator, or a use of it, that the core has no equivalent for."""
     name = f"{node.domain}.{node.op}" if node.domain else node.op
     step = "run this model with the onnxruntime backend, or change the model so that it does without"
     if node.domain:
@@ -50,7 +50,7 @@ def unsupported(node: Node, why: str = "") -> CompileError:
 
 
 def more_than_look_up(node: Node) -> CompileError:
-    """C102: the ids themselves are computed with."""
+    """The ids themselves are computed with."""
     picks = " (pooling at the largest id, as CLIP does, or at a certain one)" if node.op in PICKS else ""
     return CompileError(
         "C102", f"the model does more with the token ids than look up their embeddings: {node.op}{picks}", node.label,
@@ -77,7 +77,7 @@ class Interpreter:
         """Interpret all nodes that lead to the named outputs; the meaning of every value on the way.
 
         Raises:
-            CompileError: C006, C010 to C015: something the core cannot run, naming operator and node.
+            CompileError: something the core cannot run, naming operator and node.
         """
         needed = set(outputs)
         wanted = []

@@ -30,7 +30,7 @@ def constant_operand(node: Node, tensor: Tensor, const: Const, shape: Sequence[i
     """The constant as number, [width] vector or [length, width] matrix of the tensor's underlying rows.
 
     Raises:
-        CompileError: C012 a position bias on attention scores.
+        CompileError: a position bias on attention scores.
         ViewError: the constant widens the tensor, or meets only a part of its columns.
     """
     value = np.asarray(const.value)

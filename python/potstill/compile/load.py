@@ -95,9 +95,9 @@ def load_onnx(path: Path) -> Source:
         path: the `.onnx` file; weights may lie in external data files beside it.
 
     Raises:
-        CompileError: C001 no such file, C002 not an ONNX model or cut short, C003 external data missing or too short,
-            C004 the graph is not valid ONNX, C005 already quantized, C009 control flow that depends on the text,
-            C023 weights in double precision, C120 a tensor that cannot be read, C121 functions without end, C122 sparse
+        CompileError: no such file; not an ONNX model or cut short; external data missing or too short,
+            the graph is not valid ONNX; already quantized; control flow that depends on the text,
+            weights in double precision; a tensor that cannot be read; functions without end; sparse
             weights.
     """
     try:

@@ -12,16 +12,8 @@ from potstill.compile.ir import Attention, Embedding, Graph, LayerNorm, Linear, 
 from potstill.errors import CompileError
 from potstill.still import pack
 from potstill.still.int4 import quantize_rows_int4
-from potstill.still.packed import (
-    DTYPES,
-    Metadata,
-    PackedModel,
-    PackedOp,
-    PackedTensor,
-    PackedValue,
-    WordPieceFields,
-    byte_view,
-)
+from potstill.still.packed import DTYPES, Metadata, PackedModel, byte_view
+from potstill.still.schema import fb, made, words
 from potstill.still.schemes import Scheme, quantize_rows
 
 Array = NDArray[Any]
@@ -38,9 +30,8 @@ class _Lowering:
     def __init__(self, scheme: Scheme, head: Op | None) -> None:
         self.scheme = scheme
         self.head = head
-        self.tensors: list[PackedTensor] = []
-        self.values: list[PackedValue] = []
-        self.ops: list[PackedOp] = []
+        self.model = made(fb.ModelT, tensors=[], values=[], ops=[], heads=[])
+        self.sections: list[Array] = []
         self.value_of: dict[int, int] = {}
         self.names: dict[int, str] = {}
         self.stored: dict[tuple[Any, ...], int] = {}
@@ -48,30 +39,24 @@ class _Lowering:
         self.rounded: dict[bytes, tuple[Array, Array]] = {}
 
     def tensor(self, name: str, dtype: str, value: Array, layout: str = "row_major") -> int:
-        shape = tuple(int(n) for n in value.shape)
-        data = np.ascontiguousarray(value, DTYPES[dtype])
-        if layout == "f32_n8":
-            data = pack.pack_f32_n8(data)
-        elif layout == "i8_n4k16":
-            data = pack.pack_i8_n4k16(data)
-        elif layout == "i4_n4k32":
-            data = pack.pack_i4_n4k32(value)
-        elif layout == "i4_rows":
-            data = pack.pack_i4_rows(value)
-        return self._store(PackedTensor(name, dtype, layout, shape, data))
+        data = np.ascontiguousarray(value, np.int8 if dtype == "i4" else DTYPES[dtype])
+        stored = pack.PACK[layout](data) if layout in pack.PACK else data
+        return self._store(name, dtype, layout, value.shape, stored)
 
     def column_vector(self, name: str, dtype: str, value: Array) -> int:
         """Per-column vectors of a linear layer are stored padded to 16 entries."""
         data = pack.pad_vector(np.ascontiguousarray(value, DTYPES[dtype]))
-        return self._store(PackedTensor(name, dtype, "row_major", value.shape, data))
+        return self._store(name, dtype, "row_major", value.shape, data)
 
-    def _store(self, tensor: PackedTensor) -> int:
+    def _store(self, name: str, dtype: str, layout: str, shape: tuple[int, ...], data: Array) -> int:
         """Equal tensors are stored once: layers that share weights (ALBERT) share their section."""
-        digest = hashlib.blake2b(byte_view(tensor.data), digest_size=16).digest()
-        key = (tensor.dtype, tensor.layout, tensor.shape, digest)
+        digest = hashlib.blake2b(byte_view(data), digest_size=16).digest()
+        key = (dtype, layout, shape, digest)
         if key not in self.stored:
-            self.stored[key] = len(self.tensors)
-            self.tensors.append(tensor)
+            self.stored[key] = len(self.sections)
+            self.sections.append(data)
+            numbers = {"dtype": words(fb.DType)[dtype], "layout": words(fb.Layout)[layout]}
+            self.model.tensors.append(made(fb.TensorT, name=name, shape=[int(n) for n in shape], **numbers))
         return self.stored[key]
 
     def _int4(self, weight: Array, importance: Array | None) -> tuple[Array, Array]:
@@ -83,52 +68,49 @@ class _Lowering:
 
     def add(self, op: Op) -> None:
         name = self.names[id(op)]
-        tensors: dict[str, int] = {}
-        settings: dict[str, Any] = {}
         match op:
             case Embedding():
-                tensors = self._embedding(op, name)
+                body = self._embedding(op, name)
             case LayerNorm():
-                tensors = {
-                    "gamma_t": self.tensor(f"{name}.gamma", "f32", op.gamma),
-                    "beta_t": self.tensor(f"{name}.beta", "f32", op.beta),
-                }
-                settings = {"eps": float(np.float32(op.eps))}
+                gamma, beta = self.tensor(f"{name}.gamma", "f32", op.gamma), self.tensor(f"{name}.beta", "f32", op.beta)
+                body = made(fb.LayerNormT, gammaT=gamma, betaT=beta, eps=float(np.float32(op.eps)))
             case Linear():
-                tensors, settings = self._linear(op, name)
+                body = self._linear(op, name)
             case Attention():
-                settings = {"heads": op.heads}
+                body = made(fb.AttentionT, heads=op.heads)
             case Pool():
-                settings = {"kind": op.kind}
+                body = made(fb.PoolT, kind=words(fb.PoolKind)[op.kind])
             case Normalize():
-                settings = {"eps": float(np.float32(op.eps))}
+                body = made(fb.NormalizeT, eps=float(np.float32(op.eps)))
             case _:
                 raise AssertionError(type(op))
-        inputs = tuple(self.value_of[id(x)] for x in op.inputs())
-        self.values.append(PackedValue(name, "tokens" if op.per_token else "sequences", op.width))
-        output = len(self.values) - 1
+        inputs, output = [self.value_of[id(x)] for x in op.inputs()], len(self.model.values)
+        rows = fb.Rows.Tokens if op.per_token else fb.Rows.Sequences
+        self.model.values.append(made(fb.ValueT, name=name, rows=rows, width=op.width))
         self.value_of[id(op)] = output
-        self.ops.append(PackedOp(name, type(op).__name__, inputs, output, tensors, settings))
+        number = getattr(fb.OpBody, type(op).__name__)
+        self.model.ops.append(made(fb.OpT, name=name, bodyType=number, body=body, inputs=inputs, output=output))
 
-    def _embedding(self, op: Embedding, name: str) -> dict[str, int]:
+    def _embedding(self, op: Embedding, name: str) -> Any:
+        body = fb.EmbeddingT()
         if self.scheme.embedding == "f32":
-            tensors = {"word_t": self.tensor(f"{name}.word", "f32", op.word)}
+            body.wordT = self.tensor(f"{name}.word", "f32", op.word)
         else:
             int4 = self.scheme.embedding == "i4"
             importance = embedding_importance(self.norm_behind.get(id(op)))
             q, scale = self._int4(op.word, importance) if int4 else quantize_rows(op.word, self.scheme.clip)
-            tensors = {
-                "word_t": self.tensor(f"{name}.word", self.scheme.embedding, q, "i4_rows" if int4 else "row_major"),
-                "word_scale_t": self.tensor(f"{name}.word_scale", "f32", scale),
-            }
-        tensors["position_t"] = self.tensor(f"{name}.position", "f32", op.position)
+            layout = "row_major_i4" if int4 else "row_major"
+            body.wordT = self.tensor(f"{name}.word", self.scheme.embedding, q, layout)
+            body.wordScaleT = self.tensor(f"{name}.word_scale", "f32", scale)
+        body.positionT = self.tensor(f"{name}.position", "f32", op.position)
         if op.types is not None:
-            tensors["type_t"] = self.tensor(f"{name}.type", "f32", op.types)
-        return tensors
+            body.typeT = self.tensor(f"{name}.type", "f32", op.types)
+        return body
 
-    def _linear(self, op: Linear, name: str) -> tuple[dict[str, int], dict[str, Any]]:
+    def _linear(self, op: Linear, name: str) -> Any:
         # Heads stay f32 in every scheme, those on tokens too.
         dtype = self.scheme.linear_dtype(name) if op.per_token and op is not self.head else "f32"
+        body = fb.LinearT()
         if dtype != "f32":
             if op.weight.shape[1] > _LONGEST_DOT:
                 raise CompileError(
@@ -141,20 +123,16 @@ class _Lowering:
             else:
                 q, scale = quantize_rows(op.weight, self.scheme.clip)
             colsum = q.astype(np.int32).sum(axis=1, dtype=np.int32)
-            tensors = {
-                "weight_t": self.tensor(f"{name}.weight", dtype, q, "i4_n4k32" if int4 else "i8_n4k16"),
-                "scale_t": self.column_vector(f"{name}.scale", "f32", scale),
-                "colsum_t": self.column_vector(f"{name}.colsum", "i32", colsum),
-            }
+            body.weightT = self.tensor(f"{name}.weight", dtype, q, "pack_i4n4k32" if int4 else "pack_i8n4k16")
+            body.scaleT = self.column_vector(f"{name}.scale", "f32", scale)
+            body.colsumT = self.column_vector(f"{name}.colsum", "i32", colsum)
         else:
-            tensors = {"weight_t": self.tensor(f"{name}.weight", "f32", op.weight, "f32_n8")}
+            body.weightT = self.tensor(f"{name}.weight", "f32", op.weight, "pack_f32n8")
         if op.bias is not None:
-            tensors["bias_t"] = self.column_vector(f"{name}.bias", "f32", op.bias)
-        settings = {
-            "activation": self.scheme.activation(op.activation, dtype=dtype),
-            "input_quant": self.scheme.input_quant(producer_activation(op), dtype=dtype),
-        }
-        return tensors, settings
+            body.biasT = self.column_vector(f"{name}.bias", "f32", op.bias)
+        body.activation = words(fb.Activation)[self.scheme.activation(op.activation, dtype=dtype)]
+        body.inputQuant = words(fb.InputQuant)[self.scheme.input_quant(producer_activation(op), dtype=dtype)]
+        return body
 
 
 def producer_activation(op: Linear) -> str:
@@ -201,11 +179,11 @@ def lower(graph: Graph, scheme: Scheme, metadata: Metadata, tokenizer: Any | Non
     """The packed model.
 
     Args:
-        tokenizer: `potstill.compile.tokenizer.WordPieceTables` or None.
+        tokenizer: `potstill.compile.tokenizers.Tables` or None.
 
     Raises:
-        CompileError: C027 the scheme names a layer that is not there, C040 a dot product too long for int32, C123 more
-            or wider operators than a file holds, C124 a limit of tokens that no file has.
+        CompileError: the scheme names a layer that is not there; a dot product too long for int32; more
+            or wider operators than a file holds; a limit of tokens that no file has.
     """
     _check_limits(graph)
     work = _Lowering(scheme, graph.logits)
@@ -219,23 +197,76 @@ def lower(graph: Graph, scheme: Scheme, metadata: Metadata, tokenizer: Any | Non
     work.norm_behind = {id(op.x): op for op in graph.ordered() if isinstance(op, LayerNorm)}
     for op in graph.ordered():
         work.add(op)
-    fields = None
     if tokenizer is not None:
-        tensors = {
-            "blob_t": work.tensor("tokenizer.blob", "u8", np.frombuffer(tokenizer.blob, np.uint8)),
-            "offsets_t": work.tensor("tokenizer.offsets", "i32", np.asarray(tokenizer.offsets, np.int32)),
-            "slots_t": work.tensor("tokenizer.slots", "i32", np.asarray(tokenizer.slots, np.int32)),
-        }
-        fields = WordPieceFields(
-            tensors, tokenizer.lowercase, tokenizer.strip_accents, tokenizer.clean_text,
-            tokenizer.handle_chinese_chars, tokenizer.unk_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id,
-            tokenizer.continuing_prefix, tokenizer.max_chars_per_word, tuple(tokenizer.added_ids),
-        )  # fmt: skip
+        work.model.tokenizer = _tokenizer(work, tokenizer)
+    _describe(work, graph, metadata)
+    return PackedModel(work.model, work.sections)
 
-    def value(op: Op | None) -> int:
-        return -1 if op is None else work.value_of[id(op)]
 
-    return PackedModel(
-        metadata, tuple(work.tensors), tuple(work.values), tuple(work.ops), value(graph.embedding),
-        value(graph.logits), fields,
+def _describe(work: _Lowering, graph: Graph, metadata: Metadata) -> None:
+    """Card, input and heads."""
+    provenance = [made(fb.KeyValueT, key=key, value=value) for key, value in metadata.provenance.items()]
+    work.model.card = made(
+        fb.CardT, name=metadata.name, task=metadata.task, scheme=metadata.scheme, producer=metadata.producer,
+        license=metadata.license, provenance=provenance,
     )  # fmt: skip
+    work.model.inputType = fb.Input.TokenIds
+    forbidden = list(metadata.forbidden_ids) or None
+    work.model.input = made(fb.TokenIdsT, maxTokens=metadata.max_tokens, forbiddenIds=forbidden)
+    heads, threshold = work.model.heads, 0.0
+    if graph.logits is not None:
+        if metadata.score:
+            name, body = "score", made(fb.ScoreT, kind=words(fb.ScoreKind)[metadata.score])
+        elif metadata.multi_label:
+            name, body, threshold = "labels", fb.MultiLabelT(), 0.5
+        elif graph.logits.per_token:
+            name, body = "tags", fb.TagsT()
+        else:
+            name, body = "classes", fb.ClassesT()
+        heads.append(_head(work, name, graph.logits, body, labels=list(metadata.labels), threshold=threshold))
+    if graph.embedding is not None:
+        heads.append(_head(work, "vector", graph.embedding, fb.VectorT()))
+
+
+def _head(work: _Lowering, name: str, op: Op, body: Any, **fields: Any) -> Any:
+    kind = getattr(fb.HeadBody, type(body).__name__[:-1])
+    return made(fb.HeadT, name=name, value=work.value_of[id(op)], bodyType=kind, body=body, **fields)
+
+
+def _tokenizer(work: _Lowering, tables: Any) -> Any:
+    """BERT's steps around WordPiece; `tables` are `potstill.compile.tokenizer.WordPieceTables`."""
+    text = work.tensor("tokenizer.text", "u8", np.frombuffer(tables.blob, np.uint8))
+    offsets = work.tensor("tokenizer.offsets", "i32", np.asarray(tables.offsets, np.int32))
+    slots = work.tensor("tokenizer.slots", "i32", np.asarray(tables.slots, np.int32))
+    normalizer = made(
+        fb.BertNormalizerT, lowercase=tables.lowercase, stripAccents=tables.strip_accents,
+        cleanText=tables.clean_text, handleChineseChars=tables.handle_chinese_chars,
+    )  # fmt: skip
+    model = made(
+        fb.WordPieceT, unkId=tables.unk_id, continuingPrefix=tables.continuing_prefix,
+        maxCharsPerWord=tables.max_chars_per_word,
+    )  # fmt: skip
+    first, second = (fb.Part.First, 0), (fb.Part.Second, 1)
+    return made(
+        fb.TokenizerT,
+        vocabulary=made(fb.VocabularyT, textT=text, offsetsT=offsets, slotsT=slots),
+        added=[made(fb.AddedTokenT, id=number) for number in tables.added_ids],
+        normalizers=[made(fb.NormalizerT, bodyType=fb.NormalizerBody.BertNormalizer, body=normalizer)],
+        preTokenizers=[
+            made(fb.PreTokenizerT, bodyType=fb.PreTokenizerBody.BertPreTokenizer, body=fb.BertPreTokenizerT())
+        ],
+        modelType=fb.TokenizerModel.WordPiece,
+        model=model,
+        single=_template(tables, first),
+        pair=None if tables.pairs_problem is not None else _template(tables, first, second),
+        padId=tables.pad_id,
+    )
+
+
+def _template(tables: Any, *texts: tuple[int, int]) -> list[Any]:
+    """[CLS] first [SEP], then second [SEP]: parts with their token types."""
+    parts = [made(fb.TemplatePartT, part=fb.Part.Id, id=tables.cls_id)]
+    for part, token_type in texts:
+        parts.append(made(fb.TemplatePartT, part=part, type=token_type))
+        parts.append(made(fb.TemplatePartT, part=fb.Part.Id, id=tables.sep_id, type=token_type))
+    return parts

@@ -35,7 +35,7 @@ def product(node: Node, a: Tensor | Const, b: Tensor | Const) -> Tensor:
     """The meaning of `a @ b`.
 
     Raises:
-        CompileError: C012 the operands are not those of attention.
+        CompileError: the operands are not those of attention.
         ViewError: a form with no equivalent.
     """
     if isinstance(a, Tensor) and isinstance(b, Const):
@@ -108,7 +108,7 @@ def softmax(node: Node, x: Tensor, at: int) -> Tensor:
     """Softmax over keys of scores times a number.
 
     Raises:
-        CompileError: C012 another softmax inside the encoder, C018 a softmax over the classes at the end.
+        CompileError: another softmax inside the encoder; a softmax over the classes at the end.
     """
     if x.expr.rows == SEQUENCES:
         raise probabilities("softmax", node.label)
@@ -127,7 +127,7 @@ def softmax(node: Node, x: Tensor, at: int) -> Tensor:
 
 
 def probabilities(kind: str, where: str) -> CompileError:
-    """C018: the output is no longer what probabilities are computed from."""
+    """The output is no longer what probabilities are computed from."""
     step = "export the model with logits as output; potstill computes the probabilities"
     if kind == "sigmoid":
         step += " (--activation sigmoid of a score, multi_label of several labels)"

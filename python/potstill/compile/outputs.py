@@ -59,8 +59,8 @@ def choose_outputs(graph: Specialised, pooling: str | None, output: str | None =
         output: None, or the one output to take.
 
     Raises:
-        CompileError: C016 there is no pooled output and no pooling was asked for, C017 several outputs could be meant,
-            C019 unknown pooling, C100 no such output.
+        CompileError: there is no pooled output and no pooling was asked for; several outputs could be meant,
+            unknown pooling; no such output.
     """
     if pooling is not None and pooling not in POOLINGS:
         raise CompileError("C019", "unknown pooling", repr(pooling), f"choose one of: {', '.join(POOLINGS)}")
@@ -75,7 +75,7 @@ def choose_outputs(graph: Specialised, pooling: str | None, output: str | None =
 
 
 def ambiguous(graph: Specialised, names: Sequence[str]) -> CompileError:
-    """C017: several outputs could be what the model is for; only the user knows."""
+    """Several outputs could be what the model is for; only the user knows."""
     return _ambiguous(_offered(graph), names)
 
 
@@ -175,7 +175,7 @@ def _ambiguous(offered: _Offered, names: Sequence[str]) -> CompileError:
 
 
 def _unpooled(offered: _Offered, rows: Sequence[str]) -> CompileError:
-    """C016: one row a token, or nothing that can be used at all."""
+    """One row a token, or nothing that can be used at all."""
     outputs = ", ".join((*offered.vectors, *offered.rows, *offered.others))
     what = f"the model has no pooled output or logits (outputs: {outputs})"
     if not rows:

@@ -41,7 +41,7 @@ def resolve_embedding(found: EmbeddingSum, graph: Specialised, limit: int | None
         pairs: with the table of token types.
 
     Raises:
-        CompileError: C015 the positions are not absolute (row p differs with the length), C061 pairs are asked for and
+        CompileError: the positions are not absolute (row p differs with the length); pairs are asked for and
             the model has no token types, or none that are simply added.
     """
     matrices = [a for a in found.addends if a.const.is_matrix]

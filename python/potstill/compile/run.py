@@ -24,8 +24,8 @@ def run_onnx(
     `given` are inner values to be taken as they are, and not computed.
 
     Raises:
-        CompileError: C008 onnxruntime cannot run the model at this shape.
-        SystemFailure: S010 onnxruntime is not installed.
+        CompileError: onnxruntime cannot run the model at this shape.
+        SystemFailure: onnxruntime is not installed.
     """
     wanted = [name for name in dict.fromkeys(wanted) if name]
     given = given or {}

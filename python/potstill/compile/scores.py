@@ -24,7 +24,7 @@ def score_kind(activation: str | None, properties: Mapping[str, str], folders: I
         folders: where a config.json of the model may lie; the first one of a model with one output counts.
 
     Raises:
-        CompileError: C141 an activation that is neither, C142 a config.json that cannot be read, C144 nobody says.
+        CompileError: an activation that is neither; a config.json that cannot be read; nobody says.
     """
     if activation is not None:
         return _known(activation, "--activation"), []

@@ -42,7 +42,7 @@ def adoptable_pooling(sentence: SentenceModel) -> str:
     """The pooling for an output with one row a token.
 
     Raises:
-        CompileError: C162 the core has no such pooling, or dense layers follow, which the ONNX has not.
+        CompileError: the core has no such pooling, or dense layers follow, which the ONNX lacks.
     """
     if sentence.pooling not in POOLINGS:
         raise CompileError(
@@ -58,7 +58,7 @@ def adoptable_pooling(sentence: SentenceModel) -> str:
 
 
 def check_prompts(sentence: SentenceModel) -> None:
-    """C164: a prompt before every text, which the file could not put there."""
+    """A prompt before every text, which the file could not put there."""
     if sentence.default_prompt:
         raise CompileError(
             "C164", f"the model puts {sentence.default_prompt!r} before every text, which a .still file does not",
@@ -68,7 +68,7 @@ def check_prompts(sentence: SentenceModel) -> None:
 
 
 def check_vector(embedding: Op, sentence: SentenceModel, output: str) -> None:
-    """C163: a finished vector of the ONNX that is not made as the folder says."""
+    """A finished vector of the ONNX that is not made as the folder says."""
     op, normalized, dense = embedding, False, 0
     if isinstance(op, Normalize):
         op, normalized = op.x, True

@@ -72,7 +72,7 @@ def classify_inputs(source: Source) -> Inputs:
     """Tell the roles of the inputs by their names, as exporters and HF models name them.
 
     Raises:
-        CompileError: C007 an input with no known role, or none that can be the token ids; C008 a fixed batch above 1.
+        CompileError: an input with no known role, or none that can be the token ids; a fixed batch above 1.
     """
     from onnx import helper
 
@@ -134,7 +134,7 @@ def specialise(source: Source, ids: Sequence[int], inputs: Inputs) -> Specialise
     """Run the graph on one sequence and separate constants from the arithmetic on ids.
 
     Raises:
-        CompileError: C008 the graph cannot run at this length, C009 control flow that depends on the text.
+        CompileError: the graph cannot run at this length; control flow that depends on the text.
     """
     whole, source = source, _resolve_branches(source, ids, inputs)
     tests = id_tests(source, inputs)
@@ -156,7 +156,7 @@ def specialise(source: Source, ids: Sequence[int], inputs: Inputs) -> Specialise
 
 
 def _only_with(source: Source, inputs: Inputs, ids: Sequence[int], names: Sequence[str]) -> CompileError | None:
-    """C102 when the model runs on texts with a certain id only, as one that looks for its place."""
+    """Whether the model runs on texts with a certain id only, as one that looks for its place."""
     for special in compared_with(source, inputs.ids):
         try:
             run_onnx(source, inputs.feed([special, *ids[1:]]), names)

@@ -38,7 +38,7 @@ def check_repeatable(graph: Specialised, wanted: Iterable[str]) -> None:
     """Refuse a model that draws random numbers on the way to these outputs: it has no one answer.
 
     Raises:
-        CompileError: C170.
+        CompileError: it does.
     """
     needed = set(wanted)
     for node in reversed(graph.source.nodes):
@@ -61,7 +61,7 @@ def check_sizes(graph: Specialised, wanted: Iterable[str]) -> None:
     """Refuse a model that uses the size of something whose size depends on the ids: it counts tokens by their ids.
 
     Raises:
-        CompileError: C102.
+        CompileError: it does.
     """
     conditions = (node.input[0] for node in nodes_within(graph.whole.model.graph.node) if node.op_type == "If")
     needed = {*wanted, *conditions}

@@ -71,8 +71,8 @@ def verify(model: PackedModel, imported: Imported) -> list[Difference]:
     it compares ids with, at several places.
 
     Raises:
-        CompileError: C047 the ONNX gives no finite numbers, C049 they differ, C102 they differ for certain ids, C104
-            they differ from a certain length on, C171 they differ for pairs.
+        CompileError: the ONNX gives no finite numbers; they differ; they differ for certain ids;
+            they differ from a certain length on; they differ for pairs.
     """
     checked = _Comparison(Evaluator(model), imported)
     shown = check_lengths(imported.graph)
@@ -160,7 +160,7 @@ class _Comparison:
             )  # fmt: skip
 
     def length_error(self, worst: Difference) -> CompileError:
-        """C104 when what was read at the probe's length is right there, C049 when it is wrong in any case."""
+        """The error for a model that computes otherwise at other lengths, or is wrong in any case."""
         if worst.tokens == self.imported.onnx.length or not _fine(
             self.compare(self.sample(min(self.imported.onnx.length, self.imported.graph.max_tokens)))
         ):
@@ -227,7 +227,7 @@ def verify_file(path: Path, model: PackedModel, imported: Imported) -> None:
     """Load the written file with the core and compare with the numpy evaluation of the same packed model.
 
     Raises:
-        CompileError: C048 the core refuses the file, or computes something else.
+        CompileError: the core refuses the file, or computes something else.
     """
     from potstill.runtime.backends import open_backend
 
@@ -237,7 +237,7 @@ def verify_file(path: Path, model: PackedModel, imported: Imported) -> None:
         raise CompileError(
             "C048", f"the core does not accept the compiled model ({error.code}: {error.what})", error.where, _REPORT
         ) from error
-    scheme = model.metadata.scheme
+    scheme = model.header.card.scheme
     exact = Evaluator(model, exact=scheme != "fp32")
     onnx = imported.onnx
     for tokens in sorted({min(n, _AFFORDABLE) for n in check_lengths(imported.graph)}):

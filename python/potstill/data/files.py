@@ -24,9 +24,9 @@ def read_file(path: Path, wanted: Wanted) -> Raw:
     """Rows of a local file; its suffix tells the format.
 
     Raises:
-        DataError: D001 no such file, D002 unknown format, D003 missing column, D009 another encoding, D010 malformed
-            table, D011 malformed JSON, D012 unreadable for another reason, D033, D045 malformed CoNLL, D040 compressed,
-            D041 NUL bytes, D042 a table without header, D043 a column that two could be, D044 several sheets.
+        DataError: no such file; unknown format; missing column; another encoding; malformed
+            table; malformed JSON; unreadable for another reason; malformed CoNLL; compressed,
+            NUL bytes; a table without header; a column that two could be; several sheets.
     """
     if not path.is_file():
         raise no_file(path)
@@ -159,7 +159,7 @@ def _refuse_half_characters(value: Any, where: str, name: str) -> None:
     r"""JSON can write half of a character (``\ud83d`` without its other half), which no text can hold.
 
     Raises:
-        DataError: D011.
+        DataError: it does.
     """
     if value is None or isinstance(value, int | float):
         return

@@ -31,7 +31,7 @@ def read_hub(
     Returns: the splits found, `train` always. A split chosen by its usual name whose labels are all hidden (-1, as in
         GLUE's test splits) is left out.
     Raises:
-        DataError: D003 missing column, D016 the data set cannot be loaded, D017 no such split.
+        DataError: missing column; the data set cannot be loaded; no such split.
     """
     import datasets
 

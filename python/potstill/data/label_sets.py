@@ -22,7 +22,7 @@ def tidy_sets(raws: Mapping[str, Raw], given: Sequence[str] | None) -> dict[str,
         given: ``data.labels``, which name the places of a vector.
 
     Raises:
-        DataError: D055 a list that cannot be read, or a vector without names for its places.
+        DataError: a list that cannot be read, or a vector without names for its places.
     """
     held = {part: [_spelt(value, raw, row) for row, value in enumerate(raw.labels or [])] for part, raw in raws.items()}
     width = _vector_width([value for values in held.values() for value in values])
@@ -76,7 +76,7 @@ def label_set_names(train: Raw, given: Sequence[str] | None, separator: str) -> 
     """Names of the labels: those of the recipe, else the source's own, else the distinct values of `train`.
 
     Raises:
-        DataError: D030 no row has a label; D008, D020 as `label_sets`; D046, D047, D054 as `class_names`.
+        DataError: no row has a label; as `label_sets`; as `class_names`.
     """
     if given is not None:
         return list(given)
@@ -105,7 +105,7 @@ def label_set_ids(raw: Raw, names: Sequence[str], separator: str, *, ordered: bo
         ordered: as `class_ids` takes it.
 
     Raises:
-        DataError: D004 a label that is not in `names`; D008, D020 as `label_sets`.
+        DataError: a label that is not in `names`; as `label_sets`.
     """
     index_of = {name: index for index, name in enumerate(names)}
     return [
@@ -118,7 +118,7 @@ def label_sets(raw: Raw, separator: str) -> list[list[str]]:
     """The label names of each row.
 
     Raises:
-        DataError: D008 a value that is neither a list nor a text, D020 a row whose value is missing (an empty list or
+        DataError: a value that is neither a list nor a text; a row whose value is missing (an empty list or
             text means: no label).
     """
     return [_row(value, raw, row, separator) for row, value in enumerate(raw.labels or [])]

@@ -63,7 +63,7 @@ def check_texts(raw: Raw, column: str, *, second: bool = False) -> list[str]:
     """The texts of `raw`, or its second texts, all of them non-empty strings.
 
     Raises:
-        DataError: D005 a row without text, D019 a text column that holds something else than text.
+        DataError: a row without text; a text column that holds something else than text.
     """
     texts = (raw.pairs or []) if second else raw.texts
     for index, text in enumerate(texts):
@@ -115,7 +115,7 @@ def refuse_scores_and_ids(train: Raw) -> None:
     """Refuse a column that holds no classes; for columns whose names are not given.
 
     Raises:
-        DataError: D046 a scale of numbers, D047 nearly every row has a label of its own.
+        DataError: a scale of numbers; nearly every row has a label of its own.
     """
     values = [value for value in train.labels or [] if isinstance(value, str | int | float) and value != ""]
     distinct = {value.strip() if isinstance(value, str) else value for value in values}
@@ -162,7 +162,7 @@ def refuse_missing(labels: Sequence[Any], raw: Raw, index: int) -> None:
     """Refuse labels of row `index` that spell that there is none; for columns whose names are not given.
 
     Raises:
-        DataError: D054.
+        DataError: it is one.
     """
     for value in labels:
         if isinstance(value, str) and value.strip().lower() in _MISSING:
@@ -180,7 +180,7 @@ def class_names(train: Raw, given: Sequence[str] | None) -> list[str]:
     Distinct whole numbers are ordered as numbers, all else as text.
 
     Raises:
-        DataError: D008, D020 as `label_name`; D046, D047 as `refuse_scores_and_ids`; D054 as `refuse_missing`.
+        DataError: as `label_name`; as `refuse_scores_and_ids`; as `refuse_missing`.
     """
     if given is not None:
         return list(given)
@@ -211,7 +211,7 @@ def class_ids(raw: Raw, names: Sequence[str], *, ordered: bool = True) -> list[i
         ordered: False: `names` are in no order that somebody chose, so a number means none of them.
 
     Raises:
-        DataError: D004 a label that is not in `names`, D008 an unusable type, D020 a row without label.
+        DataError: a label that is not in `names`; an unusable type; a row without label.
     """
     index_of = {name: index for index, name in enumerate(names)}
     ids = []
@@ -229,7 +229,7 @@ def named_id(
     """The id of the label `name` of row `index`; see `class_ids`.
 
     Raises:
-        DataError: D004 it is not in `names`.
+        DataError: it is not in `names`.
     """
     if name in index_of:
         return index_of[name]
@@ -242,7 +242,7 @@ def label_name(value: Any, raw: Raw, index: int) -> str:
     """One label of row `index` as a name.
 
     Raises:
-        DataError: D008 an unusable type, D020 no label.
+        DataError: an unusable type; no label.
     """
     if value is None or value != value or (isinstance(value, str) and not value.strip()):
         raise DataError("D020", "the row has no label", raw.at(index), "fill the label in or delete the row")

@@ -108,7 +108,7 @@ def source_identity(data: Data, *, labelled: bool = True) -> dict[str, str]:
     deleted.
 
     Raises:
-        DataError: D001 missing file, D013 no such demo corpus.
+        DataError: missing file; no such demo corpus.
     """
     found: dict[str, str] = {}
     sources = {"data.source": data.source}

@@ -217,7 +217,7 @@ def make_splits(
         note: told in a line what was dropped or dealt.
         classes: at least two classes are needed.
     Raises:
-        DataError: D006 a split without a row, D007 fewer than two classes in `train`.
+        DataError: a split without a row; fewer than two classes in `train`.
     """
     parts = dict(given)
     keys = {name: row_keys(rows) for name, rows in given.items()}

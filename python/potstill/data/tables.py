@@ -43,7 +43,7 @@ def read_csv(path: Path, wanted: Wanted) -> Raw:
     """Rows of a CSV or TSV file.
 
     Raises:
-        DataError: D003, D043 as `places`; D009, D040, D041 as `text_encoding`; D010 malformed, D042 no header.
+        DataError: as `places`; as `text_encoding`; malformed; no header.
     """
     encoding = text_encoding(path, wanted.encoding)
     _refuse_json(path, encoding)
@@ -73,7 +73,7 @@ def _refuse_json(path: Path, encoding: str) -> None:
     """Refuse objects of JSON under the name of a table.
 
     Raises:
-        DataError: D061.
+        DataError: it does.
     """
     with path.open(encoding=encoding) as stream:
         first = next((line for line in stream if line.strip()), "")
@@ -190,7 +190,7 @@ def take(where: str, records: Iterable[Row], wanted: Wanted) -> Raw:
         records: number of the line (of a sheet: of the row) and fields of each row, the header's first.
 
     Raises:
-        DataError: D003, D043 as `places`; D010 rows of another width than the header, or no header; D042 the header is
+        DataError: as `places`; rows of another width than the header, or no header; the header is
             a row.
     """
     rows = iter(records)
@@ -238,7 +238,7 @@ def _refuse_titles(where: str, sample: Sequence[Row], wanted: Wanted) -> None:
     """A title, or notes, before the names of the columns.
 
     Raises:
-        DataError: D051.
+        DataError: it stands further down.
     """
     for line, row in sample[:_TITLES]:
         if has_all(wanted, ["" if cell is None else str(cell) for cell in row]):
@@ -277,7 +277,7 @@ def _refuse_swallowed(
     """A quote that is closed rows later swallows the rows between: each of its lines ends in a label like others.
 
     Raises:
-        DataError: D010.
+        DataError: the table is malformed.
     """
     rows = zip(raw.labels or [], raw.lines or [], strict=True)
     labels = {label.strip() for label, line in rows if line not in spans}
@@ -307,8 +307,8 @@ def read_xlsx(path: Path, wanted: Wanted) -> Raw:
     """Rows of the sheet that has the wanted columns.
 
     Raises:
-        DataError: D012 no workbook, D044 several sheets have the columns; else as `take`.
-        SystemFailure: S010 openpyxl is not installed.
+        DataError: no workbook; several sheets have the columns; else as `take`.
+        SystemFailure: openpyxl is not installed.
     """
     try:
         import openpyxl
@@ -364,7 +364,7 @@ def _refuse_error_cells(raw: Raw, wanted: Wanted) -> None:
     """Cells of formulas that failed: ``#N/A`` is no text and no class.
 
     Raises:
-        DataError: D053.
+        DataError: there is one.
     """
     columns = zip((wanted.text, wanted.label, wanted.pair), (raw.texts, raw.labels, raw.pairs), strict=True)
     for name, cells in columns:
@@ -379,7 +379,7 @@ def _refuse_formulas(path: Path, sheet: str, where: str, raw: Raw, wanted: Wante
     """Cells that are empty since the value of their formula was never saved.
 
     Raises:
-        DataError: D053.
+        DataError: there is one.
     """
     import openpyxl
 

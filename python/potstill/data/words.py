@@ -14,7 +14,7 @@ def check_words(raw: Raw, column: str) -> list[list[str]]:
     """The words of each row; none of them empty, none of the rows without one.
 
     Raises:
-        DataError: D005 a row without words or an empty word, D019 a text column that holds something else than lists of
+        DataError: a row without words or an empty word; a text column that holds something else than lists of
             words.
     """
     for index, words in enumerate(raw.texts):
@@ -54,7 +54,7 @@ def tag_names(train: Raw, given: Sequence[str] | None) -> list[str]:
     """Names of the tags: those of the recipe, else the source's own, else the distinct values of `train`, sorted.
 
     Raises:
-        DataError: D008, D020 as `tag_ids`; D046, D047 as `refuse_scores_and_ids`; D054, D057 a tag that is none.
+        DataError: as `tag_ids`; as `refuse_scores_and_ids`; a tag that is none.
     """
     if given is not None:
         return list(given)
@@ -85,8 +85,8 @@ def tag_ids(raw: Raw, names: Sequence[str], *, ordered: bool = True) -> list[lis
         ordered: as `potstill.data.labels.class_ids` takes it.
 
     Raises:
-        DataError: D004 a tag that is not in `names`, D008 a value that is no list of tags, D020 a word without tag,
-            D032 not as many tags as words.
+        DataError: a tag that is not in `names`; a value that is no list of tags; a word without tag,
+            not as many tags as words.
     """
     index_of = {name: index for index, name in enumerate(names)}
     found = []

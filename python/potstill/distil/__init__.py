@@ -26,7 +26,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for.
 
     Raises:
-        SystemFailure: S010 when a package of the extra ``build`` is missing.
+        SystemFailure: when a package of the extra ``build`` is missing.
     """
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

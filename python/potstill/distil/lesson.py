@@ -41,7 +41,7 @@ def read_lesson(run: Run, splits: Splits, teacher: Teacher) -> Lesson:
     """Make new texts where they are asked for, choose the student's vocabulary, tokenize for both.
 
     Raises:
-        TrainError: T007 longer texts than the teacher reads, T060, T061 as `choose_vocabulary`.
+        TrainError: longer texts than the teacher reads; else as `choose_vocabulary`.
     """
     recipe = run.recipe
     splits = with_augmented(

@@ -8,9 +8,9 @@ import os
 import re
 from pathlib import Path
 
-from potstill.boards import model_name
+from potstill import boards
 from potstill.doctor.check import Findings
-from potstill.doctor.system import System, family, kernel_sets
+from potstill.doctor.system import System, kernel_sets, wheel_machine
 
 _MB = 1e6
 # Bits of `vcgencmd get_throttled` (Raspberry Pi documentation, "vcgencmd"): now in 0-3, since boot in 16-19.
@@ -22,7 +22,7 @@ _WARM = 75.0
 def check_machine(system: System) -> Findings:
     """CPU, kernel set, userland, pages, memory, threads."""
     findings = Findings("Machine")
-    board = model_name(system.root)
+    board = boards.model_name(system.root)
     release = re.search(r'^PRETTY_NAME="?([^"\n]+)', system.read("/etc/os-release") or "", re.MULTILINE)
     libc = " ".join(part for part in system.libc if part)
     known = [part for part in (board, release.group(1) if release else "", libc) if part]
@@ -60,10 +60,11 @@ def _check_cpu(findings: Findings, system: System) -> None:
         findings.unknown("kernels", f"{name}: /proc/cpuinfo cannot be read")
         return
     if sets[0] == "reference":
-        if family(system.machine, system.bits) == "arm32":
-            step = "use a board with NEON and VFPv4 (Pi 2 or later)"
-        else:
-            step = "models run, many times slower; use a CPU with AVX2 or NEON"
+        machine = wheel_machine(system.machine, system.bits)
+        slowest = [row for row in boards.kernel_sets() if row.machine == machine][-1:]
+        step = "; ".join(
+            ["models run, many times slower", *(f"use a CPU with {' and '.join(sorted(row.needs))}" for row in slowest)]
+        )
         findings.warning("kernels", f"{name}: only the portable reference kernels", step)
     else:
         findings.ok("kernels", f"{name}: {sets[0]}" + (f" (also {', '.join(sets[1:])})" if len(sets) > 1 else ""))

@@ -51,7 +51,7 @@ def read_elf(path: Path) -> Elf:
     """Read a shared object.
 
     Raises:
-        SystemFailure: S070 when it cannot be read or is not one.
+        SystemFailure: when it cannot be read or is not one.
     """
     try:
         data = path.read_bytes()

@@ -50,7 +50,7 @@ def check(
         threads: for the predicted time.
 
     Raises:
-        InputError: I070 no such file or recipe.
+        InputError: no such file or recipe.
     """
     findings = Findings(f"{subject} on {board.title if board else 'no board named'}")
     path = Path(subject)

@@ -12,6 +12,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from potstill.boards import sets_for
+
 _RUN_SECONDS = 10.0
 
 
@@ -146,33 +148,22 @@ _PARTS = {
     "0xd0b": "Cortex-A76",
 }
 
-# Kernel set, and the words of /proc/cpuinfo it needs, best first: the conditions of cpp/src/cpu/features.cpp.
-_SETS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
-    "x86": (
-        ("avx512vnni", ("avx2", "fma", "avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512_vnni")),
-        ("avx2", ("avx2", "fma")),
-    ),
-    "arm64": (("neon_dotprod", ("asimd", "asimddp")), ("neon", ("asimd",))),
-    "arm32": (("neon", ("neon", "vfpv4")),),
-}
 
-
-def family(machine: str, bits: int) -> str:
-    """x86, arm64, arm32 or empty, of a process: a 32-bit Python on a 64-bit Arm kernel is arm32."""
+def wheel_machine(machine: str, bits: int) -> str:
+    """Machine of the wheels that fit a process: a 32-bit Python on a 64-bit Arm kernel needs armv7l. Empty: none."""
     if machine in ("x86_64", "AMD64"):
-        return "x86" if bits == 64 else ""
+        return "x86_64" if bits == 64 else ""
     if machine in ("aarch64", "arm64"):
-        return "arm64" if bits == 64 else "arm32"
-    return "arm32" if machine.startswith(("armv7", "armv8")) else ""
+        return "aarch64" if bits == 64 else "armv7l"
+    return "armv7l" if machine.startswith(("armv7", "armv8")) else ""
 
 
 def kernel_sets(system: System) -> list[str]:
     """Kernel sets by /proc/cpuinfo, best first, ``reference`` last.
 
-    A 32-bit process on a 64-bit kernel may be shown the 64-bit words: ASIMD has all that the 32-bit set needs.
+    A 32-bit process on a 64-bit kernel may be shown the 64-bit words: ASIMD has all that 32-bit NEON has.
     """
-    kind, features = family(system.machine, system.bits), system.cpu_features()
-    if kind == "arm32" and "asimd" in features:
+    machine, features = wheel_machine(system.machine, system.bits), system.cpu_features()
+    if machine == "armv7l" and "asimd" in features:
         features |= {"neon", "vfpv4"}
-    sets = [name for name, needed in _SETS.get(kind, ()) if features >= set(needed)]
-    return [*sets, "reference"]
+    return sets_for(machine, features)

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from potstill.doctor.check import Findings
 from potstill.doctor.elf import Elf, read_elf
-from potstill.doctor.system import System, family
+from potstill.doctor.system import System, wheel_machine
 from potstill.errors import PotstillError
 
-_MACHINE = {"x86": "x86_64", "arm64": "aarch64", "arm32": "armv7l"}
 # What a wheel's module asks for beyond glibc, by the Debian package that brings it.
 _PACKAGES = {"libstdc++.so.6": "libstdc++6", "libgcc_s.so.1": "libgcc-s1", "libgomp.so.1": "libgomp1"}
 
@@ -21,7 +20,7 @@ def wheel_name(system: System) -> str:
 
     A 32-bit Python needs armv7l, whatever the kernel's machine is.
     """
-    machine = _MACHINE.get(family(system.machine, system.bits))
+    machine = wheel_machine(system.machine, system.bits)
     tag = f"cp{system.python[0]}{system.python[1]}"
     return f"potstill-*-{tag}-{tag}-manylinux*_{machine}.whl" if machine else ""
 
@@ -71,7 +70,7 @@ def _check_module(findings: Findings, system: System, path: Path, fitting: str) 
     except PotstillError as error:
         findings.failure(path.name, error.what, error.next_step)
         return
-    wanted = _MACHINE.get(family(system.machine, system.bits), system.machine)
+    wanted = wheel_machine(system.machine, system.bits) or system.machine
     if elf.machine != wanted:
         seen = f"made for {elf.machine} ({elf.bits}-bit), this Python is {system.bits}-bit on {system.machine}"
         findings.failure(path.name, seen, f"pip uninstall potstill, then install {fitting}")

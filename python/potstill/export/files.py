@@ -39,8 +39,8 @@ def export_files(
         The files written.
 
     Raises:
-        ExportError: X001 to X013, see `export_onnx` and `export_tflite`.
-        SystemFailure: S001 to S003 writing, S010 a package is missing.
+        ExportError: see `export_onnx` and `export_tflite`.
+        SystemFailure: a file cannot be written; a package is missing.
     """
     with _stoppable(), _made_within(out) as folder:
         made: list[Path] = []

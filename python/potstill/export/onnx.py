@@ -44,10 +44,10 @@ def export_onnx(model_dir: Path, out: Path, *, opset: int = 18, max_tokens: int 
         `out`.
 
     Raises:
-        ExportError: X001 opset not offered, X002 the exporter failed, X003 operators that boards refuse, X004 the
+        ExportError: opset not offered; the exporter failed; operators that boards refuse; the
             file differs from PyTorch.
         TrainError: the folder holds no classifier.
-        SystemFailure: S001-S003 writing, S010 a package is missing.
+        SystemFailure: a file cannot be written; a package is missing.
     """
     if opset not in OPSETS:
         raise ExportError(
@@ -218,8 +218,8 @@ def quantize_onnx_int8(fp32: Path, out: Path) -> Path:
     becomes int8 too.
 
     Raises:
-        ExportError: X005 `fp32` cannot be read as ONNX, X006 the quantizer failed.
-        SystemFailure: S001-S003 writing, S010 onnxruntime or onnx is missing.
+        ExportError: `fp32` cannot be read as ONNX; the quantizer failed.
+        SystemFailure: a file cannot be written; onnxruntime or onnx is missing.
     """
     try:
         from onnxruntime.quantization import QuantType, quantize_dynamic

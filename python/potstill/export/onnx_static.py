@@ -33,8 +33,8 @@ def quantize_onnx_static(
         `out`.
 
     Raises:
-        ExportError: X007 no texts; and as `write_quantized`.
-        SystemFailure: S001-S003 writing, S010 onnxruntime or onnx is missing.
+        ExportError: no texts; and as `write_quantized`.
+        SystemFailure: a file cannot be written; onnxruntime or onnx is missing.
     """
     try:
         from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static

@@ -120,7 +120,7 @@ class ParityReport:
         """Raise when a limit is missed.
 
         Raises:
-            ExportError: X020 with the first failure and how many there are.
+            ExportError: with the first failure and how many there are.
         """
         found = self.failures(limits)
         if found:
@@ -165,8 +165,8 @@ def check_parity(
         The report; call `ParityReport.require` to turn misses into an error.
 
     Raises:
-        ExportError: X021 unknown export, X022 no test sentences.
-        SystemFailure: S010 a package is missing.
+        ExportError: unknown export; no test sentences.
+        SystemFailure: a package is missing.
         PotstillError: whatever a backend says about its file.
     """
     unknown = sorted(set(exports) - set(BACKENDS))

@@ -45,8 +45,8 @@ def export_tflite(model_dir: Path, out: Path, *, length: int, short_lengths: tup
         `out`.
 
     Raises:
-        ExportError: X010 length below 1, X011 the converter failed, X012 it took over half an hour.
-        SystemFailure: S001-S003 writing, S010 litert-torch is missing.
+        ExportError: length below 1; the converter failed; it took over half an hour.
+        SystemFailure: a file cannot be written; litert-torch is missing.
     """
     if length < 1:
         raise ExportError("X010", f"length {length} is not possible", out.name, "give at least 1 token")
@@ -73,8 +73,8 @@ def quantize_tflite_int8(fp32: Path, out: Path, *, per_channel: bool = True) -> 
         `out`.
 
     Raises:
-        ExportError: X011 the quantizer failed, X012 it took over half an hour, X013 `fp32` is not a TFLite file.
-        SystemFailure: S001-S003 writing, S010 ai-edge-quantizer is missing.
+        ExportError: the quantizer failed; it took over half an hour; `fp32` is not a TFLite file.
+        SystemFailure: a file cannot be written; ai-edge-quantizer is missing.
     """
     _need("ai_edge_quantizer", "ai-edge-quantizer", "TFLite int8")
     if not is_tflite(fp32):

@@ -55,7 +55,8 @@ _MEMORY = "sources.json"
 _BRINGS = {"transformers": ("tokenizers", "safetensors"), "datasets": ("pyarrow",), "litert_torch": ("torch",)}
 # Distributions that are not called as what they are imported as.
 _DISTRIBUTIONS = {"google": "protobuf"}
-_DATA = (".json", ".toml")
+_DATA = (".json", ".toml", ".def")
+_DATA_FOLDERS = ("toolchains", "cpp/src/kernels")  # of a source tree: where data lies that a wheel has in the package
 
 
 @dataclass(frozen=True)
@@ -134,16 +135,16 @@ class Sources:
         return self._used[key]
 
     def data_files(self, module: str, named: Iterable[str]) -> dict[str, str]:
-        """Digests of the data files beside a module, and of those that it names in toolchains/ of a source tree."""
+        """Digests of the data files beside a module, and of those that it names in a source tree."""
         path = self.path(module)
         assert path is not None
-        folder, tools = path.parent, self.root.parents[1] / "toolchains"
+        folder, tree = path.parent, self.root.parents[1]
         if folder not in self._beside:
             names = sorted(entry.name for entry in folder.iterdir() if entry.suffix in _DATA)
             self._beside[folder] = {str((folder / name).relative_to(self.root)): folder / name for name in names}
         found = dict(self._beside[folder])
-        found |= {f"toolchains/{name}": tools / name for name in named if (tools / name).is_file()}
-        return {name: file_digest(entry)[:SHORT] for name, entry in found.items()}
+        found |= {f"{place}/{name}": tree / place / name for place in _DATA_FOLDERS for name in named}
+        return {name: file_digest(entry)[:SHORT] for name, entry in found.items() if entry.is_file()}
 
     def native(self) -> dict[str, str]:
         """The native core, by its content; it lies elsewhere in an editable installation."""

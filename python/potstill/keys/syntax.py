@@ -21,7 +21,7 @@ LAZY = ("potstill", "potstill.distil")
 SHORT = 16
 _MODULE_NAME = re.compile(r"potstill(\.\w+)+")
 _PREFIX = re.compile(r"potstill(\.\w+)*\.")
-_DATA_NAME = re.compile(r"[\w.-]+\.(json|toml)")
+_DATA_NAME = re.compile(r"[\w.-]+\.(json|toml|def)")
 
 
 @dataclass

@@ -211,7 +211,7 @@ class SplitClassifier(nn.Module):
     layer reads. The wrapped model is changed in place.
 
     Raises:
-        TrainError: T011 when no linear layer has as many outputs as the model has labels.
+        TrainError: when no linear layer has as many outputs as the model has labels.
     """
 
     gives_pooled = True
@@ -255,7 +255,7 @@ def head_name(model: nn.Module) -> str:
     """Dotted name of the last linear layer with one output a label.
 
     Raises:
-        TrainError: T011 when there is none.
+        TrainError: when there is none.
     """
     labels = int(model.config.num_labels)
     names = [n for n, m in model.named_modules() if isinstance(m, nn.Linear) and m.out_features == labels]
@@ -281,7 +281,7 @@ def load_classifier(model_dir: Path | str, *, attention: Attention = "sdpa") -> 
         A module whose forward gives `ClassifierOutput`; it has ``.config`` with ``id2label``.
 
     Raises:
-        TrainError: T001 nothing there, T002 not a model or weights that are NaN, T003 hub unreachable, T004 no
+        TrainError: nothing there; not a model or weights that are NaN; hub unreachable; no
             classification head.
     """
     with model_errors(model_dir), quiet_loading():
@@ -356,7 +356,7 @@ def load_encoder(
         sentence: of a sentence encoder, the folder with its dense layers, and whether it normalises.
 
     Raises:
-        TrainError: T001, T002, T003 as `load_classifier`; T010 unknown pooling, T124 dense layers that do not fit.
+        TrainError: as `load_classifier`; unknown pooling; dense layers that do not fit.
     """
     with model_errors(model), quiet_loading():
         backbone_config = AutoConfig.from_pretrained(str(model))

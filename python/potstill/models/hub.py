@@ -40,8 +40,8 @@ def model_errors(model: Path | str) -> Iterator[None]:
     """Turn the many ways a model cannot be loaded into `TrainError`.
 
     Raises:
-        TrainError: T001 no such folder or hub model, T002 a folder that holds no loadable model, T003 the hub cannot
-            be reached, T005 the hub wants a login for it.
+        TrainError: no such folder or hub model; a folder that holds no loadable model; the hub cannot
+            be reached; the hub wants a login for it.
     """
     from huggingface_hub import errors as hub
 

@@ -24,7 +24,7 @@ def use_bf16(precision: str) -> bool:
     """Whether ``precision`` (auto, fp32, bf16) means bf16 autocast here.
 
     Raises:
-        TrainError: T012 unknown precision.
+        TrainError: unknown precision.
     """
     if precision not in ("auto", "fp32", "bf16"):
         raise TrainError("T012", f"unknown precision {precision!r}", "precision", "use auto, fp32 or bf16")

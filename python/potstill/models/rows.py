@@ -20,7 +20,7 @@ def encode_dataset(tokenizer: Any, dataset: Any, max_tokens: int) -> TokenRows:
     Texts that are lists of words also give the places of these (`potstill.models.words`).
 
     Raises:
-        TrainError: T007 when max_tokens is over what the tokenizer's model can take.
+        TrainError: max_tokens is over what the tokenizer's model can take.
     """
     texts, pad_id = list(dataset["text"]), int(tokenizer.pad_token_id or 0)
     if "text_pair" in getattr(dataset, "column_names", dataset):

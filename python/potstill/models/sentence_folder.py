@@ -99,7 +99,7 @@ def describe_sentence_model(folder: Path) -> SentenceModel | None:
     """What the folder says, or None where it holds no sentence-transformers model for vectors.
 
     Raises:
-        CompileError: C160 a file that cannot be read as what it should be, C161 a module or setting that is not known.
+        CompileError: a file that cannot be read as what it should be; a module or setting that is not known.
     """
     if not (folder / MODULES).is_file():
         return None

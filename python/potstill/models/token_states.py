@@ -53,7 +53,7 @@ def token_view(model: nn.Module, who: str) -> TokenView:
         who: ``"student"`` or ``"teacher"``, for the error.
 
     Raises:
-        TrainError: T090 when its layers are not shaped like BERT's.
+        TrainError: when its layers are not shaped like BERT's.
     """
     body: Any = getattr(model, "backbone", None)
     if body is None:

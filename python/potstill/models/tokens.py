@@ -25,7 +25,7 @@ NO_LABEL = -100
 
 
 def load_tokenizer(model: Path | str) -> Any:
-    """The tokenizer of a folder or hub id (errors as `load_classifier`; T006 when it has none)."""
+    """The tokenizer of a folder or hub id (errors as `load_classifier`; TrainError: it cannot pad)."""
     with model_errors(model), quiet_loading():
         tokenizer = AutoTokenizer.from_pretrained(str(model))
     if tokenizer.pad_token_id is None:
@@ -39,7 +39,7 @@ def encode(tokenizer: Any, texts: Sequence[str], max_tokens: int) -> list[np.nda
     """Token ids of texts, cut to max_tokens (special tokens included): a list of int32 arrays.
 
     Raises:
-        TrainError: T007 when max_tokens is over what the tokenizer's model can take.
+        TrainError: when max_tokens is over what the tokenizer's model can take.
     """
     check_limit(int(getattr(tokenizer, "model_max_length", 0) or 0), max_tokens)
     rows = tokenizer(list(texts), truncation=True, max_length=max_tokens, padding=False, return_attention_mask=False)
@@ -52,7 +52,7 @@ def encode_pairs(
     """Token ids and token types (0 first text, 1 second) of pairs, the longer text cut first: lists of int32 arrays.
 
     Raises:
-        TrainError: T007 as `encode`.
+        TrainError: as `encode`.
     """
     check_limit(int(getattr(tokenizer, "model_max_length", 0) or 0), max_tokens)
     rows = tokenizer(
@@ -69,7 +69,7 @@ def encode_pairs(
 
 
 def check_limit(limit: int, max_tokens: int) -> None:
-    """T007 for more tokens than a tokenizer's model takes; 0 is no limit."""
+    """TrainError: more tokens than a tokenizer's model takes; 0 is no limit."""
     if 0 < limit < max_tokens:
         raise TrainError(
             "T007",

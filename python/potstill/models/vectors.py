@@ -98,7 +98,7 @@ def dense_weights(sentence: SentenceModel, width: int) -> list[dict[str, torch.T
     """The weights of dense layers behind a pooled vector of this width, as state dictionaries of `DenseLayer.linear`.
 
     Raises:
-        TrainError: T124 they are missing, cannot be read, or have another shape.
+        TrainError: they are missing, cannot be read, or have another shape.
     """
     for layer in sentence.dense:
         if layer.inputs != width:

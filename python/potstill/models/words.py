@@ -29,7 +29,7 @@ def encode_words(
         max_tokens: tokens kept of each row.
 
     Raises:
-        TrainError: T007 as `tokens.encode`.
+        TrainError: as `tokens.encode`.
     """
     check_limit(int(getattr(tokenizer, "model_max_length", 0) or 0), max_tokens)
 

@@ -54,8 +54,8 @@ def run_build(
         timed: measure times and memory on this host; otherwise the report has none.
     Returns: what `report.json` holds; with `stop_after`, the facts of each stage.
     Raises:
-        PotstillError: see the stages. SystemFailure S010 a package is missing, S020 another build uses `out`, S080
-            another process of this build failed. RecipeError R020 the processes do not divide a batch.
+        PotstillError: see the stages. SystemFailure: a package is missing; another build uses `out`;
+            another process of this build failed. RecipeError: the processes do not divide a batch.
     """
     everyone = processes.current()
     shown = progress if progress is not None and everyone.main else QuietProgress()
@@ -120,7 +120,7 @@ def check_before(recipe: Recipe, context: Context) -> None:
     """Refuse, before anything is made, what a later stage would refuse (`potstill.pipeline.check`); warnings are told.
 
     Raises:
-        PotstillError: what the build would end in; RecipeError R030 for several reasons.
+        PotstillError: what the build would end in; a RecipeError for several reasons.
     """
     from potstill.pipeline.check import check_recipe
 
@@ -135,7 +135,7 @@ def check_packages(recipe: Recipe) -> None:
     """Tell early which package is missing, before any work.
 
     Raises:
-        SystemFailure: S010 a package of the extra `build`, or of `tflite` when the recipe wants TFLite, is missing.
+        SystemFailure: a package of the extra `build`, or of `tflite` when the recipe wants TFLite, is missing.
     """
     for extra, packages in _PACKAGES.items():
         if extra == "tflite" and not recipe.export.tflite:

@@ -44,7 +44,7 @@ def run_stages(
         before: called once, with the first stage that has to run, in the main process.
     Returns: names of the stages that did run now.
     Raises:
-        PotstillError: what a stage raises; SystemFailure S001 or S002 when the disk is the reason, S100 a stored
+        PotstillError: what a stage raises; SystemFailure: the disk is the reason; a stored
             result was damaged twice.
     """
     everyone = processes.current()
@@ -112,7 +112,7 @@ def _back_to(damaged: str, stages: Sequence[Stage], remade: set[str]) -> int:
     """Number of the stage whose damaged result is to be made again.
 
     Raises:
-        SystemFailure: S100 it was made again already, or belongs to another run of stages.
+        SystemFailure: it was made again already, or belongs to another run of stages.
     """
     names = [stage.name for stage in stages]
     if damaged in remade or damaged not in names:

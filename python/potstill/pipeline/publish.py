@@ -47,7 +47,7 @@ def publish(context: Context, out: Path) -> None:
 
     Raises:
         DamagedResult: a stored file that is to be copied does not hold what was written.
-        SystemFailure: S001 disk full, S002 not allowed to write, S003 another failure.
+        SystemFailure: disk full; not allowed to write; another failure.
     """
     files = export_files(context)
     if not context.recipe.export.onnx:

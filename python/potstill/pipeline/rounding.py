@@ -75,7 +75,7 @@ def chosen_scheme(context: Context) -> Scheme:
     """The scheme of `model.still`: the recipe's, for `mixed` by what the stage `sensitivity` measured.
 
     Raises:
-        CompileError: C028 the budget of bytes cannot be met.
+        CompileError: the budget of bytes cannot be met.
     """
     from potstill.quantize.choice import choose, layers_of, read_table
     from potstill.quantize.sensitivity import TABLE
@@ -152,9 +152,9 @@ def sensitivity_of_build(out: Path, *, rows: int = 512, progress: Progress | Non
     """The table of a finished build: the stored one where its scheme is `mixed`, else measured now.
 
     Raises:
-        SystemFailure: S015 no report in the folder, S016 it cannot be read; S017 stages are gone or
+        SystemFailure: no report in the folder; it cannot be read; stages are gone or
             damaged.
-        InputError: I016 a task without labels.
+        InputError: a task without labels.
     """
     import tempfile
 

@@ -39,7 +39,7 @@ def run_seeds(
         deviation; 0 with one seed) of each figure.
 
     Raises:
-        InputError: I081 a seed twice, or two recipes of one name, I082 a recipe that cannot be read.
+        InputError: a seed twice, or two recipes of one name; a recipe that cannot be read.
         PotstillError: as `run_build`.
     """
     loaded = [_variant(recipe, overrides) for recipe in recipes]
@@ -66,7 +66,7 @@ def _variant(text: str, overrides: Sequence[str]) -> tuple[str, list[str], str]:
     """Recipe, overrides and the name of the row of ``RECIPE [KEY=VALUE ...]``; a name that is a file is one.
 
     Raises:
-        InputError: I082 an unclosed quote, or nothing but spaces. RecipeError: as `load_recipe`.
+        InputError: an unclosed quote, or nothing but spaces. RecipeError: as `load_recipe`.
     """
     try:
         recipe, *own = [text] if Path(text).is_file() else shlex.split(text)

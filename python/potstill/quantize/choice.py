@@ -79,7 +79,7 @@ def read_table(path: Path) -> dict[str, Any]:
     """A stored sensitivity table.
 
     Raises:
-        CompileError: C029 the file is no such table. SystemFailure: it cannot be read.
+        CompileError: the file is no such table. SystemFailure: it cannot be read.
     """
     with os_errors(path, reading=True):
         text = path.read_text(encoding="utf-8")
@@ -111,7 +111,7 @@ def choose(
         clip: for int8 rows, as in `scheme_by_name`.
 
     Raises:
-        CompileError: C026 unknown embedding or clip, C028 more bytes than ``most_bytes`` even in int4.
+        CompileError: unknown embedding or clip; more bytes than ``most_bytes`` even in int4.
     """
     fixed = scheme_by_name("int8", embedding=embedding, clip=clip).embedding if embedding != "auto" else None
     if drop is None and most_bytes is None:

@@ -75,7 +75,7 @@ def student_layout(student: nn.Module, model_dir: Path, work: Path, *, opset: in
         opset, max_tokens: as the build exports it: operator names depend on them.
 
     Raises:
-        TrainError: T095 a layer has no counterpart in the student.
+        TrainError: a layer has no counterpart in the student.
         ExportError, CompileError: the student cannot be exported or compiled.
     """
     from potstill.compile.import_onnx import import_onnx
@@ -93,7 +93,7 @@ def match_layers(student: nn.Module, graph: Graph) -> Layout:
     """Find the rounded operators of a fused graph in the student it was made from.
 
     Raises:
-        TrainError: T095 an operator whose weights no module of the student has.
+        TrainError: an operator whose weights no module of the student has.
     """
     names, found = operator_names(graph), _Weights(student)
     norm_behind = {id(op.x): op for op in graph.ordered() if isinstance(op, LayerNorm)}

@@ -73,7 +73,7 @@ def round_student(
         weight rounded to the nearest value.
 
     Raises:
-        TrainError: T095 a layer of the compiled graph that the student lacks; errors of loading and exporting.
+        TrainError: a layer of the compiled graph that the student lacks; errors of loading and exporting.
     """
     task, tokenizer = task_named(task_name).with_labels(splits.labels), load_tokenizer(student_dir)
     with quiet_loading():

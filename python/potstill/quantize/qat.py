@@ -82,7 +82,7 @@ def quantize_aware(
         training (rounding alone); ``epochs``, ``best_epoch``, ``seconds`` (by phase), ``warnings``.
 
     Raises:
-        TrainError: T095 a layer of the compiled graph that the student lacks; else as `distil`.
+        TrainError: a layer of the compiled graph that the student lacks; else as `distil`.
     """
     clock = Clock()
     teacher, tokenizer = Teacher.load(teacher_dir), load_tokenizer(student_dir)

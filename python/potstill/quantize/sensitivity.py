@@ -145,8 +145,8 @@ def measure_folder(
         progress: as `measure`.
 
     Raises:
-        InputError: I016 a task without labels.
-        TrainError: T095 a layer of the compiled graph that the student lacks; errors of loading and exporting.
+        InputError: a task without labels.
+        TrainError: a layer of the compiled graph that the student lacks; errors of loading and exporting.
     """
     from potstill.errors import InputError
     from potstill.models.classifier import load_classifier
@@ -160,7 +160,7 @@ def measure_folder(
     if not task.labelled:
         raise InputError(
             "I016",
-            "the damage of a layer is measured on the scores of labels, which this student lacks",
+            "the damage of a layer is measured on the scores of labels, which this student does not give",
             f"task {task.name}",
             "use the schemes int8 or int4",
         )

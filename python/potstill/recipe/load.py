@@ -31,7 +31,7 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         name: path of a TOML file, or a bundled name such as `"sentiment"`.
         overrides: as `["student.layers=2", "data.source=my.csv"]`.
     Raises:
-        RecipeError: R001 no such recipe, R002 not TOML, R003 to R009 what is wrong inside, R010 several problems.
+        RecipeError: no such recipe; not TOML; what is wrong inside; several problems.
     """
     path = find_recipe(name)
     with os_errors(path, reading=True):
@@ -55,9 +55,9 @@ def find_recipe(name: str | Path) -> Path:
     """The file of the recipe `name`, which is a path or a bundled name.
 
     Raises:
-        InputError: I121 `name` is no path.
-        RecipeError: R001 neither exists; lists the bundled names and the closest one.
-        SystemFailure: S002 its folder may not be looked into, S003 the system's answer is another one.
+        InputError: `name` is no path.
+        RecipeError: neither exists; lists the bundled names and the closest one.
+        SystemFailure: its folder may not be looked into; the system's answer is another one.
     """
     text = read_path(name, "recipe")
     path = Path(text)
@@ -85,8 +85,8 @@ def parse_recipe(content: Mapping[str, Any], where: str) -> Recipe:
     """A checked recipe from TOML content.
 
     Raises:
-        RecipeError: R003 unknown key, R004 missing key, R005 wrong type, R006 out of range, R007 not one of the
-            choices, R008 settings that contradict each other, R010 several of these, each told.
+        RecipeError: unknown key; missing key; wrong type; out of range; not one of the
+            choices; settings that contradict each other; several of these, each told.
     """
     try:
         return Recipe.model_validate(content)
@@ -102,7 +102,7 @@ def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dic
     """A copy of `content` with `key.sub=value` settings applied; values are TOML, bare words count as text.
 
     Raises:
-        RecipeError: R009 not of the form `key=value`, or a key below something that is no section.
+        RecipeError: not of the form `key=value`, or a key below something that is no section.
     """
     result = copy.deepcopy(dict(content))
     for override in overrides:

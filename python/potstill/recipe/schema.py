@@ -107,19 +107,19 @@ class Recipe(Section):
             raise ValueError('teacher.finetune = "always" has no meaning with task = "embedding": nothing is labelled')
         if self.student.init == "prune":
             raise ValueError(
-                'student.init = "prune" looks at the scores of labels, which task = "embedding" has not; use "pca"'
+                'student.init = "prune" looks at the scores of labels, which task = "embedding" lacks; use "pca"'
             )
         if self.student.head_hidden:
             raise ValueError(
-                'student.head_hidden is part of a classification head, which task = "embedding" has not; set it to 0'
+                'student.head_hidden is part of a classification head, which task = "embedding" lacks; set it to 0'
             )
         if self.quantize.qat_epochs > 0:
             raise ValueError(
-                'quantize.qat_epochs trains on the scores of labels, which task = "embedding" has not; set it to 0'
+                'quantize.qat_epochs trains on the scores of labels, which task = "embedding" lacks; set it to 0'
             )
         if self.compile.scheme == "mixed":
             raise ValueError(
-                'compile.scheme = "mixed" measures layers by the scores of labels, which task = "embedding" has not; '
+                'compile.scheme = "mixed" measures layers by the scores of labels, which task = "embedding" lacks; '
                 'use "int8" or "int4"'
             )
         if self.budget.stated:
@@ -134,7 +134,7 @@ class Recipe(Section):
         if self.data.text_pair is not None:
             raise ValueError(f"data.text_pair does not go with {task}; it reads single rows of words")
         if self.distil.pooled_cosine > 0:
-            raise ValueError(f"distil.pooled_cosine compares vectors of whole texts, which {task} has not; set it to 0")
+            raise ValueError(f"distil.pooled_cosine compares vectors of whole texts, which {task} lacks; set it to 0")
         if self.distil.augment:
             raise ValueError(f"distil.augment makes texts whose words have no tags, {task} needs them; set it to 0")
         if self.student.architecture == "static":

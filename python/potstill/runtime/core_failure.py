@@ -1,15 +1,8 @@
 """Why the native part of the wheel did not import, and what to do: read only after it failed.
 
-| code | found |
-|---|---|
-| S030 | a native part for another machine: a 32-bit wheel under a 64-bit Python, a laptop's wheel on a board |
-| S031 | one for another Python |
-| S032 | none at all |
-| S033 | the system's C or C++ library is older than the wheel needs |
-| S034 | a shared library is not installed |
-| S035 | the kernel's memory pages are larger than the wheel is built for |
-| S037 | the system does not execute files where the wheel is installed |
-| S036 | anything else the loader says |
+It tells apart: a wheel for another machine or another Python; none at all; a system library that is too old or is not
+there; memory pages larger than the wheel is built for; a file system that does not execute files; and what else the
+loader says.
 """
 
 from __future__ import annotations
@@ -118,7 +111,7 @@ def core_failure(error: ImportError, *, folder: Path | None = None, python: Inte
         python: default: the running one.
 
     Returns:
-        One of S030 to S037, see above.
+        The error; see above.
     """
     from potstill import __version__
 

@@ -1,4 +1,4 @@
-"""Reads what callers give to the public functions, once and at the edge: what is no answerable input is I007.
+"""Reads what callers give to the public functions, once and at the edge: what cannot be answered is an `InputError`.
 
 An iterable is whatever Python iterates in an order of its own: lists, generators, dict views, numpy arrays, pandas and
 polars Series, columns of pyarrow and datasets. They are told by what they do, so that none of them is imported. Errors
@@ -29,7 +29,7 @@ def read_texts(given: Any) -> list[str] | tuple[list[str], list[str]]:
     """The texts, or of pairs all first and all second ones.
 
     Raises:
-        InputError: I007 it is no iterable of str, nor one of pairs of str, or has no order.
+        InputError: it is no iterable of str, nor one of pairs of str, or has no order.
     """
     texts: list[str] = []
     first: list[str] = []
@@ -52,7 +52,7 @@ def read_words(given: Any) -> tuple[list[list[str]], list[list[Place]]]:
     """The words of each text, and where they stand in it.
 
     Raises:
-        InputError: I007 it is no iterable of str and of lists of str, or has no order.
+        InputError: it is no iterable of str and of lists of str, or has no order.
     """
     words: list[list[str]] = []
     places: list[list[Place]] = []
@@ -74,7 +74,7 @@ def read_strings(given: Any, name: str, next_step: str) -> list[str]:
     """The strings of an argument that takes several.
 
     Raises:
-        InputError: I007 it is no iterable of str, or has no order.
+        InputError: it is no iterable of str, or has no order.
     """
     found = list(items(given, name, next_step))
     for index, text in enumerate(found):
@@ -91,7 +91,7 @@ def read_numbers(given: Any, what: str = "token ids") -> list[list[int]]:
         what: the numbers' name, for messages.
 
     Raises:
-        InputError: I003 (of token types I014) a number below 0 or over 31 bits; I007 anything else than sequences of
+        InputError: a number below 0 or over 31 bits; anything else than sequences of
             whole numbers.
     """
     rows = []
@@ -110,7 +110,7 @@ def read_flag(value: Any, name: str) -> bool:
     """True or False, numpy's too.
 
     Raises:
-        InputError: I120 it is neither.
+        InputError: it is neither.
     """
     if isinstance(value, bool):
         return value
@@ -123,7 +123,7 @@ def read_probability(value: Any, name: str) -> float:
     """A number from 0 to 1.
 
     Raises:
-        InputError: I013 it is none.
+        InputError: it is none.
     """
     number = -1.0
     if hasattr(value, "__float__") and not isinstance(value, (bool, str, bytes)) and _is_real_scalar(value):
@@ -140,7 +140,7 @@ def read_threads(value: Any, name: str = "threads") -> int | None:
     """A thread count, or None.
 
     Raises:
-        InputError: I004 it is neither.
+        InputError: it is neither.
     """
     if value is None:
         return None
@@ -157,7 +157,7 @@ def read_source(given: Any) -> str | bytes | bytearray | memoryview:
     Bytes of a path that are no UTF-8 are surrogates, as `os.fsdecode` has it.
 
     Raises:
-        InputError: I102 a file object that gives no bytes; I121 as `read_path`.
+        InputError: a file object that gives no bytes; as `read_path`.
     """
     if callable(getattr(given, "read", None)) and not isinstance(given, type):
         return _content(given)

@@ -65,7 +65,7 @@ class Model:
         return f"<potstill.Model {info.get('name')!r}{task}, {', '.join(facts)}>"
 
     def close(self) -> None:
-        """Give back the model's memory, after calls that still run; every later call is I123."""
+        """Give back the model's memory, after calls that still run; every later call is an `InputError`."""
         self._backend = _Closed()
 
     def __enter__(self) -> Model:
@@ -142,14 +142,14 @@ class Model:
         Any iterable with an order is taken, and read once: generators, views of dicts, arrays, columns of tables.
 
         Raises:
-            InputError: I001 a text without any token; I002 a text over `max_tokens`; I005 no tokenizer in the file;
-                I007 `texts` is a single string, has no order, or holds something else than str, or than pairs of str;
-                I014 pairs, but the model reads single texts; I120 `truncate` is no truth value.
+            InputError: a text without any token; a text over `max_tokens`; no tokenizer in the file;
+                `texts` is a single string, has no order, or holds something else than str, or than pairs of str;
+                pairs, but the model reads single texts; `truncate` is no truth value.
         """
         return self._encode(texts, truncate)[0]
 
     def logits(self, texts: Iterable[Text], truncate: bool = False) -> Matrix:
-        """Logits of each text or pair: float32 [texts, labels], buffer protocol. Raises as `tokenize` and I008.
+        """Logits of each text or pair: float32 [texts, labels], buffer protocol. Raises as `tokenize`, or has none.
 
         A model that labels words gives [tokens, labels]: a row for each of `tokenize`'s ids, the texts in turn.
         """
@@ -170,11 +170,11 @@ class Model:
                 or at the beginnings only. Without it padding is an error, not text.
 
         Raises:
-            InputError: I001 an empty sequence; I002 longer than `max_tokens`; I003 an id outside the vocabulary; I007
-                something else than sequences of whole numbers; I008 the model has no classification head; I010 not one
-                type an id; I014 a type that the model has not; I103 padding and no mask; I104 an id that the model
-                cannot take in a text; I106, I107 a mask that does not fit the ids.
-            FormatError: F062 a result is NaN or infinite.
+            InputError: an empty sequence; longer than `max_tokens`; an id outside the vocabulary;
+                something else than sequences of whole numbers; the model has no classification head; not one
+                type an id; a type that the model lacks; padding and no mask; an id that the model
+                cannot take in a text; a mask that does not fit the ids.
+            FormatError: a result is NaN or infinite.
         """
         rows, kinds = read_numbers(ids), None if types is None else read_numbers(types, "token types")
         if attention_mask is not None:
@@ -198,7 +198,7 @@ class Model:
         return self._backend.tokenize(texts, cut), None
 
     def embed(self, texts: Iterable[Text], truncate: bool = False) -> Matrix:
-        """Pooled vectors: float32 [texts, hidden] with the buffer protocol. Raises as `tokenize` and I009.
+        """Pooled vectors: float32 [texts, hidden] with the buffer protocol. Raises as `tokenize`, or has none.
 
         They have the length 1 where `normalized` says so.
         """
@@ -220,7 +220,7 @@ class Model:
                 elsewhere.
 
         Raises:
-            InputError: as `logits`; I013 the threshold is not in [0, 1]; I017 the model labels words; I108 it gives a
+            InputError: as `logits`; the threshold is not in [0, 1]; the model labels words; it gives a
                 score.
         """
         if self.per_token:
@@ -251,7 +251,7 @@ class Model:
             truncate: as for `tokenize`.
 
         Raises:
-            InputError: as `logits`; I105 the model has classes.
+            InputError: as `logits`; the model has classes.
         """
         if not self.score_kind:
             step = "use tag()" if self.per_token else "use classify(), or logits()"
@@ -270,9 +270,9 @@ class Model:
             truncate: answer the words that fit into `max_tokens` alone; otherwise a longer text is an error.
 
         Raises:
-            InputError: I001 a text without any word; I002 a text over `max_tokens`; I005 no tokenizer in the file; I007
-                `texts` is a single string, has no order, or holds something else than str and lists of str; I018 the
-                model labels whole texts; I120 `truncate` is no truth value.
+            InputError: a text without any word; a text over `max_tokens`; no tokenizer in the file;
+                `texts` is a single string, has no order, or holds something else than str and lists of str; the
+                model labels whole texts; `truncate` is no truth value.
         """
         if not self.per_token:
             raise InputError("I018", "the model labels whole texts, not words", "tag", "use classify()")
@@ -308,10 +308,10 @@ def load(path: Source | BinaryIO, threads: int | None = None, backend: str = "na
 
     Raises:
         FormatError: F... the file is missing, damaged, too new or not valid.
-        InputError: I004 a bad thread count; I006 no such backend; I100 bytes for another backend; I101 `mapped` without
-            a `.still` file's path; I102 the file object gives no bytes.
-        CpuError: K001, K002 POTSTILL_ISA asks for a kernel set that is unknown or that the CPU lacks.
-        SystemFailure: S010 the backend's package is not installed; S030-S036 the wheel does not fit this machine,
+        InputError: a bad thread count; no such backend; bytes for another backend; `mapped` without
+            a `.still` file's path; the file object gives no bytes.
+        CpuError: POTSTILL_ISA asks for a kernel set that is unknown or that the CPU lacks.
+        SystemFailure: the backend's package is not installed; the wheel does not fit this machine,
             Python or system, or a library it needs is absent (list: core_failure.py).
     """
     source = read_source(path)
@@ -341,7 +341,7 @@ def _reopen(source: str | bytes, identity: dict[str, Any], threads: int, mapped:
     """A pickled model, opened again.
 
     Raises:
-        InputError: I124 the file is another one by now. And as `load`.
+        InputError: the file is another one by now. And as `load`.
     """
     model = load(source, threads, str(identity.get("backend", "native")), mapped)
     if _identity(model) != identity:

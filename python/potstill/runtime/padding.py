@@ -26,7 +26,7 @@ def unpadded(
         mask: for each id 1, or 0 where it is padding; lists, arrays and tensors of numbers or truth values.
 
     Raises:
-        InputError: I010 not one type an id; I106 the mask is not one of 0 and 1 for each id; I107 padding between ids.
+        InputError: not one type an id; the mask is not one of 0 and 1 for each id; padding between ids.
     """
     rows = _read(mask)
     if len(rows) != len(ids):

@@ -83,6 +83,21 @@ def unpack_i4_rows(data: Array, shape: Sequence[int]) -> Array:
     return np.ascontiguousarray(_values(data.reshape(n, -(-k // 32), 16))[:, :k])
 
 
+# By the words of the schema's layouts; row-major data are stored as they are.
+PACK = {
+    "pack_f32n8": pack_f32_n8,
+    "pack_i8n4k16": pack_i8_n4k16,
+    "pack_i4n4k32": pack_i4_n4k32,
+    "row_major_i4": pack_i4_rows,
+}
+UNPACK = {
+    "pack_f32n8": unpack_f32_n8,
+    "pack_i8n4k16": unpack_i8_n4k16,
+    "pack_i4n4k32": unpack_i4_n4k32,
+    "row_major_i4": unpack_i4_rows,
+}
+
+
 def pad_vector(vector: Array) -> Array:
     """[N] -> zero-padded to a multiple of 16 entries."""
     return np.pad(vector, (0, -len(vector) % VECTOR_PAD))

@@ -1,22 +1,24 @@
-"""A packed model in memory: exactly what a `.still` file holds. writer.py stores it, reader.py restores it."""
+"""A model as a `.still` file holds it: the header as objects of the schema, and a section for each tensor."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from potstill.still import pack
+from potstill.still.schema import fb, kind, word
 
 Array = NDArray[Any]
 
+# What sections hold: int4 as bytes of two values.
 DTYPES: dict[str, np.dtype[Any]] = {
     "f32": np.dtype("<f4"),
     "i8": np.dtype("i1"),
-    "i4": np.dtype("u1"),  # bytes of two values
+    "i4": np.dtype("u1"),
     "i32": np.dtype("<i4"),
     "u8": np.dtype("u1"),
 }
@@ -28,74 +30,10 @@ def byte_view(data: Array) -> memoryview:
     return memoryview(flat)
 
 
-@dataclass(frozen=True, eq=False)
-class PackedTensor:
-    """`data` is what lies in the section: contiguous, padded inside as `layout` asks, not to 64 bytes."""
-
-    name: str
-    dtype: str
-    layout: str  # "row_major", "f32_n8", "i8_n4k16", "i4_n4k32", "i4_rows"
-    shape: tuple[int, ...]
-    data: Array
-
-    @property
-    def bytes(self) -> int:
-        return int(self.data.nbytes)
-
-    def logical(self) -> Array:
-        """The values in their logical shape; int4 as int8."""
-        if self.layout == "f32_n8":
-            return pack.unpack_f32_n8(self.data, self.shape)
-        if self.layout == "i8_n4k16":
-            return pack.unpack_i8_n4k16(self.data, self.shape)
-        if self.layout == "i4_n4k32":
-            return pack.unpack_i4_n4k32(self.data, self.shape)
-        if self.layout == "i4_rows":
-            return pack.unpack_i4_rows(self.data, self.shape)
-        return self.data.reshape(-1)[: int(np.prod(self.shape))].reshape(self.shape)
-
-
-@dataclass(frozen=True)
-class PackedValue:
-    """An activation; `rows` is "tokens" or "sequences"."""
-
-    name: str
-    rows: str
-    width: int
-
-
-@dataclass(frozen=True)
-class PackedOp:
-    """`kind` is the table of still.fbs; `tensors` maps its *_t fields to indices, `settings` holds the rest."""
-
-    name: str
-    kind: str
-    inputs: tuple[int, ...]
-    output: int
-    tensors: Mapping[str, int] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class WordPieceFields:
-    """The tokenizer table; tensors by index."""
-
-    tensors: Mapping[str, int]
-    lowercase: bool
-    strip_accents: bool
-    clean_text: bool
-    handle_chinese_chars: bool
-    unk_id: int
-    cls_id: int
-    sep_id: int
-    pad_id: int
-    continuing_prefix: str
-    max_chars_per_word: int
-    added_ids: tuple[int, ...] = ()
-
-
 @dataclass(frozen=True)
 class Metadata:
+    """What a file says of its model, beside the graph."""
+
     name: str
     task: str
     scheme: str
@@ -109,14 +47,36 @@ class Metadata:
     forbidden_ids: tuple[int, ...] = ()  # the model's answer is not right for texts with these
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PackedModel:
-    """All of a `.still` file."""
+    """All of a `.still` file.
 
-    metadata: Metadata
-    tensors: tuple[PackedTensor, ...]
-    values: tuple[PackedValue, ...]
-    ops: tuple[PackedOp, ...]
-    embedding_value: int
-    logits_value: int
-    tokenizer: WordPieceFields | None = None
+    Attributes:
+        header: `fb.ModelT`; of its tensors the offsets and checksums count in a file alone.
+        sections: the contiguous data of each tensor, padded inside as its layout asks, not to 64 bytes.
+    """
+
+    header: Any
+    sections: list[Array]
+
+    def dtype(self, index: int) -> str:
+        """ "f32", "i8", "i4", "i32" or "u8"."""
+        return word(fb.DType, self.header.tensors[index].dtype)
+
+    def layout(self, index: int) -> str:
+        """The name of a tensor's layout: "row_major", "pack_i8n4k16", ..."""
+        return word(fb.Layout, self.header.tensors[index].layout)
+
+    def shape(self, index: int) -> tuple[int, ...]:
+        """The logical shape of a tensor."""
+        return tuple(map(int, self.header.tensors[index].shape))
+
+    def values(self, index: int) -> Array:
+        """A tensor's values in their logical shape; int4 as int8."""
+        data, shape = self.sections[index], self.shape(index)
+        unpack = pack.UNPACK.get(self.layout(index))
+        return data.reshape(-1)[: int(np.prod(shape))].reshape(shape) if unpack is None else unpack(data, shape)
+
+    def result(self, *, vector: bool) -> int | None:
+        """The value that the head of vectors reads, or the one of logits; None without such a head."""
+        return next((head.value for head in self.header.heads if (kind(head) == "Vector") == vector), None)

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from potstill.still import core_math
 from potstill.still.activations import gelu, gelu_tanh
-from potstill.still.packed import PackedModel, PackedOp
+from potstill.still.packed import PackedModel
+from potstill.still.schema import fb, word
 
 Array = NDArray[Any]
 
@@ -48,74 +49,67 @@ class Evaluator:
         self.model = model
         self.exact = exact
         self.functions = EXACT_FUNCTIONS if exact else FUNCTIONS
-        used = {i for op in model.ops for i in op.tensors.values()}
-        self._weights = {i: model.tensors[i].logical() for i in used}
+        fields = (item for op in model.header.ops for item in vars(op.body).items())
+        self._weights = {i: model.values(i) for field, i in fields if field.endswith("T") and i >= 0}
 
     def run(self, ids: Sequence[int], types: Sequence[int] | None = None) -> Outputs:
         """One text, or a pair of texts with its token types, given as token ids with the specials."""
         values: dict[int, Array] = {}
         with np.errstate(all="ignore"):  # overflow becomes infinity and NaN, as in the core
-            for op in self.model.ops:
+            for op in self.model.header.ops:
                 kinds = np.zeros(len(ids), np.int64) if types is None else np.asarray(types)
                 values[op.output] = self._step(op, [values[i] for i in op.inputs], np.asarray(ids), kinds)
 
-        def result(index: int) -> Array | None:
-            if index < 0:
+        def result(*, vector: bool) -> Array | None:
+            index = self.model.result(vector=vector)
+            if index is None:
                 return None
-            return values[index] if self.model.values[index].rows == "tokens" else values[index][0]
+            return values[index] if self.model.header.values[index].rows == fb.Rows.Tokens else values[index][0]
 
-        return Outputs(result(self.model.logits_value), result(self.model.embedding_value))
+        return Outputs(result(vector=False), result(vector=True))
 
-    def _weight(self, op: PackedOp, field: str) -> Array | None:
-        return self._weights[op.tensors[field]] if field in op.tensors else None
-
-    def _step(self, op: PackedOp, inputs: list[Array], ids: Array, types: Array) -> Array:
-        match op.kind:
-            case "Embedding":
-                rows, added = self._embedding(op, ids), self._weight(op, "type_t")
+    def _step(self, op: Any, inputs: list[Array], ids: Array, types: Array) -> Array:
+        body, weights = op.body, self._weights
+        match body:
+            case fb.EmbeddingT():
+                rows, added = self._embedding(body, ids), weights.get(body.typeT)
                 return rows if added is None else rows + added[types]
-            case "LayerNorm":
-                gamma, beta = self._weight(op, "gamma_t"), self._weight(op, "beta_t")
-                assert gamma is not None and beta is not None
+            case fb.LayerNormT():
                 norm = core_math.layer_norm if self.exact else layer_norm
-                return norm(inputs[0], gamma, beta, op.settings["eps"])
-            case "Linear":
-                return self._linear(op, inputs)
-            case "Attention":
-                return (core_math.attention if self.exact else attention)(inputs[0], op.settings["heads"])
-            case "Pool":
-                if op.settings["kind"] == "cls":
+                return norm(inputs[0], weights[body.gammaT], weights[body.betaT], body.eps)
+            case fb.LinearT():
+                return self._linear(body, inputs)
+            case fb.AttentionT():
+                return (core_math.attention if self.exact else attention)(inputs[0], body.heads)
+            case fb.PoolT():
+                if body.kind == fb.PoolKind.Cls:
                     return inputs[0][:1]
                 return core_math.mean_pool(inputs[0]) if self.exact else inputs[0].mean(axis=0, keepdims=True)
-            case "Normalize":
-                return (core_math.l2_normalize if self.exact else l2_normalize)(inputs[0], op.settings["eps"])
+            case fb.NormalizeT():
+                return (core_math.l2_normalize if self.exact else l2_normalize)(inputs[0], body.eps)
             case _:
-                raise AssertionError(op.kind)
+                raise AssertionError(type(body))
 
-    def _embedding(self, op: PackedOp, ids: Array) -> Array:
-        word, position = self._weight(op, "word_t"), self._weight(op, "position_t")
-        assert word is not None and position is not None
-        rows = word[ids].astype(np.float32)
-        scale = self._weight(op, "word_scale_t")
+    def _embedding(self, body: Any, ids: Array) -> Array:
+        rows, position = self._weights[body.wordT][ids].astype(np.float32), self._weights[body.positionT]
+        scale = self._weights.get(body.wordScaleT)
         if scale is not None:
             return core_math.fma(rows, scale[ids][:, None], position[: len(ids)])
         return rows + position[: len(ids)]
 
-    def _linear(self, op: PackedOp, inputs: list[Array]) -> Array:
-        weight, bias = self._weight(op, "weight_t"), self._weight(op, "bias_t")
-        assert weight is not None
+    def _linear(self, body: Any, inputs: list[Array]) -> Array:
+        weight, bias = self._weights[body.weightT], self._weights.get(body.biasT)
         shift = np.zeros(len(weight), np.float32) if bias is None else bias
-        if op.settings["input_quant"] == "none":
+        if body.inputQuant == fb.InputQuant.None_:
             y = (core_math.dot(inputs[0], weight) if self.exact else inputs[0] @ weight.T) + shift
         else:
-            scale, colsum = self._weight(op, "scale_t"), self._weight(op, "colsum_t")
-            assert scale is not None and colsum is not None
-            q, row_scale, zero = QUANTIZERS[op.settings["input_quant"]](inputs[0])
+            scale, colsum = self._weights[body.scaleT], self._weights[body.colsumT]
+            q, row_scale, zero = QUANTIZERS[word(fb.InputQuant, body.inputQuant)](inputs[0])
             # Sums of int8 products stay below 2^31, so float64 products hold them exactly (and are fast).
             sums = (q.astype(np.float64) @ weight.T.astype(np.float64)).astype(np.int64)
             sums = sums - zero[:, None].astype(np.int64) * colsum[None, :]
             y = core_math.fma(sums.astype(np.float32), row_scale[:, None] * scale[None, :], shift)
-        y = self.functions[op.settings["activation"]](y).astype(np.float32)
+        y = self.functions[word(fb.Activation, body.activation)](y).astype(np.float32)
         return y + inputs[1] if len(inputs) > 1 else y
 
 

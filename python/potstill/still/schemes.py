@@ -105,7 +105,7 @@ def scheme_by_name(name: str, *, embedding: str = "auto", clip: str = "absmax") 
         clip: scale of int8 rows, "absmax" or "mse".
 
     Raises:
-        CompileError: C022 no such scheme, C026 no such dtype of the embedding, or no such clipping.
+        CompileError: no such scheme; no such dtype of the embedding, or no such clipping.
     """
     if name not in SCHEMES:
         raise CompileError("C022", "unknown scheme", repr(name), f"choose one of: {', '.join(SCHEMES)}")

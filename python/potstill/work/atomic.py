@@ -30,8 +30,8 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
     KeyboardInterrupt included, the temporary file is removed and `path` stays as it was.
 
     Raises:
-        InputError: I143 `path` is nothing that may be replaced.
-        SystemFailure: S001 disk full, S002 not allowed to write, S003 another failure of the system.
+        InputError: `path` is nothing that may be replaced.
+        SystemFailure: disk full; not allowed to write; another failure of the system.
     """
     final = Path(path)
     check_replaceable(final)
@@ -56,7 +56,7 @@ def check_replaceable(path: Path) -> None:
     """Refuse a folder, a device or a pipe, whose place a rename would take (with root, that of /dev/null).
 
     Raises:
-        InputError: I143 it is one. SystemFailure: S002 its folder may not be looked into.
+        InputError: it is one. SystemFailure: its folder may not be looked into.
     """
     with os_errors(path):
         if (path.exists() and not path.is_file()) or os.path.realpath(path.parent) == "/dev":

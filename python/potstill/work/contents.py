@@ -52,7 +52,7 @@ def contents_of(folder: Path, *, hidden: bool = True) -> Contents:
     """Size and digest of every file under `folder`; without `hidden`, of those whose path has no part with a dot first.
 
     Raises:
-        SystemFailure: S002, S003 a file cannot be read.
+        SystemFailure: a file cannot be read.
     """
     with os_errors(folder, reading=True):
         names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())

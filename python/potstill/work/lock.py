@@ -18,7 +18,7 @@ def out_lock(out: Path) -> Iterator[None]:
     """Hold the output folder `out` for one build.
 
     Raises:
-        SystemFailure: S020 another build runs in this folder; S001 to S003 when the lock file cannot be made.
+        SystemFailure: another build runs in this folder; when the lock file cannot be made.
     """
     with _locked_file(out / _LOCK_NAME) as descriptor:
         try:

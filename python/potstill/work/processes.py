@@ -70,7 +70,7 @@ class Processes:
         """What ``make`` gives in process 0, in every process; the others wait for it.
 
         Raises:
-            SystemFailure: S080 in the others, when process 0 failed.
+            SystemFailure: in the others, when process 0 failed.
         """
         if self.count == 1:
             return make()
@@ -105,7 +105,7 @@ class Processes:
         The same recipe then takes the same steps over the same rows on any number of processes.
 
         Raises:
-            RecipeError: R020 the processes do not divide the batch.
+            RecipeError: the processes do not divide the batch.
         """
         if batch_size % self.count:
             below = batch_size - batch_size % self.count

@@ -56,7 +56,7 @@ def test_environment_is_the_boards(emulator: Emulator, monkeypatch: pytest.Monke
     told = {"POTSTILL_BOARD", "POTSTILL_BOARD_KERNELS", "POTSTILL_BOARD_PAGE_SIZE"}
     assert set(environment) == {"PATH", "HOME", "LANG", "OMP_WAIT_POLICY", "POTSTILL_ISA", *told}
     assert environment["POTSTILL_BOARD"] == "pi4"
-    assert environment["POTSTILL_BOARD_KERNELS"] == "neon"
+    assert environment["POTSTILL_BOARD_KERNELS"] == "neon,reference"
     assert environment["POTSTILL_BOARD_PAGE_SIZE"] == "4096"
 
 

@@ -1,7 +1,7 @@
 #include "kernels/avx2/vec.h"
 // vec.h first: the code in simd/ is written with its types.
-#include "kernels/sets.h"
 #include "kernels/simd/gemm_i8.h"
+#include "kernels/this_set.h"
 
 namespace potstill::kernels::avx2 {
 namespace {

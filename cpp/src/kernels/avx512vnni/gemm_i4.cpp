@@ -1,7 +1,7 @@
 #include "kernels/avx512vnni/vec.h"
 // vec.h first: the code after it is written with its types.
 #include "kernels/avx512vnni/block.h"
-#include "kernels/sets.h"
+#include "kernels/this_set.h"
 
 namespace potstill::kernels::avx512vnni {
 namespace {

@@ -1,5 +1,5 @@
 #include "kernels/neon32/gemm.h"
-#include "kernels/sets.h"
+#include "kernels/this_set.h"
 
 namespace potstill::kernels::neon32 {
 namespace {

@@ -1,8 +1,8 @@
 #include "kernels/neon/vec.h"
 // vec.h first: the code in simd/ is written with its types.
 #include "kernels/neon_dotprod/zero_sums.h"
-#include "kernels/sets.h"
 #include "kernels/simd/neon_i4.h"
+#include "kernels/this_set.h"
 
 namespace potstill::kernels::neon_dotprod {
 namespace {

@@ -1,5 +1,5 @@
 #include "kernels/reference/math.h"
-#include "kernels/sets.h"
+#include "kernels/this_set.h"
 
 namespace potstill::kernels::reference {
 

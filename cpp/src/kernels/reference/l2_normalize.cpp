@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "kernels/reference/math.h"
-#include "kernels/sets.h"
+#include "kernels/this_set.h"
 
 namespace potstill::kernels::reference {
 

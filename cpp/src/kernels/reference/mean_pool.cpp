@@ -1,4 +1,4 @@
-#include "kernels/sets.h"
+#include "kernels/this_set.h"
 
 namespace potstill::kernels::reference {
 

@@ -35,7 +35,7 @@ _LOW, _HIGH = 0.15, 0.35
 # cycles in fp32 and 5.7 times in int8; the latter is not believed (others see int8 faster than fp32 on it), so integers
 # stand at 3 with a band from 1.8 to 5.7. The Cortex-A7 is taken as 1.6 times an A53: a guess. So is 1.5 times for
 # 32-bit userlands, whose code has half the registers.
-_LIKE: dict[str, tuple[str, float, float, float, float]] = {
+LIKE: dict[str, tuple[str, float, float, float, float]] = {
     "cortex-a53": ("cortex-a72", 2.1, 3.0, 0.4, 0.9),
     "cortex-a7": ("cortex-a72", 3.4, 4.8, 0.4, 0.9),
 }
@@ -84,6 +84,15 @@ def _fits() -> dict[tuple[str, str, str], dict[str, Any]]:
     return found | {(fit["engine"], fit["core"], fit["scheme"]): fit for fit in peers}
 
 
+@lru_cache(maxsize=1)
+def _first_cores() -> dict[str, str]:
+    """The kernel sets (and engines) with a cost table, slowest set first, and the first core of each table."""
+    first: dict[str, str] = {}
+    for kernels, core, _ in _fits():
+        first.setdefault(kernels, core)
+    return first
+
+
 def peer_version(engine: str) -> str:
     """The release of a peer whose kernels were counted, e.g. ``"1.32.0"``."""
     return str(json.loads(PEER_COSTS.read_text(encoding="utf-8"))["versions"][engine])
@@ -103,16 +112,17 @@ class _Core:
 
 def _core_of(board: Board, scheme: str, engine: str) -> _Core:
     """The row that stands for the board's core and, of our engine, its best kernel set."""
-    dotprod = "neon_dotprod" in board.kernels
-    kernels = engine if engine in PEERS else "neon_dotprod" if dotprod else "neon"
+    modelled = _first_cores()
+    own = next((kernels for kernels in board.kernels if kernels in modelled), next(iter(modelled)))
+    kernels = engine if engine in PEERS else own
     core, factor, low, high = board.core, 1.0, _LOW, _HIGH
     notes: list[str] = []
-    if core in _LIKE:
-        core, floats, integers, low, high = _LIKE[core]
+    if core in LIKE:
+        core, floats, integers, low, high = LIKE[core]
         factor = floats if scheme == "fp32" else integers
         notes.append(f"no trusted cost model for the {board.core}: {factor:g} times the {core}")
     elif (kernels, core, scheme) not in _fits():
-        core, low, high = ("cortex-a76" if dotprod else "cortex-a72"), _UNKNOWN_LOW, _UNKNOWN_HIGH
+        core, low, high = modelled[own], _UNKNOWN_LOW, _UNKNOWN_HIGH
         notes.append(f"no cost model for {board.core}: taken as {core}")
     if board.target.bits == 32:
         factor *= _BITS32_FACTOR

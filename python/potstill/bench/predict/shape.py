@@ -134,15 +134,14 @@ def shape_of(still: Path, *, static: bool = False) -> ModelShape:
 
     Raises:
         FormatError: not a whole `.still` file.
-        InputError: I071 a graph without attention, which the cost model does not know.
+        InputError: a graph without attention, which the cost model does not know.
     """
     import potstill
-    from potstill.runtime.header import read_header
 
     info = potstill.load(still, threads=1).info
     if not info["layers"] and not static:
         raise InputError("I071", "the model has no attention layers", str(still), "measure it: potstill bench")
-    width = read_header(Path(still)).token_table[1]
+    width = info["word_width"]
     return ModelShape(
         info["layers"], info["hidden"], info["intermediate"], info["heads"], info["vocabulary"], info["max_tokens"],
         len(info["labels"]), linear_part(info["scheme"]),

@@ -35,7 +35,7 @@ def predictions(
     ONNX and TFLite files in fp32 and int8, where there is a cost table.
 
     Raises:
-        InputError: I060 no length fits the model, I073 unknown engine; and as `predict`.
+        InputError: no length fits the model; unknown engine; and as `predict`.
     """
     for engine in engines:
         if engine not in ENGINES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from potstill.commands import Command, print_json
@@ -12,7 +11,9 @@ from potstill.commands import Command, print_json
 def _inspect(args: argparse.Namespace) -> int:
     import potstill
 
-    info = {**potstill.load(args.model).info, **_tensors(Path(args.model))}
+    model = potstill.load(args.model)
+    core: Any = model._backend
+    info = {**model.info, "tensors": {name: _described(*weight) for name, *weight in core.weights()}}
     if args.json:
         print_json(info)
         return 0
@@ -29,12 +30,8 @@ def _inspect(args: argparse.Namespace) -> int:
     return 0
 
 
-def _tensors(path: Path) -> dict[str, Any]:
-    """Each weight's dtype, shape and bytes."""
-    from potstill.runtime.header import read_header
-
-    tensors = read_header(path).tensors
-    return {"tensors": {t.name: f"{t.dtype} {' x '.join(map(str, t.shape))}, {t.bytes:,} bytes" for t in tensors}}
+def _described(dtype: str, shape: tuple[int, ...], size: int) -> str:
+    return f"{dtype} {' x '.join(map(str, shape))}, {size:,} bytes"
 
 
 def add(command: Command) -> None:

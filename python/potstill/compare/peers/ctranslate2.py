@@ -62,8 +62,8 @@ def convert(student: Path, out: Path) -> None:
     """Fill the folder `out`, which exists, from a classifier folder.
 
     Raises:
-        ExportError: X020 another architecture than BERT under our own head.
-        SystemFailure: S010 a package is missing.
+        ExportError: another architecture than BERT under our own head.
+        SystemFailure: a package is missing.
     """
     try:
         import numpy as np
@@ -144,7 +144,7 @@ def environment(compute_type: str, machine: str = "", cpuinfo: Path = Path("/pro
 
 
 def open_peer(path: Path, threads: int, compute_type: str = "float32") -> CTranslate2Runner:
-    """Load a folder of `convert`. Raises SystemFailure S010."""
+    """Load a folder of `convert`. SystemFailure: a package is missing."""
     return CTranslate2Runner(path, threads, compute_type)
 
 

@@ -53,7 +53,7 @@ def convert(student: Path, out: Path, *, int8: bool) -> None:
         int8: dynamic int8 linear layers, weights per channel; else fp32.
 
     Raises:
-        SystemFailure: S010 a package is missing.
+        SystemFailure: a package is missing.
     """
     try:
         import torch
@@ -111,7 +111,7 @@ def _partitioners(int8: bool, partitioner: Any) -> list[Any]:
 
 
 def open_peer(path: Path, threads: int) -> ExecuTorchRunner:
-    """Load a program of `convert`. Raises SystemFailure S010."""
+    """Load a program of `convert`. SystemFailure: a package is missing."""
     return ExecuTorchRunner(path, threads)
 
 

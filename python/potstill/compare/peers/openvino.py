@@ -61,7 +61,7 @@ def convert_int8(onnx: Path, out: Path) -> None:
     """Write an OpenVINO file (`out`, ending .xml) with int8 weights per channel; activations become int8 at run time.
 
     Raises:
-        SystemFailure: S010 openvino or nncf is missing.
+        SystemFailure: openvino or nncf is missing.
     """
     try:
         import nncf
@@ -73,7 +73,7 @@ def convert_int8(onnx: Path, out: Path) -> None:
 
 
 def open_peer(path: Path, threads: int, precision: str = "f32") -> OpenVinoRunner:
-    """Load an ONNX or OpenVINO file; `precision` ``"f32"`` or ``"bf16"``. Raises S010, and I065 without bf16."""
+    """Load an ONNX or OpenVINO file; `precision` ``"f32"`` or ``"bf16"``. InputError: no bf16 here."""
     return OpenVinoRunner(path, threads, precision)
 
 

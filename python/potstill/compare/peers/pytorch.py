@@ -64,7 +64,7 @@ def open_peer(path: Path, threads: int) -> TorchRunner:
     """Load a classifier folder.
 
     Raises:
-        SystemFailure: S010 torch or transformers is missing.
+        SystemFailure: torch or transformers is missing.
     """
     return TorchRunner(path, threads)
 

@@ -41,7 +41,7 @@ def total(given: LossInputs, weights: Mapping[str, float]) -> tuple[torch.Tensor
         The scalar loss, and each loss's own mean (before its weight) for the log.
 
     Raises:
-        TrainError: T020 unknown loss, T021 a loss lacks its teacher outputs.
+        TrainError: unknown loss; a loss lacks its teacher outputs.
     """
     value = given.student_logits.new_zeros(())
     parts: dict[str, torch.Tensor] = {}

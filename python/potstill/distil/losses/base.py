@@ -85,7 +85,7 @@ def need(value: T | None, name: str) -> T:
     """The value, which a loss cannot do without.
 
     Raises:
-        TrainError: T021 when it is absent.
+        TrainError: when it is absent.
     """
     if value is None:
         raise TrainError(

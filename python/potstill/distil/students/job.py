@@ -64,8 +64,7 @@ def make_student(job: Job) -> EncoderClassifier:
         The finished student, in training mode.
 
     Raises:
-        TrainError: T010, T040-T048, T063-T065 for sizes that do not go together; T071 pairs, and a teacher with one
-            token type.
+        TrainError: sizes that do not go together; pairs, and a teacher with one token type.
     """
     kind, init = _built(job)
     job.student.eval()

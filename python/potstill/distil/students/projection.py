@@ -46,7 +46,7 @@ class Projection:
         init: its name, for errors.
 
     Raises:
-        TrainError: T042 teacher not of the BERT kind, T047 student wider than the teacher, T048 no sample text.
+        TrainError: teacher not of the BERT kind; student wider than the teacher; no sample text.
     """
 
     def __init__(self, job: Job, init: str) -> None:
@@ -86,7 +86,7 @@ def narrower(job: Job, init: str) -> tuple[Encoder, Encoder]:
     """The encoders of teacher and student, of one kind, the student no wider.
 
     Raises:
-        TrainError: T042, T047 as `Projection`.
+        TrainError: as `Projection`.
     """
     teacher, student = encoder_of(job.teacher, init), encoder_of(job.student, init)
     if student.hidden > teacher.hidden:
@@ -106,7 +106,7 @@ def sample_rows(rows: TokenRows, init: str) -> TokenRows:
     """The first rows, up to `SAMPLE_ROWS` and `SAMPLE_TOKENS`.
 
     Raises:
-        TrainError: T048 there is none.
+        TrainError: there is none.
     """
     if not len(rows):
         raise TrainError("T048", f"init {init} needs training text", "data.train", "give a training set with rows")

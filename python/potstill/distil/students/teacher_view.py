@@ -51,7 +51,7 @@ def encoder_of(classifier: nn.Module, init: str) -> Encoder:
     """The encoder of a classifier (`load_classifier`).
 
     Raises:
-        TrainError: T042 when it is not of the BERT kind.
+        TrainError: when it is not of the BERT kind.
     """
     module = getattr(classifier, "backbone", None)
     if module is None:

@@ -105,7 +105,7 @@ def weights_hash(model_dir: Path) -> str:
     """SHA-256 over the weights and the configuration of a model folder (names and contents).
 
     Raises:
-        TrainError: T103 when the folder holds no weights.
+        TrainError: when the folder holds no weights.
     """
     names = ("config.json", "*.safetensors", "pytorch_model*.bin")
     files = sorted(path for pattern in names for path in model_dir.glob(pattern))
@@ -191,7 +191,7 @@ class Shard:
         """The array, which another process may still be computing.
 
         Raises:
-            TrainError: T030 it does not come.
+            TrainError: it does not come.
         """
         end = time.monotonic() + _WAIT_SECONDS
         while (found := self.opened(dtype)) is None:
@@ -233,7 +233,7 @@ def teacher_outputs(
         progress: reports the rows done.
 
     Raises:
-        TrainError: T030 another process did not write its shards, T090 states of a teacher that is not BERT-shaped.
+        TrainError: another process did not write its shards; states of a teacher that is not BERT-shaped.
     """
     folder = keeping.cache / "teacher-outputs" / outputs_key(weights, rows, use_bf16(precision))
     with os_errors(folder):

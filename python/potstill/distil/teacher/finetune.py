@@ -72,8 +72,8 @@ def finetune(
         of the best constant answer on the test set); nothing in a process that is not the main one.
 
     Raises:
-        TrainError: T001-T007 the model or tokenizer cannot be loaded, T013 it has no fitting head, or one that answers
-            no better than a guess, and finetune is never, T014 unknown demo teacher.
+        TrainError: the model or tokenizer cannot be loaded; it has no fitting head, or one that answers
+            no better than a guess, and finetune is never; unknown demo teacher.
     """
     clock, run = Clock(), Run(recipe, list(splits.labels), cache, work, progress)
     source = read_source(run)
@@ -112,7 +112,7 @@ def read_source(run: Run) -> Source:
     """Find the recipe's teacher and read what its folder says.
 
     Raises:
-        TrainError: T001-T006 it cannot be loaded, T120-T123 its vectors are made in a way that a student cannot learn.
+        TrainError: it cannot be loaded; its vectors are made in a way that a student cannot learn.
     """
     recipe, settings, everyone = run.recipe, run.recipe.teacher, current()
     given = everyone.broadcast(lambda: source_of(settings.model, run.cache, run.progress))
@@ -156,7 +156,7 @@ def believed_order(run: Run, source: Source, rows: EncodedSplits) -> tuple[list[
     """The order in which the teacher's own head gives our labels, and doubts; None: it gets a new head.
 
     Raises:
-        TrainError: T013 there is no such head, and ``teacher.finetune`` is ``never``.
+        TrainError: there is no such head, and ``teacher.finetune`` is ``never``.
     """
     order = head_order(source.config, run.labels, run.task)
     if run.recipe.teacher.finetune == "never" and order is None:

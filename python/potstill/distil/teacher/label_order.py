@@ -213,7 +213,7 @@ def believed(
         The order or None, and warnings.
 
     Raises:
-        TrainError: T013 the answers do not tell the order, and ``teacher.finetune`` is ``never``.
+        TrainError: the answers do not tell the order, and ``teacher.finetune`` is ``never``.
     """
     chosen = _sample(train.labels, len(head.labels), task)
     model = load_classifier(head.source)

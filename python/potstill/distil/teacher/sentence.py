@@ -41,7 +41,7 @@ def sentence_model(source: Path | str, needed: bool = True) -> SentenceModel | N
         needed: without it, a model that lies in the hub's cache is a plain encoder where the hub cannot be asked.
 
     Raises:
-        TrainError: T003 the hub cannot be reached. CompileError: C160, C161 as `describe_sentence_model`.
+        TrainError: the hub cannot be reached. CompileError: as `describe_sentence_model`.
     """
     folder = Path(source)
     if folder.is_dir():
@@ -78,7 +78,7 @@ def teacher_vectors(
         max_tokens: tokens of the longest text.
 
     Raises:
-        TrainError: T120 a prompt is put before every text, T121 prompts that are not pooled, T123 longer texts than it
+        TrainError: a prompt is put before every text; prompts that are not pooled; longer texts than it
             reads.
     """
     if sentence is None:
@@ -128,7 +128,7 @@ def lowercased(tokenizer: Any, source: Path | str) -> None:
     """Have the tokenizer lower-case texts, as sentence-transformers does before it where its folder says so.
 
     Raises:
-        TrainError: T122 a tokenizer that is not BERT's and keeps the case.
+        TrainError: a tokenizer that is not BERT's and keeps the case.
     """
     from tokenizers import normalizers
 

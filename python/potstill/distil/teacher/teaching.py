@@ -41,7 +41,7 @@ class Teacher:
         """The teacher in a folder.
 
         Raises:
-            TrainError: T001-T006 as `load_classifier` and `load_tokenizer`, T103 the folder holds no weights.
+            TrainError: as `load_classifier` and `load_tokenizer`; the folder holds no weights.
         """
         weights, tokenizer = weights_hash(folder), load_tokenizer(folder)
         return Teacher(load_classifier(folder), tokenizer, weights)
@@ -65,7 +65,7 @@ def teach(run: Run, teacher: Teacher, student: nn.Module, rows: TokenDataset, sh
         shown: the rows in the teacher's token ids; of the rows' own lengths where a loss of tokens is asked for.
 
     Raises:
-        TrainError: T090-T093 the losses of tokens do not fit the models, T091 or their rows.
+        TrainError: the losses of tokens do not fit the models; or their rows.
     """
     settings, keeping = run.recipe.distil, Keeping(run.cache, current().rank, current().count)
     losses = LossSettings.of(settings, run.task.loss_weights(settings))

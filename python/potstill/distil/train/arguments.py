@@ -60,7 +60,7 @@ def pipeline_arguments(work: Path, schedule: Schedule, seed: int) -> TrainingArg
         seed: seed of weights, dropout and order.
 
     Raises:
-        RecipeError: R020 the processes do not divide the batch.
+        RecipeError: the processes do not divide the batch.
     """
     everyone = current().start()
     return TrainingArguments(
@@ -97,7 +97,7 @@ def split_keywords(
     """Tell TrainingArguments' fields from the Trainer's own keywords, and make the arguments.
 
     Raises:
-        TrainError: T022 both args and fields given, T023 unknown keyword.
+        TrainError: both args and fields given; unknown keyword.
     """
     fields = argument_names()
     own = frozenset(inspect.signature(Trainer.__init__).parameters) - {"self", "model", "args"} | {"group_lengths"}

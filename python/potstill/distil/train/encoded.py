@@ -47,7 +47,7 @@ def encode_splits(tokenizer: Any, splits: Splits, max_tokens: int, task: Task) -
     """Token rows of all splits, with the task's labels; unlabelled texts, where there are any, join the training rows.
 
     Raises:
-        TrainError: T007 when max_tokens is over what the tokenizer's model can take.
+        TrainError: max_tokens is over what the tokenizer's model can take.
     """
 
     def encoded(dataset: Any) -> TokenDataset:

@@ -31,7 +31,7 @@ class LossSettings:
         relation_heads: heads of the relations; None: the teacher's, or the next number below that divides both widths.
 
     Raises:
-        TrainError: T024 temperature, T025 weights out of range.
+        TrainError: temperature or a weight out of range.
     """
 
     weights: Mapping[str, float] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class LossSettings:
         """Those that a caller of the trainer names; they are taken out of the keywords.
 
         Raises:
-            TrainError: T025 alpha is not between 0 and 1.
+            TrainError: alpha is not between 0 and 1.
         """
         if not 0 <= alpha <= 1:
             raise TrainError("T025", f"alpha is {alpha}", "distil.alpha", "use 0 to 1")

@@ -54,7 +54,7 @@ def token_plan(settings: LossSettings, student: TokenView, teacher: TokenView) -
     """What the losses of tokens among the settings compare.
 
     Raises:
-        TrainError: T092 a layer that the teacher does not have, or not one for each student layer; T093 relation heads
+        TrainError: a layer that the teacher does not have, or not one for each student layer; relation heads
             that do not divide both widths.
     """
     depth, count = len(teacher.layers), len(student.layers)
@@ -97,7 +97,7 @@ class TokenLosses(nn.Module):
         seed: of random starts.
 
     Raises:
-        TrainError: T090 a model is not BERT-shaped; T092, T093 as `token_plan`.
+        TrainError: a model is not BERT-shaped; as `token_plan`.
     """
 
     def __init__(
@@ -179,7 +179,7 @@ def check_lengths(ids: Sequence[Any], teacher_ids: Sequence[Any]) -> None:
     """Token-level losses need the same tokens on both sides.
 
     Raises:
-        TrainError: T091 when a row has another number of tokens for the teacher than for the student.
+        TrainError: when a row has another number of tokens for the teacher than for the student.
     """
     for row, (ours, theirs) in enumerate(zip(ids, teacher_ids, strict=True)):
         if len(ours) != len(theirs):

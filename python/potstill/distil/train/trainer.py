@@ -68,10 +68,9 @@ class DistillationTrainer(GroupedTrainer):
             (datasets, callbacks, ...) and fields of TrainingArguments.
 
     Raises:
-        TrainError: T022 both args and fields given, T023 unknown keyword, T024 temperature, T025 a weight out of range,
-            T026 teacher and student differ in their labels, T027 in their vocabulary, T028 no student, T090-T093
-            token-level losses that cannot be had, T094 they lack a teacher model, T096 they would run on several GPUs
-            in one process.
+        TrainError: both args and fields given; unknown keyword; temperature or a weight out of range; teacher and
+            student differ in their labels or in their vocabulary; no student; token-level losses that cannot be had,
+            that lack a teacher model, or that would run on several GPUs in one process.
     """
 
     def __init__(

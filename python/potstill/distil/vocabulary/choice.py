@@ -62,7 +62,7 @@ def choose_vocabulary(
         unlabelled: the same of the unlabelled rows.
 
     Raises:
-        TrainError: T060 the tokenizer is not WordPiece, T061 vocabulary_size is under what must be kept.
+        TrainError: the tokenizer is not WordPiece; vocabulary_size is under what must be kept.
     """
     size = len(tokenizer)
     if settings.vocabulary == "full":
@@ -113,7 +113,7 @@ def kept_pieces(counts: np.ndarray, fallback: np.ndarray, min_count: int = 1, si
         size: at most so many ids in all, the most frequent; of equally frequent ones those of lower id.
 
     Raises:
-        TrainError: T061 size is under the number of ids kept in any case.
+        TrainError: size is under the number of ids kept in any case.
     """
     if size is not None and size < len(fallback):
         raise TrainError(

@@ -33,7 +33,7 @@ def description(tokenizer: Any, where: str) -> dict[str, Any]:
     """The tokenizer as the content of its ``tokenizer.json``.
 
     Raises:
-        TrainError: T060 it is not a fast tokenizer, or its model is not WordPiece.
+        TrainError: it is not a fast tokenizer, or its model is not WordPiece.
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     content: dict[str, Any] = json.loads(backend.to_str()) if backend is not None else {}
@@ -86,7 +86,7 @@ def prune_tokenizer(tokenizer: Any, kept: Sequence[int] | np.ndarray) -> Any:
         A tokenizer of the same class and settings.
 
     Raises:
-        TrainError: T060 not WordPiece, T062 the smaller tokenizer does not load as it was described.
+        TrainError: not WordPiece; the smaller tokenizer does not load as it was described.
     """
     name = str(getattr(tokenizer, "name_or_path", "") or "the tokenizer")
     content = description(tokenizer, name)

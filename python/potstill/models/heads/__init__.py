@@ -26,7 +26,7 @@ def task_named(name: str) -> Task:
     """The task called ``name``.
 
     Raises:
-        TrainError: T070 there is none.
+        TrainError: there is none.
     """
     if name not in TASKS:
         raise TrainError("T070", f"unknown task {name!r}", "task", f"use one of {', '.join(TASKS)}")

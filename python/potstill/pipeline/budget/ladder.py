@@ -151,7 +151,7 @@ def choices(recipe: Recipe, teacher: Teacher, time: BudgetTime | None) -> list[C
     as much as a larger one does.
 
     Raises:
-        InputError: I071-I073 the board or the length cannot be predicted; BuildError: no such board.
+        InputError: the board or the length cannot be predicted; BuildError: no such board.
     """
     bounded = recipe.student.init != "random"
     found = []

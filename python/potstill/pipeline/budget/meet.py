@@ -37,7 +37,7 @@ def meet_budget(
         The recipe, and facts: `chosen`, `tried` (a row each, see `Attempt`, with `verdict`), `limits`, `considered`.
 
     Raises:
-        TrainError: T080 no choice is within the limits, T081 none of them keeps the accuracy. Both name the nearest.
+        TrainError: no choice is within the limits; none of them keeps the accuracy. Both name the nearest.
     """
     stages = build_stages(recipe)
     ran = run_stages(stages, context, store, stop_after="teacher", before=before)

@@ -68,8 +68,8 @@ def run_search(
         What `search.json` holds: `teacher` (accuracies, bytes), `board`, `points` (rows as `Attempt`, with `pareto`).
 
     Raises:
-        BuildError: B002 no such board.
-        InputError: I016 a task without labels, I080 `points` under 1. TrainError: T080 no student is within the limits.
+        BuildError: no such board.
+        InputError: a task without labels; `points` under 1. TrainError: no student is within the limits.
         PotstillError: as the stages.
     """
     if points < 1:
@@ -78,7 +78,7 @@ def run_search(
     if recipe.task == "embedding":
         raise InputError(
             "I016",
-            "students are compared by the scores of labels, which this recipe's have not",
+            "students are compared by the scores of labels, which this recipe's task does not have",
             f"recipe {recipe.name}, task {recipe.task}",
             "set student.layers and student.hidden, and build",
         )

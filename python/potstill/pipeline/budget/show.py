@@ -44,7 +44,7 @@ def write_png(result: Mapping[str, Any], path: Path) -> Path:
     """Accuracy against predicted milliseconds and against bytes, the teacher as a line; filled marks are the front.
 
     Raises:
-        SystemFailure: S010 matplotlib is missing, S001-S003 writing.
+        SystemFailure: matplotlib is missing, a file cannot be written.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -76,7 +76,7 @@ class Findings:
             where: names the recipe.
 
         Raises:
-            PotstillError: the failure itself; of several RecipeError R030, which tells each.
+            PotstillError: the failure itself; of several a RecipeError, which tells each.
         """
         found = self.failures
         if len(found) == 1:

@@ -23,7 +23,7 @@ def check_recipe(recipe: Any, *, cache: Path, fetch: bool, data: bool = False) -
         data: read the data too.
 
     Raises:
-        SystemFailure: S010 a package that checks need is not installed.
+        SystemFailure: a package that checks need is not installed.
     """
     from potstill.pipeline.check.data import check_data
 

@@ -27,7 +27,7 @@ def within_budget(recipe: Any, teacher: Teacher, labels: int) -> Any:
     """The recipe of the most able student within the budget, as far as that is known before the data is read.
 
     Raises:
-        TrainError: T080 there is none.
+        TrainError: there is none.
     """
     if not recipe.budget.stated:
         return recipe

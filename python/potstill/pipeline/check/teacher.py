@@ -60,7 +60,8 @@ def teacher_folder(recipe: Any, *, cache: Path, fetch: bool) -> Path | None:
         The folder; None where it is not on this machine: a demo teacher, or a hub's model when nothing is fetched.
 
     Raises:
-        TrainError: T001, T002 no such folder; with `fetch` T001, T003, T005 of the hub. DataError: D013 no such demo.
+        TrainError: no such folder; with `fetch` the hub lacks it, cannot be reached or wants a login.
+        DataError: no such demo.
     """
     from potstill.recipe.base import resolve
 
@@ -113,8 +114,8 @@ def read_teacher(recipe: Any, folder: Path | None, labels: list[str], words: boo
         vectors: how it makes its vectors.
 
     Raises:
-        TrainError: T002 transformers cannot read it or does not know its type, or its weights are damaged; T100 it is
-            no text encoder, T101 it has a decoder, T102 its weights are quantized, T103 the folder holds no weights.
+        TrainError: transformers cannot read it or does not know its type, or its weights are damaged; it is
+            no text encoder; it has a decoder; its weights are quantized; the folder holds no weights.
     """
     import torch
     from transformers import AutoConfig, BertConfig

@@ -24,7 +24,7 @@ def check_weights(folder: Path, encoder: Any) -> None:
         encoder: the model, on any device.
 
     Raises:
-        TrainError: T002 a file is missing, cut short or damaged, or has a tensor of another shape.
+        TrainError: a file is missing, cut short or damaged, or has a tensor of another shape.
     """
     wanted = {}
     for name, tensor in encoder.state_dict().items():

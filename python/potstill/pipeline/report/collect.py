@@ -26,7 +26,7 @@ def collect(out: Path) -> dict[str, Any]:
     """The report of a build folder as one dictionary; `emulated` is there when a board was emulated.
 
     Raises:
-        SystemFailure: S015 no report in the folder, S016 it cannot be read.
+        SystemFailure: no report in the folder; it cannot be read.
     """
     path = out / "report.json"
     if not path.is_file():

@@ -26,7 +26,7 @@ def render(out: Path) -> str:
     """The table of a build folder.
 
     Raises:
-        SystemFailure: S015 or S016, see `collect`.
+        SystemFailure: see `collect`.
     """
     report = collect(out)
     recipe, took = headline(report)

@@ -48,8 +48,8 @@ def open_backend(name: str, source: Source, threads: int | None, mapped: bool = 
     """Load `source` with the backend called `name`; bytes and `mapped` are for the native one.
 
     Raises:
-        InputError: I006 there is no such backend; I100 bytes for another engine; I101 `mapped` without a file to map.
-        SystemFailure: S010 the backend's package is not installed.
+        InputError: there is no such backend; bytes for another engine; `mapped` without a file to map.
+        SystemFailure: the backend's package is not installed.
     """
     module = _MODULES.get(name) if isinstance(name, str) else None
     if module is None:

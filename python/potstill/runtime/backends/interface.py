@@ -28,7 +28,7 @@ class Backend(Protocol):
         """Token ids with [CLS] and [SEP].
 
         Raises:
-            InputError: I001 a text without any token; I002 longer than `max_tokens` and not `truncate`.
+            InputError: a text without any token; longer than `max_tokens` and not `truncate`.
         """
 
     def tokenize_pairs(
@@ -37,8 +37,8 @@ class Backend(Protocol):
         """Token ids of [CLS] first [SEP] second [SEP], and their token types: 0 up to the first [SEP], then 1.
 
         Raises:
-            InputError: I001 a text without any token; I002 longer than `max_tokens` and not `truncate`, which cuts
-                the longer text first; I014 the model does not read pairs.
+            InputError: a text without any token; longer than `max_tokens` and not `truncate`, which cuts
+                the longer text first; the model does not read pairs.
         """
 
     def tokenize_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> tuple[list[list[int]], list[list[int]]]:
@@ -47,15 +47,15 @@ class Backend(Protocol):
         A word without any piece is read as the unknown token. Words that `truncate` cut off have no place.
 
         Raises:
-            InputError: I001 a text without words; I002 longer than `max_tokens` and not `truncate`.
+            InputError: a text without words; longer than `max_tokens` and not `truncate`.
         """
 
     def run(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Output:
         """Run one ragged batch of token ids, specials included; `types` are the token types, None: all 0.
 
         Raises:
-            InputError: I001 an empty sequence; I002 longer than `max_tokens`; I003 an id outside the vocabulary;
-                I014 a token type that the model has not; I103 padding at an end of a sequence; I104 an id that the
+            InputError: an empty sequence; longer than `max_tokens`; an id outside the vocabulary;
+                a token type that the model lacks; padding at an end of a sequence; an id that the
                 model cannot take.
-            FormatError: F062 a result is NaN or infinite.
+            FormatError: a result is NaN or infinite.
         """

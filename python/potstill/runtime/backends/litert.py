@@ -49,10 +49,10 @@ class LiteRtBackend:
             threads: worker threads, or None for POTSTILL_NUM_THREADS, else the CPUs this process may use.
 
         Raises:
-            InputError: I004 a bad thread count, I051 no such file, I052 the engine refuses it, I053 other inputs or
-                outputs than ours, I054 tflite-runtime with NumPy 2, I055 an int8 file that tflite-runtime would
+            InputError: a bad thread count; no such file; the engine refuses it; other inputs or
+                outputs than ours; tflite-runtime with NumPy 2; an int8 file that tflite-runtime would
                 compute wrongly.
-            SystemFailure: S010 no engine is installed.
+            SystemFailure: no engine is installed.
         """
         existing(path)
         self._threads = thread_count(threads)
@@ -135,21 +135,21 @@ class LiteRtBackend:
         return self._info
 
     def tokenize(self, texts: Sequence[str], truncate: bool) -> list[list[int]]:
-        """Token ids with specials; see `outside.Texts`. Raises InputError I001, I002, I050."""
+        """Token ids with specials; see `outside.Texts`."""
         return self._texts.tokenize(texts, truncate)
 
     def tokenize_pairs(
         self, first: Sequence[str], second: Sequence[str], truncate: bool
     ) -> tuple[list[list[int]], list[list[int]]]:
-        """Token ids and token types; see `outside.Texts`. Raises InputError I001, I002, I014, I050."""
+        """Token ids and token types; see `outside.Texts`."""
         return self._texts.tokenize_pairs(first, second, truncate)
 
     def tokenize_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> tuple[list[list[int]], list[list[int]]]:
-        """Token ids and places of words; see `outside.Texts`. Raises InputError I001, I002, I050."""
+        """Token ids and places of words; see `outside.Texts`."""
         return self._texts.tokenize_words(texts, truncate)
 
     def run(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Output:
-        """Run sequence by sequence. Raises InputError I001, I002, I003, I014, I103, FormatError F062."""
+        """Run sequence by sequence."""
         import numpy as np
 
         check_ids(ids, self._facts)
@@ -230,8 +230,8 @@ def _engine() -> tuple[Any, str]:
     """The interpreter class and its package.
 
     Raises:
-        SystemFailure: S010 none is installed.
-        InputError: I054 only tflite-runtime is, with NumPy 2.
+        SystemFailure: none is installed.
+        InputError: only tflite-runtime is, with NumPy 2.
     """
     for module, package in _ENGINES:
         try:
@@ -253,7 +253,7 @@ def _refuse_per_channel(interpreter: Any, path: Path) -> None:
     """tflite-runtime 2.14 reads one scale of a per-channel int8 weight and gives wrong numbers without a word.
 
     Raises:
-        InputError: I055 the file has such weights.
+        InputError: the file has such weights.
     """
     for tensor in interpreter.get_tensor_details():
         if tensor["dtype"].__name__ == "int8" and len(tensor["quantization_parameters"]["scales"]) > 1:

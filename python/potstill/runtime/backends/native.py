@@ -33,10 +33,10 @@ class NativeBackend:
             mapped: use the file where it is, see `potstill.load`.
 
         Raises:
-            FormatError: F001 cannot be read, F060 changed while it was read, F061 no memory for it, F002... not a valid
-                `.still` file (list: cpp/src/format/README.md).
-            InputError: I004 a bad thread count.
-            CpuError: K001, K002 POTSTILL_ISA names a kernel set that does not exist or that the CPU lacks.
+            FormatError: cannot be read; changed while it was read; no memory for it; not a valid `.still`
+                file.
+            InputError: a bad thread count.
+            CpuError: POTSTILL_ISA names a kernel set that does not exist or that the CPU lacks.
         """
         count = 0 if threads is None else threads
         if isinstance(source, (bytes, bytearray, memoryview)):
@@ -65,29 +65,37 @@ class NativeBackend:
         """The bytes of the file."""
         return self._model.content()
 
+    def header(self) -> bytes:
+        """The header of the file, a FlatBuffer of cpp/schema/still.fbs that the core has verified."""
+        return self._model.header()
+
+    def weights(self) -> list[tuple[str, str, tuple[int, ...], int]]:
+        """Name, dtype, shape and bytes of each tensor, in the file's order."""
+        return self._model.weights()
+
     def tokenize(self, texts: Sequence[str], truncate: bool) -> list[list[int]]:
-        """Token ids with specials. Raises InputError I001, I002, I005 (the file holds no tokenizer)."""
+        """Token ids with specials. InputError: the file holds none."""
         ids: list[list[int]] = self._model.tokenize(texts, truncate)
         return ids
 
     def tokenize_pairs(
         self, first: Sequence[str], second: Sequence[str], truncate: bool
     ) -> tuple[list[list[int]], list[list[int]]]:
-        """Token ids and token types. Raises InputError I001, I002, I005, I014 (the model does not read pairs)."""
+        """Token ids and token types. InputError: no tokenizer in the file."""
         ids: list[list[int]]
         types: list[list[int]]
         ids, types = self._model.tokenize_pairs(first, second, truncate)
         return ids, types
 
     def tokenize_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> tuple[list[list[int]], list[list[int]]]:
-        """Token ids, and the place of each word's first piece. Raises InputError I001, I002, I005."""
+        """Token ids, and the place of each word's first piece. InputError: no tokenizer in the file."""
         ids: list[list[int]]
         firsts: list[list[int]]
         ids, firsts = self._model.tokenize_words(texts, truncate)
         return ids, firsts
 
     def run(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Output:
-        """Run one ragged batch. Raises InputError I001, I002, I003, I014, I103, I104, FormatError F062."""
+        """Run one ragged batch."""
         logits, embedding = self._model.run(ids, types)
         return Output(logits, embedding)
 

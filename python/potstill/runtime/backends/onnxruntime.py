@@ -41,9 +41,9 @@ class OnnxRuntimeBackend:
             threads: threads of one operator, or None for POTSTILL_NUM_THREADS, else the CPUs this process may use.
 
         Raises:
-            InputError: I004 a bad thread count, I051 no such file, I052 the engine refuses it, I053 other inputs or
+            InputError: a bad thread count; no such file; the engine refuses it; other inputs or
                 outputs than ours.
-            SystemFailure: S010 onnxruntime is missing.
+            SystemFailure: onnxruntime is missing.
         """
         existing(path)
         try:
@@ -119,21 +119,21 @@ class OnnxRuntimeBackend:
         return self._info
 
     def tokenize(self, texts: Sequence[str], truncate: bool) -> list[list[int]]:
-        """Token ids with specials; see `outside.Texts`. Raises InputError I001, I002, I050."""
+        """Token ids with specials; see `outside.Texts`."""
         return self._texts.tokenize(texts, truncate)
 
     def tokenize_pairs(
         self, first: Sequence[str], second: Sequence[str], truncate: bool
     ) -> tuple[list[list[int]], list[list[int]]]:
-        """Token ids and token types; see `outside.Texts`. Raises InputError I001, I002, I014, I050."""
+        """Token ids and token types; see `outside.Texts`."""
         return self._texts.tokenize_pairs(first, second, truncate)
 
     def tokenize_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> tuple[list[list[int]], list[list[int]]]:
-        """Token ids and places of words; see `outside.Texts`. Raises InputError I001, I002, I050."""
+        """Token ids and places of words; see `outside.Texts`."""
         return self._texts.tokenize_words(texts, truncate)
 
     def run(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Output:
-        """Run one ragged batch. Raises InputError I001, I002, I003, I014, I103, FormatError F062."""
+        """Run one ragged batch."""
         import numpy as np
 
         check_ids(ids, self._facts)

@@ -77,7 +77,7 @@ def check_finite(output: Output, where: str) -> Output:
     """The output, if all of it is numbers.
 
     Raises:
-        FormatError: F062 it holds NaN or infinity.
+        FormatError: it holds NaN or infinity.
     """
     import numpy as np
 
@@ -92,7 +92,7 @@ def thread_count(threads: int | None) -> int:
     """The threads to use: as given, else POTSTILL_NUM_THREADS, else the CPUs this process may use.
 
     Raises:
-        InputError: I004 POTSTILL_NUM_THREADS is not a whole number of at least 1.
+        InputError: POTSTILL_NUM_THREADS is not a whole number of at least 1.
     """
     if threads is not None:
         return threads
@@ -111,7 +111,7 @@ def existing(path: Path) -> Path:
     """The path, if a file is there.
 
     Raises:
-        InputError: I051 there is none.
+        InputError: there is none.
     """
     try:
         found = path.is_file()
@@ -133,7 +133,7 @@ def check_ids(ids: Sequence[Sequence[int]], facts: Facts) -> None:
     """Check a ragged batch before it reaches an engine.
 
     Raises:
-        InputError: I001 an empty sequence, I002 one over the limit, I003 an id outside the vocabulary, I103 padding at
+        InputError: an empty sequence; one over the limit; an id outside the vocabulary; padding at
             its end.
     """
     for index, row in enumerate(ids):
@@ -164,7 +164,7 @@ def check_types(ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | N
     """Check token types before they reach an engine.
 
     Raises:
-        InputError: I010 not one an id, I014 types for a model of single texts, or one that is not 0 or 1.
+        InputError: not one an id; types for a model of single texts, or one that is not 0 or 1.
     """
     for index, (row, kinds) in enumerate(zip(ids, types or (), strict=False)):
         where = f"sequence {index}"
@@ -221,9 +221,9 @@ class Texts:
         """Token ids with specials.
 
         Raises:
-            InputError: I001 a text without any token, I002 longer than `max_tokens` and not `truncate`, I050 no
+            InputError: a text without any token; longer than `max_tokens` and not `truncate`; no
                 tokenizer beside the model.
-            SystemFailure: S010 the package tokenizers is missing.
+            SystemFailure: the package tokenizers is missing.
         """
         if self._encode is None:
             self._encode = self._open()
@@ -245,9 +245,9 @@ class Texts:
         """Token ids of texts given as words, and the place of each word's first piece; see `Backend.tokenize_words`.
 
         Raises:
-            InputError: I001 a text without words, I002 longer than `max_tokens` and not `truncate`, I050 no tokenizer
+            InputError: a text without words; longer than `max_tokens` and not `truncate`; no tokenizer
                 beside the model.
-            SystemFailure: S010 the package tokenizers is missing.
+            SystemFailure: the package tokenizers is missing.
         """
         if self._encode is None:
             self._encode = self._open()
@@ -278,9 +278,9 @@ class Texts:
         """Token ids and token types of pairs; the tokenizer beside the model encodes the texts, the rest is done here.
 
         Raises:
-            InputError: I001 a text without any token, I002 longer than `max_tokens` and not `truncate`, I014 the model
-                does not read pairs, I050 no tokenizer beside the model.
-            SystemFailure: S010 the package tokenizers is missing.
+            InputError: a text without any token; longer than `max_tokens` and not `truncate`; the model
+                does not read pairs; no tokenizer beside the model.
+            SystemFailure: the package tokenizers is missing.
         """
         if not self._facts.pairs:
             raise InputError(

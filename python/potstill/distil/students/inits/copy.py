@@ -20,7 +20,7 @@ def initialise(job: Job) -> None:
     """Copy weights bit for bit; a head that reads another pooling is fitted to the teacher's logits instead.
 
     Raises:
-        TrainError: T042 teacher not of the BERT kind, T043 hidden, heads or intermediate differ.
+        TrainError: teacher not of the BERT kind; hidden, heads or intermediate differ.
     """
     teacher, student = check(job)
     ours = student.module.config

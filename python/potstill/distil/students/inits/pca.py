@@ -17,7 +17,7 @@ def initialise(job: Job) -> None:
     """Set the student's weights from the teacher's; records the axes in ``job.projection``.
 
     Raises:
-        TrainError: T042 teacher not of the BERT kind, T047 student wider than the teacher, T048 no sample text.
+        TrainError: teacher not of the BERT kind; student wider than the teacher; no sample text.
     """
     both = Projection(job, "pca")
     states = both.states()

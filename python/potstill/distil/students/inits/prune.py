@@ -28,7 +28,7 @@ def initialise(job: Job) -> None:
     """Set the student's weights from the teacher's; ``job.projection`` becomes the choice of channels, 0 and 1.
 
     Raises:
-        TrainError: T042 teacher not of the BERT kind, T047 student wider than the teacher, T048 no sample text.
+        TrainError: teacher not of the BERT kind; student wider than the teacher; no sample text.
     """
     both = Projection(job, "prune")
     channels, scores = importance(job.teacher, both.teacher, both.theirs.batches)

@@ -22,7 +22,7 @@ def build(settings: Student, teacher_config: Any, labels: list[str]) -> EncoderC
         labels: label names.
 
     Raises:
-        TrainError: T040 heads do not divide hidden, T041 a size below 1, T010 unknown pooling.
+        TrainError: heads do not divide hidden; a size below 1; unknown pooling.
     """
     for name in ("layers", "hidden", "heads", "intermediate"):
         if getattr(settings, name) < 1:

@@ -35,7 +35,7 @@ def build(settings: Student, teacher_config: Any, labels: list[str]) -> EncoderC
     """The dense BERT that the initialisations know; `finish` makes the factorized one of it.
 
     Raises:
-        TrainError: as `bert.build`; T063 embedding_size is not between 1 and the hidden size.
+        TrainError: as `bert.build`; embedding_size is not between 1 and the hidden size.
     """
     _size(settings)
     return bert.build(settings, teacher_config, labels)

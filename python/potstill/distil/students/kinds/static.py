@@ -43,7 +43,7 @@ def build(settings: Student, teacher_config: Any, labels: list[str]) -> EncoderC
         labels: label names.
 
     Raises:
-        TrainError: T041 hidden below 1 or head_hidden below 0, T064 a pooling other than the mean.
+        TrainError: hidden below 1 or head_hidden below 0; a pooling other than the mean.
     """
     head = settings.head_hidden
     if settings.hidden < 1 or head < 0:
@@ -74,7 +74,7 @@ def initialise(job: Job) -> None:
     """Set the table and the head; ``job.projection`` becomes the axes of the teacher's pooled vectors.
 
     Raises:
-        TrainError: T048 no sample text, T065 the student is wider than the teacher's pooled vector.
+        TrainError: no sample text; the student is wider than the teacher's pooled vector.
     """
     rows, pad_id = job.rows.ids, job.rows.pad_id
     if not len(rows):
@@ -104,7 +104,7 @@ def initialise(job: Job) -> None:
 
 
 def check(job: Job) -> None:
-    """The teacher's vectors are wide enough (T065, as `initialise`)."""
+    """The teacher's vectors are wide enough (errors as `initialise`)."""
     _check_width(int(encoder_module(job.teacher).config.hidden_size), job.student.config.hidden_size)
 
 
