@@ -96,9 +96,10 @@ class Collator:
         self.per_token = per_token
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        names = ["input_ids", *(["token_type_ids"] if "token_type_ids" in rows[0] else [])]
-        columns = [[np.asarray(row[name]) for row in rows] for name in names]
-        padded = TokenRows(*columns, pad_id=self.pad_id).padded()
+        typed = "token_type_ids" in rows[0]
+        ids = [np.asarray(row["input_ids"]) for row in rows]
+        types = [np.asarray(row["token_type_ids"]) for row in rows] if typed else None
+        padded = TokenRows(ids, types, pad_id=self.pad_id).padded()
         longest = padded["input_ids"].shape[1]
         for index, row in enumerate(rows):
             if row.get("attention_mask") is not None:

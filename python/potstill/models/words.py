@@ -72,12 +72,12 @@ class AtFirstPieces:
         lengths: tokens of the student's rows.
     """
 
-    def __init__(self, column: Any, words: Sequence[np.ndarray], lengths: Sequence[int]) -> None:
+    def __init__(self, column: Any, words: Sequence[Any], lengths: Sequence[int]) -> None:
         self._column, self._words, self._lengths = column, words, lengths
 
     def __getitem__(self, row: int) -> np.ndarray:
         """The row."""
-        return at_tokens(np.asarray(self._column[row]), self._words[row], self._lengths[row], np.nan)
+        return at_tokens(np.asarray(self._column[row]), np.asarray(self._words[row]), self._lengths[row], np.nan)
 
 
 def at_tokens(values: np.ndarray, words: np.ndarray, length: int, fill: float) -> np.ndarray:

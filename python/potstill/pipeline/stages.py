@@ -153,8 +153,8 @@ def run_onnx_static(context: Context, out: Path, work: Path) -> Mapping[str, Any
     quantize_onnx_static(
         plain,
         out / "model.static-int8.onnx",
-        [row.tolist() for row in rows.ids],
-        None if rows.types is None else [row.tolist() for row in rows.types],
+        [[int(token) for token in row] for row in rows.ids],
+        None if rows.types is None else [[int(kind) for kind in row] for row in rows.types],
     )
     return {"calibration_texts": len(some)}
 

@@ -57,11 +57,11 @@ class Job:
         return aligned(self.rows, self.kept)
 
 
-def make_student(job: Job) -> EncoderClassifier:
+def make_student(job: Job) -> Job:
     """Build and initialise the student of a job.
 
     Returns:
-        The finished student, in training mode.
+        The job with its finished student, in training mode.
 
     Raises:
         TrainError: sizes that do not go together; pairs, and a teacher with one token type.
@@ -77,7 +77,8 @@ def make_student(job: Job) -> EncoderClassifier:
         ours.problem_type = theirs.problem_type
     if not job.labels and getattr(theirs, "normalized", False):
         ours.normalized = True
-    return job.student.train()
+    job.student.train()
+    return job
 
 
 def check_student(job: Job) -> EncoderClassifier:
