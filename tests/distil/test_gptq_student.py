@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from potstill.compile import compile_onnx
+from potstill.compile.evaluate import Evaluator
 from potstill.export.onnx import export_onnx
 from potstill.models.classifier import load_classifier
 from potstill.models.evaluation import outputs
@@ -20,7 +21,6 @@ from potstill.quantize.fused_layers import Layout, student_layout
 from potstill.quantize.rounded_student import RoundedStudent
 from potstill.runtime.rows import TokenRows
 from potstill.still.reader import read_still
-from potstill.still.reference import Evaluator
 from potstill.still.schemes import Scheme, scheme_by_name
 from potstill.work.progress import QuietProgress
 

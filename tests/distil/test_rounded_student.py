@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from potstill.compile import compile_onnx
+from potstill.compile.evaluate import Evaluator
 from potstill.compile.verify import core_available
 from potstill.errors import TrainError
 from potstill.export.onnx import export_onnx
@@ -25,7 +26,7 @@ from potstill.quantize.rounded_student import RoundedStudent
 from potstill.runtime.rows import TokenRows
 from potstill.still.packed import PackedModel
 from potstill.still.reader import read_still
-from potstill.still.reference import Evaluator, quantize_symmetric
+from potstill.still.reference import quantize_symmetric
 from potstill.still.schema import kind
 from potstill.still.schemes import Scheme, scheme_by_name
 
@@ -144,7 +145,7 @@ def check_logits(still: Path, rows: list[Any], found: Any) -> None:
         from potstill.runtime.backends import open_backend
 
         core = open_backend("native", still, 1)
-        wanted = np.concatenate([np.asarray(core.run([row.tolist()]).logits) for row in rows])
+        wanted = np.concatenate([np.asarray(core.run(TokenRows([row.tolist()])).logits) for row in rows])
     else:
         evaluator = Evaluator(read_still(still), exact=True)
         wanted = np.stack([evaluator.run(row.tolist()).logits for row in rows])

@@ -47,7 +47,7 @@ def real(memory: Path) -> Sources:
          "distil/teacher/cache.py", "distil/vocabulary/choice.py", "models/heads/multi_label.py"],
          ["quantize/qat.py", "quantize/gptq.py", "compile/fuse.py", "export/onnx.py", "pipeline/report/html.py"]),
         (ROUNDING, "run_sensitivity", ["compile/fuse.py", "quantize/fake_quant.py", "quantize/sensitivity.py"], []),
-        (ROUNDING, "run_gptq", ["compile/import_onnx.py", "compile/fuse.py", "compile/passes/linear.py",
+        (ROUNDING, "run_gptq", ["compile/import_onnx.py", "compile/fuse.py", "compile/ops/linear.py",
          "export/onnx.py", "quantize/fake_quant.py", "quantize/rounded_student.py", "quantize/gptq_solver.py",
          "quantize/choice.py"], ["quantize/qat.py", "export/tflite.py"]),
         (ROUNDING, "run_qat", ["quantize/qat.py", "distil/train/trainer.py", "quantize/fake_quant.py",

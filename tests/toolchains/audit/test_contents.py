@@ -108,6 +108,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("bench", "MODEL", "--board", "pi4", "--lengths", "8"),
         ("bench", "MODEL", "--lengths", "8", "--json"),
         ("bench", "MODEL", "--profile", "--lengths", "8"),
+        ("explain", "F020"),
+        ("explain", "C102"),
     ],
 )
 def test_commands_of_a_board(board: Path, model: Path, words: tuple[str, ...]) -> None:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
 
 from potstill.compile.tokenizers.casing import Unreachable
 from potstill.errors import CompileError
+from potstill.still.schema import fb, made
+
+if TYPE_CHECKING:
+    from potstill.compile.lower import Lowering
 
 OTHER_BACKEND = "keep this model on the onnxruntime backend, which uses its own tokenizer, or choose a BERT tokenizer"
 
@@ -86,6 +92,28 @@ class Tables:
     def piece_in_text(self, token_id: int) -> str | None:
         """The piece with this id where ordinary texts give it; None for padding, unused entries and ids without one."""
         raise NotImplementedError
+
+    def lower(self, to: Lowering) -> Any:
+        """The schema's table Tokenizer (an object of `fb`), its tensors added to `to`."""
+        raise NotImplementedError
+
+    def lower_vocabulary(self, to: Lowering) -> Any:
+        """The schema's table Vocabulary."""
+        text = to.tensor("tokenizer.text", "u8", np.frombuffer(self.blob, np.uint8))
+        offsets = to.tensor("tokenizer.offsets", "i32", np.asarray(self.offsets, np.int32))
+        slots = to.tensor("tokenizer.slots", "i32", np.asarray(self.slots, np.int32))
+        return made(fb.VocabularyT, textT=text, offsetsT=offsets, slotsT=slots)
+
+    def lower_templates(self) -> dict[str, Any]:
+        """[CLS] A [SEP] and, of a tokenizer that encodes pairs so, [CLS] A [SEP] B [SEP], with token types."""
+        cls = made(fb.TemplatePartT, part=fb.Part.Id, id=self.cls_id)
+
+        def ended(part: int, token_type: int) -> list[Any]:
+            sep = made(fb.TemplatePartT, part=fb.Part.Id, id=self.sep_id, type=token_type)
+            return [made(fb.TemplatePartT, part=part, type=token_type), sep]
+
+        single = [cls, *ended(fb.Part.First, 0)]
+        return {"single": single, "pair": None if self.pairs_problem is not None else single + ended(fb.Part.Second, 1)}
 
 
 def name_of(component: Mapping[str, Any]) -> str:

@@ -5,12 +5,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from potstill.compile.tokenizers.base import Tables, TokenizerFile, name_of
 from potstill.compile.tokenizers.casing import Unreachable, unreachable_pieces
 from potstill.compile.tokenizers.template import pairs_problem, single_template
 from potstill.compile.tokenizers.vocabulary import added_tokens, hash_slots, texts
+from potstill.still.schema import fb, made
+
+if TYPE_CHECKING:
+    from potstill.compile.lower import Lowering
 
 # The limits of cpp/src/tokenizer/wordpiece.h.
 MAX_CHARS_PER_WORD = 1000
@@ -37,6 +41,31 @@ class WordPieceTables(Tables):
         # A word is cut at punctuation: "[unused5]" is one piece of no text, unless it is cut out before that.
         whole = len(word) == 1 or word.isalnum() or any(ord(c) > 127 for c in word)
         return text if whole or token_id in self.added_ids else None
+
+    def lower(self, to: Lowering) -> Any:
+        """See `Tables.lower`."""
+        normalizer = made(
+            fb.BertNormalizerT, lowercase=self.lowercase, stripAccents=self.strip_accents,
+            cleanText=self.clean_text, handleChineseChars=self.handle_chinese_chars,
+        )  # fmt: skip
+        model = made(
+            fb.WordPieceT, unkId=self.unk_id, continuingPrefix=self.continuing_prefix,
+            maxCharsPerWord=self.max_chars_per_word,
+        )  # fmt: skip
+        pre_tokenizer = made(
+            fb.PreTokenizerT, bodyType=fb.PreTokenizerBody.BertPreTokenizer, body=fb.BertPreTokenizerT()
+        )
+        return made(
+            fb.TokenizerT,
+            vocabulary=self.lower_vocabulary(to),
+            added=[made(fb.AddedTokenT, id=number) for number in self.added_ids],
+            normalizers=[made(fb.NormalizerT, bodyType=fb.NormalizerBody.BertNormalizer, body=normalizer)],
+            preTokenizers=[pre_tokenizer],
+            modelType=fb.TokenizerModel.WordPiece,
+            model=model,
+            **self.lower_templates(),
+            padId=self.pad_id,
+        )
 
 
 def tables(file: TokenizerFile) -> WordPieceTables:

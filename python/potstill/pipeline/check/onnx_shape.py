@@ -6,7 +6,7 @@ from pathlib import Path
 
 from potstill.bench.predict.shape import ModelShape
 from potstill.compile.import_onnx import import_onnx
-from potstill.compile.ir import Attention, Embedding, Linear
+from potstill.compile.ops import Attention, Embedding, Linear
 from potstill.errors import InputError
 
 

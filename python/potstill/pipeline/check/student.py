@@ -49,7 +49,7 @@ def core_activation(name: str) -> str | None:
     import torch
     from transformers.activations import ACT2FN
 
-    from potstill.compile.passes.activation import POINTS, kind_of
+    from potstill.compile.activation import POINTS, kind_of
 
     if name not in ACT2FN:
         return None

@@ -7,18 +7,71 @@ decides.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from potstill.compile.expr import SEQUENCES, Const, Elementwise, Expr, evaluate, walk
+from potstill.compile import layout
+from potstill.compile.expr import SEQUENCES, Const, Elementwise, Expr, Ids, Tensor, evaluate, walk
+from potstill.compile.ir import Array, Op
+from potstill.compile.reading import Handler, Reader, unsupported
+from potstill.still import core_math, reference
+from potstill.still.schema import fb, made
 
-Array = NDArray[Any]
+if TYPE_CHECKING:
+    from potstill.compile.evaluate import Evaluation
+    from potstill.compile.fuse import Fuser
+    from potstill.compile.load import Node
+    from potstill.compile.lower import Lowering
 
 _MAX_NODES = 16  # F.normalize has 6 to 9
 # Stands for no eps at all: the core keeps the quotient of a vector of zeros finite.
 SMALLEST = 1e-30
+
+
+def _read(it: Reader, node: Node) -> list[Tensor]:
+    """The operator LpNormalization."""
+    x = it.tensor(node)
+    last = len(x.axes) - 1
+    if node.attributes.get("p", 2) != 2 or node.attributes.get("axis", -1) % len(x.axes) != last:
+        raise unsupported(node, "only the L2 norm over the last dimension")
+    if isinstance(x.expr, Ids):
+        raise unsupported(node, "arithmetic on token ids")
+    squares = it.elementwise("Mul", (x.expr, x.expr), x, node)
+    total = layout.reduce(node, squares, [last], True, "sum")
+    return [it.join(node, "Div", x, it.elementwise("Sqrt", (total.expr,), total, node))]
+
+
+@dataclass(frozen=True, eq=False)
+class Normalize(Op):
+    """x / max(|x|, eps) of each row of one a text."""
+
+    x: Op
+    eps: float
+
+    reads: ClassVar[Mapping[tuple[str, str], Handler]] = {("", "LpNormalization"): _read}
+
+    @property
+    def width(self) -> int:
+        """See `Op.width`."""
+        return self.x.width
+
+    @classmethod
+    def recognise(cls, expr: Expr, fuser: Fuser) -> Op | None:
+        """See `Op.recognise`."""
+        unit = match_l2_norm(expr) if isinstance(expr, Elementwise) else None
+        return None if unit is None else cls("normalize", fuser.op(unit.x), unit.eps)
+
+    def lower(self, to: Lowering, name: str) -> Any:
+        """See `Op.lower`."""
+        return made(fb.NormalizeT, eps=float(np.float32(self.eps)))
+
+    @staticmethod
+    def evaluate(body: Any, inputs: Sequence[Array], run: Evaluation) -> Array:
+        """See `Op.evaluate`."""
+        return (core_math.l2_normalize if run.exact else reference.l2_normalize)(inputs[0], body.eps)
 
 
 class UnitLength(NamedTuple):
