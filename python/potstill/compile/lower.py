@@ -108,14 +108,10 @@ def facts_of(graph: Graph, scheme: Scheme) -> list[OpFacts]:
     names, found = operator_names(graph), []
     for op in graph.ordered():
         head, name = op is graph.logits, names[id(op)]
-        parameters = sum(value.size for value in vars(op).values() if isinstance(value, np.ndarray))
         dtype = op.dtype(scheme, name, head=head)
-        found.append(
-            OpFacts(
-                name, type(op).__name__, op.per_token, op.width, dtype=dtype, head=head, parameters=parameters,
-                **op.facts(),
-            )
-        )  # fmt: skip
+        parameters = sum(value.size for value in vars(op).values() if isinstance(value, np.ndarray))
+        base = OpFacts(name, type(op).__name__, op.per_token, op.width, dtype=dtype, head=head, parameters=parameters)
+        found.append(op.facts(base))
     return found
 
 

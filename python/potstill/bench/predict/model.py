@@ -137,9 +137,9 @@ def model_of(still: Path, *, static: bool = False) -> CostModel:
         FormatError: not a whole `.still` file.
         InputError: a graph without attention, which the cost model does not know.
     """
-    from potstill.runtime.backends import open_backend
+    from potstill.runtime.backends.native import NativeBackend
 
-    backend = open_backend("native", still, 1)
+    backend = NativeBackend(still, 1)
     info = backend.info
     model = CostModel(tuple(OpFacts(*op) for op in backend.ops()), info["max_tokens"], linear_part(info["scheme"]))
     if not model.layers and not static:
