@@ -17,6 +17,7 @@ from potstill.compile.import_onnx import import_onnx
 from potstill.compile.ops import Linear, Normalize, attention
 from potstill.errors import CompileError
 from potstill.runtime.backends import open_backend
+from potstill.runtime.rows import TokenRows
 from potstill.still.reader import read_still
 
 FUSED = {"Attention": 1, "Embedding": 1, "LayerNorm": 3, "Linear": 5, "Pool": 1}
@@ -83,7 +84,7 @@ def test_unit_vectors(tmp_path: Path, length: str) -> None:
     packed = read_still(tmp_path / "m.still")
     for ids in ([3], [3, 5, 9, 40], list(range(20, 20 + POSITIONS))):
         wanted = Evaluator(packed, exact=True).run(ids).embedding
-        found = np.asarray(core.run([ids]).embedding)[0]
+        found = np.asarray(core.run(TokenRows([ids])).embedding)[0]
         assert wanted is not None and np.array_equal(found, wanted)
         assert abs(float(np.linalg.norm(found)) - 1.0) < 1e-6
 

@@ -23,6 +23,7 @@ from potstill.quantize import sensitivity
 from potstill.quantize.fake_quant import quantize_rows
 from potstill.quantize.fused_layers import Layout, match_layers, student_layout
 from potstill.quantize.rounded_student import RoundedStudent
+from potstill.runtime.rows import TokenRows
 from potstill.still.packed import PackedModel
 from potstill.still.reader import read_still
 from potstill.still.reference import quantize_symmetric
@@ -144,7 +145,7 @@ def check_logits(still: Path, rows: list[Any], found: Any) -> None:
         from potstill.runtime.backends import open_backend
 
         core = open_backend("native", still, 1)
-        wanted = np.concatenate([np.asarray(core.run([row.tolist()]).logits) for row in rows])
+        wanted = np.concatenate([np.asarray(core.run(TokenRows([row.tolist()])).logits) for row in rows])
     else:
         evaluator = Evaluator(read_still(still), exact=True)
         wanted = np.stack([evaluator.run(row.tolist()).logits for row in rows])

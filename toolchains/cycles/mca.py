@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from potstill.errors import BuildError
+from potstill.work.atomic import write_json
 from toolchains import tools
 from toolchains.cycles import isa as isas
 from toolchains.cycles.isa import AARCH64, Isa
@@ -125,8 +125,5 @@ class Costs:
         fresh = model_blocks((code for code, key in keys.items() if key not in self._known), self.model, self.isa)
         if fresh:
             self._known.update({keys[code]: astuple(cost) for code, cost in fresh.items()})
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self._path.with_name(f".tmp-{os.getpid()}-{self._path.name}")
-            temporary.write_text(json.dumps(self._known), encoding="utf-8")
-            temporary.rename(self._path)
+            write_json(self._path, self._known)
         return {code: Cost(*self._known[key]) for code, key in keys.items()}

@@ -59,8 +59,7 @@ def test_boards(session: Any, chosen: Iterable[Board], arguments: Sequence[str] 
     distinct = {(board.target.name, board.qemu_cpu, board.page_size): board for board in chosen}
     published = set[str]()
     for (name, cpu, page_size), board in sorted(distinct.items()):
-        compilers = tools.AARCH64 if name == "aarch64" else tools.ARMV7L
-        tools.bootstrap((*compilers, *tools.CPP_TESTS), session.log)
+        tools.bootstrap((*tools.for_board(board.target), *tools.CPP_TESTS), session.log)
         root = Emulator(board, sysroot.root_of(board, session.log)).root
         variables = {"POTSTILL_ROOT": str(root), "POTSTILL_BOARD_CPU": cpu, "QEMU_PAGESIZE": str(page_size)}
         session.log(f"C++ tests: {board.title} ({cpu}, emulated: times mean nothing)")

@@ -151,6 +151,10 @@ class POTSTILL_API Model {
   Output run(std::span<const int32_t> ids, std::span<const std::size_t> offsets, std::span<const int32_t> types) const;
   Output run(std::span<const Tokens> sequences) const;
 
+  // The same for texts given as words: of a model that labels tokens, `logits` has one row for each place in `firsts`.
+  // Throws I020 for a place outside of its ids.
+  Output run(std::span<const Words> texts) const;
+
   // The score of each sequence of a model with one output: its logit, or the sigmoid of it in binary64, as Info::score
   // says. Throws I105 for a model of classes.
   std::vector<double> score(const Output& output) const;

@@ -307,6 +307,32 @@ Output Model::run(std::span<const Tokens> sequences) const {
   return run(ids, offsets, types);
 }
 
+Output Model::run(std::span<const Words> texts) const {
+  std::vector<int32_t> ids;
+  std::vector<std::size_t> offsets{0}, places;
+  for (const Words& text : texts) {
+    for (const int32_t first : text.firsts) {
+      if (first < 0 || static_cast<std::size_t>(first) >= text.ids.size()) {
+        throw Error("I020", "the place of a word is outside of its ids", "text " + std::to_string(offsets.size() - 1),
+                    "give places in the ids");
+      }
+      places.push_back(ids.size() + static_cast<std::size_t>(first));
+    }
+    ids.insert(ids.end(), text.ids.begin(), text.ids.end());
+    offsets.push_back(ids.size());
+  }
+  Output out = run(ids, offsets);
+  if (!impl_->graph->per_token) return out;
+  Matrix words{places.size(), out.logits.columns, {}};
+  words.data.reserve(words.rows * words.columns);
+  for (const std::size_t place : places) {
+    const float* row = out.logits.data.data() + place * words.columns;
+    words.data.insert(words.data.end(), row, row + words.columns);
+  }
+  out.logits = std::move(words);
+  return out;
+}
+
 std::vector<double> Model::score(const Output& output) const {
   if (impl_->info.score == Score::None) {
     throw Error("I105", "the model has classes, not one score", impl_->graph->file.where,

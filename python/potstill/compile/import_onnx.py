@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from potstill.card.notes import noted_number
 from potstill.compile.expr import SEQUENCES, TOKENS, Const, Elementwise, Expr, Reduced, Tensor
 from potstill.compile.fuse import Fuser
 from potstill.compile.ids import Piece, forbidden_ids, sample_ids
@@ -79,9 +80,9 @@ def import_onnx(
         SystemFailure: onnx or onnxruntime is not installed.
     """
     source = load_onnx(path)
-    noted = source.properties.get("max_tokens", "")
-    if noted.isdecimal() and int(noted) > 0:
-        max_tokens = min(int(noted), max_tokens or int(noted))
+    noted = noted_number(source.notes, "max_tokens")
+    if noted:
+        max_tokens = min(noted, max_tokens or noted)
     inputs = classify_inputs(source)
     _check_fixed_length(inputs, max_tokens, path)
     length = inputs.fixed_length or PROBE_LENGTH
@@ -120,7 +121,7 @@ def import_onnx(
                 found["embedding"] = Normalize("normalize", found["embedding"], SMALLEST_LENGTH)
         elif asked == (None, None) and output is not None:
             check_vector(found["embedding"], sentence, output)
-    pairs = source.properties.get("pairs") == "true" if pairs is None else pairs
+    pairs = source.notes.get("pairs") is True if pairs is None else pairs
     resolve = partial(resolve_embedding, graph=graph, limit=max_tokens, pairs=pairs)
     logits, embedding, rows = _with_positions(found.get("logits"), found.get("embedding"), graph, resolve)
     return Imported(

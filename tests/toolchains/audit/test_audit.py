@@ -65,18 +65,6 @@ def _wheel(
 MODULE = "potstill/_core.cpython-311-{}.so"
 
 
-@pytest.fixture(scope="module")
-def host() -> boards.Target:
-    """This machine as a target, so that good wheels can be made without a cross compiler."""
-    machine = platform.machine()
-    if machine not in ("x86_64", "aarch64"):
-        pytest.skip(f"no ELF facts here for {machine}")
-    elf = {"x86_64": "EM_X86_64", "aarch64": "EM_AARCH64"}[machine]
-    return dataclasses.replace(
-        AARCH64, name=machine, wheel=machine, elf=elf, triple=f"{machine}-linux-gnu", load_alignment=4096
-    )
-
-
 def test_good_wheel(tmp_path: Path, library: bytes, host: boards.Target) -> None:
     """No problem, and the facts are reported."""
     wheel = _wheel(tmp_path, f"manylinux_2_34_{host.wheel}", {MODULE.format(host.triple): library})

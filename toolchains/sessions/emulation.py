@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 from potstill import boards
 from potstill.errors import BuildError, PotstillError
 from toolchains import PROJECT, tools
+from toolchains.digests import digest
 from toolchains.emulate import same_bits
 from toolchains.emulate.chroot import HOME, Chroot
 from toolchains.emulate.emulator import BOARDS as BOARD_ROOTS
@@ -97,17 +97,23 @@ def emulate(session: Any, options: Mapping[str, str], pytest_arguments: Sequence
     if "model" in options and not own.is_file():
         raise BuildError("B017", "no such model", str(own), "run nox -s pipeline first, or leave --model out")
     # All at the start: a package missed later would fail after minutes of work.
-    tests = tools.CPP_TESTS if "ctest" in parts else ()
-    tools.bootstrap(sorted({*tests, *(tool for name in names for tool in _tools(name))}), session.log)
+    needed = {tool for name in names for tool in tools.for_board(boards.board(name).target)}
+    tools.bootstrap(sorted(needed | set(tools.CPP_TESTS if "ctest" in parts else ())), session.log)
     session.log(NOTE)
     emulators, absent = _available(session, names, asked=asked)
     names = [emulator.board.name for emulator in emulators]
     models = random_models(session)
     expected = WORK / "same_bits-random-int8.json"
     if {"bits", "pytest"} & set(parts):  # on the board, pytest compares with what the host computed here
-        same_bits_on_boards(session, models[0], expected, names, same_bits.MORE_SENTENCES, emulators)
+        same_bits_on_boards(session, models[0], expected, emulators, same_bits.MORE_SENTENCES)
     if "bits" in parts:
-        _bits(session, models, own if own.is_file() else None, emulators, asked=asked)
+        for model in models:
+            _equal_bits(session, model, WORK / f"same_bits-random-{model.stem.split('.')[1]}.json", emulators)
+        if own.is_file():
+            chosen = [emulator for emulator in emulators if asked or emulator.board.name in MODEL_BOARDS]
+            _equal_bits(
+                session, own, WORK / f"same_bits-{own.stem}-{digest(str(own))[:8]}.json", chosen or emulators[:1]
+            )
     if "pytest" in parts:
         _each(emulators, lambda emulator: _pytest_on(session, emulator, models[0], expected, pytest_arguments))
     if "job" in parts:
@@ -125,27 +131,14 @@ def emulate(session: Any, options: Mapping[str, str], pytest_arguments: Sequence
     session.log(f"{len(names)} boards: {', '.join(names)} ({NOTE})")
 
 
-def _tools(name: str) -> tuple[str, ...]:
-    return tools.AARCH64 if boards.board(name).target.name == "aarch64" else tools.ARMV7L
-
-
-def _bits(
-    session: Any, models: Sequence[Path], own: Path | None, emulators: Sequence[Emulator], *, asked: bool
-) -> None:
-    """Equal bytes of every model's logits here and on the boards."""
-    runs = [(model, list(emulators), WORK / f"same_bits-random-{model.stem.split('.')[1]}.json") for model in models]
-    if own is not None:
-        place = hashlib.sha256(str(own).encode()).hexdigest()[:8]
-        chosen = [emulator for emulator in emulators if asked or emulator.board.name in MODEL_BOARDS]
-        runs.append((own, chosen or list(emulators)[:1], WORK / f"same_bits-{own.stem}-{place}.json"))
-    for model, places, out in runs:
-        names = [emulator.board.name for emulator in places]
-        result = same_bits_on_boards(session, model, out, names, same_bits.MORE_SENTENCES, places)
-        combinations = sum(len(run["combinations"]) for run in [result["host"], *result["runs"]])
-        session.log(
-            f"{model.name}: equal bytes of {len(result['logits'])} texts in {combinations} combinations of kernels, "
-            f"threads and batches here and on {len(places)} boards"
-        )
+def _equal_bits(session: Any, model: Path, out: Path, emulators: Sequence[Emulator]) -> None:
+    """The model's logits are the same bytes here and on the boards."""
+    result = same_bits_on_boards(session, model, out, emulators, same_bits.MORE_SENTENCES)
+    combinations = sum(len(run["combinations"]) for run in [result["host"], *result["runs"]])
+    session.log(
+        f"{model.name}: equal bytes of {len(result['logits'])} texts in {combinations} combinations of kernels, "
+        f"threads and batches here and on {len(emulators)} boards"
+    )
 
 
 def _captured(session: Any, emulator: Emulator, command: Sequence[str], variables: Mapping[str, str]) -> str:

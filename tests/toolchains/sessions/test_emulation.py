@@ -9,8 +9,7 @@ import pytest
 
 from potstill import boards
 from potstill.errors import BuildError, PotstillError
-from toolchains.sessions import cpp
-from toolchains.sessions import emulate as board_jobs
+from toolchains.sessions import cpp, emulation
 
 
 def _emulator(name: str) -> Any:
@@ -28,7 +27,7 @@ def without_armhf_trixie(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             raise BuildError("B006", "File has unexpected size", name, "later")
         return _emulator(name)
 
-    monkeypatch.setattr(board_jobs, "make_board", make)
+    monkeypatch.setattr(emulation, "make_board", make)
     return asked
 
 
@@ -37,7 +36,7 @@ NAMES = ["pi3", "pi3-32-trixie", "pi4-32-trixie", "pi4-trixie"]
 
 def test_an_absent_system_is_left_out_and_named(without_armhf_trixie: list[str]) -> None:
     """Of the default boards; the archive is asked once, not once a board."""
-    made, absent = board_jobs._available(None, NAMES, asked=False)
+    made, absent = emulation._available(None, NAMES, asked=False)
     assert [emulator.board.name for emulator in made] == ["pi3", "pi4-trixie"]
     assert set(absent) == {"pi3-32-trixie", "pi4-32-trixie"}
     assert all("unexpected size" in reason for reason in absent.values())
@@ -47,9 +46,9 @@ def test_an_absent_system_is_left_out_and_named(without_armhf_trixie: list[str])
 def test_an_absent_system_that_was_asked_for_fails(without_armhf_trixie: list[str]) -> None:
     """B006."""
     with pytest.raises(PotstillError, match=r"error\[B006\]"):
-        board_jobs._available(None, NAMES, asked=True)
+        emulation._available(None, NAMES, asked=True)
     with pytest.raises(PotstillError, match=r"error\[B030\]: no board can be emulated here"):
-        board_jobs._available(None, ["pi3-32-trixie"], asked=False)
+        emulation._available(None, ["pi3-32-trixie"], asked=False)
 
 
 def test_a_failure_that_is_ours_is_not_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,9 +57,9 @@ def test_a_failure_that_is_ours_is_not_left_out(monkeypatch: pytest.MonkeyPatch)
     def make(*_: object) -> None:
         raise BuildError("B014", "no python", "", "")
 
-    monkeypatch.setattr(board_jobs, "make_board", make)
+    monkeypatch.setattr(emulation, "make_board", make)
     with pytest.raises(PotstillError, match="B014"):
-        board_jobs._available(None, ["pi3"], asked=False)
+        emulation._available(None, ["pi3"], asked=False)
 
 
 def test_every_board_is_tried_before_a_failure_ends_the_session() -> None:
@@ -73,7 +72,7 @@ def test_every_board_is_tried_before_a_failure_ends_the_session() -> None:
             raise BuildError("B011", "status 1", "pi3", "see")
 
     with pytest.raises(PotstillError, match=r"error\[B011\]"):
-        board_jobs._each([_emulator(name) for name in ("pi3", "pi4", "pi5")], work)
+        emulation._each([_emulator(name) for name in ("pi3", "pi4", "pi5")], work)
     assert sorted(tried) == ["pi3", "pi4", "pi5"]
 
 
