@@ -52,13 +52,15 @@ enum class Score { None, Raw, Sigmoid };
 // What a file says about itself, and how it runs here. Texts are valid UTF-8.
 struct Info {
   std::string name, task, scheme, producer, license;
+  std::string head;                      // "classes", "multi-label", "tags", "score", "vector"
+  float temperature = 1, threshold = 0;  // of the head: its calibration, and when a label counts
   std::vector<std::string> labels;
   std::vector<std::pair<std::string, std::string>> provenance;  // hashes of recipe, data, teacher, student, onnx
   bool multi_label = false;                                     // labels do not exclude each other
   bool pairs = false;                                           // it tells the second text of a pair from the first
   bool per_token = false;                                       // it labels tokens: `logits` has one row a token
   bool normalized = false;                                      // vectors of `embedding` have the length 1
-  Score score = Score::None;                                    // regression, reranker: Model::score gives the number
+  Score score = Score::None;                                    // regression, reranker: Model::scores gives the number
   std::vector<uint32_t> forbidden_ids;                          // never in a sequence: they stand for no text
   uint32_t max_tokens = 0;                                      // longest sequence, specials included
   uint32_t vocabulary = 0;                                      // ids are in [0, vocabulary)
@@ -155,9 +157,10 @@ class POTSTILL_API Model {
   // Throws I020 for a place outside of its ids.
   Output run(std::span<const Words> texts) const;
 
-  // The score of each sequence of a model with one output: its logit, or the sigmoid of it in binary64, as Info::score
-  // says. Throws I105 for a model of classes.
-  std::vector<double> score(const Output& output) const;
+  // Scores in binary64, as many as logits and in their order, as the head says: the softmax of each row, the sigmoid of
+  // each logit, or the number of a model that scores, as it is or as its sigmoid. Throws I008 for logits of another
+  // model.
+  std::vector<double> scores(const Matrix& logits) const;
 
   // Runs the batch `runs` times and tells what each op of it took. The batch must fit one chunk: at most 256 tokens or
   // one sequence. Costs a few percent of time more than run(). Throws as run(), and I021 for a larger batch or no run.
