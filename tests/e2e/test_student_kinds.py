@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from potstill.bench.predict import shape_of
+from potstill.bench.predict import model_of
 
 core = pytest.importorskip("potstill._core", reason="the native module is not built")
 
@@ -129,8 +129,8 @@ def test_what_is_in_the_file(made: Made) -> None:
     tensors = {tensor["name"]: tensor for tensor in made.reports["int8"].tensors}
     ops, size = made.reports["int8"].ops, made.vocabulary.size
     (word,) = [tensor for name, tensor in tensors.items() if name.endswith(".word")]
-    shape = shape_of(made.folder / "int8.still", static=True)
-    assert (shape.hidden, shape.embedding) == (24, 12 if word["shape"][1] == 12 else 0)
+    model = model_of(made.folder / "int8.still", static=True)
+    assert (model.hidden, model.table.width) == (24, word["shape"][1])
     kind = json.loads((made.student / "config.json").read_text(encoding="utf-8"))["backbone"]["model_type"]
     if kind == "potstill_factorized_bert":
         assert (word["shape"], word["dtype"]) == ([size, 12], "i8")
