@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "graph/score.h"
+#include "heads/probability.h"
 #include "kernels/select.h"
 #include "potstill/model.hpp"
 #include "tokenizer/words.h"
@@ -135,6 +135,9 @@ py::dict describe(const potstill::Info& info) {
   out["name"] = info.name;
   out["task"] = info.task;
   out["scheme"] = info.scheme;
+  out["head"] = info.head;
+  out["temperature"] = info.temperature;
+  out["threshold"] = info.threshold;
   out["labels"] = info.labels;
   out["multi_label"] = info.multi_label;
   out["pairs"] = info.pairs;
@@ -271,6 +274,15 @@ PYBIND11_MODULE(_core, module) {
              }
              return rows;
            })
+      .def("ops",
+           [](const potstill::Model& model) {
+             py::list rows;
+             for (const potstill::OpInfo& op : model.ops()) {
+               rows.append(py::make_tuple(printable(op.name), op.kind, op.per_token, op.width, op.inputs, op.heads,
+                                          op.dtype, op.activation, op.head, op.parameters));
+             }
+             return rows;
+           })
       .def("info", [](const potstill::Model& model) { return describe(model.info()); })
       .def(
           "encode",
@@ -354,6 +366,7 @@ PYBIND11_MODULE(_core, module) {
             return pair_of(std::move(out));
           },
           py::arg("sequences"), py::arg("types") = py::none())
+      .def("scores", &potstill::Model::scores, py::arg("logits"))
       .def(
           "profile",
           [](const potstill::Model& model, const std::vector<std::vector<int32_t>>& sequences, int runs) {
@@ -380,7 +393,7 @@ PYBIND11_MODULE(_core, module) {
       "First character of each word and the one behind it, in turn: what white space and punctuation part.");
 
   module.def(
-      "sigmoid", [](float logit) { return potstill::graph::sigmoid(logit); }, py::arg("logit"),
+      "sigmoid", [](float logit) { return potstill::heads::sigmoid(logit); }, py::arg("logit"),
       "A score of a logit, in binary64, as the C and C++ APIs give it.");
 
   module.def(

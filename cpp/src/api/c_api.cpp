@@ -79,7 +79,10 @@ potstill_model* load(const char* path, int threads, bool mapped) {
 
 int score(const potstill::Model& model, const potstill::Tokens& tokens, double* out) {
   need(out, "score");
-  *out = model.score(model.run(std::span(&tokens, 1))).front();
+  if (model.info().score == potstill::Score::None) {
+    throw potstill::Error("I105", "the model has labels, not one score", "score", "take its logits");
+  }
+  *out = model.scores(model.run(std::span(&tokens, 1)).logits).front();
   return 1;
 }
 

@@ -5,10 +5,10 @@
 #include <mutex>
 #include <utility>
 
+#include "api/tokenize.h"
 #include "format/reader.h"
 #include "graph/graph.h"
 #include "graph/profile.h"
-#include "graph/score.h"
 #include "graph/session.h"
 #include "parallel/threads.h"
 
@@ -28,7 +28,13 @@ Info describe(const graph::Graph& graph) {
   if (card.provenance() != nullptr) {
     for (const auto* entry : *card.provenance()) info.provenance.emplace_back(text(entry->key()), text(entry->value()));
   }
-  if (const fb::Head* head = graph.numbers; head != nullptr) {
+  for (const graph::Graph::Head& head : graph.results) {
+    if (head.header != graph.numbers.header && graph.numbers.header != nullptr) continue;
+    info.head = head.kind->name;
+    info.temperature = head.header->temperature();
+    info.threshold = head.header->threshold();
+  }
+  if (const fb::Head* head = graph.numbers.header; head != nullptr) {
     if (head->labels() != nullptr) {
       for (const auto* label : *head->labels()) info.labels.push_back(text(label));
     }
@@ -116,8 +122,25 @@ std::span<const std::byte> Model::content() const noexcept { return impl_->graph
 
 std::span<const std::byte> Model::header() const noexcept { return impl_->graph->file.header; }
 
+namespace {
+
+constexpr const char* kDTypes[] = {"f32", "i8", "i4", "i32", "u8"};
+
+}  // namespace
+
+std::vector<OpInfo> Model::ops() const {
+  std::vector<OpInfo> all;
+  for (const auto& op : impl_->graph->ops) {
+    const ops::Shape& made = impl_->graph->values[op->output];
+    const ops::Facts facts = op->facts();
+    all.push_back({op->name, op->kind(), made.rows == fb::Rows::Tokens, made.width, facts.inputs, facts.heads,
+                   kDTypes[static_cast<std::size_t>(facts.weights)], facts.activation,
+                   static_cast<int>(op->output) == impl_->graph->logits, op->parameters});
+  }
+  return all;
+}
+
 std::vector<Weight> Model::weights() const {
-  constexpr const char* kDTypes[] = {"f32", "i8", "i4", "i32", "u8"};
   std::vector<Weight> all;
   for (const fb::Tensor* tensor : *impl_->graph->file.model->tensors()) {
     all.push_back({tensor->name()->str(),
@@ -129,114 +152,16 @@ std::vector<Weight> Model::weights() const {
 }
 
 std::vector<std::vector<int32_t>> Model::tokenize(std::span<const std::string_view> texts, bool truncate) const {
-  const auto& tokenizer = impl_->graph->tokenizer;
-  if (!tokenizer) {
-    throw Error("I005", "the model file holds no tokenizer", impl_->graph->file.where,
-                "compile it with --tokenizer, or give token ids");
-  }
-  const std::size_t limit = impl_->graph->max_tokens;
-  std::vector<std::vector<int32_t>> all;
-  all.reserve(texts.size());
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    std::vector<int32_t> ids = tokenizer->encode(texts[i]);
-    if (ids.size() <= 2) {  // [CLS] and [SEP]
-      throw Error("I001", "there is nothing to read in the text", "text " + std::to_string(i), "leave empty texts out");
-    }
-    if (ids.size() > limit) {
-      if (!truncate) {
-        throw Error("I002",
-                    "the text has " + std::to_string(ids.size()) + " tokens, the model takes " + std::to_string(limit),
-                    "text " + std::to_string(i), "shorten it, or truncate");
-      }
-      ids[limit - 1] = ids.back();
-      ids.resize(limit);
-    }
-    all.push_back(std::move(ids));
-  }
-  return all;
+  return api::ids_of_texts(*impl_->graph, texts, truncate);
 }
 
 std::vector<Words> Model::tokenize_words(std::span<const std::vector<std::string_view>> texts, bool truncate) const {
-  const auto& tokenizer = impl_->graph->tokenizer;
-  if (!tokenizer) {
-    throw Error("I005", "the model file holds no tokenizer", impl_->graph->file.where,
-                "compile it with --tokenizer, or give token ids");
-  }
-  const std::size_t limit = impl_->graph->max_tokens;
-  std::vector<Words> all;
-  all.reserve(texts.size());
-  std::vector<int32_t> pieces;  // [CLS] word [SEP]
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    if (texts[i].empty()) {
-      throw Error("I001", "there is no word in the text", "text " + std::to_string(i), "leave empty texts out");
-    }
-    Words words;
-    words.ids.push_back(static_cast<int32_t>(tokenizer->view().cls_id));
-    for (const std::string_view word : texts[i]) {
-      words.firsts.push_back(static_cast<int32_t>(words.ids.size()));
-      pieces.clear();
-      tokenizer->encode_into(word, pieces);
-      // A word of nothing but white space and control characters has no piece, yet it shall have its answer.
-      if (pieces.size() == 2) pieces.insert(pieces.begin() + 1, static_cast<int32_t>(tokenizer->view().unk_id));
-      words.ids.insert(words.ids.end(), pieces.begin() + 1, pieces.end() - 1);
-    }
-    if (words.ids.size() + 1 > limit) {
-      if (!truncate) {
-        throw Error("I002",
-                    "the text has " + std::to_string(words.ids.size() + 1) + " tokens, the model takes " +
-                        std::to_string(limit),
-                    "text " + std::to_string(i), "shorten it, or truncate");
-      }
-      words.ids.resize(limit - 1);
-      while (!words.firsts.empty() && words.firsts.back() >= static_cast<int32_t>(limit - 1)) words.firsts.pop_back();
-    }
-    words.ids.push_back(static_cast<int32_t>(tokenizer->view().sep_id));
-    all.push_back(std::move(words));
-  }
-  return all;
+  return api::ids_of_words(*impl_->graph, texts, truncate);
 }
 
 std::vector<Tokens> Model::tokenize_pairs(std::span<const std::pair<std::string_view, std::string_view>> pairs,
                                           bool truncate) const {
-  const auto& tokenizer = impl_->graph->tokenizer;
-  if (!tokenizer) {
-    throw Error("I005", "the model file holds no tokenizer", impl_->graph->file.where,
-                "compile it with --tokenizer, or give token ids");
-  }
-  if (impl_->graph->types < 2) {
-    throw Error("I014", "the model reads one text, not a pair of texts", impl_->graph->file.where,
-                "give single texts, or build the model with data.text_pair");
-  }
-  constexpr std::size_t kSpecials = 3;  // [CLS], [SEP], [SEP]
-  const std::size_t limit = impl_->graph->max_tokens;
-  std::vector<Tokens> all;
-  all.reserve(pairs.size());
-  for (std::size_t i = 0; i < pairs.size(); ++i) {
-    const std::vector<int32_t> first = tokenizer->encode(pairs[i].first), second = tokenizer->encode(pairs[i].second);
-    std::size_t n = first.size() - 2, m = second.size() - 2;
-    if (n == 0 || m == 0) {
-      throw Error("I001", "there is nothing to read in one of the texts", "pair " + std::to_string(i),
-                  "leave pairs with an empty text out");
-    }
-    if (n + m + kSpecials > limit) {
-      if (!truncate || limit < kSpecials + 2) {
-        throw Error(
-            "I002",
-            "the pair has " + std::to_string(n + m + kSpecials) + " tokens, the model takes " + std::to_string(limit),
-            "pair " + std::to_string(i), "shorten it, or truncate");
-      }
-      tokenizer::fit_pair(n, m, limit - kSpecials);
-    }
-    Tokens tokens;
-    tokens.ids.assign(first.begin(), first.begin() + static_cast<std::ptrdiff_t>(1 + n));
-    tokens.ids.push_back(first.back());
-    tokens.types.assign(tokens.ids.size(), 0);
-    tokens.ids.insert(tokens.ids.end(), second.begin() + 1, second.begin() + static_cast<std::ptrdiff_t>(1 + m));
-    tokens.ids.push_back(second.back());
-    tokens.types.resize(tokens.ids.size(), 1);
-    all.push_back(std::move(tokens));
-  }
-  return all;
+  return api::ids_of_pairs(*impl_->graph, pairs, truncate);
 }
 
 Output Model::run(std::span<const int32_t> ids, std::span<const std::size_t> offsets) const {
@@ -316,17 +241,17 @@ Output Model::run(std::span<const Words> texts) const {
   return out;
 }
 
-std::vector<double> Model::score(const Output& output) const {
-  if (impl_->info.score == Score::None) {
-    throw Error("I105", "the model has classes, not one score", impl_->graph->file.where,
-                impl_->graph->per_token ? "use tag()" : "use classify(), or take the logits");
+std::vector<double> Model::scores(const Matrix& logits) const {
+  const graph::Graph::Head& head = impl_->graph->numbers;
+  if (head.kind == nullptr || logits.columns != impl_->info.logits) {
+    throw Error("I008", "the model gives no such logits", impl_->graph->file.where, "give what run() gave");
   }
-  std::vector<double> scores;
-  scores.reserve(output.logits.data.size());
-  for (const float logit : output.logits.data) {
-    scores.push_back(impl_->info.score == Score::Sigmoid ? graph::sigmoid(logit) : double{logit});
+  std::vector<double> all(logits.data.size());
+  for (std::size_t row = 0; row < logits.rows; ++row) {
+    head.kind->scores(*head.header, std::span(logits.data).subspan(row * logits.columns, logits.columns),
+                      std::span(all).subspan(row * logits.columns, logits.columns));
   }
-  return scores;
+  return all;
 }
 
 Profile Model::profile(std::span<const std::vector<int32_t>> sequences, int runs) const {
