@@ -274,6 +274,15 @@ PYBIND11_MODULE(_core, module) {
              }
              return rows;
            })
+      .def("ops",
+           [](const potstill::Model& model) {
+             py::list rows;
+             for (const potstill::OpInfo& op : model.ops()) {
+               rows.append(py::make_tuple(printable(op.name), op.kind, op.per_token, op.width, op.inputs, op.heads,
+                                          op.dtype, op.activation, op.head, op.parameters));
+             }
+             return rows;
+           })
       .def("info", [](const potstill::Model& model) { return describe(model.info()); })
       .def(
           "encode",

@@ -84,6 +84,20 @@ struct Weight {
   uint64_t bytes = 0;           // in the file
 };
 
+// An op of a model, by what its time depends on.
+struct OpInfo {
+  std::string name;         // as the file says
+  std::string kind;         // the table of cpp/schema/still.fbs: "Linear"
+  bool per_token = true;    // one row a token; else one a text
+  uint32_t width = 0;       // columns of a row it makes
+  uint64_t inputs = 0;      // columns of a row that enters a product, rows of a table
+  uint64_t heads = 0;       // of attention
+  std::string dtype;        // of its weights: "f32", "i8" or "i4"
+  bool activation = false;  // follows the product
+  bool head = false;        // it makes the logits
+  uint64_t parameters = 0;  // learned numbers
+};
+
 // Immutable, cheap to copy (copies share the weights), safe to use from many threads at once.
 class POTSTILL_API Model {
  public:
@@ -107,6 +121,9 @@ class POTSTILL_API Model {
 
   // What the header lists of its tensors, in the file's order.
   std::vector<Weight> weights() const;
+
+  // The ops in the order they run.
+  std::vector<OpInfo> ops() const;
 
   // Ids of each text, with [CLS] and [SEP]. A text over max_tokens is cut (keeping [SEP]) when `truncate`.
   // Throws I001 (no token in a text), I002 (too long), I005 (the file has no tokenizer).

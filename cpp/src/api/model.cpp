@@ -122,8 +122,25 @@ std::span<const std::byte> Model::content() const noexcept { return impl_->graph
 
 std::span<const std::byte> Model::header() const noexcept { return impl_->graph->file.header; }
 
+namespace {
+
+constexpr const char* kDTypes[] = {"f32", "i8", "i4", "i32", "u8"};
+
+}  // namespace
+
+std::vector<OpInfo> Model::ops() const {
+  std::vector<OpInfo> all;
+  for (const auto& op : impl_->graph->ops) {
+    const ops::Shape& made = impl_->graph->values[op->output];
+    const ops::Facts facts = op->facts();
+    all.push_back({op->name, op->kind(), made.rows == fb::Rows::Tokens, made.width, facts.inputs, facts.heads,
+                   kDTypes[static_cast<std::size_t>(facts.weights)], facts.activation,
+                   static_cast<int>(op->output) == impl_->graph->logits, op->parameters});
+  }
+  return all;
+}
+
 std::vector<Weight> Model::weights() const {
-  constexpr const char* kDTypes[] = {"f32", "i8", "i4", "i32", "u8"};
   std::vector<Weight> all;
   for (const fb::Tensor* tensor : *impl_->graph->file.model->tensors()) {
     all.push_back({tensor->name()->str(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import math
 from collections import Counter
@@ -28,6 +27,7 @@ from potstill.compile.arguments import (
 from potstill.errors import CompileError
 from potstill.runtime.inputs import read_flag
 from potstill.still.schemes import Scheme
+from potstill.work.contents import file_sha256
 
 if TYPE_CHECKING:
     from potstill.compile.import_onnx import Imported
@@ -175,7 +175,7 @@ def compile_onnx(
         scheme=chosen_scheme.name,
         producer=PRODUCER,
         license=license or "",
-        provenance={**provenance, "onnx_sha256": _sha256(onnx)},
+        provenance={**provenance, "onnx_sha256": file_sha256(onnx)},
         forbidden_ids=graph.forbidden_ids,
     )  # fmt: skip
     differences = _verify(imported, card) if verify else []
@@ -291,11 +291,3 @@ def _check_pairs(tables: Tables, graph: Graph, tokenizer: Path | None) -> None:
             "C146", f"a limit of {graph.max_tokens} tokens holds no pair, the shortest has {SHORTEST_PAIR}",
             "max_tokens", f"allow {SHORTEST_PAIR} tokens or more",
         )  # fmt: skip
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from potstill.compile.load import Node
     from potstill.compile.lower import Lowering
     from potstill.compile.reading import Reader
+    from potstill.runtime.oplist import OpFacts
     from potstill.still.schemes import Scheme
 
 Array = NDArray[Any]
@@ -100,9 +101,9 @@ class Op:
         """Its output rows in numpy; `body` is what `lower` made."""
         raise AssertionError("every operator can be evaluated")
 
-    def facts(self) -> Mapping[str, int | bool]:
-        """What its predicted cost depends on, beside rows, width and dtype: fields of `OpFacts`."""
-        return {}
+    def facts(self, base: OpFacts) -> OpFacts:
+        """`base` (rows, width, dtype) with the rest that its predicted cost depends on."""
+        return base
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from potstill.card import Card, Head
 from potstill.compile.ir import Array, Graph, Op, operator_names
 from potstill.compile.ops import LayerNorm
 from potstill.errors import CompileError
+from potstill.runtime.oplist import OpFacts
 from potstill.still import pack
 from potstill.still.int4 import quantize_rows_int4
 from potstill.still.packed import DTYPES, PackedModel, byte_view
@@ -101,6 +102,18 @@ def _check_limits(graph: Graph) -> None:
     widest = max(ops, key=lambda op: op.width)
     if widest.width > _WIDEST:
         raise _too_large(f"{widest.width:,} columns, a file holds {_WIDEST:,}", widest.name)
+
+
+def facts_of(graph: Graph, scheme: Scheme) -> list[OpFacts]:
+    """What the core would say of the ops of this graph's file, without making it."""
+    names, found = operator_names(graph), []
+    for op in graph.ordered():
+        head, name = op is graph.logits, names[id(op)]
+        dtype = op.dtype(scheme, name, head=head)
+        parameters = sum(value.size for value in vars(op).values() if isinstance(value, np.ndarray))
+        base = OpFacts(name, type(op).__name__, op.per_token, op.width, dtype=dtype, head=head, parameters=parameters)
+        found.append(op.facts(base))
+    return found
 
 
 def lower(graph: Graph, scheme: Scheme, card: Card, tokenizer: Tables | None = None) -> PackedModel:

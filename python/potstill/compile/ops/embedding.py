@@ -8,7 +8,7 @@ greatest length (positions.py).
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from potstill.compile.evaluate import Evaluation
     from potstill.compile.fuse import Fuser
     from potstill.compile.lower import Lowering
+    from potstill.runtime.oplist import OpFacts
     from potstill.still.schemes import Scheme
 
 
@@ -78,9 +79,9 @@ class Embedding(Op):
         added = run.weights.get(body.typeT)
         return rows if added is None else rows + added[run.types]
 
-    def facts(self) -> Mapping[str, int | bool]:
+    def facts(self, base: OpFacts) -> OpFacts:
         """See `Op.facts`."""
-        return {"inputs": int(self.word.shape[0])}
+        return base._replace(inputs=int(self.word.shape[0]))
 
 
 def embedding_importance(norm: Any) -> Array | None:

@@ -61,6 +61,10 @@ class NativeBackend:
         """The header of the file, a FlatBuffer of cpp/schema/still.fbs that the core has verified."""
         return self._model.header()
 
+    def ops(self) -> list[tuple[str, str, bool, int, int, int, str, bool, bool, int]]:
+        """Fields of `potstill.runtime.oplist.OpFacts` of each op, in the order they run."""
+        return self._model.ops()
+
     def weights(self) -> list[tuple[str, str, tuple[int, ...], int]]:
         """Name, dtype, shape and bytes of each tensor, in the file's order."""
         return self._model.weights()
