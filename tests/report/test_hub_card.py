@@ -16,7 +16,8 @@ def report(**card: Any) -> dict[str, Any]:
     made = Card("mine", heads, 64, scheme="int8", provenance={"recipe": "mine"}, **card)
     return {
         "card": made.info(), "teacher": {"model": "demo:all-minilm-l6-v2", "test_accuracy": 0.9},
-        "task": "classification", "rows": {"test": 100}, "bytes": {"teacher": 90_000_000, "still": 5_000_000}, "accuracy": {"still": 0.85},
+        "task": "classification", "rows": {"test": 100},
+        "bytes": {"teacher": 90_000_000, "still": 5_000_000}, "accuracy": {"still": 0.85},
         "seconds_total": 3.0,
     }  # fmt: skip
 
