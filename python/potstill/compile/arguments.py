@@ -44,8 +44,6 @@ def read_arguments(onnx: object, out: object, **given: Any) -> Asked:
         InputError, CompileError: an argument has a type or value that it cannot have.
     """
     source = path_of(onnx, "onnx")
-    texts = {name: text_of(given[name], name) for name in ("name", "license", "output", "pooling", "activation")}
-    choices = {name: choice_of(given[name], name) for name in ("multi_label", "pairs", "lowercase")}
     return Asked(
         onnx=source,
         tokenizer=folder_of(given["tokenizer"], "tokenizer"),
@@ -53,10 +51,16 @@ def read_arguments(onnx: object, out: object, **given: Any) -> Asked:
         labels=labels_of(given["labels"]),
         max_tokens=limit_of(given["max_tokens"]),
         provenance=provenance_of(given["provenance"]),
+        name=text_of(given["name"], "name"),
+        license=text_of(given["license"], "license"),
+        output=text_of(given["output"], "output"),
+        pooling=text_of(given["pooling"], "pooling"),
+        activation=text_of(given["activation"], "activation"),
+        multi_label=choice_of(given["multi_label"], "multi_label"),
+        pairs=choice_of(given["pairs"], "pairs"),
+        lowercase=choice_of(given["lowercase"], "lowercase"),
         verify=read_flag(given["verify"], "verify"),
         scheme=scheme_of(given["scheme"], given["embedding"]),
-        **texts,
-        **choices,
     )
 
 

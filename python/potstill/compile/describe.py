@@ -110,23 +110,20 @@ def _score(asked: Asked, logits: Op | None, noted: Mapping[str, Any], *, several
 
 def _labels(asked: Asked, logits: Op | None, noted: Mapping[str, Any]) -> list[str]:
     """Those asked for, else those that the ONNX notes, else LABEL_0, LABEL_1, ..."""
-    labels, where = asked.labels, str(asked.onnx)
+    where = str(asked.onnx)
     if logits is None:
-        if labels:
-            raise CompileError(
-                "C020", f"{len(labels)} labels for a model without logits", where, "leave the labels out"
-            )
+        if asked.labels:
+            what = f"{len(asked.labels)} labels for a model without logits"
+            raise CompileError("C020", what, where, "leave the labels out")
         return []
-    width = logits.width
-    if labels is None:
-        labels = noted_labels(noted) or [f"LABEL_{i}" for i in range(width)]
-    if len(labels) != width:
-        raise CompileError(
-            "C020", f"{len(labels)} labels for {width} logits", where, f"give {width} labels in the model's order"
-        )
+    made = [f"LABEL_{i}" for i in range(logits.width)]
+    labels = list(noted_labels(noted) or made) if asked.labels is None else asked.labels
+    if len(labels) != logits.width:
+        what = f"{len(labels)} labels for {logits.width} logits"
+        raise CompileError("C020", what, where, f"give {logits.width} labels in the model's order")
     if len(set(labels)) != len(labels):
         raise CompileError("C020", "a label occurs twice", ", ".join(labels), "give each class its own label")
-    return list(labels)
+    return labels
 
 
 def _sha256(path: Path) -> str:
