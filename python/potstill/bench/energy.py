@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any
 
 from potstill.bench.meters import NEEDED, Found, Meter, find_meters
-from potstill.bench.show import columns
+from potstill.work.columns import columns
 
 BLOCKS = 5
 IDLE_SECONDS, LOAD_SECONDS = 1.5, 2.5

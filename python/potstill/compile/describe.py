@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from potstill.compile.ops import Embedding
 from potstill.compile.ops.embedding import reads_pairs
 from potstill.compile.scores import score_kind
 from potstill.errors import CompileError
+from potstill.work.contents import file_sha256
 
 if TYPE_CHECKING:
     from potstill.compile.import_onnx import Imported
@@ -78,7 +78,7 @@ def card_of(asked: Asked, imported: Imported) -> tuple[Card, list[str]]:
         scheme=asked.scheme.name,
         producer=PRODUCER,
         license=asked.license or "",
-        provenance={**asked.provenance, "onnx_sha256": _sha256(asked.onnx)},
+        provenance={**asked.provenance, "onnx_sha256": file_sha256(asked.onnx)},
         forbidden_ids=graph.forbidden_ids,
     )
     return card, [*graph.notes, *notes]
@@ -124,11 +124,3 @@ def _labels(asked: Asked, logits: Op | None, noted: Mapping[str, Any]) -> list[s
     if len(set(labels)) != len(labels):
         raise CompileError("C020", "a label occurs twice", ", ".join(labels), "give each class its own label")
     return labels
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

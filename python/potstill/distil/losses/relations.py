@@ -5,20 +5,21 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from potstill.distil.losses.outputs import Outputs, TokenPairs, need
+from potstill.distil.losses.base import LossInputs, TokenPairs, loss, need
 
 
-def relations(outputs: Outputs) -> torch.Tensor:
+@loss(reads="tokens")
+def relations(given: LossInputs) -> torch.Tensor:
     """KL of the Q-Q, K-K and V-V relations of one layer, teacher to student, ``[batch]`` (equation 5).
 
     A relation is ``softmax(A A^T / sqrt(d))`` over real tokens, A the queries, keys or values cut anew into relation
     heads, d the width of such a head. The number of relation heads is free, so neither the widths nor the numbers of
     attention heads of student and teacher have to agree. Mean over relation heads and real tokens, sum of the three.
     """
-    tokens: TokenPairs = need(outputs.tokens, "teacher_state")
+    tokens: TokenPairs = need(given.tokens, "teacher_state")
     pairs = need(tokens.relations or None, "teacher_state")
     real = tokens.mask.float()
-    value = outputs.student_logits.new_zeros(len(outputs.student_logits))
+    value = given.student_logits.new_zeros(len(given.student_logits))
     for student, teacher in pairs:
         ours, theirs = (_relation(states, tokens.relation_heads, tokens.mask) for states in (student, teacher))
         kl = theirs.exp() * (theirs - ours)

@@ -8,29 +8,32 @@ from __future__ import annotations
 
 import torch
 
-from potstill.distil.losses.outputs import Outputs, Pair, TokenPairs, need
+from potstill.distil.losses.base import LossInputs, Pair, TokenPairs, loss, need
 
 
-def embedding(outputs: Outputs) -> torch.Tensor:
+@loss(reads="tokens")
+def embedding(given: LossInputs) -> torch.Tensor:
     """Mean squared difference of the embedding outputs at the teacher's width, ``[batch]`` (equation 9)."""
-    tokens = _tokens(outputs)
+    tokens = _tokens(given)
     return _token_mse(need(tokens.embedding, "teacher_state"), tokens.mask)
 
 
-def hidden(outputs: Outputs) -> torch.Tensor:
+@loss(reads="tokens")
+def hidden(given: LossInputs) -> torch.Tensor:
     """Mean squared difference of the mapped layers' outputs at the teacher's width, ``[batch]`` (equation 8)."""
-    tokens = _tokens(outputs)
+    tokens = _tokens(given)
     pairs = need(tokens.hidden or None, "teacher_state")
     return torch.stack([_token_mse(pair, tokens.mask) for pair in pairs]).mean(0)
 
 
-def attention(outputs: Outputs) -> torch.Tensor:
+@loss(reads="tokens")
+def attention(given: LossInputs) -> torch.Tensor:
     """Mean squared difference of the attention scores of the mapped layers, ``[batch]`` (equation 7).
 
     Scores before the softmax, as the paper found to converge faster, between real tokens. When student and teacher
     have different numbers of heads there is no head to compare a head with: the means over the heads are compared.
     """
-    tokens = _tokens(outputs)
+    tokens = _tokens(given)
     pairs = need(tokens.attention or None, "teacher_state")
     real = (tokens.mask[:, None, :, None] & tokens.mask[:, None, None, :]).float()
     found = []
@@ -42,8 +45,8 @@ def attention(outputs: Outputs) -> torch.Tensor:
     return torch.stack(found).mean(0)
 
 
-def _tokens(outputs: Outputs) -> TokenPairs:
-    return need(outputs.tokens, "teacher_state")
+def _tokens(given: LossInputs) -> TokenPairs:
+    return need(given.tokens, "teacher_state")
 
 
 def _token_mse(pair: Pair, mask: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from potstill.distil.students.registry import Job
+from potstill.distil.students.job import Job
 
 
 def initialise(job: Job) -> None:

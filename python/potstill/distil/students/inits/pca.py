@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from potstill.distil.students.basis import principal_axes
+from potstill.distil.students.job import Job
 from potstill.distil.students.projection import Projection, narrower
-from potstill.distil.students.registry import Job
 
 
 def initialise(job: Job) -> None:

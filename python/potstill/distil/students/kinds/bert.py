@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transformers import BertConfig
 
 from potstill.errors import TrainError
 from potstill.models.classifier import POOLINGS, EncoderClassifier, EncoderClassifierConfig
 
+if TYPE_CHECKING:
+    from potstill.recipe.schema import Student
 
-def build(settings: Any, teacher_config: Any, labels: list[str]) -> EncoderClassifier:
+
+def build(settings: Student, teacher_config: Any, labels: list[str]) -> EncoderClassifier:
     """A BERT classifier with the recipe's sizes and the teacher's vocabulary, positions and activation.
 
     Args:
-        settings: ``layers, hidden, heads, intermediate, pooling``, and ``activation`` where it is not the teacher's.
+        settings: its sizes, and ``activation`` where it is not the teacher's.
         teacher_config: `inherited.inherited_config` of the teacher's encoder.
         labels: label names.
 
@@ -43,7 +46,7 @@ def build(settings: Any, teacher_config: Any, labels: list[str]) -> EncoderClass
         intermediate_size=settings.intermediate,
         # Dropout inside attention costs 5 % of a step; hidden dropout (0.1) stays.
         attention_probs_dropout_prob=0.0,
-        hidden_act=getattr(settings, "activation", None) or teacher_config.hidden_act,
+        hidden_act=settings.activation or teacher_config.hidden_act,
         max_position_embeddings=getattr(teacher_config, "max_position_embeddings", 512),
         type_vocab_size=max(1, getattr(teacher_config, "type_vocab_size", 0) or 2),
         layer_norm_eps=getattr(teacher_config, "layer_norm_eps", 1e-12),

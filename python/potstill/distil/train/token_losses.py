@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from potstill.distil.losses import TOKEN_LOSSES, TokenPairs
+from potstill.distil.losses import TokenPairs
+from potstill.distil.train.loss_settings import LossSettings
 from potstill.errors import TrainError
 from potstill.models.token_states import TokenView, last_of_groups, token_view
 
@@ -49,18 +50,16 @@ class TokenPlan:
         return sorted(found)
 
 
-def token_plan(settings: Any, student: TokenView, teacher: TokenView) -> TokenPlan:
-    """The plan of a recipe's ``distil`` section (or anything with its attributes).
+def token_plan(settings: LossSettings, student: TokenView, teacher: TokenView) -> TokenPlan:
+    """What the losses of tokens among the settings compare.
 
     Raises:
         TrainError: a layer that the teacher does not have, or not one for each student layer; relation heads
             that do not divide both widths.
     """
     depth, count = len(teacher.layers), len(student.layers)
-    given = getattr(settings, "teacher_layers", None)
-    layers = last_of_groups(count, depth) if given is None else list(given)
-    relation = getattr(settings, "relation_layer", None)
-    relation = depth - 1 if relation is None else relation
+    layers = last_of_groups(count, depth) if settings.teacher_layers is None else list(settings.teacher_layers)
+    relation = depth - 1 if settings.relation_layer is None else settings.relation_layer
     if len(layers) != count or not all(0 <= layer < depth for layer in [*layers, relation]):
         raise TrainError(
             "T092",
@@ -69,7 +68,7 @@ def token_plan(settings: Any, student: TokenView, teacher: TokenView) -> TokenPl
             f"give {count} numbers from 0 to {depth - 1}, e.g. {last_of_groups(count, depth)}, or leave them out",
         )
     common = math.gcd(student.width, teacher.width)
-    heads = getattr(settings, "relation_heads", None)
+    heads = settings.relation_heads
     if heads is None:
         heads = max(n for n in range(1, common + 1) if common % n == 0 and n <= max(teacher.heads, 1))
     elif heads < 1 or common % heads:
@@ -80,10 +79,7 @@ def token_plan(settings: Any, student: TokenView, teacher: TokenView) -> TokenPl
             "distil.relation_heads",
             f"use one of {', '.join(map(str, fitting))}",
         )
-    weights = {name: float(getattr(settings, name, 0.0)) for name in TOKEN_LOSSES}
-    return TokenPlan(
-        {name: weight for name, weight in weights.items() if weight > 0}, layers, (count - 1, relation), heads
-    )
+    return TokenPlan(settings.by_token, layers, (count - 1, relation), heads)
 
 
 class TokenLosses(nn.Module):
@@ -94,7 +90,7 @@ class TokenLosses(nn.Module):
     student was initialised with where there are some, else at the identity (equal widths) or at random orthogonal rows.
 
     Args:
-        settings: see `token_plan`.
+        settings: their weights and layers.
         student: the student; its queries, keys and values are recomputed with gradients.
         teacher: the teacher; gives the maps to queries, keys and values, and is not run here.
         projection: ``[teacher hidden, student hidden]`` f32, axes to start from.
@@ -106,7 +102,7 @@ class TokenLosses(nn.Module):
 
     def __init__(
         self,
-        settings: Any,
+        settings: LossSettings,
         student: nn.Module,
         teacher: nn.Module,
         projection: torch.Tensor | None = None,

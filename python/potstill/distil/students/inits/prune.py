@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from potstill.distil.students.job import Job
 from potstill.distil.students.projection import LayerScores, Projection, narrower
-from potstill.distil.students.registry import Job
 from potstill.distil.students.teacher_view import Encoder
 
 

@@ -1,10 +1,10 @@
-"""What the losses see of student and teacher."""
+"""What a loss is, and what it sees of student and teacher."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 
@@ -37,8 +37,8 @@ class TokenPairs:
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """What the losses see.
+class LossInputs:
+    """What the losses see of a batch.
 
     Attributes:
         student_logits: ``[batch, labels]`` f32.
@@ -61,7 +61,24 @@ class Outputs:
     class_weights: torch.Tensor | None = None
 
 
-Loss = Callable[[Outputs], torch.Tensor]
+Reads = Literal["labels", "logits", "pooled", "tokens"]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss: its function, one value a row ``[batch]``, and what it compares with."""
+
+    function: Callable[[LossInputs], torch.Tensor]
+    reads: Reads
+
+    def __call__(self, given: LossInputs) -> torch.Tensor:
+        """The loss of each row, ``[batch]`` f32."""
+        return self.function(given)
+
+
+def loss(*, reads: Reads) -> Callable[[Callable[[LossInputs], torch.Tensor]], Loss]:
+    """Make a function a loss under its name."""
+    return lambda function: Loss(function, reads)
 
 
 def need(value: T | None, name: str) -> T:

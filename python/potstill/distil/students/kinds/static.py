@@ -9,27 +9,32 @@ those of the sample text. Special tokens stand in every text and start at 0. The
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from potstill.distil.students.basis import principal_axes
 from potstill.distil.students.head import fit_head
-from potstill.distil.students.registry import Job
+from potstill.distil.students.job import Job
+from potstill.distil.vocabulary.choice import aligned
 from potstill.errors import TrainError
 from potstill.models.backbones import StaticConfig
 from potstill.models.classifier import EncoderClassifier, EncoderClassifierConfig
 from potstill.models.evaluation import outputs
 from potstill.models.positions import encoder_module
+from potstill.runtime.rows import TokenRows
+
+if TYPE_CHECKING:
+    from potstill.recipe.schema import Student
 
 # The initialisations that mean something here; "pca" is the one told above.
-INITS = {"pca": "potstill.distil.students.static", "random": "potstill.distil.students.random"}
+INITS = ("pca", "random")
 # The a of Arora et al., who find 1e-4 to 1e-3 best.
 SMOOTHING = 1e-3
 
 
-def build(settings: Any, teacher_config: Any, labels: list[str]) -> EncoderClassifier:
+def build(settings: Student, teacher_config: Any, labels: list[str]) -> EncoderClassifier:
     """A static classifier with the recipe's width and the teacher's vocabulary.
 
     Args:
@@ -40,7 +45,7 @@ def build(settings: Any, teacher_config: Any, labels: list[str]) -> EncoderClass
     Raises:
         TrainError: hidden below 1 or head_hidden below 0; a pooling other than the mean.
     """
-    head = int(getattr(settings, "head_hidden", 0) or 0)
+    head = settings.head_hidden
     if settings.hidden < 1 or head < 0:
         name = "hidden" if settings.hidden < 1 else "head_hidden"
         raise TrainError("T041", f"{name} is {getattr(settings, name)}", f"student.{name}", "use 1 or more")
@@ -71,30 +76,29 @@ def initialise(job: Job) -> None:
     Raises:
         TrainError: no sample text; the student is wider than the teacher's pooled vector.
     """
-    if not len(job.ids):
+    rows, pad_id = job.rows.ids, job.rows.pad_id
+    if not len(rows):
         raise TrainError("T048", "init pca needs training text", "data.train", "give a training set with rows")
     table = job.student.backbone.embeddings.word_embeddings
-    first, last = int(job.ids[0][0]), int(job.ids[0][-1])
+    first, last = int(rows[0][0]), int(rows[0][-1])
     alone = [np.array([first, token, last], dtype=np.int32) for token in range(table.num_embeddings)]
-    if job.kept is not None:
-        alone = [job.kept[row] for row in alone]
-    vectors = outputs(job.teacher, alone, pad_id=job.teacher_pad_id).pooled.astype(np.float64)
+    vectors = outputs(job.teacher, aligned(TokenRows(alone, pad_id=pad_id), job.kept)).pooled.astype(np.float64)
     _check_width(vectors.shape[1], table.embedding_dim)
-    special = sorted({first, last, job.pad_id})
+    special = sorted({first, last, pad_id})
     counts = np.zeros(len(vectors))
-    for row in job.ids:
+    for row in rows:
         np.add.at(counts, row, 1.0)
     counts[special] = 0.0
     # Add-one: of a token that the sample lacks nothing is known, but it does occur.
     share = (counts + 1.0) / (counts + 1.0).sum()
     centred = vectors - share @ vectors
     axes = principal_axes((centred * share[:, None]).T @ centred, table.embedding_dim)
-    rows = centred @ axes * (SMOOTHING / (SMOOTHING + share))[:, None]
-    rows[special] = 0.0
+    vectors = centred @ axes * (SMOOTHING / (SMOOTHING + share))[:, None]
+    vectors[special] = 0.0
     # Mean squared length 1 over the text: the optimizer's steps have a size.
-    rows /= max(float(np.sqrt(share @ (rows**2).mean(axis=1))), 1e-12)
+    vectors /= max(float(np.sqrt(share @ (vectors**2).mean(axis=1))), 1e-12)
     with torch.no_grad():
-        table.weight.copy_(torch.from_numpy(np.asarray(rows, dtype=np.float32)))
+        table.weight.copy_(torch.from_numpy(np.asarray(vectors, dtype=np.float32)))
     job.projection = axes
     fit_head(job)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 
 from potstill.distil.students.head import fit_head
-from potstill.distil.students.registry import Job
+from potstill.distil.students.job import Job
 from potstill.distil.students.teacher_view import Encoder, encoder_of
 from potstill.errors import TrainError
 

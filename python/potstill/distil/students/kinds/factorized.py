@@ -7,28 +7,31 @@ its directions on the many rows that hardly occur.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from potstill.distil.students import bert
 from potstill.distil.students.basis import gain_and_bias, principal_axes
 from potstill.distil.students.head import fit_head
+from potstill.distil.students.job import Job
+from potstill.distil.students.kinds import bert
 from potstill.distil.students.projection import sample_rows
-from potstill.distil.students.registry import Job
 from potstill.distil.students.teacher_view import Taps
 from potstill.errors import TrainError
 from potstill.models.backbones import FactorizedBertConfig
 from potstill.models.classifier import EncoderClassifier, EncoderClassifierConfig
 from potstill.recipe.presets import FACTORIZED_SIZE
 
+if TYPE_CHECKING:
+    from potstill.recipe.schema import Student
+
 # What a row that the sample lacks counts for, against one occurrence: the test set has words the sample lacks.
 _UNSEEN = 0.1
 
 
-def build(settings: Any, teacher_config: Any, labels: list[str]) -> EncoderClassifier:
+def build(settings: Student, teacher_config: Any, labels: list[str]) -> EncoderClassifier:
     """The dense BERT that the initialisations know; `finish` makes the factorized one of it.
 
     Raises:
@@ -38,9 +41,9 @@ def build(settings: Any, teacher_config: Any, labels: list[str]) -> EncoderClass
     return bert.build(settings, teacher_config, labels)
 
 
-def finish(job: Job, settings: Any) -> None:
+def finish(job: Job) -> None:
     """Replace ``job.student`` by its factorized twin; with ``embedding_size = hidden`` it computes the same."""
-    dense, size = job.student, _size(settings)
+    dense, size = job.student, _size(job.settings)
     values = dense.config.backbone_config().to_dict()
     del values["model_type"]
     narrow = EncoderClassifier(
@@ -52,7 +55,7 @@ def finish(job: Job, settings: Any) -> None:
         )
     )
     job.student = narrow.eval()
-    if settings.init == "random":
+    if job.settings.init == "random":
         return
     own, source = narrow.backbone.embeddings, dense.backbone.embeddings
     wanted = narrow.state_dict()
@@ -64,8 +67,8 @@ def finish(job: Job, settings: Any) -> None:
         fit_head(job)
 
 
-def _size(settings: Any) -> int:
-    given = getattr(settings, "embedding_size", None)
+def _size(settings: Student) -> int:
+    given = settings.embedding_size
     size = min(FACTORIZED_SIZE, settings.hidden) if given is None else int(given)
     if not 1 <= size <= settings.hidden:
         raise TrainError(
@@ -83,7 +86,7 @@ def _factor(own: nn.Module, source: nn.Module, job: Job) -> None:
     positions = _array(source.position_embeddings.weight) + _array(source.token_type_embeddings.weight)[0]
     word_counts = np.full(len(words), _UNSEEN)
     position_counts = np.full(len(positions), _UNSEEN)
-    for row in job.ids:
+    for row in job.rows.ids:
         np.add.at(word_counts, row, 1.0)
         position_counts[: len(row)] += 1.0
     moment, means = np.zeros((words.shape[1], words.shape[1])), []
@@ -103,10 +106,10 @@ def _factor(own: nn.Module, source: nn.Module, job: Job) -> None:
 
 def _fit_norm(dense: EncoderClassifier, narrow: EncoderClassifier, job: Job) -> None:
     """The embeddings' layer norm fitted to what the dense one gives on the sample."""
-    rows = sample_rows(job.ids, "factorized")
+    rows = sample_rows(job.rows, "factorized")
     norms = [model.backbone.embeddings.LayerNorm for model in (dense, narrow)]
-    wanted = Taps(dense.backbone, rows, job.pad_id).collect({}, {"out": norms[0]})["out"]
-    read = Taps(narrow.backbone, rows, job.pad_id).collect({"in": norms[1]}, {})["in"].astype(np.float64)
+    wanted = Taps(dense.backbone, rows).collect({}, {"out": norms[0]})["out"]
+    read = Taps(narrow.backbone, rows).collect({"in": norms[1]}, {})["in"].astype(np.float64)
     normed = (read - read.mean(1, keepdims=True)) / np.sqrt(read.var(1, keepdims=True) + norms[1].eps)
     gain, bias = gain_and_bias(normed, wanted)
     _set(norms[1].weight, gain)

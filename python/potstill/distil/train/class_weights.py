@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -10,6 +10,9 @@ from torch.nn import functional as F
 
 from potstill.distil.train.arguments import GroupedTrainer
 from potstill.models.tokens import NO_LABEL
+
+if TYPE_CHECKING:
+    from potstill.recipe.schema import Distil
 
 
 def balanced(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -27,9 +30,9 @@ def balanced(labels: np.ndarray, classes: int) -> np.ndarray:
     return np.where(seen, weights, 1.0).astype(np.float32)
 
 
-def chosen(settings: Any, labels: Any, classes: int) -> np.ndarray | None:
+def chosen(settings: Distil, labels: Any, classes: int) -> np.ndarray | None:
     """The weights that ``distil.class_weights`` asks for, ``[classes]`` f32, or None."""
-    return balanced(np.asarray(labels), classes) if getattr(settings, "class_weights", "none") == "balanced" else None
+    return balanced(np.asarray(labels), classes) if settings.class_weights == "balanced" else None
 
 
 class WeightedTrainer(GroupedTrainer):
