@@ -132,7 +132,7 @@ def _texts(still: Path, given: Path | None, progress: Any) -> tuple[list[str], s
 
 def _demo_test_set(progress: Any) -> list[str]:
     from potstill.data import cache_dir, load_data
-    from potstill.recipe import load_recipe
+    from potstill.models.recipes import load_recipe
 
     recipe = load_recipe("sentiment", ["data.unlabelled=[]"])
     splits = load_data(recipe.data, seed=recipe.seed, cache=cache_dir(), progress=progress)

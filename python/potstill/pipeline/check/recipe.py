@@ -16,7 +16,7 @@ def check_recipe(recipe: Any, *, cache: Path, fetch: bool, data: bool = False) -
     """What can be known of a build before its first stage; nothing is trained, no weight is read.
 
     Args:
-        recipe: a checked recipe (`potstill.recipe.load_recipe`).
+        recipe: a checked recipe (`potstill.models.recipes.load_recipe`).
         cache: shared downloads.
         fetch: get the small files of a teacher on the hub; else, and where the hub cannot be reached, what depends on
             them is not checked.

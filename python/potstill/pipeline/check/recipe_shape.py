@@ -24,7 +24,7 @@ def shape_of_recipe(findings: Findings, subject: str) -> CostModel | None:
         RecipeError: R... what is wrong in the recipe.
     """
     try:
-        from potstill.recipe import load_recipe
+        from potstill.models.recipes import load_recipe
     except ImportError as error:
         lacking = missing_module(error, "build", subject)
         findings.unknown("recipe", f"{lacking.what}: {lacking.next_step}")
