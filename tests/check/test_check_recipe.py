@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import teachers
 from tokenizers import normalizers, pre_tokenizers, processors
 
+import teachers
 from potstill.cli import main
 from potstill.doctor.model import Limits
 from potstill.doctor.model import check as doctor_check

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from onnx_graphs import VOCABULARY, encoder
 from tokenizers import Tokenizer, processors
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
+from onnx_graphs import VOCABULARY, encoder
 from potstill.compile import compile_onnx
 from potstill.compile.tokenizers import tables_from_json
 from potstill.errors import CompileError, InputError

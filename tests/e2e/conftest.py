@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 from tiny_files import sentence, write_task
-from warm_process import WarmProcess
 
 from potstill.compare import host
+from warm_process import WarmProcess
 
 
 @pytest.fixture(scope="module", autouse=True)

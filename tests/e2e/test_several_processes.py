@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from warm_process import WarmProcess
 
 # `potstill build`, with a short benchmark; each process leaves the weights it ended training with.

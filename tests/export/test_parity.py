@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny
 
+import tiny
 from potstill.errors import ExportError
 from potstill.export import parity
 from potstill.export.parity import ParityLimits, ParityReport, check_parity

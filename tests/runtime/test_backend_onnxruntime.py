@@ -13,19 +13,10 @@ import pytest
 from onnx import TensorProto, helper
 
 import potstill
+import tiny
 from potstill.errors import InputError, SystemFailure
 from potstill.runtime.backends import Backend, open_backend, outside
 from potstill.runtime.rows import TokenRows
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "export"))
-import tiny
-
-
-@pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.getbasetemp() / "tiny"
-    folder.mkdir(exist_ok=True)
-    return folder
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from potstill.bench.meters import NEEDED, Found, Meter, find_meters
-from potstill.bench.show import columns
+from potstill.work.columns import columns
 
 if TYPE_CHECKING:
     from potstill.work.progress import Progress

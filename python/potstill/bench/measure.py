@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from potstill.bench.engine import OWN, Peer
 from potstill.bench.rounds import interleave, sentence, settle, spread, timed
-from potstill.bench.show import columns
 from potstill.errors import InputError, PotstillError, SystemFailure
+from potstill.work.columns import columns
 
 if TYPE_CHECKING:
     from potstill.work.progress import Progress
