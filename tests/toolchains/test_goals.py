@@ -59,20 +59,17 @@ BUILT_IN = {"aarch64-cp311", "aarch64-cp313", "armv7l-cp311", "armv7l-cp313"}
 
 
 def test_wheels_of_the_built_in_boards() -> None:
-    """Every machine type with every Python; each board's wheel is among them."""
     assert set(wheel_jobs.known_goals()) == {"host", *BUILT_IN}
     assert {board_goal(board).name for board in boards.load_boards().values()} == BUILT_IN
 
 
 def test_own_board_with_a_known_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It uses the wheels that are there."""
     _own(tmp_path, monkeypatch, systems='["bookworm"]')
     assert board_goal(boards.board("rock5")).folder == board_goal(boards.board("pi4")).folder
     assert set(wheel_jobs.known_goals()) == {"host", *BUILT_IN}
 
 
 def test_own_board_with_a_system_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One more session, and the sessions of that board name it."""
     _own(tmp_path, monkeypatch)
     assert set(wheel_jobs.known_goals()) == {"host", *BUILT_IN, "aarch64-cp312"}
     needed = ["wheels(host)", "wheels(aarch64-cp311)", "wheels(aarch64-cp312)"]
@@ -105,7 +102,6 @@ def test_broken_own_file_leaves_the_sessions(tmp_path: Path, monkeypatch: pytest
     ],
 )
 def test_asked_boards(words: list[str], expected: list[str] | None) -> None:
-    """Both spellings, with and without the equals sign."""
     assert wheel_jobs.asked_boards(words) == expected
 
 
@@ -207,7 +203,6 @@ def test_where_libraries_are_searched(
     ],
 )
 def test_goal_of_a_file(name: str, expected: tuple[str, str]) -> None:
-    """Machine type, Python and limit of anybody's wheel."""
     goal = goals.goal_of(Path(f"potstill-0.1.0-{name}.whl"))
     assert (goal.name, goal.glibc) == expected
 
@@ -217,6 +212,5 @@ def test_goal_of_a_file(name: str, expected: tuple[str, str]) -> None:
     ["potstill-0.1.0-cp311-cp311-macosx_14_0_arm64.whl", "numpy-2.0-cp311-cp311-linux_aarch64.whl", "potstill.zip"],
 )
 def test_strange_files(name: str) -> None:
-    """B036 names what is expected."""
     with pytest.raises(PotstillError, match=r"error\[B036\].*PLATFORM one of aarch64, armv7l, x86_64"):
         goals.goal_of(Path(name))

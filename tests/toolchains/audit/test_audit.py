@@ -66,7 +66,6 @@ MODULE = "potstill/_core.cpython-311-{}.so"
 
 
 def test_good_wheel(tmp_path: Path, library: bytes, host: boards.Target) -> None:
-    """No problem, and the facts are reported."""
     wheel = _wheel(tmp_path, f"manylinux_2_34_{host.wheel}", {MODULE.format(host.triple): library})
     report = audit.check(wheel, host, "2.36")
     assert report.problems == []
@@ -114,7 +113,6 @@ def test_x86_module_named_aarch64(tmp_path: Path, library: bytes, host: boards.T
     ],
 )
 def test_lies(tmp_path: Path, library: bytes, host: boards.Target, change: str, named: str) -> None:
-    """One wrong thing at a time."""
     data = _link(tmp_path) if change == "symbols" else library
     platforms = f"manylinux_2_34_{host.wheel}"
     platforms = {
@@ -144,7 +142,6 @@ def test_lies(tmp_path: Path, library: bytes, host: boards.Target, change: str, 
 
 
 def test_board_wheels_own_limit(tmp_path: Path, library: bytes, host: boards.Target) -> None:
-    """Half of what a laptop's wheel may have, and none of its files."""
     files = {MODULE.format(host.triple): library, "potstill/table.bin": b"\0" * 1_150_000}
     wheel = _wheel(tmp_path, f"manylinux_2_34_{host.wheel}", files)
     assert audit.audit_wheel(wheel, host, "2.36").problems == []
@@ -207,7 +204,6 @@ def test_newer_instruction_in_the_baseline(tmp_path: Path, call: str) -> None:
 
 @cross
 def test_right_objects(tmp_path: Path) -> None:
-    """Plain NEON anywhere and dot products in their folder: nothing to report."""
     _object(tmp_path, "src/kernels/neon/gemm.o", DOT.format(name="plain", call=BASELINE), "-march=armv8-a")
     text = DOT.format(name="dot", call="vdotq_s32(a, x, y)")
     _object(tmp_path, "src/kernels/neon_dotprod/gemm.o", text, "-march=armv8.2-a+dotprod")
@@ -226,7 +222,6 @@ def test_mergeable_function_in_a_special_object(tmp_path: Path) -> None:
 
 
 def test_no_objects_is_a_problem(tmp_path: Path, library: bytes, host: boards.Target) -> None:
-    """An audit that looked at nothing must not pass."""
     wheel = _wheel(tmp_path, f"manylinux_2_34_{host.wheel}", {MODULE.format(host.triple): library})
     (tmp_path / "empty").mkdir()
     with pytest.raises(PotstillError, match="no object files"):
@@ -290,7 +285,6 @@ def test_sections_of_a_stripped_wheel(tmp_path: Path, section: str, word: int, n
 @cross
 @pytest.mark.parametrize("leaks", [False, True])
 def test_linked_library(tmp_path: Path, leaks: bool) -> None:
-    """Compiled, linked with our linker script and stripped: the set's code is in its section, a leak is not."""
     dot, flags = "vdotq_s32(a, x, y)", "-march=armv8.2-a+dotprod"
     _object(tmp_path, "src/kernels/neon_dotprod/gemm.o", DOT.format(name="dot", call=dot), flags, "-fPIC")
     text, options = (dot, flags) if leaks else (BASELINE, "-march=armv8-a")

@@ -113,7 +113,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_commands_of_a_board(board: Path, model: Path, words: tuple[str, ...]) -> None:
-    """Each does its work with nothing beside the wheel."""
     done = _potstill(board, *(str(model) if word == "MODEL" else word for word in words))
     assert done.stdout.strip() and "Traceback" not in done.stderr, done.stderr
     assert done.returncode == 0 or words[0] == "doctor", done.stderr

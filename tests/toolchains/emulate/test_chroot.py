@@ -86,7 +86,6 @@ def test_a_host_without_user_namespaces(emulator: Emulator, tmp_path: Path, monk
 
 
 def test_a_host_without_unshare(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The package is named."""
     monkeypatch.setenv("PATH", str(tmp_path / "tools"))
     assert "util-linux" in Chroot(emulator).unavailable
 

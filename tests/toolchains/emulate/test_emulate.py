@@ -49,7 +49,6 @@ def test_command_names_cpu_and_root(emulator: Emulator) -> None:
 
 
 def test_environment_is_the_boards(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the host's Python or BLAS settings gets in."""
     for name in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "OPENBLAS_CORETYPE", "VIRTUAL_ENV"):
         monkeypatch.setenv(name, "x")
     environment = emulator.environment({"POTSTILL_ISA": "neon"})
@@ -97,7 +96,6 @@ def test_install_replaces(emulator: Emulator, tmp_path: Path) -> None:
 
 
 def test_install_is_skipped_when_current(emulator: Emulator, tmp_path: Path) -> None:
-    """The same wheel is not unpacked again."""
     wheel = _wheel(tmp_path, "1")
     emulator.install(wheel)
     mark = emulator.site / "potstill" / "mark"
@@ -118,14 +116,12 @@ def test_run_and_failures(emulator: Emulator) -> None:
 
 
 def test_no_emulator(system_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """B001 with the package's name."""
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     with pytest.raises(PotstillError, match=r"error\[B001\].*qemu-user"):
         Emulator(BOARD, system_root, tmp_path / "boards")
 
 
 def test_root_without_python(tmp_path: Path, system_root: Path) -> None:
-    """B014."""
     (tmp_path / "empty").mkdir()
     with pytest.raises(PotstillError, match=r"error\[B014\]"):
         Emulator(BOARD, tmp_path / "empty", tmp_path / "boards")
@@ -198,7 +194,6 @@ def test_compare_writes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_compare_refuses_other_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """B015, and nothing is written."""
     monkeypatch.setattr(same_bits, "host_matrix", lambda *_: _result("00aa", "11bb"))
     with pytest.raises(PotstillError, match=r"error\[B015\].*pi4 reference/1/alone text 0"):
         _compare(tmp_path, _Fixed(_result("00ab", "11bb")))

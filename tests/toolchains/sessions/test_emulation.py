@@ -35,7 +35,6 @@ NAMES = ["pi3", "pi3-32-trixie", "pi4-32-trixie", "pi4-trixie"]
 
 
 def test_an_absent_system_is_left_out_and_named(without_armhf_trixie: list[str]) -> None:
-    """Of the default boards; the archive is asked once, not once a board."""
     made, absent = emulation._available(None, NAMES, asked=False)
     assert [emulator.board.name for emulator in made] == ["pi3", "pi4-trixie"]
     assert set(absent) == {"pi3-32-trixie", "pi4-32-trixie"}
@@ -44,7 +43,6 @@ def test_an_absent_system_is_left_out_and_named(without_armhf_trixie: list[str])
 
 
 def test_an_absent_system_that_was_asked_for_fails(without_armhf_trixie: list[str]) -> None:
-    """B006."""
     with pytest.raises(PotstillError, match=r"error\[B006\]"):
         emulation._available(None, NAMES, asked=True)
     with pytest.raises(PotstillError, match=r"error\[B030\]: no board can be emulated here"):

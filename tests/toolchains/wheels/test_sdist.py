@@ -39,7 +39,6 @@ def test_right_archive() -> None:
 )
 @pytest.mark.parametrize("git", [True, False])
 def test_wrong_archives(more: str, less: str, named: str, git: bool) -> None:
-    """Each fault is named; without git those that can be told without it."""
     problems = "; ".join(sdist.problems_of((INSIDE | {more} if more else INSIDE) - {less}, WANTED if git else None))
     assert (named in problems) is (git or named in ("is a build's product", "has no place in it"))
 
@@ -97,7 +96,6 @@ def _archive(folder: Path) -> Path:
     ],
 )
 def test_wheel_from_the_archive(tmp_path: Path, names: list[str], message: str) -> None:
-    """Every file of the package and one module, or B032."""
     archive, wheel = _archive(tmp_path), tmp_path / "potstill.whl"
     with zipfile.ZipFile(wheel, "w") as made:
         for name in names:
