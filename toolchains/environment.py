@@ -127,13 +127,12 @@ def _install_torch(session: Any) -> None:
     try:
         session.install("-q", "--constraint", str(TORCH_CONSTRAINT), *extra, "torch")
     except Exception as error:  # nox's CommandFailed, whose class lives in nox
-        raise BuildError(
-            "B012",
-            f"no CPU build of PyTorch for {tag} could be installed",
-            index or "the configured package index",
+        what = f"no CPU build of PyTorch for {tag} could be installed"
+        next_step = (
             "check the network; or set POTSTILL_TORCH_INDEX to an index with CPU builds; or put the wheel into a "
-            "folder and name it in PIP_FIND_LINKS",
-        ) from error
+            "folder and name it in PIP_FIND_LINKS"
+        )
+        raise BuildError("B012", what, index or "the configured package index", next_step) from error
 
 
 def torch_index(environment: Mapping[str, str], pip_config: str, python_tag: str) -> str | None:

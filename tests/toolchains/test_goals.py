@@ -35,22 +35,16 @@ features = "fp asimd"
 """
 
 
-def _own(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    python: str = "3.12",
-    glibc: str = "2.39",
-    systems: str = '["noble"]',
-) -> None:
+def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **changed: str) -> None:
     file = tmp_path / "own.toml"
-    file.write_text(OWN_BOARD.format(python=python, glibc=glibc, systems=systems), encoding="utf-8")
+    values = {"python": "3.12", "glibc": "2.39", "systems": '["noble"]', **changed}
+    file.write_text(OWN_BOARD.format(**values), encoding="utf-8")
     monkeypatch.setenv("POTSTILL_BOARDS", str(file))
 
 
 @pytest.fixture(autouse=True)
 def no_own_boards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tester's own boards stay out."""
+    """The tester's own boards are ignored."""
     monkeypatch.delenv("POTSTILL_BOARDS", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
 

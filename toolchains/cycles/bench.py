@@ -27,7 +27,7 @@ def numbers(text: str, name: str) -> list[int]:
     """
     words = text.split(",")
     if not all(word.isdecimal() and int(word) > 0 for word in words):
-        raise BuildError("B016", f"{text!r} is no list of whole numbers", f"--{name}", f"for example --{name} 16,64")
+        raise BuildError("B016", f"{text!r} is not a list of whole numbers", f"--{name}", f"for example --{name} 16,64")
     return sorted({int(word) for word in words})
 
 

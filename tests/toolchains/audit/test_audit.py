@@ -41,13 +41,7 @@ def _link(folder: Path, *flags: str) -> bytes:
 
 
 def _wheel(
-    folder: Path,
-    platforms: str,
-    files: dict[str, bytes],
-    *,
-    metadata: str = METADATA,
-    tags: str = "",
-    without: str = "",
+    folder: Path, platforms: str, files: dict[str, bytes], metadata: str = METADATA, tags: str = "", without: str = ""
 ) -> Path:
     path = folder / NAME.format(platforms)
     files = {**files, **{name: b"" for name in NEEDED if name != without}}
@@ -109,7 +103,7 @@ def test_x86_module_named_aarch64(tmp_path: Path, library: bytes, host: boards.T
         ("command", "no console script potstill"),
         ("boards", "potstill/boards/boards.toml is missing"),
         ("stage", "potstill/pipeline/api.py is missing"),
-        ("garbage", "is no ELF file"),
+        ("garbage", "is not an ELF file"),
     ],
 )
 def test_lies(tmp_path: Path, library: bytes, host: boards.Target, change: str, named: str) -> None:
@@ -158,7 +152,7 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert audit.main([str(wheel), str(stranger)]) == 1
     errors = capsys.readouterr().err
     assert "0 extension modules" in errors
-    assert "error[B036]: the name is not that of a wheel of ours for Linux; potstill-0.1.0-cp311-cp311-win_" in errors
+    assert "error[B036]: this is not the name of one of our Linux wheels; potstill-0.1.0-cp311-cp311-win_" in errors
 
 
 # --- instructions ---------------------------------------------------------------------------------------------------

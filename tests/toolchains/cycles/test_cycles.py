@@ -310,15 +310,8 @@ def test_arguments_of_the_bench() -> None:
 
 def test_table_compares_with_the_first_row_of_ours() -> None:
     """Ratio by length, padding shown, a length without a row of ours has no ratio."""
-    row = {
-        "version": "1",
-        "precision": "int8",
-        "instructions": 2e6,
-        "ports": 1e6,
-        "ms": 0.5,
-        "padded_to": 16,
-        "tokens": 16,
-    }
+    figures = {"instructions": 2e6, "ports": 1e6, "ms": 0.5, "padded_to": 16, "tokens": 16}
+    row = {"version": "1", "precision": "int8", **figures}
     rows = [
         {**row, "engine": "Potstill", "cycles": 1_000_000},
         {**row, "engine": "Potstill", "precision": "fp32", "cycles": 3_000_000},

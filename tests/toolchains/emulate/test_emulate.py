@@ -18,28 +18,6 @@ from toolchains.emulate import same_bits
 BOARD = boards.board("pi4")
 
 
-@pytest.fixture
-def system_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A root whose python3.11 is a shell script that runs its second argument, and a pretended emulator."""
-    root = tmp_path / "system"
-    python = root / "usr/bin/python3.11"
-    python.parent.mkdir(parents=True)
-    python.write_text('#!/bin/sh\nshift\nexec sh -c "$@"\n', encoding="utf-8")
-    python.chmod(0o755)
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    (tools / "qemu-aarch64").write_text('#!/bin/sh\nshift 4\nexec "$@"\n', encoding="utf-8")
-    (tools / "qemu-aarch64").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
-    return root
-
-
-@pytest.fixture
-def emulator(system_root: Path, tmp_path: Path) -> Emulator:
-    """An emulated Pi 4."""
-    return Emulator(BOARD, system_root, tmp_path / "boards")
-
-
 def test_command_names_cpu_and_root(emulator: Emulator) -> None:
     """The board's CPU is always given: the emulator's default has instructions that no Pi has."""
     command = emulator.python("-c", "pass")

@@ -50,7 +50,7 @@ def test_an_absent_system_that_was_asked_for_fails(without_armhf_trixie: list[st
 
 
 def test_a_failure_that_is_ours_is_not_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An incomplete root is no matter of the archive."""
+    """An incomplete root is not the mirror's fault."""
 
     def make(*_: object) -> None:
         raise BuildError("B014", "no python", "", "")
