@@ -40,9 +40,6 @@ def friendly(function: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-# --- installing -------------------------------------------------------------------------------------------------------
-
-
 def requirements(names: Iterable[str]) -> list[str]:
     """The requirements of pyproject.toml's extras and dependency groups called `names`, sorted, each once."""
     data = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -181,9 +178,6 @@ def platforms(system: System, machine: str) -> list[str]:
     """The wheel tags that run on a system, newest first."""
     newest = glibc_version(system.glibc)[1]
     return [*(f"manylinux_2_{minor}_{machine}" for minor in range(newest, 16, -1)), f"manylinux2014_{machine}"]
-
-
-# --- arguments after -- -----------------------------------------------------------------------------------------------
 
 
 def split_options(words: Sequence[str], names: Iterable[str]) -> tuple[dict[str, str], list[str]]:

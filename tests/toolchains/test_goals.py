@@ -110,9 +110,6 @@ def test_wheels_of_a_session() -> None:
     assert wheel_jobs.wheel_sessions(["--board", "nonesuch"]) == ["wheels(host)"]
 
 
-# --- hosts ------------------------------------------------------------------------------------------------------------
-
-
 def _python(monkeypatch: pytest.MonkeyPatch, machine: str, minor: int, bits: int = 64) -> None:
     monkeypatch.setattr(goals.platform, "machine", lambda: machine)
     monkeypatch.setattr(goals.sys, "version_info", (3, minor, 0))

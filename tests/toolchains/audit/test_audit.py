@@ -155,8 +155,6 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "error[B036]: this is not the name of one of our Linux wheels; potstill-0.1.0-cp311-cp311-win_" in errors
 
 
-# --- instructions ---------------------------------------------------------------------------------------------------
-
 DOT = """
 #include <arm_neon.h>
 extern "C" int32x4_t {name}(int32x4_t a, int8x16_t x, int8x16_t y) {{ return {call}; }}
@@ -221,8 +219,6 @@ def test_no_objects_is_a_problem(tmp_path: Path, library: bytes, host: boards.Ta
     with pytest.raises(PotstillError, match="no object files"):
         audit.check(wheel, host, "2.36", tmp_path / "empty")
 
-
-# --- instructions in a finished, stripped wheel -----------------------------------------------------------------------
 
 NOP, SDOT, FADD_HALF, LDADD = 0xD503201F, 0x4E829420, 0x4E421420, 0xB8200041
 

@@ -105,9 +105,6 @@ def test_root_without_python(tmp_path: Path, system_root: Path) -> None:
         Emulator(BOARD, tmp_path / "empty", tmp_path / "boards")
 
 
-# --- equal bits -----------------------------------------------------------------------------------------------------
-
-
 def _result(*rows: str, isa: str = "neon") -> dict[str, object]:
     answers = [{"text": str(i), "label": "x", "score": 1.0} for i in range(len(rows))]
     combinations = {

@@ -154,9 +154,6 @@ def test_boards_use_their_system(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == [("armhf", "bookworm", boards.board("pi2").system.packages)]
 
 
-# --- a release that the mirror does not deliver -----------------------------------------------------------------------
-
-
 def _mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: set[str]) -> list[str]:
     """make_root that fails for the suites in `broken`; returns the list of suites asked for."""
     monkeypatch.setenv("POTSTILL_CACHE", str(tmp_path))
