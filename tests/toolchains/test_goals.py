@@ -19,7 +19,7 @@ python = "{python}"
 glibc = "{glibc}"
 packages = ["libpython3-dev"]
 
-[boards.rock5]
+[boards.testers-own]
 title = "Another board"
 core = "cortex-a76"
 clock_mhz = 2000
@@ -28,7 +28,7 @@ ram_mb = 4096
 systems = {systems}
 memory = {{ read_gb_s_one = 9.0, read_gb_s_all = 10.0, last_cache_kb = 3072, source = "a guess" }}
 chip = {{ implementer = 0x41, architecture = 8, variant = 4, part = 0xd0b, revision = 0 }}
-[boards.rock5.aarch64]
+[boards.testers-own.aarch64]
 qemu_cpu = "cortex-a76"
 page_size = 4096
 features = "fp asimd"
@@ -59,7 +59,7 @@ def test_wheels_of_the_built_in_boards() -> None:
 
 def test_own_board_with_a_known_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _own(tmp_path, monkeypatch, systems='["bookworm"]')
-    assert board_goal(boards.board("rock5")).folder == board_goal(boards.board("pi4")).folder
+    assert board_goal(boards.board("testers-own")).folder == board_goal(boards.board("pi4")).folder
     assert set(wheel_jobs.known_goals()) == {"host", *BUILT_IN}
 
 
@@ -67,14 +67,14 @@ def test_own_board_with_a_system_of_its_own(tmp_path: Path, monkeypatch: pytest.
     _own(tmp_path, monkeypatch)
     assert set(wheel_jobs.known_goals()) == {"host", *BUILT_IN, "aarch64-cp312"}
     needed = ["wheels(host)", "wheels(aarch64-cp311)", "wheels(aarch64-cp312)"]
-    assert wheel_jobs.wheel_sessions(default=["rock5", "pi4", "pi5"]) == needed
+    assert wheel_jobs.wheel_sessions(default=["testers-own", "pi4", "pi5"]) == needed
 
 
 def test_oldest_glibc_is_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two systems with one Python share a wheel; it must run on the older."""
     _own(tmp_path, monkeypatch, python="3.13", glibc="2.31")
     goal = wheel_jobs.known_goals()["aarch64-cp313"]
-    assert goal.glibc == "2.31" and goal.board is not None and goal.board.name == "rock5"
+    assert goal.glibc == "2.31" and goal.board is not None and goal.board.name == "testers-own"
     assert goals.goal_of(Path("potstill-0.1.0-cp313-cp313-manylinux_2_34_aarch64.whl")).glibc == "2.31"
 
 
