@@ -34,6 +34,7 @@ PACKAGES = {
     "/usr/include/valgrind/callgrind.h": "valgrind",
     "/usr/include/benchmark/benchmark.h": "libbenchmark-dev",
     "dpkg-deb": "dpkg",
+    "objdump": "binutils",
     "pkg-config": "pkgconf",
     "apt-get": "apt",
     "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",

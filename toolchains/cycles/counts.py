@@ -58,7 +58,7 @@ def read_dumps(folder: Path, listing: str) -> Counts:
             totals[int(label[1])] = int(total[1])
     names = _names(listing)
     if missing := sorted(set(names) - set(totals)):
-        raise BuildError("B021", f"no count of {names[missing[0]]}", "callgrind", "see whether valgrind.h was found")
+        raise BuildError("B021", f"no count of {names[missing[0]]}", "callgrind", "check whether valgrind.h was found")
     return {name: totals[number] for number, name in names.items()}
 
 
@@ -128,7 +128,7 @@ def measure(session: Any) -> dict[str, Any]:
         compilers["x86_64"] = _compiler(session, "g++")
         instructions |= {kernels: count_x86(program, kernels) for kernels in sets.x86_sets()}
     else:
-        session.log(f"{', '.join(sets.x86_sets())}: not counted, this is no x86-64 machine")
+        session.log(f"{', '.join(sets.x86_sets())}: not counted: this is not an x86-64 machine")
     return {"compilers": compilers, "instructions": instructions}
 
 

@@ -253,7 +253,7 @@ def _try(session: Any, packager: _Packager, archive: Path, deb: Path, model: Pat
 
 
 def package(session: Any, goals: Sequence[Goal], options: Mapping[str, str]) -> None:
-    """The whole session; `options`: model."""
+    """The session's work; `options`: model."""
     model = _model(session, options)
     for goal in goals:
         packager = _Packager(session, goal)

@@ -108,7 +108,7 @@ def _download(state: Path, architecture: str, suite: str, packages: Sequence[str
 
 
 def finish_layout(root: Path) -> None:
-    """What maintainer scripts would have done and programs need: /lib and /bin links of a merged /usr, and /proc,
+    """What maintainer scripts would have done, and programs need: /lib and /bin links of a merged /usr, and /proc,
     where `emulate.board_root` puts a board's cpuinfo."""
     for name in ("bin", "sbin", "lib"):
         if not (root / name).exists() and (root / "usr" / name).is_dir():

@@ -92,7 +92,7 @@ def behind_table(model: Any, inputs: Any, outputs: Any) -> tuple[Any, Any, Any] 
     ]
     for field, values in (
         (graph.node, nodes),
-        # The mask is read by nobody: a fixed length without one is refused.
+        # Nothing reads the mask, but a fixed length without one is refused.
         (graph.input, [helper.make_tensor_value_info(n, TensorProto.INT64, [1, rows]) for n in ("input_ids", "mask")]),
         (graph.output, [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [None] * y.ndim)]),
     ):

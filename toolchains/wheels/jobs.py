@@ -105,7 +105,7 @@ def build_wheel(session: Any, name: str) -> Path | None:
 
 
 def why_missing(board: boards.Board) -> str:
-    """Why the session of `board`'s wheel made none and still succeeded; empty when there is no such reason."""
+    """Why the session of `board`'s wheel succeeded without making one; empty if it made one or has not run."""
     file = _missing(board_goal(board))
     return file.read_text(encoding="utf-8") if file.is_file() else ""
 
