@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from potstill.card import Card, heads_of
-from potstill.recipe import Recipe, load_recipe
+from potstill.models.recipes import load_recipe
+from potstill.recipe import Recipe
 
 ALL = ["data", "teacher", "student", "onnx", "tflite", "still", "verify", "bench"]
 ROWS = "text,label\n" + "".join(f"text {i},{'ab'[i % 2]}\n" for i in range(20))

@@ -12,8 +12,8 @@ import pytest
 from stub_stages import ALL, FACTS, FILES, ROWS, write_recipe
 
 from potstill.errors import DataError, SystemFailure
+from potstill.models.recipes import load_recipe
 from potstill.pipeline import builder as run
-from potstill.recipe import load_recipe
 from potstill.work.progress import PlainProgress
 
 

@@ -299,7 +299,9 @@ def _teacher_name(recipe: Recipe) -> str:
 
 
 def _source_identity(context: Context) -> dict[str, Any]:
-    return dict(source_identity(context.recipe.data, labelled=context.recipe.task != "embedding"))
+    from potstill.models.heads import task_of
+
+    return dict(source_identity(context.recipe.data, labelled=task_of(context.recipe).labelled))
 
 
 def _host_identity(context: Context) -> dict[str, Any]:
