@@ -140,6 +140,17 @@ def torch_index(environment: Mapping[str, str], pip_config: str, python_tag: str
     return TORCH_INDEX if needed and not local_torch(pip_config, python_tag) else None
 
 
+def pytest_arguments(words: Sequence[str]) -> list[str]:
+    """What pytest gets for the words after ``--``: a whole or a ``fast`` run takes all cores, a chosen part one.
+
+    The tests of a file stay together, since they share what its fixtures make.
+    """
+    workers = ["-q", "-n", str(os.cpu_count() or 1), "--dist", "loadscope", "--no-loadscope-reorder"]
+    if words[:1] == ["fast"]:
+        return [*workers, "--fast", *words[1:]]
+    return list(words) or workers
+
+
 def local_torch(pip_config: str, python_tag: str) -> bool:
     """Whether a folder of pip's find-links holds a CPU build of PyTorch for `python_tag` ("cp311").
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny
 
+import tiny
 from potstill.bench import measure as bench
 from potstill.bench import memory
 from potstill.bench.engine import Peer

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny
 
+import tiny
 from potstill.bench.engine import Peer
 from potstill.bench.memory import measure_memory, peak_rss_bytes
 from potstill.compare.peers import PEERS

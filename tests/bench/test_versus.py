@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny
 
+import tiny
 from potstill.bench import rounds
 from potstill.cli import main
 from potstill.compare import exports, versus

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx_graphs import VOCABULARY, encoder
 
+from onnx_graphs import VOCABULARY, encoder
 from potstill.cli import main
 from potstill.compile import compile_onnx
 from potstill.compile.evaluate import Evaluator
@@ -19,6 +19,7 @@ from potstill.compile.ops import Linear
 from potstill.compile.verify import core_available
 from potstill.errors import CompileError
 from potstill.quantize.choice import stored_bytes
+from potstill.runtime.rows import TokenRows
 from potstill.still.reader import read_still
 from potstill.still.schema import fb, kind
 from potstill.still.schemes import Scheme
@@ -69,7 +70,7 @@ def test_the_core_computes_the_same_bits(tmp_path: Path, first: int, embedding: 
     different = 0
     for length in (1, 2, 7, 16, 24):
         ids = np.random.default_rng(length).integers(0, VOCABULARY, length).tolist()
-        found, wanted = core.run([ids]), ours.run(ids)
+        found, wanted = core.run(TokenRows([ids])), ours.run(ids)
         for name in ("logits", "embedding"):
             a, b = np.asarray(getattr(found, name))[0], getattr(wanted, name)
             np.testing.assert_allclose(a, b, rtol=0, atol=2e-3)

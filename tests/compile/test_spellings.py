@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import TensorProto
-from onnx_graphs import POSITIONS, encoder
 
+from onnx_graphs import POSITIONS, encoder
 from potstill.compile import compile_onnx
 from potstill.compile.evaluate import Evaluator
 from potstill.compile.import_onnx import import_onnx
 from potstill.compile.ops import Linear, Normalize, attention
 from potstill.errors import CompileError
 from potstill.runtime.backends import open_backend
+from potstill.runtime.rows import TokenRows
 from potstill.still.reader import read_still
 
 FUSED = {"Attention": 1, "Embedding": 1, "LayerNorm": 3, "Linear": 5, "Pool": 1}
@@ -83,7 +84,7 @@ def test_unit_vectors(tmp_path: Path, length: str) -> None:
     packed = read_still(tmp_path / "m.still")
     for ids in ([3], [3, 5, 9, 40], list(range(20, 20 + POSITIONS))):
         wanted = Evaluator(packed, exact=True).run(ids).embedding
-        found = np.asarray(core.run([ids]).embedding)[0]
+        found = np.asarray(core.run(TokenRows([ids])).embedding)[0]
         assert wanted is not None and np.array_equal(found, wanted)
         assert abs(float(np.linalg.norm(found)) - 1.0) < 1e-6
 
@@ -167,7 +168,6 @@ def test_a_misread_graph_is_not_written(tmp_path: Path, monkeypatch: pytest.Monk
 def test_the_position_table_is_the_models(tmp_path: Path) -> None:
     """Positions and token type 0 together, rows 0, 1, ... of the model's own tables."""
     from onnx_graphs import VOCABULARY, WIDTH
-
     from potstill.compile.ops import Embedding
 
     imported = import_onnx(encoder(tmp_path / "m.onnx", types="input", positions="range"))

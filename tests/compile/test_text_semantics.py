@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
+
 import text_graphs as t
 from onnx_graphs import VOCABULARY
-
 from potstill.compile import CompileReport, compile_onnx
 from potstill.compile.ids import Piece
 from potstill.compile.import_onnx import import_onnx
 from potstill.errors import CompileError, InputError
 from potstill.runtime.backends.native import NativeBackend
+from potstill.runtime.rows import TokenRows
 
 PAD, UNK, EOS, SEP, MASK = range(5)
 
@@ -49,10 +50,10 @@ def wrong(onnx: Path, report: CompileReport) -> list[list[int]]:
     for ids in texts(report.max_tokens):
         if set(ids) & set(report.forbidden_ids):
             with pytest.raises(InputError):
-                core.run([ids])
+                core.run(TokenRows([ids]))
             continue
         wanted = session.run(["logits"], {"input_ids": [ids], "attention_mask": [[1] * len(ids)]})[0]
-        if not np.abs(np.asarray(core.run([ids]).logits) - wanted).max() <= 1e-3 * np.abs(wanted).max():
+        if not np.abs(np.asarray(core.run(TokenRows([ids])).logits) - wanted).max() <= 1e-3 * np.abs(wanted).max():
             found.append(ids)
     return found
 
@@ -203,7 +204,6 @@ def test_a_wide_window_in_a_long_file(tmp_path: Path) -> None:
 def test_only_numbers_that_lengths_meet_are_lengths_to_check(tmp_path: Path) -> None:
     """Widths of heads and layers, of which a graph is full, cost no runs."""
     from onnx_graphs import encoder
-
     from potstill.compile.lengths import lengths_around
 
     plain = import_onnx(encoder(tmp_path / "m.onnx", qkv="interleaved"))

@@ -22,6 +22,7 @@ from potstill.distil.vocabulary.choice import (
 from potstill.distil.vocabulary.pruned_tokenizer import description, fallback_ids, prune_tokenizer
 from potstill.errors import TrainError
 from potstill.models.tokens import encode
+from potstill.recipe.schema import Student
 
 # Texts unlike those that chose the vocabulary.
 ODD = [
@@ -41,7 +42,7 @@ ODD = [
 ]
 
 
-def settings(**changes: Any) -> SimpleNamespace:
+def settings(**changes: Any) -> Student:
     base: dict[str, Any] = {
         "vocabulary": "seen",
         "vocabulary_min_count": 1,
@@ -49,7 +50,7 @@ def settings(**changes: Any) -> SimpleNamespace:
         "vocabulary_unlabelled_weight": 1.0,
         "vocabulary_characters": "all",
     }
-    return SimpleNamespace(**{**base, **changes})
+    return Student.model_construct(**{**base, **changes})
 
 
 def seen(**changes: Any) -> tuple[Any, list[np.ndarray]]:

@@ -1,18 +1,14 @@
-"""What tests of toolchains/ share. The folder is no part of the wheel: it is made importable here."""
+"""What tests of toolchains/ share."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 import platform
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 from toolchains.emulate.emulator import Emulator
 
 from potstill import boards

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from tokenizers import BertWordPieceTokenizer
 
+from potstill.card import Card, heads_of
 from potstill.compile.ir import Graph, Op
 from potstill.compile.lower import lower
 from potstill.compile.ops import Attention, Embedding, LayerNorm, Linear, Pool
 from potstill.compile.tokenizers import tables_from_json
-from potstill.still.packed import Metadata
 from potstill.still.schemes import SCHEMES
 from potstill.still.writer import write_still
 from toolchains.emulate.same_bits import MORE_SENTENCES
@@ -81,10 +81,8 @@ def main(out: Path) -> None:
     tokenizer = json.loads(BertWordPieceTokenizer(vocabulary(), lowercase=True).to_str())
     tables = tables_from_json(tokenizer, where="random model", pad_token="[PAD]", max_tokens=MAX_TOKENS)
     for name, scheme in SCHEMES.items():
-        metadata = Metadata(
-            "small-random", "text-classification", name, LABELS, MAX_TOKENS, "potstill emulate", "", {}
-        )  # fmt: skip
-        write_still(lower(model, scheme, metadata, tables), out / f"model.{name}.still")
+        card = Card("small-random", heads_of(LABELS), MAX_TOKENS, scheme=name, producer="potstill emulate")
+        write_still(lower(model, scheme, card, tables), out / f"model.{name}.still")
 
 
 if __name__ == "__main__":

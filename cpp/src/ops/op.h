@@ -1,6 +1,6 @@
 // What an op is: made and checked once at load, then run many times, from several threads at once.
 //
-// To add one: its table in still.fbs, a file here with a factory, a line in registry.cpp.
+// To add one: its table in still.fbs, a file here with a factory, its row in ops.def.
 #pragma once
 
 #include <cstddef>
@@ -42,6 +42,14 @@ struct Cost {
   bool integer = false;  // int8 products; f32 ones are 1 to 4 times slower
 
   uint64_t work() const { return integer ? macs : 2 * macs; }
+};
+
+// What the predicted time of an op depends on beside its rows and width; 0 where its kind has no such number.
+struct Facts {
+  uint64_t inputs = 0;  // columns of a row that enters a product, rows of a table
+  uint64_t heads = 0;
+  fb::DType weights = fb::DType::F32;
+  bool activation = false;  // follows the product
 };
 
 // The quantized form of a value, an optional second copy of it: int8 rows with a scale each, and a zero point each when
@@ -91,6 +99,7 @@ class Op {
   virtual void run(const Run& run) const = 0;
   virtual const char* kind() const = 0;
   virtual Cost cost(std::span<const uint32_t> offsets) const = 0;  // offsets as in Run
+  virtual Facts facts() const { return {}; }
   virtual std::size_t scratch_bytes(const Sizes&) const { return 0; }
 
   // How it wants input i quantized, if at all; it then finds the form in Run::forms.
@@ -149,12 +158,8 @@ class Load {
 
 using Factory = std::unique_ptr<Op> (*)(const Load&);
 
-std::unique_ptr<Op> make_embedding(const Load& load);
-std::unique_ptr<Op> make_layer_norm(const Load& load);
-std::unique_ptr<Op> make_linear(const Load& load);
-std::unique_ptr<Op> make_attention(const Load& load);
-std::unique_ptr<Op> make_pool(const Load& load);
-std::unique_ptr<Op> make_normalize(const Load& load);
+#define POTSTILL_OP(table, factory) std::unique_ptr<Op> factory(const Load& load);
+#include "ops/ops.def"
 
 // The op of a header entry whose value indices are already checked. Throws Error F023, F027..F034, F047.
 std::unique_ptr<Op> make(const Load& load);

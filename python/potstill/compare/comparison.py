@@ -7,11 +7,14 @@ import platform
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from potstill.bench.measure import those_that_fit
 from potstill.compare import exports, sentences, versus
 from potstill.errors import InputError
+
+if TYPE_CHECKING:
+    from potstill.work.progress import Progress
 
 
 def bench_peers(
@@ -24,7 +27,7 @@ def bench_peers(
     student: Path | None = None,
     texts: Path | None = None,
     seed: int = 0,
-    progress: Any,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Measure a model on every engine that can be had.
 
@@ -59,7 +62,7 @@ def bench_peers(
         from potstill.compare.common_student import common_student
 
         still = common_student(cache, progress)
-    elif open_backend("native", still, 1).info["per_token"]:
+    elif open_backend("native", still, 1).card.per_token:
         raise InputError(
             "I068", "engines are compared on models that label whole texts, this one labels words", str(still),
             "measure it alone: leave --peers out",

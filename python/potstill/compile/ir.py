@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from numpy.typing import NDArray
+from potstill.still.arrays import Array
 
 if TYPE_CHECKING:
     from potstill.compile.evaluate import Evaluation
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from potstill.compile.load import Node
     from potstill.compile.lower import Lowering
     from potstill.compile.reading import Reader
+    from potstill.runtime.oplist import OpFacts
     from potstill.still.schemes import Scheme
-
-Array = NDArray[Any]
 
 ACTIVATIONS = ("none", "gelu", "gelu_poly", "relu", "tanh", "gelu_tanh")
 
@@ -100,9 +99,9 @@ class Op:
         """Its output rows in numpy; `body` is what `lower` made."""
         raise AssertionError("every operator can be evaluated")
 
-    def facts(self) -> Mapping[str, int | bool]:
-        """What its predicted cost depends on, beside rows, width and dtype: fields of `OpFacts`."""
-        return {}
+    def facts(self, base: OpFacts) -> OpFacts:
+        """`base` (rows, width, dtype) with the rest that its predicted cost depends on."""
+        return base
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from potstill.card.notes import notes_in
 from potstill.compile.bounds import array_of, check_functions, first_line, nodes_within
 from potstill.errors import CompileError, missing_package
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[Any]
-
+    from potstill.still.arrays import Array
 # Operators that only occur in graphs whose weights are already rounded; rounding them again would compound the error.
 QUANTIZED_OPS = frozenset(
     {
@@ -79,9 +77,9 @@ class Source:
         return next((int(o.version) for o in self.model.opset_import if o.domain in _STANDARD_DOMAINS), 1)
 
     @property
-    def properties(self) -> dict[str, str]:
-        """What the exporter noted in the model: potstill's own writes labels, max_tokens and more."""
-        return {prop.key: prop.value for prop in self.model.metadata_props}
+    def notes(self) -> dict[str, Any]:
+        """What the exporter noted of the model: see `potstill.card.notes`."""
+        return notes_in({prop.key: prop.value for prop in self.model.metadata_props})
 
     @property
     def outputs(self) -> list[str]:

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from potstill.compile.ir import Array, Graph, Op, operator_names
+from potstill.card import Card, Head
+from potstill.compile.ir import Graph, Op, operator_names
 from potstill.compile.ops import LayerNorm
 from potstill.errors import CompileError
+from potstill.runtime.oplist import OpFacts
 from potstill.still import pack
+from potstill.still.arrays import Array
 from potstill.still.int4 import quantize_rows_int4
-from potstill.still.packed import DTYPES, Metadata, PackedModel, byte_view
+from potstill.still.packed import DTYPES, PackedModel, byte_view
 from potstill.still.schema import fb, made, words
 from potstill.still.schemes import Scheme
 
@@ -102,7 +105,19 @@ def _check_limits(graph: Graph) -> None:
         raise _too_large(f"{widest.width:,} columns, a file holds {_WIDEST:,}", widest.name)
 
 
-def lower(graph: Graph, scheme: Scheme, metadata: Metadata, tokenizer: Tables | None = None) -> PackedModel:
+def facts_of(graph: Graph, scheme: Scheme) -> list[OpFacts]:
+    """What the core would say of the ops of this graph's file, without making it."""
+    names, found = operator_names(graph), []
+    for op in graph.ordered():
+        head, name = op is graph.logits, names[id(op)]
+        dtype = op.dtype(scheme, name, head=head)
+        parameters = sum(value.size for value in vars(op).values() if isinstance(value, np.ndarray))
+        base = OpFacts(name, type(op).__name__, op.per_token, op.width, dtype=dtype, head=head, parameters=parameters)
+        found.append(op.facts(base))
+    return found
+
+
+def lower(graph: Graph, scheme: Scheme, card: Card, tokenizer: Tables | None = None) -> PackedModel:
     """The packed model.
 
     Raises:
@@ -121,36 +136,31 @@ def lower(graph: Graph, scheme: Scheme, metadata: Metadata, tokenizer: Tables | 
         work.add(op)
     if tokenizer is not None:
         work.model.tokenizer = tokenizer.lower(work)
-    _describe(work, metadata)
+    _describe(work, card)
     return PackedModel(work.model, work.sections)
 
 
-def _describe(work: Lowering, metadata: Metadata) -> None:
+def _describe(work: Lowering, card: Card) -> None:
     """Card, input and heads."""
-    graph = work.graph
-    provenance = [made(fb.KeyValueT, key=key, value=value) for key, value in metadata.provenance.items()]
-    work.model.card = made(
-        fb.CardT, name=metadata.name, task=metadata.task, scheme=metadata.scheme, producer=metadata.producer,
-        license=metadata.license, provenance=provenance,
-    )  # fmt: skip
-    work.model.inputType = fb.Input.TokenIds
-    forbidden = list(metadata.forbidden_ids) or None
-    work.model.input = made(fb.TokenIdsT, maxTokens=metadata.max_tokens, forbiddenIds=forbidden)
-    heads, threshold = work.model.heads, 0.0
-    if graph.logits is not None:
-        if metadata.score:
-            name, body = "score", made(fb.ScoreT, kind=words(fb.ScoreKind)[metadata.score])
-        elif metadata.multi_label:
-            name, body, threshold = "labels", fb.MultiLabelT(), 0.5
-        elif graph.logits.per_token:
-            name, body = "tags", fb.TagsT()
-        else:
-            name, body = "classes", fb.ClassesT()
-        heads.append(_head(work, name, graph.logits, body, labels=list(metadata.labels), threshold=threshold))
-    if graph.embedding is not None:
-        heads.append(_head(work, "vector", graph.embedding, fb.VectorT()))
+    graph, model = work.graph, work.model
+    provenance = [made(fb.KeyValueT, key=key, value=value) for key, value in card.provenance.items()]
+    facts = {key: getattr(card, key) for key in ("name", "task", "scheme", "producer", "license")}
+    model.card = made(fb.CardT, **facts, provenance=provenance)
+    model.inputType = fb.Input.TokenIds
+    model.input = made(fb.TokenIdsT, maxTokens=card.max_tokens, forbiddenIds=list(card.forbidden_ids) or None)
+    ends = {"logits": graph.logits, "embedding": graph.embedding}
+    values = {output: work.value(op) for output, op in ends.items() if op is not None}
+    for head in card.heads:
+        table = _TABLES[head.kind]
+        body = made(getattr(fb, f"{table}T"), **_activation(head))
+        fields = {"labels": list(head.labels) or None, "temperature": head.temperature, "threshold": head.threshold}
+        value, number = values[head.output], getattr(fb.HeadBody, table)
+        model.heads.append(made(fb.HeadT, name=head.kind, value=value, bodyType=number, body=body, **fields))
 
 
-def _head(work: Lowering, name: str, op: Op, body: Any, **fields: Any) -> Any:
-    kind = getattr(fb.HeadBody, type(body).__name__[:-1])
-    return made(fb.HeadT, name=name, value=work.value(op), bodyType=kind, body=body, **fields)
+# The schema's table for each kind of head.
+_TABLES = {"classes": "Classes", "multi-label": "MultiLabel", "tags": "Tags", "vector": "Vector", "score": "Score"}
+
+
+def _activation(head: Head) -> dict[str, int]:
+    return {"kind": words(fb.ScoreKind)[head.activation]} if head.activation else {}

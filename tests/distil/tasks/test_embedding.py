@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -13,15 +13,15 @@ import torch
 
 from potstill.data.labels import Raw
 from potstill.distil.distillation import distil
-from potstill.distil.losses import Outputs as LossOutputs
-from potstill.distil.losses import total
+from potstill.distil.losses import LossInputs, total
 from potstill.distil.teacher.finetune import finetune
 from potstill.errors import TrainError
 from potstill.models.classifier import load_classifier, load_encoder
 from potstill.models.evaluation import Outputs, predictions
-from potstill.models.heads import TASKS, Truth, task_named, task_of
+from potstill.models.heads import TASKS, Truth, task_named
 from potstill.models.heads.embedding import PROJECTION, project, teacher_projection
-from potstill.models.heads.truth import truth_of
+from potstill.models.truth import truth_of
+from potstill.recipe.base import Task as TaskName
 from potstill.recipe.schema import Data, Recipe
 from potstill.work.progress import QuietProgress
 
@@ -31,7 +31,7 @@ DATA = Data(source="x.csv")
 
 def test_registry() -> None:
     assert [task_named(name).name for name in TASKS] == list(TASKS)
-    assert task_of(SimpleNamespace()).name == "classification"
+    assert set(TASKS) == set(get_args(TaskName)), "a recipe can name every task that has a file, and no other"
     with pytest.raises(TrainError, match="T070"):
         task_named("translation")
 
@@ -54,10 +54,10 @@ def test_an_encoder_without_labels_has_no_head(tiny_encoder: Path, tmp_path: Pat
 
 def test_pooled_mse_is_relative_to_the_teacher() -> None:
     teacher = torch.tensor([[3.0, 4.0], [0.0, 5.0]])
-    outputs = LossOutputs(torch.zeros(2, 0), student_pooled=torch.zeros(2, 2), teacher_pooled=teacher)
+    outputs = LossInputs(torch.zeros(2, 0), student_pooled=torch.zeros(2, 2), teacher_pooled=teacher)
     value, parts = total(outputs, {"pooled_mse": 2.0})
     assert float(value) == pytest.approx(2.0) and float(parts["pooled_mse"]) == pytest.approx(1.0)
-    scaled = LossOutputs(torch.zeros(2, 0), student_pooled=7 * teacher * 0.9, teacher_pooled=7 * teacher)
+    scaled = LossInputs(torch.zeros(2, 0), student_pooled=7 * teacher * 0.9, teacher_pooled=7 * teacher)
     assert float(total(scaled, {"pooled_mse": 1.0})[0]) == pytest.approx(0.01, rel=1e-4)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tiny_still import write_model
 from toolchains import PROJECT
 from toolchains.audit import contents
 
@@ -83,11 +84,7 @@ _PATH = {"PATH": os.environ.get("PATH", "")}
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    sys.path.append(str(PROJECT / "tests" / "runtime"))
-    from tiny_still import write_model
-
-    written: Path = write_model(tmp_path_factory.mktemp("board-model") / "tiny.still")
-    return written
+    return write_model(tmp_path_factory.mktemp("board-model") / "tiny.still")
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ import numpy as np
 
 from potstill.compile import matmul
 from potstill.compile.expr import Columns, Context, Expr, Tensor, plain_name
-from potstill.compile.ir import Array, Op
+from potstill.compile.ir import Op
 from potstill.compile.ops.linear import Linear
 from potstill.compile.reading import Handler, Reader, unsupported
 from potstill.still import core_math, reference
+from potstill.still.arrays import Array
 from potstill.still.schema import fb, made
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from potstill.compile.fuse import Fuser
     from potstill.compile.load import Node
     from potstill.compile.lower import Lowering
+    from potstill.runtime.oplist import OpFacts
 
 
 def _read(it: Reader, node: Node) -> list[Tensor]:
@@ -71,9 +73,9 @@ class Attention(Op):
         """See `Op.evaluate`."""
         return (core_math.attention if run.exact else reference.attention)(inputs[0], body.heads)
 
-    def facts(self) -> Mapping[str, int | bool]:
+    def facts(self, base: OpFacts) -> OpFacts:
         """See `Op.facts`."""
-        return {"heads": self.heads}
+        return base._replace(heads=self.heads)
 
 
 def fuse_qkv(parts: list[tuple[Op, Array]], scale: float, name: str) -> Attention | str:

@@ -8,15 +8,16 @@ greatest length (positions.py).
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from potstill.compile.expr import Const, Expr, Lookup, stem_of, weight_of
-from potstill.compile.ir import Array, Op
+from potstill.compile.ir import Graph, Op
 from potstill.still import core_math
+from potstill.still.arrays import Array
 from potstill.still.schema import fb
 from potstill.still.schemes import quantize_rows
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from potstill.compile.evaluate import Evaluation
     from potstill.compile.fuse import Fuser
     from potstill.compile.lower import Lowering
+    from potstill.runtime.oplist import OpFacts
     from potstill.still.schemes import Scheme
 
 
@@ -78,9 +80,14 @@ class Embedding(Op):
         added = run.weights.get(body.typeT)
         return rows if added is None else rows + added[run.types]
 
-    def facts(self) -> Mapping[str, int | bool]:
+    def facts(self, base: OpFacts) -> OpFacts:
         """See `Op.facts`."""
-        return {"inputs": int(self.word.shape[0])}
+        return base._replace(inputs=int(self.word.shape[0]))
+
+
+def reads_pairs(graph: Graph) -> bool:
+    """Whether the texts of a pair are told apart, by their token types."""
+    return any(isinstance(op, Embedding) and op.types is not None for op in graph.ordered())
 
 
 def embedding_importance(norm: Any) -> Array | None:

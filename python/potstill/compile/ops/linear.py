@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from potstill.compile.expr import Const, Elementwise, Expr, Product, stem_of, weight_of
-from potstill.compile.ir import Array, Op
+from potstill.compile.ir import Op
 from potstill.compile.ops.layer_norm import LayerNorm
 from potstill.errors import CompileError
 from potstill.still import core_math, reference
+from potstill.still.arrays import Array
 from potstill.still.schema import fb, word, words
 from potstill.still.schemes import quantize_rows
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from potstill.compile.evaluate import Evaluation
     from potstill.compile.fuse import Fuser
     from potstill.compile.lower import Lowering
+    from potstill.runtime.oplist import OpFacts
     from potstill.still.schemes import Scheme
 
 # Beyond this an int32 sum of int8 products could overflow: 128 * 127 * K < 2^31.
@@ -129,9 +131,9 @@ class Linear(Op):
         y = functions[word(fb.Activation, body.activation)](y).astype(np.float32)
         return y + inputs[1] if len(inputs) > 1 else y
 
-    def facts(self) -> Mapping[str, int | bool]:
+    def facts(self, base: OpFacts) -> OpFacts:
         """See `Op.facts`."""
-        return {"inputs": int(self.weight.shape[1]), "activation": self.activation != "none"}
+        return base._replace(inputs=int(self.weight.shape[1]), activation=self.activation != "none")
 
 
 def producer_activation(op: Linear) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from potstill.data.labels import Raw
     from potstill.models.evaluation import Outputs
-    from potstill.recipe.schema import Data
+    from potstill.recipe.schema import Data, Distil, Recipe
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,26 @@ class Task(ABC):
         """A split's label column as an array (of words `Tags`) for losses and metrics; ``labels``: number of names."""
 
     @abstractmethod
-    def loss_weights(self, settings: Any) -> dict[str, float]:
+    def loss_weights(self, settings: Distil) -> dict[str, float]:
         """Names of `potstill.distil.losses.LOSSES` with their weights, from the recipe's ``distil`` section."""
+
+    def refusals(self, recipe: Recipe) -> Iterator[str]:
+        """What of a recipe does not go with this task, each "reason; next step"."""
+        if recipe.distil.class_weights != "none":
+            yield (
+                f'distil.class_weights weighs rows of one class each, and task = "{self.name}" has none; set it to '
+                '"none"'
+            )
 
     @abstractmethod
     def metrics(self, found: Outputs, truth: Truth) -> dict[str, float]:
         """All figures of the outputs; the one called `metric` first."""
+
+    def joined(self, rows: Sequence[np.ndarray]) -> np.ndarray:
+        """Logits of single rows as one array, as `Outputs` has them."""
+        import numpy as np
+
+        return np.concatenate(rows) if self.words else np.stack(rows)
 
     def score(self, found: Outputs, truth: Truth) -> float:
         """The figure called `metric`; larger is better."""
