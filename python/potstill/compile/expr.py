@@ -13,13 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from potstill.compile.views import Axes
 from potstill.errors import CompileError
 from potstill.still.activations import erf, gelu, gelu_tanh
-
-Array = NDArray[Any]
+from potstill.still.arrays import Array
 
 TOKENS = "tokens"  # one row a token
 SEQUENCES = "sequences"  # one row a text

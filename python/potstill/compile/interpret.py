@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from potstill.compile import layout, matmul
 from potstill.compile.expr import (
@@ -26,8 +24,7 @@ from potstill.compile.reading import Handler, Reader, more_than_look_up, unsuppo
 from potstill.compile.specialise import Specialised
 from potstill.compile.views import Axes, axis, reshape, shape_of
 from potstill.errors import CompileError
-
-Array = NDArray[Any]
+from potstill.still.arrays import Array
 
 _BINARY = {"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min"}
 _UNARY = {"Sqrt", "Reciprocal", "Neg", "Abs", "Exp", "Log", "Erf", "Tanh", "Relu", "Sigmoid", "Softplus"}

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from potstill.card import Card, Head
-from potstill.compile.ir import Array, Graph, Op, operator_names
+from potstill.compile.ir import Graph, Op, operator_names
 from potstill.compile.ops import LayerNorm
 from potstill.errors import CompileError
 from potstill.runtime.oplist import OpFacts
 from potstill.still import pack
+from potstill.still.arrays import Array
 from potstill.still.int4 import quantize_rows_int4
 from potstill.still.packed import DTYPES, PackedModel, byte_view
 from potstill.still.schema import fb, made, words

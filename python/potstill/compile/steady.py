@@ -11,18 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from potstill.compile.bounds import nodes_within
 from potstill.compile.load import Node
 from potstill.compile.run import SHAPE_OPS, run_onnx
 from potstill.compile.specialise import Specialised
 from potstill.errors import CompileError
-
-Array = NDArray[Any]
+from potstill.still.arrays import Array
 
 _FEW = 8  # numbers of a value that are followed one by one
 _BUDGET = 3e8  # numbers that are computed in all: about two seconds

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from potstill.card import Card
 from potstill.compile.evaluate import Evaluator
@@ -28,10 +27,9 @@ from potstill.compile.sentence import SMALLEST_LENGTH
 from potstill.compile.steady import odd_lengths, odd_splits
 from potstill.errors import CompileError, PotstillError
 from potstill.runtime.rows import TokenRows
+from potstill.still.arrays import Array
 from potstill.still.packed import PackedModel
 from potstill.still.schemes import SCHEMES
-
-Array = NDArray[Any]
 
 # Of the largest output; f32 in another order of summation differs by about 1e-6.
 TOLERANCE = 1e-4
