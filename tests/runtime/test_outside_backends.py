@@ -1,4 +1,4 @@
-"""What both backends over other engines share: ragged batches, facts, refusals; texts are read as the core reads them."""
+"""What both backends over other engines share: ragged batches, facts, refusals, texts read as the core reads them."""
 
 from __future__ import annotations
 
