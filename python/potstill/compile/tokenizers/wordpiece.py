@@ -25,6 +25,9 @@ MAX_PREFIX_BYTES = 64
 class WordPieceTables(Tables):
     """`Tables`, and what of the model the core needs."""
 
+    clean_text: bool
+    handle_chinese_chars: bool
+    unk_id: int
     continuing_prefix: str
     max_chars_per_word: int
 
