@@ -126,7 +126,7 @@ def _notes(unreachable: Unreachable) -> tuple[str, ...]:
         return ()
     return (
         f"{len(unreachable.pieces)} of {unreachable.of} pieces of the tokenizer's vocabulary cannot occur "
-        f"({unreachable.examples}): its case folding seems to be another than the vocabulary was made for",
+        f"({unreachable.examples}): the vocabulary seems to have been made for different case folding",
     )
 
 
