@@ -112,9 +112,7 @@ def out_of(given: Any, source: Path) -> Path:
     out = path_of(given, "out")
     check_replaceable(out)
     if os.path.realpath(out) == os.path.realpath(source):
-        raise InputError(
-            "I142", "the .still would overwrite the ONNX it is compiled from", str(out), "name another file"
-        )
+        raise InputError("I142", "the .still would overwrite its own ONNX", str(out), "name another file")
     return out
 
 

@@ -122,7 +122,7 @@ def _fused(onnx: Specialised, chosen: Chosen) -> tuple[dict[str, Op], dict[str, 
     except CompileError as error:
         if onnx.source.halved and error.code == "C010":
             raise CompileError(
-                "C103", "an activation is not recognised because its constants are rounded to half precision", error.where,
+                "C103", "an activation is not recognised: its constants are rounded to half precision", error.where,
                 "compile from the fp32 ONNX",
             ) from error  # fmt: skip
         raise

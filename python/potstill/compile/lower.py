@@ -96,7 +96,7 @@ def _check_limits(graph: Graph) -> None:
     if not _TOKENS[0] <= graph.max_tokens <= _TOKENS[1]:
         raise CompileError(
             "C124", f"the model takes texts of {graph.max_tokens:,} tokens", ops[-1].name,
-            f"a file takes limits of {_TOKENS[0]} to {_TOKENS[1]:,} tokens: export with another length, or give max_tokens",
+            f"a file takes {_TOKENS[0]} to {_TOKENS[1]:,} tokens: export with another length, or give max_tokens",
         )  # fmt: skip
     if len(ops) > _MOST_OPS:
         raise _too_large(f"{len(ops):,} operators, a file holds {_MOST_OPS:,}", ops[-1].name)
