@@ -32,7 +32,7 @@ def bench_peers(
     seed: int = 0,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Measure a model on every engine that can be had.
+    """Measure a model on every engine that is available.
 
     Args:
         still: the `.still` file, with its ONNX file beside it; None for the common student, made once.
@@ -52,8 +52,8 @@ def bench_peers(
 
     Raises:
         InputError: no length fits the model; no texts;
-            no engine is called so; the ONNX file beside it is another than the model was compiled from; a
-            model that labels words.
+            no engine of that name; the model was compiled from another ONNX file than the one beside it; the
+            model labels words.
         FormatError: the file is not a `.still`.
         SystemFailure: a package for making the common student is missing.
     """
@@ -130,7 +130,7 @@ def bench_peers(
 
 
 def host() -> dict[str, Any]:
-    """CPU, cores this process may use, load before, system and Python: what a figure is worth nothing without."""
+    """CPU, cores this process may use, load before, system and Python: without which a figure is worth nothing."""
     name = platform.processor() or platform.machine()
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():

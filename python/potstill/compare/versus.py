@@ -49,7 +49,7 @@ def cases(lengths: Iterable[int], real: Sentences, vocabulary: int, single: int 
 
 
 def contenders(scheme: str, only: Sequence[str] = ()) -> list[Contender]:
-    """Everybody, ours last; `only` keeps peers whose name holds one of the words, and always the model itself."""
+    """All contenders, ours last; `only` keeps the peers whose names contain one of its words."""
     ours = [Peer("Potstill", scheme, "still", OWN)]
     ours = [Peer("Potstill", other, f"still_{other}", OWN) for other in ("fp32", "int8") if other != scheme] + ours
     words = [word.lower() for word in only]

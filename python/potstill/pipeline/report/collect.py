@@ -101,7 +101,7 @@ def _measured(report: Mapping[str, Any], value: Any, part: str = "test", *, coun
 
 
 def _retained(report: Mapping[str, Any]) -> str:
-    """What is kept of the teacher, and whether so many rows tell it from all."""
+    """The share kept of the teacher's accuracy, and whether the test rows can tell it from all of it."""
     shown, found = _percent(report.get("retained")), report.get("intervals", {})
     if not found.get("retained") or report.get("retained") is None:
         return shown
