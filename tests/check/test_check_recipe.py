@@ -281,7 +281,7 @@ def test_an_unchanged_build_is_not_checked_again(
 
 def test_a_search_is_checked_too(made: Made, recipe: Any, tmp_path: Path) -> None:
     """Its students are the ladder's, not the recipe's: only what is the teacher's fault is told."""
-    from potstill.pipeline.budget.search import run_search
+    from potstill.pipeline.search.points import run_search
     from potstill.recipe.schema import BudgetTime
     from potstill.work.progress import QuietProgress
 

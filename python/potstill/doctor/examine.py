@@ -12,8 +12,6 @@ from potstill.doctor.check import Check
 from potstill.doctor.system import System
 from potstill.work.cache import cache_dir
 
-ROLES = ("host", "device")
-
 
 def role_of(system: System) -> str:
     """``device`` on a Raspberry Pi or another board that names itself in its device tree, else ``host``."""
