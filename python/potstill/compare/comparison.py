@@ -74,10 +74,10 @@ def bench_peers(
     fitting = those_that_fit(lengths, source.max_tokens)
     if len(fitting) < len(set(lengths)):
         progress.message(f"the model takes {source.max_tokens} tokens: longer lengths are left out")
-    single = versus.QUICK_SINGLE if quick else versus.SINGLE
+    effort = versus.QUICK if quick else versus.FULL
     real = sentences.real(
         still,
-        count=versus.QUICK_BATCHED if quick else versus.BATCHED,
+        count=effort.batched,
         max_tokens=source.max_tokens,
         vocabulary=source.vocabulary,
         texts=texts,
@@ -90,20 +90,20 @@ def bench_peers(
         )
     start = time.time()
     settings: dict[str, Any] = {
-        "rounds": versus.QUICK_ROUNDS if quick else versus.ROUNDS,
-        "seconds_a_case": versus.QUICK_SECONDS if quick else versus.BUDGET_SECONDS,
+        "rounds": effort.rounds,
+        "seconds_a_case": effort.seconds,
         "seed": seed,
         "threads": list(threads),
         "lengths": fitting,
         "real_sentences": len(real.ids),
-        "real_one_by_one": single,
+        "real_one_by_one": effort.single,
         "real_tokens": sum(map(len, real.ids)),
         "real_longest": max(map(len, real.ids)),
         "real_origin": real.origin,
         "litert_lengths": list(source.lengths),
     }
-    todo = versus.cases(fitting, real, source.vocabulary, single)
-    race = Race(threads, settings["rounds"], settings["seconds_a_case"], seed, Worker, check)
+    todo = versus.cases(fitting, real, source.vocabulary, effort.single)
+    race = Race(threads, effort.rounds, effort.seconds, seed, Worker, check)
     rows, interrupted = versus.compare(source, everyone, todo, race, progress)
     return {
         "host": host(),
