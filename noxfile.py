@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from toolchains import environment, tools
 from toolchains.cycles import bench as cycles
 from toolchains.cycles import counts
+from toolchains.emulate import jobs as board_jobs
 from toolchains.packages import build as package
-from toolchains.sessions import cpp
-from toolchains.sessions import emulate as board_jobs
+from toolchains.sessions import cpp, emulation
 from toolchains.wheels import jobs as wheel_jobs
 from toolchains.wheels import sdist
 
@@ -45,7 +45,8 @@ def pipeline(session: nox.Session) -> None:
     environment.install(session, *EVERYTHING, wheel=wheel_jobs.host_wheel())
     arguments, out = environment.build_arguments(session.posargs)
     session.run("potstill", *arguments, "--no-table")
-    board_jobs.same_bits_on_boards(session, out / "model.still", out / "emulated.json", PIPELINE_BOARDS)
+    emulators = [board_jobs.make_board(session, name) for name in PIPELINE_BOARDS]
+    board_jobs.same_bits_on_boards(session, out / "model.still", out / "emulated.json", emulators)
     session.run("potstill", "report", str(out))
 
 
@@ -131,7 +132,7 @@ def emulate(session: nox.Session) -> None:
     """
     options, rest = environment.split_options(session.posargs, ["boards", "model", "parts"])
     environment.install(session, "emulate", wheel=wheel_jobs.host_wheel())
-    board_jobs.emulate(session, options, rest)
+    emulation.emulate(session, options, rest)
 
 
 @nox.session(name="package", requires=["wheels(host)"])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import hashlib
 import os
 import platform
 import re
@@ -20,6 +19,7 @@ from typing import Any
 from potstill.boards import System, glibc_version
 from potstill.errors import BuildError, PotstillError
 from toolchains import PROJECT
+from toolchains.digests import digest
 
 TORCH_CONSTRAINT = PROJECT / "toolchains" / "torch-cpu.txt"
 # PyTorch's own index: the only public place of "+cpu" builds. Used on x86-64 Linux when no such wheel is on disk.
@@ -60,7 +60,7 @@ def install(session: Any, *names: str, wheel: Path | None = None) -> None:
     """
     install_lines(session, requirements(names))
     if wheel is not None:
-        stamp = _Stamp(session, "wheel", hashlib.sha256(wheel.read_bytes()).hexdigest())
+        stamp = _Stamp(session, "wheel", wheel)
         if stamp.outdated():
             session.install("-q", "--no-deps", "--no-index", "--force-reinstall", str(wheel))
             stamp.write()
@@ -69,7 +69,7 @@ def install(session: Any, *names: str, wheel: Path | None = None) -> None:
 def install_lines(session: Any, wanted: Sequence[str]) -> None:
     """Install requirement lines, PyTorch as a CPU build and before the others. Raises as `install`."""
     torch = any(re.match(r"torch\b(?!-)", line) for line in wanted)
-    stamp = _Stamp(session, "requirements", *wanted, _constraint() if torch else "")
+    stamp = _Stamp(session, "requirements", *wanted, *([TORCH_CONSTRAINT] if torch else []))
     if not stamp.outdated():
         return
     if torch:
@@ -86,7 +86,7 @@ def install_optional(session: Any, wanted: Sequence[str]) -> list[str]:
     """
     missing = []
     for requirement in wanted:
-        stamp = _Stamp(session, f"optional-{re.sub('[^a-z0-9]+', '-', requirement)}", requirement, _constraint())
+        stamp = _Stamp(session, f"optional-{re.sub('[^a-z0-9]+', '-', requirement)}", requirement, TORCH_CONSTRAINT)
         if not stamp.outdated():
             continue
         try:
@@ -102,9 +102,9 @@ def install_optional(session: Any, wanted: Sequence[str]) -> list[str]:
 class _Stamp:
     """A file in the session's environment that says what was installed there last."""
 
-    def __init__(self, session: Any, name: str, *parts: str) -> None:
+    def __init__(self, session: Any, name: str, *parts: str | Path) -> None:
         self.path = Path(session.virtualenv.location) / f".potstill-{name}"
-        self.state = hashlib.sha256("\0".join([sys.version, *parts]).encode()).hexdigest()
+        self.state = digest(sys.version, *parts)
 
     def outdated(self) -> bool:
         """Whether something else, or nothing, is installed; the stamp is then gone until `write`."""
@@ -116,10 +116,6 @@ class _Stamp:
     def write(self) -> None:
         """After a successful installation."""
         self.path.write_text(self.state, encoding="utf-8")
-
-
-def _constraint() -> str:
-    return TORCH_CONSTRAINT.read_text(encoding="utf-8")
 
 
 def _install_torch(session: Any) -> None:
@@ -168,8 +164,7 @@ def site(session: Any, names: Sequence[str], system: System, machine: str = "") 
         system: the board's.
         machine: its machine type in wheel tags; by default pure Python only.
     """
-    key = " ".join([*sorted(names), system.python, system.glibc, machine])
-    folder = SITES / hashlib.sha256(key.encode()).hexdigest()[:12]
+    folder = SITES / digest(*sorted(names), system.python, system.glibc, machine)[:12]
     if not (folder / ".complete").is_file():
         session.log(f"fetching for the board: {' '.join(names)}")
         abis = [f"cp{system.python.replace('.', '')}", "abi3", "none"] if machine else ["none"]

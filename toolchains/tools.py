@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from potstill.boards import Target
 from potstill.errors import BuildError
 
 # Command, or absolute path of a file -> Debian package.
@@ -40,10 +41,13 @@ PACKAGES = {
 NATIVE = ("cmake", "ninja", "g++", "flatc", "/usr/include/flatbuffers/flatbuffers.h")
 CPP_TESTS = (*NATIVE, "/usr/src/googletest/googletest/src/gtest-all.cc")
 CPP_BENCH = (*NATIVE, "/usr/include/benchmark/benchmark.h")
-AARCH64 = (*NATIVE, "aarch64-linux-gnu-g++", "qemu-aarch64", "/usr/share/keyrings/debian-archive-keyring.gpg")
-ARMV7L = (*NATIVE, "arm-linux-gnueabihf-g++", "qemu-arm", "/usr/share/keyrings/debian-archive-keyring.gpg")
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+CYCLES = (*NATIVE, "aarch64-linux-gnu-g++", "qemu-aarch64", KEYRING, "gcc", "llvm-mc-19", "llvm-mca-19", "llvm-nm-19")
 
-CYCLES = (*AARCH64, "gcc", "llvm-mc-19", "llvm-mca-19", "llvm-nm-19")
+
+def for_board(target: Target) -> tuple[str, ...]:
+    """What building for a board's machine type and emulating it need."""
+    return (*NATIVE, f"{target.triple}-g++", target.qemu, KEYRING)
 
 
 def present(tool: str) -> bool:

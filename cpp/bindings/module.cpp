@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "graph/score.h"
+#include "heads/probability.h"
 #include "kernels/select.h"
 #include "potstill/model.hpp"
 #include "tokenizer/words.h"
@@ -54,6 +54,39 @@ std::vector<std::string> read_texts(const py::iterable& texts) {
   return all;
 }
 
+std::vector<std::string_view> views_of(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
+
+// Texts, or pairs of texts: `second` is None, or has as many.
+struct Texts {
+  Texts(const py::iterable& given, const py::object& other) : first(read_texts(given)), paired(!other.is_none()) {
+    if (paired) second = read_texts(py::iterable(other));
+    if (paired && first.size() != second.size()) throw py::value_error("not as many second texts as first ones");
+  }
+
+  std::vector<std::pair<std::string_view, std::string_view>> pairs() const {
+    std::vector<std::pair<std::string_view, std::string_view>> all;
+    all.reserve(first.size());
+    for (std::size_t i = 0; i < first.size(); ++i) all.emplace_back(first[i], second[i]);
+    return all;
+  }
+
+  std::vector<std::string> first, second;
+  bool paired;
+};
+
+// The words of each text, and views of them.
+struct WordTexts {
+  explicit WordTexts(const py::iterable& texts) {
+    for (const py::handle text : texts)
+      all.push_back(read_texts(py::iterable(py::reinterpret_borrow<py::object>(text))));
+    views.reserve(all.size());
+    for (const auto& words : all) views.push_back(views_of(words));
+  }
+
+  std::vector<std::vector<std::string>> all;
+  std::vector<std::vector<std::string_view>> views;
+};
+
 // What a message says; a path or an environment variable in it need not be UTF-8.
 py::str printable(const std::string& text) {
   const auto made = py::reinterpret_steal<py::object>(
@@ -87,6 +120,11 @@ py::object matrix_or_none(potstill::Matrix&& matrix) {
   return py::cast(std::move(matrix));
 }
 
+// Logits and embedding.
+py::tuple pair_of(potstill::Output&& out) {
+  return py::make_tuple(matrix_or_none(std::move(out.logits)), matrix_or_none(std::move(out.embedding)));
+}
+
 py::buffer_info describe(potstill::Matrix& matrix) {
   return py::buffer_info(matrix.data.data(), sizeof(float), py::format_descriptor<float>::format(), 2,
                          {matrix.rows, matrix.columns}, {matrix.columns * sizeof(float), sizeof(float)});
@@ -97,6 +135,9 @@ py::dict describe(const potstill::Info& info) {
   out["name"] = info.name;
   out["task"] = info.task;
   out["scheme"] = info.scheme;
+  out["head"] = info.head;
+  out["temperature"] = info.temperature;
+  out["threshold"] = info.threshold;
   out["labels"] = info.labels;
   out["multi_label"] = info.multi_label;
   out["pairs"] = info.pairs;
@@ -107,6 +148,7 @@ py::dict describe(const potstill::Info& info) {
   out["forbidden_ids"] = info.forbidden_ids;
   out["max_tokens"] = info.max_tokens;
   out["vocabulary"] = info.vocabulary;
+  out["logits"] = info.logits;
   out["hidden"] = info.hidden;
   out["word_width"] = info.word_width;
   out["layers"] = info.layers;
@@ -232,30 +274,45 @@ PYBIND11_MODULE(_core, module) {
              }
              return rows;
            })
+      .def("ops",
+           [](const potstill::Model& model) {
+             py::list rows;
+             for (const potstill::OpInfo& op : model.ops()) {
+               rows.append(py::make_tuple(printable(op.name), op.kind, op.per_token, op.width, op.inputs, op.heads,
+                                          op.dtype, op.activation, op.head, op.parameters));
+             }
+             return rows;
+           })
       .def("info", [](const potstill::Model& model) { return describe(model.info()); })
       .def(
-          "tokenize",
-          [](const potstill::Model& model, const py::iterable& texts, bool truncate) {
-            const std::vector<std::string> all = read_texts(texts);
-            const py::gil_scoped_release released;
-            const std::vector<std::string_view> views(all.begin(), all.end());
-            return model.tokenize(views, truncate);
-          },
-          py::arg("texts"), py::arg("truncate") = false)
-      .def(
-          "tokenize_words",
-          [](const potstill::Model& model, const py::iterable& texts, bool truncate) {
-            std::vector<std::vector<std::string>> all;
-            for (const py::handle text : texts) {
-              all.push_back(read_texts(py::iterable(py::reinterpret_borrow<py::object>(text))));
+          "encode",
+          [](const potstill::Model& model, const py::iterable& first, const py::object& second, bool truncate) {
+            const Texts texts(first, second);
+            std::vector<potstill::Tokens> found;
+            {
+              const py::gil_scoped_release released;
+              if (texts.paired) {
+                found = model.tokenize_pairs(texts.pairs(), truncate);
+              } else {
+                for (auto& ids : model.tokenize(views_of(texts.first), truncate)) found.push_back({std::move(ids), {}});
+              }
             }
+            py::list ids, types;
+            for (const potstill::Tokens& tokens : found) {
+              ids.append(py::cast(tokens.ids));
+              types.append(py::cast(tokens.types));
+            }
+            return py::make_tuple(ids, texts.paired ? py::object(types) : py::none());
+          },
+          py::arg("first"), py::arg("second") = py::none(), py::arg("truncate") = false)
+      .def(
+          "encode_words",
+          [](const potstill::Model& model, const py::iterable& given, bool truncate) {
+            const WordTexts texts(given);
             std::vector<potstill::Words> found;
             {
               const py::gil_scoped_release released;
-              std::vector<std::vector<std::string_view>> views;
-              views.reserve(all.size());
-              for (const auto& words : all) views.emplace_back(words.begin(), words.end());
-              found = model.tokenize_words(views, truncate);
+              found = model.tokenize_words(texts.views, truncate);
             }
             py::list ids, firsts;
             for (const potstill::Words& words : found) {
@@ -266,26 +323,33 @@ PYBIND11_MODULE(_core, module) {
           },
           py::arg("texts"), py::arg("truncate") = false)
       .def(
-          "tokenize_pairs",
-          [](const potstill::Model& model, const py::iterable& first, const py::iterable& second, bool truncate) {
-            const std::vector<std::string> one = read_texts(first), two = read_texts(second);
-            if (one.size() != two.size()) throw py::value_error("not as many second texts as first ones");
-            std::vector<potstill::Tokens> found;
+          "answer",
+          [](const potstill::Model& model, const py::iterable& first, const py::object& second, bool truncate) {
+            const Texts texts(first, second);
+            potstill::Output out;
             {
               const py::gil_scoped_release released;
-              std::vector<std::pair<std::string_view, std::string_view>> pairs;
-              pairs.reserve(one.size());
-              for (std::size_t i = 0; i < one.size(); ++i) pairs.emplace_back(one[i], two[i]);
-              found = model.tokenize_pairs(pairs, truncate);
+              out = texts.paired ? model.run(model.tokenize_pairs(texts.pairs(), truncate))
+                                 : model.run(model.tokenize(views_of(texts.first), truncate));
             }
-            py::list ids, types;
-            for (const potstill::Tokens& tokens : found) {
-              ids.append(py::cast(tokens.ids));
-              types.append(py::cast(tokens.types));
-            }
-            return py::make_tuple(ids, types);
+            return pair_of(std::move(out));
           },
-          py::arg("first"), py::arg("second"), py::arg("truncate") = false)
+          py::arg("first"), py::arg("second") = py::none(), py::arg("truncate") = false)
+      .def(
+          "answer_words",
+          [](const potstill::Model& model, const py::iterable& given, bool truncate) {
+            const WordTexts texts(given);
+            potstill::Output out;
+            std::vector<std::size_t> counts;
+            {
+              const py::gil_scoped_release released;
+              const std::vector<potstill::Words> found = model.tokenize_words(texts.views, truncate);
+              for (const potstill::Words& words : found) counts.push_back(words.firsts.size());
+              out = model.run(found);
+            }
+            return py::make_tuple(matrix_or_none(std::move(out.logits)), counts);
+          },
+          py::arg("texts"), py::arg("truncate") = false)
       .def(
           "run",
           [](const potstill::Model& model, const py::iterable& sequences, const py::object& types) {
@@ -299,9 +363,10 @@ PYBIND11_MODULE(_core, module) {
               const py::gil_scoped_release released;
               out = model.run(batch.ids, batch.offsets, given.ids);
             }
-            return py::make_tuple(matrix_or_none(std::move(out.logits)), matrix_or_none(std::move(out.embedding)));
+            return pair_of(std::move(out));
           },
           py::arg("sequences"), py::arg("types") = py::none())
+      .def("scores", &potstill::Model::scores, py::arg("logits"))
       .def(
           "profile",
           [](const potstill::Model& model, const std::vector<std::vector<int32_t>>& sequences, int runs) {
@@ -328,7 +393,7 @@ PYBIND11_MODULE(_core, module) {
       "First character of each word and the one behind it, in turn: what white space and punctuation part.");
 
   module.def(
-      "sigmoid", [](float logit) { return potstill::graph::sigmoid(logit); }, py::arg("logit"),
+      "sigmoid", [](float logit) { return potstill::heads::sigmoid(logit); }, py::arg("logit"),
       "A score of a logit, in binary64, as the C and C++ APIs give it.");
 
   module.def(

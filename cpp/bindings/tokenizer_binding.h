@@ -75,7 +75,7 @@ inline void bind_tokenizer(pybind11::module_& m) {
                                              std::move(added_ids), std::move(continuing_prefix), view);
   };
   py::class_<OwningTokenizer>(m, "WordPieceTokenizer",
-                              "The core's tokenizer over tables of potstill.compile.tokenizer.WordPieceTables. "
+                              "The core's tokenizer over tables of potstill.compile.tokenizers.wordpiece. "
                               "Unsound tables raise ValueError.")
       .def(py::init(make), py::arg("blob"), py::arg("offsets"), py::arg("slots"), py::kw_only(), py::arg("unk_id"),
            py::arg("cls_id"), py::arg("sep_id"), py::arg("pad_id"), py::arg("lowercase"), py::arg("strip_accents"),

@@ -5,6 +5,9 @@
 # potstill_kernel_sections(FILE) then writes the linker script that gives the sets their sections.
 #
 #   cmake -D KERNELS=cpp/src/kernels -D OUTPUT=FILE -P PotstillKernelSets.cmake    writes it without a build
+if(CMAKE_SCRIPT_MODE_FILE)
+  cmake_minimum_required(VERSION 3.25)
+endif()
 
 function(potstill_read_kernel_sets folder)
   file(STRINGS "${folder}/kernels.def" rows REGEX "^POTSTILL_KERNEL\\(")
@@ -55,7 +58,6 @@ INSERT AFTER .text;
 endfunction()
 
 if(CMAKE_SCRIPT_MODE_FILE)
-  cmake_policy(VERSION 3.25)
   potstill_read_kernel_sets("${KERNELS}")
   potstill_kernel_sections("${OUTPUT}")
 endif()

@@ -1,6 +1,5 @@
 #include "tools/json.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -34,26 +33,6 @@ std::string number(double value) {
   char text[40];
   std::snprintf(text, sizeof text, "%.9g", value);
   return text;
-}
-
-std::vector<double> softmax(std::span<const float> logits) {
-  std::vector<double> out(logits.begin(), logits.end());
-  if (out.empty()) return out;
-  const double top = *std::max_element(out.begin(), out.end());
-  double total = 0;
-  for (double& value : out) total += value = std::exp(value - top);
-  for (double& value : out) value /= total;
-  return out;
-}
-
-std::vector<double> sigmoid(std::span<const float> logits) {
-  std::vector<double> out(logits.begin(), logits.end());
-  for (double& value : out) {
-    // The form whose exp cannot overflow.
-    const double small = std::exp(value >= 0 ? -value : value);
-    value = (value >= 0 ? 1 : small) / (1 + small);
-  }
-  return out;
 }
 
 }  // namespace potstill::tools

@@ -180,11 +180,7 @@ void print_score(double score, const std::string& text, bool json) {
   }
 }
 
-void print_prediction(const potstill::Info& info, const potstill::Matrix& logits, std::size_t row,
-                      const std::string& text, bool json) {
-  const auto values = std::span(logits.data).subspan(row * logits.columns, logits.columns);
-  const std::vector<double> scores =
-      info.multi_label ? potstill::tools::sigmoid(values) : potstill::tools::softmax(values);
+void print_prediction(const potstill::Info& info, std::span<const double> scores, const std::string& text, bool json) {
   const auto top = static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
   std::vector<std::size_t> given;  // labels of the text: one, or any number
   for (std::size_t i = 0; i < scores.size(); ++i) {
@@ -232,11 +228,11 @@ void tag(const potstill::Model& model, const Options& options, const std::vector
     const std::vector<std::string_view> given = between_spaces(text);
     const potstill::Words words = model.tokenize_words(std::span(&given, 1), options.truncate).front();
     const potstill::Output out = model.run(std::span(&words.ids, 1));
+    const std::vector<double> all = model.scores(out.logits);
     std::string line;
     for (std::size_t i = 0; i < words.firsts.size(); ++i) {
       const std::size_t columns = out.logits.columns;
-      const std::vector<double> scores = potstill::tools::softmax(
-          std::span(out.logits.data).subspan(static_cast<std::size_t>(words.firsts[i]) * columns, columns));
+      const auto scores = std::span(all).subspan(static_cast<std::size_t>(words.firsts[i]) * columns, columns);
       const auto top = std::max_element(scores.begin(), scores.end());
       const std::string name = label(model.info(), static_cast<std::size_t>(top - scores.begin()));
       if (!json) {
@@ -311,18 +307,24 @@ void answer(const potstill::Model& model, const Options& options, const std::vec
                           embed ? "the model gives no pooled vector" : "the model has no classification head",
                           options.model, embed ? "use --logits-hex" : "use --embed-hex");
   }
-  if (labels && model.info().score != potstill::Score::None) {
-    const std::vector<double> scores = model.score(out);
-    for (std::size_t i = 0; i < texts.size(); ++i) print_score(scores[i], texts[i], options.print == Print::Json);
+  if (labels) {
+    const std::vector<double> scores = model.scores(out.logits);
+    const std::size_t columns = out.logits.columns;
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      if (model.info().score != potstill::Score::None) {
+        print_score(scores[i], texts[i], options.print == Print::Json);
+      } else {
+        const auto row = std::span(scores).subspan(i * columns, columns);
+        print_prediction(model.info(), row, texts[i], options.print == Print::Json);
+      }
+    }
     return;
   }
   for (std::size_t i = 0, token = 0; i < texts.size(); token += ids[i++].size()) {
     if (!embed && model.info().per_token) {
       print_hex(out.logits, token, ids[i].size());
-    } else if (options.print == Print::LogitsHex || embed) {
-      print_hex(embed ? out.embedding : out.logits, i);
     } else {
-      print_prediction(model.info(), out.logits, i, texts[i], options.print == Print::Json);
+      print_hex(embed ? out.embedding : out.logits, i);
     }
   }
 }

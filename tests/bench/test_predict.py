@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from potstill.bench.predict import ModelShape, predict, shape_of, show
+from potstill.bench.predict import CostModel, model_of, predict, show, student
 from potstill.bench.predict.peers import peer_file_bytes, peer_peak_bytes
 from potstill.bench.predict.predict import COSTS, LIKE, PEER_COSTS, PEERS, peer_version, threads_used
 from potstill.bench.predict.terms import PEER_TERMS, TERMS, peer_terms, terms
@@ -23,7 +23,15 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "runtime"))
 
 from tiny_still import MAX_TOKENS, WIDTH, write_model
 
-STUDENT = ModelShape(4, 312, 1200, 12, 30522, 128, 2, "int8")
+STUDENT = student(4, 312, 1200, 12, 30522, 128, 2, "int8")
+
+
+def like_student(**changes: Any) -> CostModel:
+    """`STUDENT` with other sizes."""
+    sizes = {"layers": 4, "hidden": 312, "ffn": 1200, "heads": 12, "vocabulary": 30522, "max_tokens": 128, "labels": 2}
+    return student(**{**sizes, "scheme": "int8", **changes})
+
+
 TABLE = json.loads(COSTS.read_text(encoding="utf-8"))
 
 
@@ -52,7 +60,7 @@ def test_unseen_shapes(name: str) -> None:
     errors = []
     for row in _unseen("costs.json"):
         if (row["kernels"], row["core"]) == (kernels, entry.core):
-            shape = ModelShape(*row["shape"])
+            shape = student(*row["shape"])
             errors.append(abs(predict(shape, entry, tokens=row["tokens"]).cycles / row["cycles"] - 1))
     assert len(errors) >= 30
     assert max(errors) < 0.06
@@ -70,7 +78,7 @@ def test_unseen_shapes_of_peers(name: str, engine: str, precision: str) -> None:
     assert tuple(PEER_TABLE["terms"]) == PEER_TERMS and min(map(len, map(peer_version, PEERS))) >= 3
     entry, errors = board(name), []
     for row in _unseen("peer_costs.json"):
-        shape = ModelShape(*row["shape"])
+        shape = student(*row["shape"])
         if (row["engine"], row["core"], shape.scheme) == (engine, entry.core, precision):
             answer = predict(shape, entry, tokens=row["tokens"], engine=engine, precision=precision)
             errors.append(abs(answer.cycles / row["cycles"] - 1))
@@ -112,7 +120,7 @@ def test_sizes_and_memory_of_peers(
     engine: str, sizes: tuple[int, int, int, int], scheme: str, size: float, peak: float
 ) -> None:
     """MB of exported files and peaks of processes that ran them, as seen on x86-64."""
-    shape = ModelShape(*sizes, 30522, 128, 3, scheme)
+    shape = student(*sizes, 30522, 128, 3, scheme)
     assert peer_file_bytes(engine, shape, scheme) / 1e6 == pytest.approx(size, rel=0.05)
     assert peer_peak_bytes(engine, shape) / 1e6 == pytest.approx(peak, rel=0.05)
 
@@ -128,7 +136,7 @@ def test_parts_and_band() -> None:
 
 def test_small_models_stay_in_the_cache() -> None:
     """Weights within the last cache are not streamed."""
-    small = dataclasses.replace(STUDENT, layers=1, hidden=128, ffn=512, heads=2)
+    small = like_student(layers=1, hidden=128, ffn=512, heads=2)
     assert predict(small, board("pi4"), tokens=16).stream_ms == 0.0
 
 
@@ -149,8 +157,8 @@ def test_every_board_answers(name: str) -> None:
 def test_sizes_and_memory_of_measured_models() -> None:
     """Bytes of files really written (BERT 4 x 312, FFN 1200, no tokenizer) and peaks of processes that ran them."""
     for scheme, size, peak in (("fp32", 57.03e6, 70.0e6), ("int8", 15.10e6, 28.0e6), ("int4", 8.15e6, 21.1e6)):
-        shape = dataclasses.replace(STUDENT, scheme=scheme, max_tokens=512)
-        tokenizer = 30 * shape.vocabulary
+        shape = like_student(scheme=scheme, max_tokens=512)
+        tokenizer = 30 * shape.table.inputs
         assert shape.file_bytes() - tokenizer == pytest.approx(size, rel=0.03)
         assert shape.peak_bytes(64) == pytest.approx(peak, rel=0.10)
 
@@ -159,14 +167,14 @@ def test_threads() -> None:
     """More threads are faster while the work is worth them, never by more than their number."""
     one, four = (predict(STUDENT, board("pi4"), tokens=64, threads=n) for n in (1, 4))
     assert one.ms / 4 < four.ms < one.ms / 2
-    tiny = dataclasses.replace(STUDENT, layers=1, hidden=64, ffn=128, heads=2)
+    tiny = like_student(layers=1, hidden=64, ffn=128, heads=2)
     assert threads_used(tiny, 4, 4, 4) == 1
     assert predict(tiny, board("pi4"), tokens=4, threads=4).threads_used == 1
 
 
 def test_schemes() -> None:
     """On a Pi 5 fp32 is slower than int8; int4 has half its weights."""
-    fp32, int4 = (dataclasses.replace(STUDENT, scheme=scheme) for scheme in ("fp32", "int4"))
+    fp32, int4 = (like_student(scheme=scheme) for scheme in ("fp32", "int4"))
     assert predict(fp32, board("pi5"), tokens=64).ms > 2 * predict(STUDENT, board("pi5"), tokens=64).ms
     assert int4.weight_bytes() * 2 == pytest.approx(STUDENT.weight_bytes(), rel=0.01)  # padded to 32, not 16
 
@@ -205,7 +213,7 @@ def still(tmp_path: Path) -> Path:
 
 def test_shape_of_a_file(still: Path) -> None:
     """Read from the file; the estimate of its size is not far off."""
-    shape = shape_of(still)
+    shape = model_of(still)
     assert (shape.layers, shape.hidden, shape.max_tokens, shape.scheme) == (1, WIDTH, MAX_TOKENS, "int8")
 
 
@@ -230,7 +238,7 @@ def test_command(still: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_size_of_a_known_model() -> None:
     """BERT-base: 109.5 million parameters, with position and without type embeddings."""
-    base = ModelShape(12, 768, 3072, 12, 30522, 512, 2, "fp32")
+    base = student(12, 768, 3072, 12, 30522, 512, 2, "fp32")
     assert base.parameters == pytest.approx(109.5e6, rel=0.01)
     assert base.file_bytes() == pytest.approx(438e6, rel=0.02)
     assert predict(base, board("pi4"), tokens=128).ms > 1000

@@ -111,7 +111,7 @@ def test_unknown_board() -> None:
         ('systems = ["bookworm", "trixie"]', "systems = []", "systems is empty"),
         ("[boards.pi3.aarch64]", "[boards.pi3.riscv]", "no such target"),
         ("read_gb_s_one = 1.6", "read_gb_s_one = 0", "positive"),
-        ("[boards.pi3.chip]", "[boards.pi3.chips]", "no such target"),
+        ("[boards.pi3.memory]", "[boards.pi3.memories]", "no such target"),
         ("[boards.pi3]", "[boards.Pi_3]", "small letters"),
         ('glibc = "2.36"', 'glibc = "new"', "new"),
         ("page_size = 16384", 'page_size = 16384\nkernels = ["neon"]', "kernels"),

@@ -42,7 +42,7 @@ def test_a_random_start_has_no_such_bound() -> None:
 def test_vocabularies_that_would_keep_the_same_tokens_count_once() -> None:
     few = choices(recipe(bytes="4MB"), dataclasses.replace(MINILM, tokens_seen=3000), None)
     assert {choice.vocabulary for choice in few} == {"full", "seen"}
-    assert {choice.shape.vocabulary for choice in few} == {30522, 3000}
+    assert {choice.model.table.inputs for choice in few} == {30522, 3000}
     many = choices(recipe(bytes="4MB"), MINILM, None)
     assert {choice.vocabulary for choice in many} == {name for name, _, _ in VOCABULARIES}
 

@@ -15,7 +15,7 @@ from tokenizers import normalizers, pre_tokenizers, processors
 from potstill.cli import main
 from potstill.doctor.model import Limits
 from potstill.doctor.model import check as doctor_check
-from potstill.errors import PotstillError
+from potstill.errors import CompileError, PotstillError
 from potstill.pipeline.builder import run_build
 from potstill.pipeline.check import Findings, check_recipe
 from potstill.pipeline.check.shape import read_shape
@@ -169,12 +169,12 @@ def test_parts_of_a_tokenizer(part: str, value: Any, code: str, recipe: Any, tmp
 
 def test_a_made_up_kind(made: Made, recipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Kinds that nobody has: of model, of tokenizer."""
-    from potstill.compile import tokenizer
+    from potstill.compile import tokenizers
 
     def refuse(folder: Path) -> Any:
-        raise tokenizer.CompileError("C052", "the tokenizer's model is Runes", str(folder), "elsewhere")
+        raise CompileError("C052", "the tokenizer's model is Runes", str(folder), "elsewhere")
 
-    monkeypatch.setattr(tokenizer, "wordpiece_tables", refuse)
+    monkeypatch.setattr(tokenizers, "read_tokenizer", refuse)
     found = check(recipe(made("bert")), tmp_path)
     assert codes(found) == ["C052"] and "teacher.model" in found.failures[0].next_step
     folder = tmp_path / "odd"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from potstill.compile.casing import unreachable_pieces
-from potstill.compile.tokenizer import wordpiece_tables
+from potstill.compile.tokenizers import read_tokenizer
+from potstill.compile.tokenizers.casing import unreachable_pieces
 from potstill.errors import CompileError
 
 transformers = pytest.importorskip("transformers", reason="the build extra is not installed")
@@ -33,14 +33,14 @@ def folder(path: Path, pieces: list[str], files: dict[str, Any]) -> Path:
 @pytest.mark.parametrize("pieces", [CASED, ACCENTS], ids=["cased", "accents"])
 def test_a_vocabulary_that_contradicts_the_guess(tmp_path: Path, pieces: list[str], files: dict[str, Any]) -> None:
     with pytest.raises(CompileError, match="2 of 13 pieces") as caught:
-        wordpiece_tables(folder(tmp_path, pieces, files))
+        read_tokenizer(folder(tmp_path, pieces, files))
     assert caught.value.code == "C147" and "--cased" in caught.value.next_step
 
 
 @pytest.mark.parametrize("files", NO_WORD_ON_CASE, ids=lambda files: "+".join(files) or "bare")
 def test_the_user_says_it(tmp_path: Path, files: dict[str, Any]) -> None:
     path = folder(tmp_path, CASED, files)
-    cased, uncased = (wordpiece_tables(path, lowercase=lowercase) for lowercase in (False, True))
+    cased, uncased = (read_tokenizer(path, lowercase=lowercase) for lowercase in (False, True))
     assert (cased.lowercase, cased.strip_accents, cased.notes) == (False, False, ())
     assert (uncased.lowercase, uncased.strip_accents) == (True, True)
     assert "'Le', 'Film'" in uncased.notes[0]
@@ -48,20 +48,20 @@ def test_the_user_says_it(tmp_path: Path, files: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("files", NO_WORD_ON_CASE, ids=lambda files: "+".join(files) or "bare")
 def test_a_guess_that_can_be_right_is_noted(tmp_path: Path, files: dict[str, Any]) -> None:
-    tables = wordpiece_tables(folder(tmp_path, LOWER, files))
+    tables = read_tokenizer(folder(tmp_path, LOWER, files))
     assert tables.lowercase and "lower-cased and stripped of accents" in tables.notes[0]
 
 
 def test_what_the_files_say_counts(tmp_path: Path) -> None:
     """Hugging Face does so too; that the vocabulary does not fit is a note."""
     path = folder(tmp_path, CASED, {**BERT, "tokenizer_config.json": {"do_lower_case": True}})
-    tables = wordpiece_tables(path)
+    tables = read_tokenizer(path)
     assert tables.lowercase and "cannot occur ('Le', 'Film')" in tables.notes[0]
     with pytest.raises(CompileError, match="by the tokenizer's own files text is lower-cased") as caught:
-        wordpiece_tables(path, lowercase=False)
+        read_tokenizer(path, lowercase=False)
     assert caught.value.code == "C148"
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False}), "utf-8")
-    tables = wordpiece_tables(path)
+    tables = read_tokenizer(path)
     assert not tables.lowercase and tables.notes == ()
 
 

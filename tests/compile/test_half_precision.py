@@ -14,9 +14,10 @@ from onnx_graphs import encoder
 
 from potstill.compile import compile_onnx
 from potstill.compile.import_onnx import import_onnx
-from potstill.compile.ir import Linear
+from potstill.compile.ops import Linear
 from potstill.errors import CompileError
 from potstill.runtime.backends.native import NativeBackend
+from potstill.runtime.rows import TokenRows
 
 IDS = [20, 9, 51, 33, 12, 40, 7]
 
@@ -53,7 +54,7 @@ def test_the_activation_of_a_half_precision_graph(tmp_path: Path, spelling: str,
     # The file answers as the half-precision graph does, but for that graph's own rounding.
     session = onnxruntime.InferenceSession(half, providers=["CPUExecutionProvider"])
     wanted = session.run(["logits"], {"input_ids": [IDS], "attention_mask": [[1] * len(IDS)]})[0].astype(np.float32)
-    found = np.asarray(NativeBackend(tmp_path / "m.still", 1).run([IDS]).logits)
+    found = np.asarray(NativeBackend(tmp_path / "m.still", 1).run(TokenRows([IDS])).logits)
     assert np.abs(found - wanted).max() < 2e-2 * np.abs(wanted).max()
 
 

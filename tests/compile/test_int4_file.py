@@ -9,19 +9,21 @@ import numpy as np
 import pytest
 from onnx_graphs import CLASSES, INNER, VOCABULARY, WIDTH, encoder
 
+from potstill.card import Card, heads_of
 from potstill.compile import compile_onnx
-from potstill.compile.ir import Embedding, Graph, LayerNorm, Linear, Pool
+from potstill.compile.ir import Graph
 from potstill.compile.lower import lower
+from potstill.compile.ops import Embedding, LayerNorm, Linear, Pool
 from potstill.still.int4 import quantize_rows_int4
-from potstill.still.packed import Metadata, PackedModel
+from potstill.still.packed import PackedModel
 from potstill.still.reader import read_still
 from potstill.still.schema import fb, kind, word
 from potstill.still.schemes import scheme_by_name
 from potstill.still.writer import write_still
 
 
-def metadata(scheme: str) -> Metadata:
-    return Metadata("m", "feature-extraction", scheme, (), 16, "test", "", {})
+def card(scheme: str) -> Card:
+    return Card("m", heads_of(logits=False), 16, scheme=scheme, producer="test")
 
 
 def one_layer(seed: int = 0) -> Graph:
@@ -71,7 +73,7 @@ def test_types_and_layouts(tmp_path: Path) -> None:
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    model = lower(one_layer(), scheme_by_name("int4"), metadata("int4"))
+    model = lower(one_layer(), scheme_by_name("int4"), card("int4"))
     write_still(model, tmp_path / "m.still")
     again = read_still(tmp_path / "m.still")
     assert len(again.sections) == len(model.sections)
@@ -92,7 +94,7 @@ def test_importance_comes_from_the_layer_norms() -> None:
     table, norm, up, down = ops["table"], ops["norm"], ops["up"], ops["down"]
     assert isinstance(table, Embedding) and isinstance(norm, LayerNorm)
     assert isinstance(up, Linear) and isinstance(down, Linear)
-    model = lower(graph, scheme_by_name("int4"), metadata("int4"))
+    model = lower(graph, scheme_by_name("int4"), card("int4"))
     gamma, beta = norm.gamma.astype(np.float64), norm.beta.astype(np.float64)
     for name, weight, importance in (
         ("table.word", table.word, gamma**2),
@@ -110,8 +112,7 @@ def size(model: PackedModel, path: Path) -> int:
 def test_the_file_is_little_over_half_of_int8(tmp_path: Path) -> None:
     graph = one_layer()
     small, large = (
-        size(lower(graph, scheme_by_name(name), metadata(name)), tmp_path / f"{name}.still")
-        for name in ("int4", "int8")
+        size(lower(graph, scheme_by_name(name), card(name)), tmp_path / f"{name}.still") for name in ("int4", "int8")
     )
     assert 0.5 < small / large < 0.56
 
@@ -125,6 +126,6 @@ def test_equal_matrices_are_stored_once(scheme: str) -> None:
     norm = LayerNorm("other", up.x, np.linspace(0, 1, 312, dtype=np.float32), np.zeros(312, np.float32), 1e-12)
     second = Linear("second", norm, up.weight.copy(), up.bias, "gelu")
     down = Linear("both", second, np.ones((312, 1200), np.float32), residual=graph.embedding.inputs()[0])
-    model = lower(Graph(Pool("pool", down, "mean"), None, 16), scheme_by_name(scheme), metadata(scheme))
+    model = lower(Graph(Pool("pool", down, "mean"), None, 16), scheme_by_name(scheme), card(scheme))
     weights = [op.body.weightT for op in model.header.ops if op.name in ("up", "second")]
     assert len(weights) == 2 and weights[0] == weights[1]

@@ -12,13 +12,15 @@ from onnx_graphs import VOCABULARY, encoder
 
 from potstill.cli import main
 from potstill.compile import compile_onnx
+from potstill.compile.evaluate import Evaluator
 from potstill.compile.import_onnx import import_onnx
-from potstill.compile.ir import Linear, operator_names
+from potstill.compile.ir import operator_names
+from potstill.compile.ops import Linear
 from potstill.compile.verify import core_available
 from potstill.errors import CompileError
 from potstill.quantize.choice import stored_bytes
+from potstill.runtime.rows import TokenRows
 from potstill.still.reader import read_still
-from potstill.still.reference import Evaluator
 from potstill.still.schema import fb, kind
 from potstill.still.schemes import Scheme
 
@@ -68,7 +70,7 @@ def test_the_core_computes_the_same_bits(tmp_path: Path, first: int, embedding: 
     different = 0
     for length in (1, 2, 7, 16, 24):
         ids = np.random.default_rng(length).integers(0, VOCABULARY, length).tolist()
-        found, wanted = core.run([ids]), ours.run(ids)
+        found, wanted = core.run(TokenRows([ids])), ours.run(ids)
         for name in ("logits", "embedding"):
             a, b = np.asarray(getattr(found, name))[0], getattr(wanted, name)
             np.testing.assert_allclose(a, b, rtol=0, atol=2e-3)

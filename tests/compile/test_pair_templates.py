@@ -15,10 +15,10 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from potstill.compile import compile_onnx
-from potstill.compile.tokenizer import tables_from_json
+from potstill.compile.tokenizers import tables_from_json
 from potstill.errors import CompileError, InputError
 from potstill.runtime.backends.native import NativeBackend
-from potstill.runtime.backends.outside import Facts, Texts
+from potstill.runtime.backends.outside import Texts
 
 LETTERS = "abcdefghijkl"
 PIECES = ["<pad>", "<unk>", "<s>", "</s>", "</q>", *LETTERS]
@@ -109,7 +109,7 @@ def test_it_is_refused_for_pairs_and_only_for_pairs(typed: Path, tmp_path: Path)
     rng, oracle = random.Random(5), tokenizer_with(ROBERTA)
     texts = [" ".join(rng.choices(LETTERS + "z!", k=rng.randint(1, 9))) for _ in range(100)]
     wanted = [found.ids for found in oracle.encode_batch(texts)]
-    assert NativeBackend(tmp_path / "single.still", 1).tokenize(texts, False) == wanted
+    assert NativeBackend(tmp_path / "single.still", 1).encode(texts, None, False).ids == wanted
 
 
 @pytest.mark.parametrize("limit", range(3, 13))
@@ -127,22 +127,23 @@ def test_small_limits_cut_like_hugging_face(typed: Path, tmp_path: Path, limit: 
         for second in range(1, 14):
             one, two = (" ".join((LETTERS * 2)[:count]) for count in (first, second))
             wanted = oracle.encode(one, two)
-            assert core.tokenize_pairs([one], [two], True) == ([wanted.ids], [wanted.type_ids]), (first, second)
+            found = core.encode([one], [two], True)
+            assert (found.ids, found.types) == ([wanted.ids], [wanted.type_ids]), (first, second)
             if first + second + 3 > limit:
                 with pytest.raises(InputError, match="I002"):
-                    core.tokenize_pairs([one], [two], False)
+                    core.encode([one], [two], False)
 
 
 @pytest.mark.parametrize("limit", range(3, 13))
 def test_other_engines_cut_like_hugging_face(tmp_path: Path, limit: int) -> None:
     saved(tmp_path / "tokenizer", BERT)
-    texts, oracle = Texts(tmp_path / "model.onnx", Facts(max_tokens=limit, pairs=True)), tokenizer_with(BERT)
+    texts, oracle = Texts(tmp_path / "tokenizer" / "tokenizer.json", limit), tokenizer_with(BERT)
     oracle.enable_truncation(limit, strategy="longest_first")
     pairs = [(" ".join(LETTERS[:a]), " ".join(LETTERS[:b])) for a in range(1, 12) for b in range(1, 12)]
     if limit < 5:
         with pytest.raises(InputError, match="I002"):
-            texts.tokenize_pairs(["a"], ["b"], True)
+            texts.encode(["a"], ["b"], True)
         return
     wanted = oracle.encode_batch(pairs)
-    found = texts.tokenize_pairs([a for a, _ in pairs], [b for _, b in pairs], True)
-    assert found == ([found.ids for found in wanted], [found.type_ids for found in wanted])
+    rows = texts.encode([a for a, _ in pairs], [b for _, b in pairs], True)
+    assert (rows.ids, rows.types) == ([found.ids for found in wanted], [found.type_ids for found in wanted])

@@ -13,10 +13,11 @@ from test_sentence_folder import DENSE, folder, mean, write
 
 from potstill.compile import compile_onnx
 from potstill.compile.import_onnx import import_onnx
-from potstill.compile.ir import Normalize, Pool
+from potstill.compile.ops import Normalize, Pool
 from potstill.compile.sentence import sentence_beside
 from potstill.errors import CompileError
 from potstill.runtime.backends import open_backend
+from potstill.runtime.rows import TokenRows
 
 CLS = ("Pooling", {"pooling_mode": "cls"})
 UNIT = ("Normalize", None)
@@ -43,7 +44,7 @@ def test_states_become_the_folders_vectors(tmp_path: Path, modules: tuple[tuple[
     states = onnxruntime.InferenceSession(str(onnx)).run(None, feed)[0][0]
     wanted = states[0] if CLS in modules else states.mean(axis=0)
     wanted = wanted / np.linalg.norm(wanted) if unit else wanted
-    np.testing.assert_allclose(np.asarray(core.run([ids]).embedding)[0], wanted, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(np.asarray(core.run(TokenRows([ids])).embedding)[0], wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_the_longest_text_is_the_folders(tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ from onnx import TensorProto
 from onnx_graphs import POSITIONS, encoder
 
 from potstill.compile import compile_onnx
+from potstill.compile.evaluate import Evaluator
 from potstill.compile.import_onnx import import_onnx
-from potstill.compile.ir import Linear, Normalize
-from potstill.compile.passes import fused_qkv
+from potstill.compile.ops import Linear, Normalize, attention
 from potstill.errors import CompileError
 from potstill.runtime.backends import open_backend
+from potstill.runtime.rows import TokenRows
 from potstill.still.reader import read_still
-from potstill.still.reference import Evaluator
 
 FUSED = {"Attention": 1, "Embedding": 1, "LayerNorm": 3, "Linear": 5, "Pool": 1}
 
@@ -84,7 +84,7 @@ def test_unit_vectors(tmp_path: Path, length: str) -> None:
     packed = read_still(tmp_path / "m.still")
     for ids in ([3], [3, 5, 9, 40], list(range(20, 20 + POSITIONS))):
         wanted = Evaluator(packed, exact=True).run(ids).embedding
-        found = np.asarray(core.run([ids]).embedding)[0]
+        found = np.asarray(core.run(TokenRows([ids])).embedding)[0]
         assert wanted is not None and np.array_equal(found, wanted)
         assert abs(float(np.linalg.norm(found)) - 1.0) < 1e-6
 
@@ -155,8 +155,10 @@ def test_refused(tmp_path: Path, options: dict[str, Any], code: str, named_part:
 
 def test_a_misread_graph_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Were a pass wrong (here: every scale doubled), the comparison with onnxruntime would stop it."""
-    original = fused_qkv.fuse_qkv
-    monkeypatch.setattr("potstill.compile.fuse.fuse_qkv", lambda parts, scale, name: original(parts, 2.0 * scale, name))
+    original = attention.fuse_qkv
+    monkeypatch.setattr(
+        "potstill.compile.ops.attention.fuse_qkv", lambda parts, scale, name: original(parts, 2.0 * scale, name)
+    )
     with pytest.raises(CompileError) as caught:
         compile_onnx(encoder(tmp_path / "m.onnx"), tmp_path / "m.still")
     assert caught.value.code == "C049"
@@ -167,7 +169,7 @@ def test_the_position_table_is_the_models(tmp_path: Path) -> None:
     """Positions and token type 0 together, rows 0, 1, ... of the model's own tables."""
     from onnx_graphs import VOCABULARY, WIDTH
 
-    from potstill.compile.ir import Embedding
+    from potstill.compile.ops import Embedding
 
     imported = import_onnx(encoder(tmp_path / "m.onnx", types="input", positions="range"))
     embedding = next(op for op in imported.graph.ordered() if isinstance(op, Embedding))

@@ -18,6 +18,7 @@ from potstill.compile.ids import Piece
 from potstill.compile.import_onnx import import_onnx
 from potstill.errors import CompileError, InputError
 from potstill.runtime.backends.native import NativeBackend
+from potstill.runtime.rows import TokenRows
 
 PAD, UNK, EOS, SEP, MASK = range(5)
 
@@ -49,10 +50,10 @@ def wrong(onnx: Path, report: CompileReport) -> list[list[int]]:
     for ids in texts(report.max_tokens):
         if set(ids) & set(report.forbidden_ids):
             with pytest.raises(InputError):
-                core.run([ids])
+                core.run(TokenRows([ids]))
             continue
         wanted = session.run(["logits"], {"input_ids": [ids], "attention_mask": [[1] * len(ids)]})[0]
-        if not np.abs(np.asarray(core.run([ids]).logits) - wanted).max() <= 1e-3 * np.abs(wanted).max():
+        if not np.abs(np.asarray(core.run(TokenRows([ids])).logits) - wanted).max() <= 1e-3 * np.abs(wanted).max():
             found.append(ids)
     return found
 
@@ -136,7 +137,7 @@ def test_ids_that_texts_contain(tmp_path: Path, options: dict[str, Any], cause: 
 
 
 def test_which_pieces_texts_contain() -> None:
-    from potstill.compile.tokenizer import tables_from_json
+    from potstill.compile.tokenizers import tables_from_json
 
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "##ly", "[unused1]", "!", "é"]
     content = {

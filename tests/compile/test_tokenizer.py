@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from potstill.compile.tokenizer import WordPieceTables, fnv1a, hash_slots, tables_from_json
+from potstill.compile.tokenizers import Tables, tables_from_json
+from potstill.compile.tokenizers.vocabulary import fnv1a, hash_slots
 
 tokenizers = pytest.importorskip("tokenizers", reason="the build extra is not installed: tokenizers is the oracle")
 core = pytest.importorskip("potstill._core", reason="the native module is not built")
@@ -86,10 +87,11 @@ def tokenizer_json(pieces: list[str], **flags: bool | None) -> dict[str, Any]:
     }
 
 
-def native(tables: WordPieceTables) -> Any:
+def native(tables: Tables) -> Any:
     """The core's tokenizer over `tables`."""
     given = dataclasses.asdict(tables)
-    del given["max_tokens"], given["pairs_problem"], given["notes"]
+    for name in ("max_tokens", "pairs_problem", "notes", "unreachable"):
+        del given[name]
     return core.WordPieceTokenizer(given.pop("blob"), given.pop("offsets"), given.pop("slots"), **given)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from potstill.compile.tokenizer import WordPieceTables, tables_from_json, wordpiece_tables
+from potstill.compile.tokenizers import Tables, read_tokenizer, tables_from_json
 from potstill.errors import CompileError
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "turn", "light", "##s", "Turn", "!", "caf", "##e", "##é"]
@@ -41,7 +41,7 @@ CONTENT: dict[str, Any] = {
 CONFIG = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]", "model_max_length": 64}
 
 
-def read(change: Callable[[dict[str, Any]], object] | None = None) -> WordPieceTables:
+def read(change: Callable[[dict[str, Any]], object] | None = None) -> Tables:
     content = copy.deepcopy(CONTENT)
     if change is not None:
         change(content)
@@ -163,11 +163,11 @@ def transformers() -> Any:
 
 
 def test_folder_with_tokenizer_json(tmp_path: Path, transformers: Any) -> None:
-    assert wordpiece_tables(save(tmp_path)) == read()
+    assert read_tokenizer(save(tmp_path)) == read()
 
 
 def test_folder_with_tokenizer_json_alone(tmp_path: Path, transformers: Any) -> None:
-    tables = wordpiece_tables(save(tmp_path, config=None))
+    tables = read_tokenizer(save(tmp_path, config=None))
     assert (tables.max_tokens, tables.pad_id) == (None, tables.unk_id)
     assert tables.blob == read().blob and tables.added_ids == [0, 1, 2, 3, 4]
 
@@ -178,7 +178,7 @@ def test_folder_with_vocab_txt(tmp_path: Path, transformers: Any, config: dict[s
     (tmp_path / "vocab.txt").write_text("\n".join(PIECES) + "\n", "utf-8")
     if config is not None:
         (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}), "utf-8")
-    tables = wordpiece_tables(save(tmp_path, config, content=None), lowercase=True if config is None else None)
+    tables = read_tokenizer(save(tmp_path, config, content=None), lowercase=True if config is None else None)
     assert tables.blob == read().blob and tables.slots == read().slots
     assert tables.lowercase is (config is None) and tables.strip_accents is (config is None)
     assert tables.max_tokens == (None if config is None else 48)
@@ -191,13 +191,13 @@ def test_folder_is_read_as_training_reads_it(tmp_path: Path, transformers: Any) 
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}), "utf-8")
     save(tmp_path, config)
     backend = transformers.AutoTokenizer.from_pretrained(str(tmp_path)).backend_tokenizer
-    tables = wordpiece_tables(tmp_path)
+    tables = read_tokenizer(tmp_path)
     assert tables.lowercase is json.loads(backend.to_str())["normalizer"]["lowercase"]
 
 
 def refusal(folder: Path) -> str:
     with pytest.raises(CompileError) as caught:
-        wordpiece_tables(folder)
+        read_tokenizer(folder)
     assert str(folder) in caught.value.where and caught.value.next_step
     return caught.value.code
 

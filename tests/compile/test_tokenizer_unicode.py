@@ -10,7 +10,7 @@ import pytest
 
 tokenizers = pytest.importorskip("tokenizers", reason="the build extra is not installed: tokenizers is the source")
 
-from potstill.compile.unicode_tables import MARK, PUNCTUATION, UnicodeTables, hangul, probe, render  # noqa: E402
+from potstill.compile.tokenizers.unicode_tables import MARK, PUNCTUATION, UnicodeTables, hangul, probe, render  # noqa: E402
 
 COMMITTED = Path(__file__).parents[2] / "cpp" / "src" / "tokenizer" / "unicode_tables.inc"
 
@@ -27,7 +27,7 @@ def test_committed_tables_are_what_the_generator_writes(probed: UnicodeTables) -
     changed = [line[:100] for line in difflib.unified_diff(committed, fresh, lineterm="", n=0)][2:8]
     assert len(fresh) == len(committed) and fresh[2:] == committed[2:], (
         f"tokenizers {tokenizers.__version__} behaves differently from the committed tables; run "
-        f"python -m potstill.compile.unicode_tables {COMMITTED.name} and review: {changed}"
+        f"python -m potstill.compile.tokenizers.unicode_tables {COMMITTED.name} and review: {changed}"
     )
 
 

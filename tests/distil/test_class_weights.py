@@ -12,8 +12,9 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import TrainingArguments
 
-from potstill.distil.losses import Outputs, hard
-from potstill.distil.losses.class_weights import WeightedTrainer, balanced, chosen
+from potstill.distil.losses import LossInputs
+from potstill.distil.losses.logits import hard
+from potstill.distil.train.class_weights import WeightedTrainer, balanced, chosen
 from potstill.models.heads.classification import macro_f1
 from potstill.recipe import load_recipe
 
@@ -29,8 +30,8 @@ def test_balanced_weights_make_classes_count_alike() -> None:
 
 def test_the_students_loss_is_weighted() -> None:
     logits, labels = torch.tensor([[2.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), torch.tensor([0, 1, -100])
-    plain = hard(Outputs(logits, labels=labels))
-    weighted = hard(Outputs(logits, labels=labels, class_weights=torch.tensor([0.5, 4.0])))
+    plain = hard(LossInputs(logits, labels=labels))
+    weighted = hard(LossInputs(logits, labels=labels, class_weights=torch.tensor([0.5, 4.0])))
     assert torch.allclose(weighted, plain * torch.tensor([0.5, 4.0, 0.0]))
 
 

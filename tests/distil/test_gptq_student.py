@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from potstill.compile import compile_onnx
+from potstill.compile.evaluate import Evaluator
 from potstill.export.onnx import export_onnx
 from potstill.models.classifier import load_classifier
 from potstill.models.evaluation import outputs
@@ -18,8 +19,8 @@ from potstill.models.tokens import encode, load_tokenizer
 from potstill.quantize import gptq
 from potstill.quantize.fused_layers import Layout, student_layout
 from potstill.quantize.rounded_student import RoundedStudent
+from potstill.runtime.rows import TokenRows
 from potstill.still.reader import read_still
-from potstill.still.reference import Evaluator
 from potstill.still.schemes import Scheme, scheme_by_name
 from potstill.work.progress import QuietProgress
 
@@ -63,12 +64,12 @@ def test_the_compiler_finds_the_same_grid(rounded: dict[str, Any], splits: Any, 
 def test_nearer_to_fp32_than_nearest_rounding(tiny_teacher: Path, layout: Layout) -> None:
     random = np.random.default_rng(0)
     texts = [random.integers(5, 21, random.integers(3, 16)) for _ in range(400)]
-    calibration, unseen = texts[:300], texts[300:]
+    calibration, unseen = TokenRows(texts[:300]), TokenRows(texts[300:])
     plain = load_classifier(tiny_teacher)
-    wanted = outputs(plain, unseen, pad_id=0).pooled
+    wanted = outputs(plain, unseen).pooled
 
     def error(model: Any) -> float:
-        return float(((outputs(model, unseen, pad_id=0).pooled - wanted) ** 2).mean())
+        return float(((outputs(model, unseen).pooled - wanted) ** 2).mean())
 
     nearest = RoundedStudent(load_classifier(tiny_teacher), layout)
     nearest.set_scheme(scheme_by_name("int4", embedding="fp32"))
@@ -83,7 +84,7 @@ def test_layers_of_other_dtypes_keep_their_weights(tiny_teacher: Path, layout: L
     scheme = Scheme("mixed", "i8", "i8", {names[2]: "i4", names[5]: "f32"})
     before = load_classifier(tiny_teacher).state_dict()
     student = RoundedStudent(load_classifier(tiny_teacher), layout)
-    rows = [np.arange(5, 15), np.arange(7, 12)]
+    rows = TokenRows([np.arange(5, 15), np.arange(7, 12)])
     assert gptq.compensate(student, load_classifier(tiny_teacher), scheme, rows) == 1
     changed = {
         name
@@ -100,6 +101,6 @@ def test_token_types_are_given_to_both(tiny_teacher: Path, layout: Layout) -> No
     found = []
     for given in (None, types):
         student = RoundedStudent(load_classifier(tiny_teacher), layout)
-        gptq.compensate(student, load_classifier(tiny_teacher), INT4, rows, types=given)
+        gptq.compensate(student, load_classifier(tiny_teacher), INT4, TokenRows(rows, given))
         found.append(torch.cat([p.detach().reshape(-1) for p in student.unwrap().parameters()]))
     assert not found[0].equal(found[1])

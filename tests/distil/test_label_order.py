@@ -17,7 +17,7 @@ from potstill.distil.teacher.label_order import Measured, label_order, measure
 from potstill.errors import TrainError
 from potstill.models.classifier import load_classifier, load_encoder
 from potstill.models.heads import Truth, task_of
-from potstill.models.heads.tags import Tags
+from potstill.models.tags import Tags
 from potstill.pipeline.publish import _meaningless
 from potstill.pipeline.report.intervals import retained
 from potstill.work.progress import QuietProgress

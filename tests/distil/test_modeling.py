@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from potstill.errors import TrainError
 from potstill.models.classifier import EncoderClassifier, load_classifier, load_encoder, pool
 from potstill.models.evaluation import outputs
+from potstill.runtime.rows import TokenRows
 
 IDS = torch.tensor([[2, 5, 14, 3], [2, 18, 3, 0]])
 MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
@@ -80,7 +81,7 @@ def test_hub_style_classifiers_expose_what_their_head_reads(tmp_path: Path, kind
 def test_outputs_keep_the_order_of_rows(tiny_teacher: Path) -> None:
     model = load_classifier(tiny_teacher)
     rows = [np.array([2, *[5 + i % 9] * (i % 7), 3]) for i in range(40)]
-    found = outputs(model, rows)
+    found = outputs(model, TokenRows(rows))
     for index in (0, 13, 39):
         expected = model(torch.tensor(rows[index])[None])
         np.testing.assert_allclose(found.logits[index], expected.logits[0].detach().numpy(), atol=1e-5)

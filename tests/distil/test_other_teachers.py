@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,12 @@ import torch
 import transformers
 
 from potstill.distil.students.inherited import activation_of
-from potstill.distil.students.registry import Job, make_student
+from potstill.distil.students.job import Job, make_student
 from potstill.models.attention import with_attention
 from potstill.models.classifier import EncoderClassifier, load_classifier, load_encoder
 from potstill.models.positions import usable_positions
+from potstill.recipe.schema import Student
+from potstill.runtime.rows import TokenRows
 
 SIZES = {"vocab_size": 40, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
 ROWS = [np.array([2, 5, 9, 7, 3], np.int32), np.array([2, 11, 3], np.int32)]
@@ -36,8 +37,8 @@ def teacher(kind: str, folder: Path, **more: Any) -> EncoderClassifier:
 
 def student(found: EncoderClassifier, longest: int | None = None, pad_id: int = 0, **more: Any) -> Job:
     settings = {"architecture": "bert", "layers": 1, "hidden": 16, "heads": 4, "intermediate": 32, "pooling": "mean"}
-    given = SimpleNamespace(**{**settings, "init": "random", "init_layers": None, **more})
-    return make_student(given, found, ["a", "b"], ROWS, longest=longest, pad_id=pad_id)
+    given = Student.model_construct(**{**settings, "init": "random", **more})
+    return make_student(Job(given, found, ["a", "b"], TokenRows(ROWS, pad_id=pad_id), longest=longest))
 
 
 @pytest.mark.parametrize("kind", ["MPNet", "DebertaV2", "XLNet"])

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from potstill.compile import compile_onnx
+from potstill.compile.evaluate import Evaluator
 from potstill.distil.train import checkpoints
 from potstill.export.onnx import export_onnx
 from potstill.models.classifier import load_classifier
@@ -20,7 +21,6 @@ from potstill.quantize import qat
 from potstill.quantize.fused_layers import Layout, student_layout
 from potstill.recipe.schema import Quantize
 from potstill.still.reader import read_still
-from potstill.still.reference import Evaluator
 from potstill.still.schemes import scheme_by_name
 from potstill.work.progress import QuietProgress
 

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from potstill.compile import compile_onnx
+from potstill.compile.evaluate import Evaluator
 from potstill.compile.verify import core_available
 from potstill.errors import TrainError
 from potstill.export.onnx import export_onnx
@@ -22,9 +23,10 @@ from potstill.quantize import sensitivity
 from potstill.quantize.fake_quant import quantize_rows
 from potstill.quantize.fused_layers import Layout, match_layers, student_layout
 from potstill.quantize.rounded_student import RoundedStudent
+from potstill.runtime.rows import TokenRows
 from potstill.still.packed import PackedModel
 from potstill.still.reader import read_still
-from potstill.still.reference import Evaluator, quantize_symmetric
+from potstill.still.reference import quantize_symmetric
 from potstill.still.schema import kind
 from potstill.still.schemes import Scheme, scheme_by_name
 
@@ -95,7 +97,7 @@ def test_the_compiled_file_is_what_was_trained(name: str, layout: Layout, tiny_t
         for parameter in student.parameters():
             parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.1 * parameter.std(correction=0))
     trained = {item: rounded.grid(item) for item in (layout.embedding.name, *(x.name for x in layout.linears))}
-    logits = outputs(student, rows).logits
+    logits = outputs(student, TokenRows(rows)).logits
     rounded.snap()
     snapped, first_input = logits_and_first_input(rounded, rows)
     np.testing.assert_allclose(snapped, logits, atol=2e-2 * np.abs(logits).max())
@@ -114,7 +116,7 @@ def logits_and_first_input(rounded: RoundedStudent, rows: list[Any]) -> tuple[An
     seen: list[torch.Tensor] = []
     module = rounded.linears[rounded.layout.linears[0].name][0]
     handle = module.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
-    logits = outputs(rounded.student, rows).logits
+    logits = outputs(rounded.student, TokenRows(rows)).logits
     handle.remove()
     return logits, torch.cat([item.reshape(-1, item.shape[-1]) for item in seen])
 
@@ -143,7 +145,7 @@ def check_logits(still: Path, rows: list[Any], found: Any) -> None:
         from potstill.runtime.backends import open_backend
 
         core = open_backend("native", still, 1)
-        wanted = np.concatenate([np.asarray(core.run([row.tolist()]).logits) for row in rows])
+        wanted = np.concatenate([np.asarray(core.run(TokenRows([row.tolist()])).logits) for row in rows])
     else:
         evaluator = Evaluator(read_still(still), exact=True)
         wanted = np.stack([evaluator.run(row.tolist()).logits for row in rows])
@@ -207,6 +209,6 @@ def make_rounded(layout: Layout, tiny_teacher: Path) -> Callable[[], RoundedStud
 
 def test_measuring_leaves_the_student_as_it_was(make_rounded: Callable[[], RoundedStudent]) -> None:
     rounded, rows = make_rounded(), token_rows(6)
-    before = outputs(rounded.student, rows).logits
-    sensitivity.measure(rounded, rows, [0, 1, 0, 1, 0, 1])
-    np.testing.assert_array_equal(outputs(rounded.student, rows).logits, before)
+    before = outputs(rounded.student, TokenRows(rows)).logits
+    sensitivity.measure(rounded, TokenRows(rows), [0, 1, 0, 1, 0, 1])
+    np.testing.assert_array_equal(outputs(rounded.student, TokenRows(rows)).logits, before)

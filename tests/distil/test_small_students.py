@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import lettered
@@ -12,14 +11,16 @@ import pytest
 import torch
 
 from potstill.distil.students import projection
-from potstill.distil.students.prune import importance
-from potstill.distil.students.registry import Job, make_student
+from potstill.distil.students.inits.prune import importance
+from potstill.distil.students.job import Job, make_student
 from potstill.distil.students.teacher_view import Taps, encoder_of
-from potstill.distil.vocabulary.choice import Vocabulary, aligned_ids, choose_vocabulary
+from potstill.distil.vocabulary.choice import Vocabulary, aligned, choose_vocabulary
 from potstill.errors import TrainError
 from potstill.models.classifier import load_classifier
 from potstill.models.evaluation import outputs
 from potstill.models.tokens import encode
+from potstill.recipe.schema import Student
+from potstill.runtime.rows import TokenRows
 
 LABELS = ["negative", "positive"]
 
@@ -36,7 +37,7 @@ def teacher(folder: Path) -> Any:
     return load_classifier(folder)
 
 
-def settings(**changes: Any) -> SimpleNamespace:
+def settings(**changes: Any) -> Student:
     base: dict[str, Any] = {
         "architecture": "bert",
         "layers": 3,
@@ -49,17 +50,11 @@ def settings(**changes: Any) -> SimpleNamespace:
         "embedding_size": None,
         "head_hidden": 0,
     }
-    return SimpleNamespace(**{**base, **changes})
+    return Student.model_construct(**{**base, **changes})
 
 
 def pruned(texts: list[str]) -> Vocabulary:
-    wanted = SimpleNamespace(
-        vocabulary="seen",
-        vocabulary_min_count=1,
-        vocabulary_size=None,
-        vocabulary_unlabelled_weight=1.0,
-        vocabulary_characters="all",
-    )
+    wanted = Student(vocabulary="seen")
     tokenizer = lettered.tokenizer()
     return choose_vocabulary(wanted, tokenizer, encode(tokenizer, texts, 32))
 
@@ -67,20 +62,21 @@ def pruned(texts: list[str]) -> Vocabulary:
 def make(teacher: Any, vocabulary: Vocabulary | None = None, count: int = 120, **changes: Any) -> Job:
     """A student over the sample texts; with a vocabulary, over its ids."""
     tokenizer = lettered.tokenizer() if vocabulary is None else vocabulary.tokenizer
-    rows = encode(tokenizer, lettered.texts(count), 32) if count else []
-    return make_student(
-        settings(**changes), teacher, LABELS, rows, pad_id=tokenizer.pad_token_id,
-        kept=None if vocabulary is None else vocabulary.kept,
-    )  # fmt: skip
+    rows = rows_of(tokenizer, lettered.texts(count)) if count else TokenRows([], pad_id=tokenizer.pad_token_id)
+    kept = None if vocabulary is None else vocabulary.kept
+    return make_student(Job(settings(**changes), teacher, LABELS, rows, kept=kept))
+
+
+def rows_of(tokenizer: Any, texts: list[str]) -> TokenRows:
+    return TokenRows(encode(tokenizer, texts, 32), pad_id=tokenizer.pad_token_id)
 
 
 def error_of(job: Job, teacher: Any, texts: list[str], vocabulary: Vocabulary | None = None) -> float:
     """Root mean square error of the student's logits over the standard deviation of the teacher's, same pieces."""
     tokenizer = lettered.tokenizer() if vocabulary is None else vocabulary.tokenizer
-    rows = encode(tokenizer, texts, 32)
-    ours = outputs(job.student, rows, pad_id=job.pad_id).logits
-    kept = None if vocabulary is None else vocabulary.kept
-    theirs = outputs(teacher, aligned_ids(rows, kept), pad_id=job.teacher_pad_id).logits
+    rows = rows_of(tokenizer, texts)
+    ours = outputs(job.student, rows).logits
+    theirs = outputs(teacher, aligned(rows, None if vocabulary is None else vocabulary.kept)).logits
     return float(np.sqrt(((ours - theirs) ** 2).mean() / theirs.var()))
 
 
@@ -96,10 +92,9 @@ def test_at_the_teachers_sizes_the_student_is_the_teacher(teacher: Any, init: st
     job = make(teacher, vocabulary, init=init, architecture=architecture, embedding_size=size)
     embeddings = job.student.backbone.embeddings
     assert embeddings.word_embeddings.num_embeddings == vocabulary.size < vocabulary.teacher_size
-    assert job.student.backbone.config.pad_token_id == vocabulary.pad_id != job.teacher_pad_id
-    rows = encode(vocabulary.tokenizer, [*OTHERS, "unseen words", "goodness"], 32)
-    theirs = outputs(teacher, aligned_ids(rows, vocabulary.kept), pad_id=job.teacher_pad_id)
-    ours = outputs(job.student, rows, pad_id=job.pad_id)
+    assert job.student.backbone.config.pad_token_id == vocabulary.pad_id != job.teacher_rows.pad_id
+    rows = rows_of(vocabulary.tokenizer, [*OTHERS, "unseen words", "goodness"])
+    theirs, ours = outputs(teacher, aligned(rows, vocabulary.kept)), outputs(job.student, rows)
     np.testing.assert_allclose(ours.pooled, theirs.pooled, atol=2e-4)
     if init == "copy":  # the others fit the head to the sample
         np.testing.assert_allclose(ours.logits, theirs.logits, atol=2e-3)
@@ -119,8 +114,8 @@ def test_importance_finds_what_the_output_hangs_on(teacher: Any) -> None:
     with torch.no_grad():
         encoder.layers[1].attention_out.weight[:, 6:12] = 0.0  # head 1
         encoder.layers[1].down.weight[:, 5] = 0.0
-    rows = encode(lettered.tokenizer(), lettered.texts(40), 32)
-    taps = Taps(encoder.module, rows, 1)
+    rows = rows_of(lettered.tokenizer(), lettered.texts(40))
+    taps = Taps(encoder.module, rows)
     channels, layers = importance(teacher, encoder, taps.batches)
     assert layers[1].heads[1] == 0.0 and (np.delete(layers[1].heads, 1) > 0).all()
     assert layers[1].neurons[5] == 0.0 and (layers[1].neurons > 0).sum() > 40
@@ -133,15 +128,15 @@ def test_importance_finds_what_the_output_hangs_on(teacher: Any) -> None:
 def test_importance_equals_the_derivative_by_a_switch(teacher: Any) -> None:
     """A neuron's score is the mean over texts of |d margin / d factor|: by finite differences."""
     encoder = encoder_of(teacher, "prune")
-    rows = encode(lettered.tokenizer(), lettered.texts(6), 32)
-    _, layers = importance(teacher, encoder, Taps(encoder.module, rows, 1).batches)
+    rows = rows_of(lettered.tokenizer(), lettered.texts(6))
+    _, layers = importance(teacher, encoder, Taps(encoder.module, rows).batches)
 
     def margins(factor: float) -> np.ndarray:
         weight = encoder.layers[0].down.weight
         with torch.no_grad():
             original = weight[:, 2].clone()
             weight[:, 2] *= factor
-            logits = np.sort(outputs(teacher.double(), rows, pad_id=1).logits.astype(np.float64), axis=1)
+            logits = np.sort(outputs(teacher.double(), rows).logits.astype(np.float64), axis=1)
             weight[:, 2] = original
         return logits[:, -1] - logits[:, -2]
 
@@ -189,9 +184,9 @@ def test_factorized_is_small_and_close(teacher: Any) -> None:
 def test_saved_and_loaded_the_same(teacher: Any, tmp_path: Path, changes: dict[str, Any]) -> None:
     job = make(teacher, **changes)
     job.student.eval().save_pretrained(tmp_path)
-    rows = encode(lettered.tokenizer(), OTHERS, 32)
-    again = outputs(load_classifier(tmp_path), rows, pad_id=1)
-    np.testing.assert_array_equal(again.logits, outputs(job.student, rows, pad_id=1).logits)
+    rows = rows_of(lettered.tokenizer(), OTHERS)
+    again = outputs(load_classifier(tmp_path), rows)
+    np.testing.assert_array_equal(again.logits, outputs(job.student, rows).logits)
     assert again.pooled.shape[1] == (changes["hidden"])
 
 
@@ -250,7 +245,7 @@ def test_prune_cannot_widen(teacher: Any) -> None:
 
 
 def test_sample_rows_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [np.zeros(10, np.int32)] * 9
+    rows = TokenRows([np.zeros(10, np.int32)] * 9)
     assert len(projection.sample_rows(rows, "pca")) == 9
     monkeypatch.setattr(projection, "SAMPLE_TOKENS", 35)
     assert len(projection.sample_rows(rows, "pca")) == 3

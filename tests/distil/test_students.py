@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,15 +10,17 @@ import pytest
 import torch
 
 from potstill.distil.students import basis
-from potstill.distil.students.registry import make_student, spread_layers
+from potstill.distil.students.job import Job, make_student, spread_layers
 from potstill.errors import TrainError
 from potstill.models.classifier import load_classifier
 from potstill.models.evaluation import outputs
+from potstill.recipe.schema import Student
+from potstill.runtime.rows import TokenRows
 
 LABELS = ["negative", "positive"]
 
 
-def settings(**changes: Any) -> SimpleNamespace:
+def settings(**changes: Any) -> Student:
     base: dict[str, Any] = {
         "architecture": "bert",
         "layers": 2,
@@ -30,15 +31,15 @@ def settings(**changes: Any) -> SimpleNamespace:
         "init_layers": None,
         "pooling": "mean",
     }
-    return SimpleNamespace(**{**base, **changes})
+    return Student.model_construct(**{**base, **changes})
 
 
-def sample(rows: int = 200) -> list[np.ndarray]:
+def sample(rows: int = 200) -> TokenRows:
     random = np.random.default_rng(1)
-    return [np.array([2, *random.integers(5, 21, random.integers(2, 14)), 3]) for _ in range(rows)]
+    return TokenRows([np.array([2, *random.integers(5, 21, random.integers(2, 14)), 3]) for _ in range(rows)])
 
 
-def relative_error(student: Any, teacher: Any, rows: list[np.ndarray]) -> float:
+def relative_error(student: Any, teacher: Any, rows: TokenRows) -> float:
     ours, theirs = outputs(student, rows).logits, outputs(teacher, rows).logits
     return float(np.sqrt(((ours - theirs) ** 2).mean() / theirs.var()))
 
@@ -54,7 +55,7 @@ def test_the_articles_students_can_be_built() -> None:
     teacher = SplitClassifier(BertForSequenceClassification(config)).eval()
     for heads in (6, 12):
         wanted = settings(layers=4, hidden=312, heads=heads, intermediate=1200)
-        job = make_student(wanted, teacher, LABELS, sample(24))
+        job = make_student(Job(wanted, teacher, LABELS, sample(24)))
         backbone = job.student.backbone.config
         assert (backbone.num_hidden_layers, backbone.hidden_size, backbone.num_attention_heads) == (4, 312, heads)
         assert backbone.vocab_size == 50 and job.student.config.id2label == {0: "negative", 1: "positive"}
@@ -64,7 +65,9 @@ def test_the_articles_students_can_be_built() -> None:
 
 def test_copy_is_exact(tiny_teacher: Path) -> None:
     teacher = load_classifier(tiny_teacher)
-    job = make_student(settings(init="copy", hidden=24, intermediate=48, init_layers=[2, 0]), teacher, LABELS, sample())
+    job = make_student(
+        Job(settings(init="copy", hidden=24, intermediate=48, init_layers=[2, 0]), teacher, LABELS, sample())
+    )
     for own, index in zip(job.student.backbone.encoder.layer, (2, 0), strict=True):
         for name, tensor in teacher.backbone.encoder.layer[index].state_dict().items():
             assert own.state_dict()[name].equal(tensor), name
@@ -75,14 +78,14 @@ def test_copy_is_exact(tiny_teacher: Path) -> None:
 
 def test_copy_of_all_layers_is_the_teacher(tiny_teacher: Path) -> None:
     teacher = load_classifier(tiny_teacher)
-    job = make_student(settings(init="copy", layers=3, hidden=24, intermediate=48), teacher, LABELS, sample())
+    job = make_student(Job(settings(init="copy", layers=3, hidden=24, intermediate=48), teacher, LABELS, sample()))
     rows = sample(20)
     np.testing.assert_allclose(outputs(job.student, rows).logits, outputs(teacher, rows).logits, atol=1e-5)
 
 
 def test_pca_at_the_teachers_sizes_is_the_teacher(tiny_teacher: Path) -> None:
     teacher = load_classifier(tiny_teacher)
-    job = make_student(settings(layers=3, hidden=24, intermediate=48), teacher, LABELS, sample())
+    job = make_student(Job(settings(layers=3, hidden=24, intermediate=48), teacher, LABELS, sample()))
     fresh = sample(60)
     ours, theirs = outputs(job.student, fresh), outputs(teacher, fresh)
     np.testing.assert_allclose(ours.pooled, theirs.pooled, atol=2e-3)
@@ -94,7 +97,7 @@ def test_pca_is_nearer_the_teacher_than_random(tiny_teacher: Path) -> None:
     teacher = load_classifier(tiny_teacher)
     rows = sample(60)
     errors = {
-        init: relative_error(make_student(settings(init=init), teacher, LABELS, sample()).student, teacher, rows)
+        init: relative_error(make_student(Job(settings(init=init), teacher, LABELS, sample())).student, teacher, rows)
         for init in ("pca", "random")
     }
     assert errors["pca"] < 0.8
@@ -104,21 +107,21 @@ def test_pca_is_nearer_the_teacher_than_random(tiny_teacher: Path) -> None:
 @pytest.mark.parametrize("heads", [2, 4, 8])
 def test_pca_with_fewer_longer_and_more_heads(tiny_teacher: Path, heads: int) -> None:
     teacher = load_classifier(tiny_teacher)
-    job = make_student(settings(heads=heads), teacher, LABELS, sample())
+    job = make_student(Job(settings(heads=heads), teacher, LABELS, sample()))
     assert job.student.backbone.config.num_attention_heads == heads
     assert relative_error(job.student, teacher, sample(60)) < 0.9
 
 
 def test_students_are_repeatable(tiny_teacher: Path) -> None:
     teacher = load_classifier(tiny_teacher)
-    first, second = (make_student(settings(), teacher, LABELS, sample()).student.state_dict() for _ in range(2))
+    first, second = (make_student(Job(settings(), teacher, LABELS, sample())).student.state_dict() for _ in range(2))
     assert all(first[name].equal(second[name]) for name in first)
 
 
 def test_initialising_leaves_the_teacher_alone(tiny_teacher: Path) -> None:
     teacher = load_classifier(tiny_teacher)
     before = {name: tensor.clone() for name, tensor in teacher.state_dict().items()}
-    make_student(settings(), teacher, LABELS, sample())
+    make_student(Job(settings(), teacher, LABELS, sample()))
     assert all(tensor.equal(before[name]) for name, tensor in teacher.state_dict().items())
     assert not teacher.backbone.encoder.layer[0]._forward_hooks
 
@@ -140,7 +143,7 @@ def test_initialising_leaves_the_teacher_alone(tiny_teacher: Path) -> None:
 )
 def test_settings_that_cannot_work(tiny_teacher: Path, changes: dict[str, Any], code: str, hint: str) -> None:
     with pytest.raises(TrainError) as error:
-        make_student(settings(**changes), load_classifier(tiny_teacher), LABELS, sample())
+        make_student(Job(settings(**changes), load_classifier(tiny_teacher), LABELS, sample()))
     assert error.value.code == code
     assert hint in str(error.value)
 
@@ -151,14 +154,14 @@ def test_pca_needs_text_and_a_bert(tiny_teacher: Path) -> None:
     from potstill.models.classifier import SplitClassifier
 
     with pytest.raises(TrainError) as error:
-        make_student(settings(), load_classifier(tiny_teacher), LABELS, [])
+        make_student(Job(settings(), load_classifier(tiny_teacher), LABELS, TokenRows([])))
     assert error.value.code == "T048"
     config = DistilBertConfig(vocab_size=30, dim=24, n_layers=2, n_heads=2, hidden_dim=32)
     foreign = SplitClassifier(DistilBertForSequenceClassification(config)).eval()
     with pytest.raises(TrainError) as error:
-        make_student(settings(), foreign, LABELS, sample())
+        make_student(Job(settings(), foreign, LABELS, sample()))
     assert error.value.code == "T042"
-    assert make_student(settings(init="random"), foreign, LABELS, []).student.config.num_labels == 2
+    assert make_student(Job(settings(init="random"), foreign, LABELS, TokenRows([]))).student.config.num_labels == 2
 
 
 def test_spread_layers() -> None:

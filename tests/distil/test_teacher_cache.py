@@ -9,22 +9,24 @@ import numpy as np
 import pytest
 
 from potstill.distil.teacher import cache as teacher_cache
-from potstill.distil.teacher.cache import outputs_key, teacher_outputs, weights_hash
+from potstill.distil.teacher.cache import Keeping, outputs_key, teacher_outputs, weights_hash
 from potstill.errors import TrainError
 from potstill.models.classifier import load_classifier
 from potstill.models.evaluation import outputs
+from potstill.runtime.rows import TokenRows
 
 ROWS = [np.array([2, *[5 + (i * j) % 16 for j in range(1 + i % 9)], 3], dtype=np.int32) for i in range(45)]
 
 
 def run(teacher: Any, cache: Path, **changes: Any) -> Any:
-    arguments: dict[str, Any] = {"max_tokens": 16, "cache": cache, "precision": "fp32", "shard_rows": 20}
-    return teacher_outputs(teacher, "w", ROWS, **{**arguments, **changes})
+    places = changes.pop("places", ())
+    keeping = Keeping(cache, **{"shard_rows": 20, **changes})
+    return teacher_outputs(teacher, "w", TokenRows(ROWS), keeping, precision="fp32", places=places)
 
 
 def test_outputs_are_the_teachers_and_memory_mapped(tiny_teacher: Path, tmp_path: Path) -> None:
     teacher = load_classifier(tiny_teacher)
-    found, expected = run(teacher, tmp_path), outputs(teacher, ROWS)
+    found, expected = run(teacher, tmp_path), outputs(teacher, TokenRows(ROWS))
     assert found.logits.shape == (45, 2) and found.pooled.shape == (45, 24)
     np.testing.assert_allclose(found.logits.array(), expected.logits, atol=1e-6)
     for row in (0, 19, 20, 44):
@@ -102,19 +104,24 @@ def test_ranks_share_the_shards(tiny_teacher: Path, tmp_path: Path, monkeypatch:
 
 
 def test_key_changes_with_everything_that_decides_outputs() -> None:
-    base = outputs_key("w", ROWS, 16, False)
-    assert base == outputs_key("w", [row.astype(np.int64) for row in ROWS], 16, False)
+    def key(ids: list[np.ndarray], weights: str = "w", bf16: bool = False, **more: Any) -> str:
+        return outputs_key(weights, TokenRows(ids, **more), bf16)
+
+    base = key(ROWS)
+    assert base == key([row.astype(np.int64) for row in ROWS])
     other_token = [row.copy() for row in ROWS]
     other_token[7][1] += 1
     moved = [np.concatenate([ROWS[0], ROWS[1][:1]]), ROWS[1][1:], *ROWS[2:]]
+    zeros = [np.zeros_like(row) for row in ROWS]
     others = [
-        outputs_key("v", ROWS, 16, False),
-        outputs_key("w", ROWS, 17, False),
-        outputs_key("w", ROWS, 16, True),
-        outputs_key("w", ROWS[::-1], 16, False),
-        outputs_key("w", ROWS[:-1], 16, False),
-        outputs_key("w", other_token, 16, False),
-        outputs_key("w", moved, 16, False),
+        key(ROWS, weights="v"),
+        key(ROWS, bf16=True),
+        key(ROWS[::-1]),
+        key(ROWS[:-1]),
+        key(other_token),
+        key(moved),
+        key(ROWS, types=zeros),
+        key(ROWS, words=zeros),
     ]
     assert len({base, *others}) == len(others) + 1
 
@@ -159,7 +166,7 @@ def test_states_are_the_teachers_row_by_row(tiny_teacher: Path, tmp_path: Path, 
     with pytest.raises(IndexError):
         found.states[0][45]
     size = sum(path.stat().st_size - 128 for path in tmp_path.rglob("state-*/*.npy"))
-    assert size == teacher_cache.states_bytes(ROWS, 24, [0, 3], half)
+    assert size == teacher_cache.states_bytes(TokenRows(ROWS), 24, [0, 3], half)
 
 
 def test_one_pass_gives_everything_and_places_are_shared_between_runs(
@@ -187,16 +194,16 @@ def test_a_kill_between_shards_costs_only_the_missing_ones(
 ) -> None:
     teacher = load_classifier(tiny_teacher)
     written: list[str] = []
-    real = teacher_cache._write_shard
+    real = teacher_cache.Shard.write
 
-    def dying(path: Path, values: np.ndarray) -> None:
+    def dying(shard: Any, values: np.ndarray) -> None:
         if len(written) == 4:
             raise KeyboardInterrupt
-        written.append(f"{path.parent.name}/{path.name[:6]}")
-        real(path, values)
+        written.append(f"{shard.path.parent.name}/{shard.path.name[:6]}")
+        real(shard, values)
 
     with monkeypatch.context() as patch:
-        patch.setattr(teacher_cache, "_write_shard", dying)
+        patch.setattr(teacher_cache.Shard, "write", dying)
         with pytest.raises(KeyboardInterrupt):
             run(teacher, tmp_path, places=[1, 3])
     # A shard of states comes before the outputs of its rows: two whole steps would be six files.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification, DistilBertConfig, DistilBertModel
 
-from potstill.distil.losses import LOSSES, Outputs, TokenPairs, total
-from potstill.distil.losses.tokens import TokenLosses, check_batch, check_lengths, token_plan
+from potstill.distil.losses import LOSSES, LossInputs, TokenPairs, total
+from potstill.distil.train.loss_settings import LossSettings
+from potstill.distil.train.token_losses import TokenLosses, check_batch, check_lengths, token_plan
 from potstill.errors import TrainError
 from potstill.models.token_states import last_of_groups, tap, token_view
 
@@ -33,12 +33,12 @@ def bert(hidden: int = 16, layers: int = 2, heads: int = 4, seed: int = 0) -> An
     return BertForSequenceClassification(config).eval()
 
 
-def settings(**changes: Any) -> SimpleNamespace:
-    return SimpleNamespace(**{"embedding": 0.0, "hidden": 0.0, "attention": 0.0, "relations": 0.0, **changes})
+def settings(**changes: Any) -> LossSettings:
+    return LossSettings.of_keywords(2.0, 0.5, changes)
 
 
-def outputs(**pairs: Any) -> Outputs:
-    return Outputs(torch.zeros(2, 2), tokens=TokenPairs(MASK, **pairs))
+def outputs(**pairs: Any) -> LossInputs:
+    return LossInputs(torch.zeros(2, 2), tokens=TokenPairs(MASK, **pairs))
 
 
 @pytest.mark.parametrize("name", ["embedding", "hidden"])
@@ -83,18 +83,18 @@ def test_relations_of_unlike_widths_are_zero_for_the_same_geometry_and_padding_d
     wide = torch.cat([states, states], -1)  # A A^T doubles, sqrt(d) grows by sqrt 2
     scaled = states * 2**0.25
     pairs = TokenPairs(MASK, relations=((scaled, wide),) * 3)
-    assert LOSSES["relations"](Outputs(torch.zeros(2, 2), tokens=pairs)).abs().max() < 1e-5
+    assert LOSSES["relations"](LossInputs(torch.zeros(2, 2), tokens=pairs)).abs().max() < 1e-5
     other = scaled.clone()
     other[1, 1] = 1e3
-    found = LOSSES["relations"](Outputs(torch.zeros(2, 2), tokens=TokenPairs(MASK, relations=((other, wide),) * 3)))
+    found = LOSSES["relations"](LossInputs(torch.zeros(2, 2), tokens=TokenPairs(MASK, relations=((other, wide),) * 3)))
     assert found.abs().max() < 1e-5
     heads = TokenPairs(MASK, relations=((torch.randn(2, 2, 8), wide),), relation_heads=4)
-    assert LOSSES["relations"](Outputs(torch.zeros(2, 2), tokens=heads)).min() >= 0
+    assert LOSSES["relations"](LossInputs(torch.zeros(2, 2), tokens=heads)).min() >= 0
 
 
 @pytest.mark.parametrize("name", ["embedding", "hidden", "attention", "relations"])
 def test_states_that_are_lacking_are_named(name: str) -> None:
-    for given in (Outputs(torch.zeros(1, 2)), outputs()):
+    for given in (LossInputs(torch.zeros(1, 2)), outputs()):
         with pytest.raises(TrainError) as error:
             total(given, {name: 1.0})
         assert error.value.code == "T021"
@@ -172,7 +172,7 @@ def test_a_student_that_is_its_teacher_loses_nothing() -> None:
     with tap(tokens.student, tokens.plan.places(0)) as states:
         model(**batch())
     pairs = tokens(states, {place: state.detach() for place, state in states.items()}, batch()["attention_mask"])
-    value, parts = total(Outputs(torch.zeros(2, 2), tokens=pairs), dict.fromkeys(names, 1.0))
+    value, parts = total(LossInputs(torch.zeros(2, 2), tokens=pairs), dict.fromkeys(names, 1.0))
     assert set(parts) == set(names) and abs(value.item()) < 1e-5
 
 
@@ -187,7 +187,7 @@ def test_gradients_reach_the_student_and_the_maps_not_the_teacher() -> None:
         student(**batch())
         teacher(**batch())
     value, _ = total(
-        Outputs(torch.zeros(2, 2), tokens=tokens(ours, theirs, batch()["attention_mask"])),
+        LossInputs(torch.zeros(2, 2), tokens=tokens(ours, theirs, batch()["attention_mask"])),
         {"hidden": 1.0, "attention": 1.0, "relations": 1.0, "embedding": 1.0},
     )
     value.backward()

@@ -10,7 +10,9 @@ import pytest
 from potstill.errors import TrainError
 from potstill.models.classifier import load_classifier
 from potstill.models.evaluation import outputs
-from potstill.models.tokens import Collator, LengthGroupedSampler, TokenDataset, encode, encode_pairs, load_tokenizer
+from potstill.models.rows import TokenDataset
+from potstill.models.tokens import Collator, LengthGroupedSampler, encode, encode_pairs, load_tokenizer
+from potstill.runtime.rows import TokenRows
 
 
 def test_collator_pads_to_the_longest_and_marks_missing_labels() -> None:
@@ -56,10 +58,10 @@ def test_batches_hold_like_lengths() -> None:
 
 
 def test_dataset_rows_carry_teacher_columns() -> None:
-    dataset = TokenDataset([np.array([2, 3])], [1], {"teacher_logits": np.array([[1.0, 2.0]])})
+    dataset = TokenDataset(TokenRows([np.array([2, 3])]), [1], {"teacher_logits": np.array([[1.0, 2.0]])})
     assert dataset[0]["labels"] == 1
     assert dataset[0]["teacher_logits"].tolist() == [1.0, 2.0]
-    assert TokenDataset([np.array([2, 3])])[0]["labels"] == -100
+    assert TokenDataset(TokenRows([np.array([2, 3])]))[0]["labels"] == -100
 
 
 def test_encode_cuts_to_max_tokens(tiny_encoder: Path) -> None:
@@ -86,10 +88,10 @@ def test_pairs_are_encoded_with_their_types(tiny_encoder: Path) -> None:
 def test_rows_with_types_are_collated_and_change_what_a_model_sees(tiny_teacher: Path) -> None:
     rows = [np.array([2, 5, 3, 14, 3]), np.array([2, 5, 3])]
     types = [np.array([0, 0, 0, 1, 1]), np.array([0, 0, 0])]
-    dataset = TokenDataset(rows, [0, 1], types=types)
+    dataset = TokenDataset(TokenRows(rows, types), [0, 1])
     batch = Collator()([dataset[0], dataset[1]])
     assert batch["token_type_ids"].tolist() == [[0, 0, 0, 1, 1], [0, 0, 0, 0, 0]]
     model = load_classifier(tiny_teacher)
-    with_types, without = outputs(model, rows, types=types).logits, outputs(model, rows).logits
+    with_types, without = (outputs(model, TokenRows(rows, given)).logits for given in (types, None))
     assert np.abs(with_types[0] - without[0]).max() > 1e-3
     np.testing.assert_allclose(with_types[1], without[1], atol=1e-6)

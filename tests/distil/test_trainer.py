@@ -19,7 +19,9 @@ from potstill.distil import DistillationTrainer
 from potstill.errors import TrainError
 from potstill.models.classifier import load_classifier
 from potstill.models.evaluation import outputs
-from potstill.models.tokens import Collator, TokenDataset
+from potstill.models.rows import TokenDataset
+from potstill.models.tokens import Collator
+from potstill.runtime.rows import TokenRows
 
 VOCABULARY = 21
 
@@ -120,9 +122,11 @@ def test_rows_without_labels_count_in_the_soft_loss_only(tmp_path: Path) -> None
 def test_cached_outputs_give_the_loss_of_the_live_teacher(tmp_path: Path, tiny_teacher: Path) -> None:
     teacher, student = load_classifier(tiny_teacher), bert().eval()
     ids = [np.array(row["input_ids"]) for row in rows()]
-    taught = outputs(teacher, ids)
-    cached = TokenDataset(ids, [0, 1] * 12, {"teacher_logits": taught.logits, "teacher_pooled": taught.pooled})
-    live = TokenDataset(ids, [0, 1] * 12)
+    taught = outputs(teacher, TokenRows(ids))
+    cached = TokenDataset(
+        TokenRows(ids), [0, 1] * 12, {"teacher_logits": taught.logits, "teacher_pooled": taught.pooled}
+    )
+    live = TokenDataset(TokenRows(ids), [0, 1] * 12)
     values = []
     for dataset, model in ((cached, None), (live, teacher), (live, str(tiny_teacher))):
         trainer = DistillationTrainer(student, model, pooled_cosine=1.0, train_dataset=dataset, **quiet(tmp_path))
@@ -135,7 +139,7 @@ def test_cached_outputs_give_the_loss_of_the_live_teacher(tmp_path: Path, tiny_t
 def test_pooled_cosine_pulls_the_students_vector_to_the_teachers(tmp_path: Path, tiny_teacher: Path) -> None:
     teacher, student = load_classifier(tiny_teacher), bert(hidden=24)
     ids = [np.array(row["input_ids"]) for row in rows(64)]
-    dataset = TokenDataset(ids)
+    dataset = TokenDataset(TokenRows(ids))
     trainer = DistillationTrainer(
         student,
         teacher,
@@ -166,7 +170,8 @@ def test_teacher_is_frozen_in_eval_mode_and_not_saved(tmp_path: Path) -> None:
 def test_evaluation_without_a_teacher_uses_the_label_loss(tmp_path: Path, tiny_teacher: Path) -> None:
     student = bert()
     taught = np.zeros((24, 2), np.float32)
-    dataset = TokenDataset([np.array(row["input_ids"]) for row in rows()], [0] * 24, {"teacher_logits": taught})
+    ids = TokenRows([np.array(row["input_ids"]) for row in rows()])
+    dataset = TokenDataset(ids, [0] * 24, {"teacher_logits": taught})
     trainer = DistillationTrainer(student, train_dataset=dataset, eval_dataset=rows(), **quiet(tmp_path))
     metrics = trainer.evaluate()
     batch = Collator()(rows())
@@ -283,14 +288,15 @@ TOKENS = {"embedding": 0.5, "hidden": 1.0, "attention": 0.5, "relations": 1.0}
 
 def token_rows(teacher: Any, folder: Path, half: bool) -> TokenDataset:
     """Rows with every state and output of the teacher, from the cache."""
-    from potstill.distil.teacher.cache import teacher_outputs
+    from potstill.distil.teacher.cache import Keeping, teacher_outputs
 
     ids = [np.array(row["input_ids"], dtype=np.int32) for row in rows()]
-    taught = teacher_outputs(
-        teacher, "w", ids, max_tokens=16, cache=folder, precision="fp32", places=range(4), half=half, shard_rows=10
-    )
+    keeping = Keeping(folder, half=half, shard_rows=10)
+    taught = teacher_outputs(teacher, "w", TokenRows(ids), keeping, precision="fp32", places=range(4))
     states = {f"teacher_state_{place}": column for place, column in taught.states.items()}
-    return TokenDataset(ids, [0, 1] * 12, {"teacher_logits": taught.logits, "teacher_pooled": taught.pooled, **states})
+    return TokenDataset(
+        TokenRows(ids), [0, 1] * 12, {"teacher_logits": taught.logits, "teacher_pooled": taught.pooled, **states}
+    )
 
 
 def token_curve(folder: Path, dataset: Any, teacher: Any, **changes: Any) -> list[dict[str, float]]:
@@ -317,7 +323,7 @@ def test_the_cache_gives_the_loss_curve_of_the_live_teacher(
     passes = len(seen)
     from_cache = token_curve(tmp_path / "cached", cached, teacher)
     assert len(seen) == passes, "no forward pass of the teacher while training"
-    live = token_curve(tmp_path / "live", TokenDataset(cached.ids, [0, 1] * 12), teacher)
+    live = token_curve(tmp_path / "live", TokenDataset(cached.rows, [0, 1] * 12), teacher)
     assert len(seen) > passes + 12
     names = {"loss", "loss_hard", "loss_soft", "loss_pooled_cosine", *(f"loss_{name}" for name in TOKENS)}
     assert names <= set(live[0]) and len(live) == 12

@@ -22,6 +22,7 @@ from potstill.distil.vocabulary.choice import (
 from potstill.distil.vocabulary.pruned_tokenizer import description, fallback_ids, prune_tokenizer
 from potstill.errors import TrainError
 from potstill.models.tokens import encode
+from potstill.recipe.schema import Student
 
 # Texts unlike those that chose the vocabulary.
 ODD = [
@@ -41,7 +42,7 @@ ODD = [
 ]
 
 
-def settings(**changes: Any) -> SimpleNamespace:
+def settings(**changes: Any) -> Student:
     base: dict[str, Any] = {
         "vocabulary": "seen",
         "vocabulary_min_count": 1,
@@ -49,7 +50,7 @@ def settings(**changes: Any) -> SimpleNamespace:
         "vocabulary_unlabelled_weight": 1.0,
         "vocabulary_characters": "all",
     }
-    return SimpleNamespace(**{**base, **changes})
+    return Student.model_construct(**{**base, **changes})
 
 
 def seen(**changes: Any) -> tuple[Any, list[np.ndarray]]:
@@ -129,14 +130,14 @@ def test_the_saved_tokenizer_and_the_packed_one_are_exact(tmp_path: Path, lower:
     core = pytest.importorskip("potstill._core", reason="the native module is not built")
     from transformers import AutoTokenizer
 
-    from potstill.compile.tokenizer import wordpiece_tables
+    from potstill.compile.tokenizers import read_tokenizer
 
     tokenizer = lettered.tokenizer(lower)
     found = choose_vocabulary(settings(), tokenizer, encode(tokenizer, lettered.texts(60), 32))
     found.tokenizer.save_pretrained(tmp_path)
     assert len(json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]) == found.size
     again = AutoTokenizer.from_pretrained(str(tmp_path))
-    given = dataclasses.asdict(wordpiece_tables(tmp_path))
+    given = dataclasses.asdict(read_tokenizer(tmp_path))
     assert given.pop("max_tokens") == 48
     assert given["pad_id"] == found.pad_id
     assert given.pop("pairs_problem") is None

@@ -16,6 +16,7 @@ from potstill.models.classifier import load_classifier
 from potstill.models.evaluation import accuracy, outputs
 from potstill.models.tokens import encode, load_tokenizer
 from potstill.recipe.schema import Recipe
+from potstill.runtime.rows import TokenRows
 from potstill.work.progress import QuietProgress
 
 
@@ -33,7 +34,7 @@ def splits(teacher: Path) -> Any:
     model, tokenizer = load_classifier(teacher), load_tokenizer(teacher)
 
     def labelled(texts: list[str]) -> Any:
-        logits = outputs(model, encode(tokenizer, texts, 32), pad_id=tokenizer.pad_token_id).logits
+        logits = outputs(model, TokenRows(encode(tokenizer, texts, 32), pad_id=tokenizer.pad_token_id)).logits
         return Dataset.from_dict({"text": texts, "label": logits.argmax(1).tolist()})
 
     return SimpleNamespace(

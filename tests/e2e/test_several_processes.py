@@ -21,29 +21,29 @@ import functools, os, sys, time
 from pathlib import Path
 import torch
 from potstill.compare import host
-from potstill.distil import distillation as run
+from potstill.distil.train.checkpoints import KeepBest
 from potstill.distil.teacher import cache as teacher_cache
 from potstill.distil.train.trainer import DistillationTrainer
 from potstill.cli import main
 
 rank, folder, failing = os.environ.get("RANK", "0"), Path(sys.argv[1]), sys.argv[2]
 host.bench_host = functools.partial(host.bench_host, rounds=2, lengths=(16,), memory=False)
-teacher_cache.teacher_outputs.__kwdefaults__["shard_rows"] = 64
-write = teacher_cache._write_shard
+teacher_cache.SHARD_ROWS = 64
+write = teacher_cache.Shard.write
 
-def logged(path, values):
+def logged(self, values):
     with (folder / f"shards-{rank}").open("a") as stream:
-        print(path.name, file=stream)
-    write(path, values)
+        print(self.path.name, file=stream)
+    write(self, values)
 
-teacher_cache._write_shard = logged
-restore = run.KeepBest.restore_best
+teacher_cache.Shard.write = logged
+restore = KeepBest.restore_best
 
 def restored(self, model):
     restore(self, model)
     torch.save(dict(model.state_dict()), folder / f"best-{rank}.pt")
 
-run.KeepBest.restore_best = restored
+KeepBest.restore_best = restored
 train = DistillationTrainer.train
 
 def trained(self, *args, **kwargs):

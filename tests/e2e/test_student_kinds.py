@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from potstill.bench.predict import shape_of
+from potstill.bench.predict import model_of
 
 core = pytest.importorskip("potstill._core", reason="the native module is not built")
 
@@ -30,31 +29,26 @@ class Made:
 
     def __init__(self, folder: Path, task: Any, kind: str) -> None:
         from potstill.compile import compile_onnx
-        from potstill.distil.students.registry import make_student
+        from potstill.distil.students.job import Job, make_student
         from potstill.distil.vocabulary.choice import choose_vocabulary
         from potstill.export.onnx import export_onnx
         from potstill.models.classifier import load_classifier, load_encoder
         from potstill.models.evaluation import outputs
         from potstill.models.tokens import encode, load_tokenizer
+        from potstill.recipe.schema import Student
+        from potstill.runtime.rows import TokenRows
 
         tokenizer = load_tokenizer(task.folder / "teacher")
         teacher = load_encoder(task.folder / "teacher", labels=["negative", "positive"], seed=1).eval()
         texts = task.sentences(150, seed=3)
-        settings = SimpleNamespace(
-            vocabulary="seen", vocabulary_min_count=1, vocabulary_size=None, vocabulary_unlabelled_weight=1.0,
-        vocabulary_characters="all",
-            layers=2, hidden=24, heads=2, intermediate=32, init_layers=None, pooling="mean", embedding_size=None,
-            head_hidden=0,
-        )  # fmt: skip
-        vars(settings).update(KINDS[kind])
+        given = {"layers": 2, "hidden": 24, "heads": 2, "intermediate": 32, "vocabulary": "seen", **KINDS[kind]}
+        settings = Student.model_construct(**given)
         # Few texts choose the vocabulary: other texts hold words that are cut anew.
         vocabulary = choose_vocabulary(settings, tokenizer, encode(tokenizer, texts[:5], LENGTH))
-        rows = encode(vocabulary.tokenizer, texts, LENGTH)
-        job = make_student(
-            settings, teacher, ["negative", "positive"], rows, pad_id=vocabulary.pad_id, kept=vocabulary.kept
-        )
+        rows = TokenRows(encode(vocabulary.tokenizer, texts, LENGTH), pad_id=vocabulary.pad_id)
+        job = make_student(Job(settings, teacher, ["negative", "positive"], rows, kept=vocabulary.kept))
         # Far apart, so that a label is a matter of the text and not of the last bit.
-        logits = outputs(job.student, rows, pad_id=vocabulary.pad_id).logits
+        logits = outputs(job.student, rows).logits
         import torch
 
         with torch.no_grad():
@@ -68,7 +62,7 @@ class Made:
         job.student.eval().save_pretrained(self.student)
         vocabulary.tokenizer.save_pretrained(self.student)
         self.rows = encode(vocabulary.tokenizer, self.texts, LENGTH)
-        self.expected = outputs(load_classifier(self.student), self.rows, pad_id=vocabulary.pad_id)
+        self.expected = outputs(load_classifier(self.student), TokenRows(self.rows, pad_id=vocabulary.pad_id))
         self.onnx = export_onnx(self.student, folder / "model.onnx", max_tokens=LENGTH)
         self.reports = {
             scheme: compile_onnx(
@@ -135,8 +129,8 @@ def test_what_is_in_the_file(made: Made) -> None:
     tensors = {tensor["name"]: tensor for tensor in made.reports["int8"].tensors}
     ops, size = made.reports["int8"].ops, made.vocabulary.size
     (word,) = [tensor for name, tensor in tensors.items() if name.endswith(".word")]
-    shape = shape_of(made.folder / "int8.still", static=True)
-    assert (shape.hidden, shape.embedding) == (24, 12 if word["shape"][1] == 12 else 0)
+    model = model_of(made.folder / "int8.still", static=True)
+    assert (model.hidden, model.table.width) == (24, word["shape"][1])
     kind = json.loads((made.student / "config.json").read_text(encoding="utf-8"))["backbone"]["model_type"]
     if kind == "potstill_factorized_bert":
         assert (word["shape"], word["dtype"]) == ([size, 12], "i8")

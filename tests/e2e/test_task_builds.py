@@ -228,15 +228,14 @@ def test_token_classification(build: Build, sentences: list[str]) -> None:
     assert sum(row == wanted["tags"] for row, wanted in zip(given, some, strict=True)) >= 0.75 * len(some)
     # A text is cut where its words were cut.
     assert [token[:3] for token in model.tag([sentences[short[0]]])[0]] == [token[:3] for token in found[0]]
-    ids, firsts = model._backend.tokenize_words([row["tokens"] for row in some], False)
+    given = [row["tokens"] for row in some]
+    wanted = model._backend.encode_words(given, False)
     for name, backend, near in (("model.onnx", "onnxruntime", 1e-4), ("model.tflite", "litert", 1e-4)):
         other = potstill.load(out / name, threads=1, backend=backend)
-        assert other.per_token and other._backend.tokenize_words([row["tokens"] for row in some], False) == (
-            ids,
-            firsts,
-        )
-        exact = np.asarray(potstill.load(out / "model.onnx", backend="onnxruntime").logits_from_ids(ids))
-        np.testing.assert_allclose(np.asarray(other.logits_from_ids(ids)), exact, atol=near)
+        read = other._backend.encode_words(given, False)
+        assert other.per_token and (read.ids, read.words) == (wanted.ids, wanted.words)
+        exact = np.asarray(potstill.load(out / "model.onnx", backend="onnxruntime").logits_from_ids(wanted.ids))
+        np.testing.assert_allclose(np.asarray(other.logits_from_ids(wanted.ids)), exact, atol=near)
         with pytest.raises(InputError, match="I002"):
             other.tag([["film"] * 40])
         assert len(other.tag([["film"] * 40], truncate=True)[0]) == 14

@@ -114,7 +114,7 @@ def test_opset_13_is_13_and_export_says_nothing(base: Path, capfd: pytest.Captur
 
 def test_max_tokens_is_cut_to_the_position_table(base: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen = []
-    monkeypatch.setattr(exporter, "_traced", lambda plain, limit, *_: seen.append(limit) or 1 / 0)
+    monkeypatch.setattr(exporter, "_traced", lambda plain, card: seen.append(card.max_tokens) or 1 / 0)
     for given in (12, 4000):
         with pytest.raises(ZeroDivisionError):
             export_onnx(tiny.model(base, "mean"), tmp_path / "m.onnx", max_tokens=given)

@@ -12,9 +12,10 @@ import tiny
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from potstill.card.notes import TFLITE_NOTES, notes_in_tflite
 from potstill.errors import ExportError, SystemFailure
 from potstill.export import tflite
-from potstill.export.tflite import export_tflite, quantize_tflite_int8, read_metadata
+from potstill.export.tflite import export_tflite, quantize_tflite_int8
 
 
 def run(path: Path, signature: str, row: list[int]) -> Any:
@@ -65,13 +66,16 @@ def test_weights_are_stored_once(base: Path) -> None:
 
 def test_metadata(base: Path) -> None:
     files = tiny.build(base)
-    wanted = {"labels": tiny.LABELS, "max_tokens": 24, "pad_id": 0, "vocabulary": tiny.VOCABULARY, "lengths": [24, 8]}
+    wanted = {
+        "labels": tiny.LABELS, "max_tokens": 24, "pad_id": 0, "vocabulary": tiny.VOCABULARY,
+        "task": "text-classification", "lengths": [24, 8],
+    }  # fmt: skip
     for key in ("tflite", "tflite_int8"):
-        found = read_metadata(files[key])
+        found = notes_in_tflite(files[key])
         assert found.pop("producer").startswith("potstill ")
         assert found == wanted
         with zipfile.ZipFile(files[key]) as archive:
-            assert archive.namelist() == [tflite.METADATA]
+            assert archive.namelist() == [TFLITE_NOTES]
         assert str(base).encode() not in files[key].read_bytes()
 
 

@@ -14,6 +14,7 @@ from potstill.compile import compile_onnx
 from potstill.export.onnx import export_onnx
 from potstill.models.classifier import EncoderClassifier, EncoderClassifierConfig
 from potstill.runtime.backends import open_backend
+from potstill.runtime.rows import TokenRows
 
 IDS = [[2, 5, 9, 3], [2, 7, 3]]
 
@@ -37,5 +38,5 @@ def test_unit_vectors_from_end_to_end(tmp_path: Path, opset: int) -> None:
     for name, engine in (("model.onnx", "onnxruntime"), ("fp32.still", "native")):
         backend = open_backend(engine, tmp_path / name, 1)
         assert backend.info["normalized"]
-        np.testing.assert_allclose(np.asarray(backend.run(IDS).embedding), wanted, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(np.asarray(backend.run(TokenRows(IDS)).embedding), wanted, rtol=1e-5, atol=1e-6)
     assert potstill.load(tmp_path / "int8.still").normalized

@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 
 from potstill.compile import compile_onnx
+from potstill.compile.evaluate import Evaluator
 from potstill.compile.verify import core_available
+from potstill.runtime.rows import TokenRows
 from potstill.still import core_math
 from potstill.still.activations import erf, gelu, gelu_tanh
 from potstill.still.reader import read_still
-from potstill.still.reference import Evaluator, quantize_asymmetric, quantize_symmetric
+from potstill.still.reference import quantize_asymmetric, quantize_symmetric
 
 ROOT = Path(__file__).parents[2]
 POINTS = np.linspace(-9.0, 9.0, 20_001).astype(np.float32)
@@ -119,7 +121,7 @@ def test_the_core_computes_the_same_bits(tmp_path: Path, scheme: str, options: d
     different = total = 0
     for length in (1, 2, 7, 16, 24):
         ids = np.random.default_rng(length).integers(0, g.VOCABULARY, length).tolist()
-        found, wanted = core.run([ids]), ours.run(ids)
+        found, wanted = core.run(TokenRows([ids])), ours.run(ids)
         for name in ("logits", "embedding"):
             a, b = np.asarray(getattr(found, name))[0], getattr(wanted, name)
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 if scheme == "fp32" else 2e-3)

@@ -17,6 +17,7 @@ import pytest
 import potstill
 from potstill.errors import InputError, SystemFailure
 from potstill.runtime.backends import Backend, litert, open_backend
+from potstill.runtime.rows import TokenRows
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "export"))
 import tiny
@@ -37,7 +38,7 @@ def backend(base: Path) -> Any:
 def test_ragged_batch_equals_pytorch(base: Path, backend: Any) -> None:
     ids = tiny.ragged(9)
     logits, pooled = tiny.torch_outputs(tiny.model(base, "mean"), ids)
-    found = backend.run(ids)
+    found = backend.run(TokenRows(ids))
     np.testing.assert_allclose(found.logits, logits, rtol=0, atol=2e-5)
     np.testing.assert_allclose(found.embedding, pooled, rtol=0, atol=2e-5)
 
@@ -49,8 +50,8 @@ def test_shortest_signature_that_fits(backend: Any) -> None:
 
 def test_facts(backend: Any) -> None:
     assert isinstance(backend, Backend)
-    assert backend.labels == tuple(tiny.LABELS)
-    assert backend.max_tokens == tiny.MAX_TOKENS
+    assert backend.card.labels == tuple(tiny.LABELS)
+    assert backend.card.max_tokens == tiny.MAX_TOKENS
     assert backend.info["engine"].startswith("ai-edge-litert ")
     assert backend.info["threads"] == 1
 
@@ -60,7 +61,7 @@ def test_facts(backend: Any) -> None:
 )
 def test_bad_ids(backend: Any, ids: list[list[int]], code: str) -> None:
     with pytest.raises(InputError, match=code):
-        backend.run(ids)
+        backend.run(TokenRows(ids))
 
 
 def test_loading_says_nothing(base: Path) -> None:
@@ -80,11 +81,11 @@ def test_loading_says_nothing(base: Path) -> None:
 
 def test_threads_share_one_model(backend: Any) -> None:
     ids = tiny.ragged(6)
-    wanted = backend.run(ids).logits
+    wanted = backend.run(TokenRows(ids)).logits
     found: list[Any] = [None] * 4
 
     def work(index: int) -> None:
-        found[index] = backend.run(ids).logits
+        found[index] = backend.run(TokenRows(ids)).logits
 
     workers = [threading.Thread(target=work, args=(index,)) for index in range(4)]
     for worker in workers:
@@ -110,10 +111,11 @@ def test_a_file_without_our_metadata(base: Path, tmp_path: Path) -> None:
     content = tiny.build(base)["tflite"].read_bytes()
     (tmp_path / "m.tflite").write_bytes(content[: content.rindex(b"PK\x03\x04")])
     backend = open_backend("litert", tmp_path / "m.tflite", 1)
-    assert backend.labels == ()
-    assert backend.max_tokens == tiny.MAX_TOKENS
+    assert backend.card.labels == ()
+    assert backend.card.max_tokens == tiny.MAX_TOKENS
     np.testing.assert_array_equal(
-        backend.run([[5, 6]]).logits, open_backend("litert", tiny.build(base)["tflite"], 1).run([[5, 6]]).logits
+        backend.run(TokenRows([[5, 6]])).logits,
+        open_backend("litert", tiny.build(base)["tflite"], 1).run(TokenRows([[5, 6]])).logits,
     )
 
 
@@ -139,11 +141,11 @@ def only_old_engine(monkeypatch: pytest.MonkeyPatch, numpy_version: str) -> None
 
 def test_old_engine(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = tiny.build(base)
-    wanted = open_backend("litert", files["tflite"], 1).run([[5, 6]]).logits
+    wanted = open_backend("litert", files["tflite"], 1).run(TokenRows([[5, 6]])).logits
     only_old_engine(monkeypatch, "1.26.4")
     backend = open_backend("litert", files["tflite"], 1)
     assert backend.info["engine"] == "tflite-runtime 2.14.0"
-    np.testing.assert_array_equal(backend.run([[5, 6]]).logits, wanted)
+    np.testing.assert_array_equal(backend.run(TokenRows([[5, 6]])).logits, wanted)
     # It would take one scale for all channels and say nothing.
     shutil.copyfile(files["tflite_int8"], tmp_path / "q.tflite")
     with pytest.raises(InputError, match=r"I055.*per_channel=False"):

@@ -15,6 +15,7 @@ from onnx import TensorProto, helper
 import potstill
 from potstill.errors import InputError, SystemFailure
 from potstill.runtime.backends import Backend, open_backend, outside
+from potstill.runtime.rows import TokenRows
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "export"))
 import tiny
@@ -36,7 +37,7 @@ def test_ragged_batch_equals_pytorch(base: Path, backend: Any) -> None:
     # More rows than a group, so that sorting and cutting are undone.
     ids = tiny.ragged(outside.BATCH_ROWS * 2 + 5)
     logits, pooled = tiny.torch_outputs(tiny.model(base, "mean"), ids)
-    found = backend.run(ids)
+    found = backend.run(TokenRows(ids))
     np.testing.assert_allclose(found.logits, logits, rtol=0, atol=2e-5)
     np.testing.assert_allclose(found.embedding, pooled, rtol=0, atol=2e-5)
     assert found.logits.dtype == np.float32
@@ -44,8 +45,8 @@ def test_ragged_batch_equals_pytorch(base: Path, backend: Any) -> None:
 
 def test_facts(base: Path, backend: Any) -> None:
     assert isinstance(backend, Backend)
-    assert backend.labels == tuple(tiny.LABELS)
-    assert backend.max_tokens == tiny.MAX_TOKENS
+    assert backend.card.labels == tuple(tiny.LABELS)
+    assert backend.card.max_tokens == tiny.MAX_TOKENS
     info = dict(backend.info)
     assert info["threads"] == 1
     assert info["vocabulary"] == tiny.VOCABULARY
@@ -54,7 +55,7 @@ def test_facts(base: Path, backend: Any) -> None:
 
 
 def test_empty_batch(backend: Any) -> None:
-    found = backend.run([])
+    found = backend.run(TokenRows([]))
     assert found.logits.shape == (0, 3)
     assert found.embedding.shape == (0, 48)
 
@@ -64,7 +65,7 @@ def test_empty_batch(backend: Any) -> None:
 )
 def test_bad_ids(backend: Any, ids: list[list[int]], code: str) -> None:
     with pytest.raises(InputError, match=code):
-        backend.run(ids)
+        backend.run(TokenRows(ids))
 
 
 def test_classify_with_the_tokenizer_beside_it(base: Path, tmp_path: Path) -> None:
@@ -129,8 +130,8 @@ def test_a_foreign_model_with_token_types(tmp_path: Path) -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     onnx.save(model, str(tmp_path / "foreign.onnx"))
     backend = open_backend("onnxruntime", tmp_path / "foreign.onnx", 1)
-    assert backend.labels == ()
-    found = backend.run([[4, 5, 6], [7, 8, 9]])
+    assert backend.card.labels == ()
+    found = backend.run(TokenRows([[4, 5, 6], [7, 8, 9]]))
     assert found.logits.tolist() == [[4, 5, 6], [7, 8, 9]]
     assert found.embedding is None
 

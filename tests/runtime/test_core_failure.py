@@ -33,7 +33,7 @@ def package(tmp_path: Path) -> Path:
     """A copy of what a board needs, without the native part."""
     copy = tmp_path / "site" / "potstill"
     ignored = shutil.ignore_patterns("*.so", "__pycache__")
-    for folder in ("errors", "runtime"):
+    for folder in ("errors", "card", "runtime"):
         shutil.copytree(PACKAGE / folder, copy / folder, ignore=ignored)
     for name in ("__init__.py", "paths.py"):
         shutil.copy(PACKAGE / name, copy)

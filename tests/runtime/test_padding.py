@@ -38,7 +38,8 @@ def test_a_mask_takes_the_padding_off(still: Path, side: str, kind: Any) -> None
 
 def test_a_mask_takes_token_types_along(tmp_path: Path) -> None:
     model = potstill.load(write_model(tmp_path / "pairs.still", pairs=True), threads=1)
-    ids, types = model._backend.tokenize_pairs(["a b"], ["c"], False)
+    rows: Any = model._backend.encode(["a b"], ["c"], False)
+    ids, types = rows.ids, rows.types
     padded = ([[*ids[0], 0, 0]], [[*types[0], 0, 0]])
     assert _rows(model, *padded, attention_mask=[[1] * len(ids[0]) + [0, 0]]) == _rows(model, ids, types)
 

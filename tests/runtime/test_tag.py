@@ -99,7 +99,7 @@ BITS = """
 import sys, potstill
 texts = [["a"], ["ab", "c", "hello"], ["q"] * 9, ["z", "ab"]] * 20
 model = potstill.load(sys.argv[1], threads=int(sys.argv[2]))
-ids = model._backend.tokenize_words(texts, False)[0]
+ids = model._backend.encode_words(texts, False).ids
 together = bytes(memoryview(model.logits_from_ids(ids)))
 alone = b"".join(bytes(memoryview(model.logits_from_ids([row]))) for row in ids)
 assert together == alone

@@ -15,9 +15,11 @@ from tiny_still import LABELS, MAX_TOKENS, write_model
 
 import potstill
 from potstill import _core
+from potstill.card import Card, heads_of
 from potstill.errors import InputError
 from potstill.runtime.answers import Prediction, _sigmoid
-from potstill.runtime.backends.outside import Facts, check_types, fit_pair
+from potstill.runtime.backends.outside import checked
+from potstill.runtime.rows import TokenRows
 
 
 @pytest.fixture(scope="module")
@@ -129,31 +131,15 @@ def test_a_model_of_vectors_alone(tmp_path: Path) -> None:
     assert row["embedding"] == pytest.approx(memoryview(model.embed(["a b"])).tolist()[0])
 
 
-@pytest.mark.parametrize(
-    ("sizes", "room", "wanted"),
-    [
-        ((3, 40), 10, (3, 7)),
-        ((40, 3), 10, (7, 3)),
-        ((20, 30), 11, (5, 6)),
-        ((30, 20), 11, (6, 5)),
-        ((20, 20), 11, (5, 6)),
-    ],
-)
-def test_fit_pair_cuts_the_longer_text(sizes: tuple[int, int], room: int, wanted: tuple[int, int]) -> None:
-    first, second = (list(range(size)) for size in sizes)
-    assert fit_pair(first, second, room) == (first[: wanted[0]], second[: wanted[1]])
-
-
 def test_types_of_other_engines_are_checked() -> None:
-    facts = Facts(pairs=True)
-    check_types([[1, 2]], [[0, 1]], facts)
-    check_types([[1, 2]], None, facts)
-    check_types([[1, 2]], [[0, 0]], Facts())
-    for types, known, code in (
-        ([[0, 1]], Facts(), "I014"),
-        ([[0, 2]], facts, "I014"),
-        ([[0]], facts, "I010"),
-        ([], facts, "I010"),
+    single, pairs = (Card("model", heads_of(), 512, pairs=both) for both in (False, True))
+    for types, card in (([[0, 1]], pairs), (None, pairs), ([[0, 0]], single)):
+        assert checked(TokenRows([[1, 2]], types), card).types == types
+    for types, card, code in (
+        ([[0, 1]], single, "I014"),
+        ([[0, 2]], pairs, "I014"),
+        ([[0]], pairs, "I010"),
+        ([], pairs, "I010"),
     ):
         with pytest.raises(InputError, match=code):
-            check_types([[1, 2]], types, known)
+            checked(TokenRows([[1, 2]], types), card)

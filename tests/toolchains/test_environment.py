@@ -4,29 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from potstill.errors import BuildError, PotstillError
 from toolchains import environment
-
-
-class Session:
-    """Records what a nox session would do."""
-
-    def __init__(self, folder: Path, config: str = "", broken: bool = False) -> None:
-        self.virtualenv = type("Venv", (), {"location": str(folder)})()
-        self.config, self.broken = config, broken
-        self.installed: list[tuple[str, ...]] = []
-
-    def install(self, *words: str) -> None:
-        self.installed.append(words)
-        if self.broken:
-            raise RuntimeError("pip failed")
-
-    def run(self, *words: str, **_: object) -> str:
-        assert words == ("python", "-m", "pip", "config", "list")
-        return self.config
 
 
 def test_requirements_of_the_project() -> None:
@@ -39,9 +22,8 @@ def test_requirements_of_the_project() -> None:
         environment.requirements(["no-such-extra"])
 
 
-def test_install_once(tmp_path: Path) -> None:
+def test_install_once(session: Any) -> None:
     """A second call with the same list does nothing; another list installs."""
-    session = Session(tmp_path)
     environment.install_lines(session, ["a"])
     environment.install_lines(session, ["a"])
     assert session.installed == [("-q", "a")]
@@ -49,20 +31,20 @@ def test_install_once(tmp_path: Path) -> None:
     assert len(session.installed) == 2
 
 
-def test_failed_install_is_repeated(tmp_path: Path) -> None:
+def test_failed_install_is_repeated(session: Any) -> None:
     """No stamp is left by a failure."""
+    session.broken = {"a"}
     with pytest.raises(RuntimeError):
-        environment.install_lines(Session(tmp_path, broken=True), ["a"])
-    session = Session(tmp_path)
+        environment.install_lines(session, ["a"])
+    session.broken = set()
     environment.install_lines(session, ["a"])
-    assert session.installed == [("-q", "a")]
+    assert session.installed == [("-q", "a")] * 2
 
 
-def test_wheel_installed_by_content(tmp_path: Path) -> None:
+def test_wheel_installed_by_content(session: Any, tmp_path: Path) -> None:
     """The same name with other bytes is installed again."""
     wheel = tmp_path / "x.whl"
     wheel.write_bytes(b"1")
-    session = Session(tmp_path)
     for _ in range(2):
         environment.install(session, wheel=wheel)
     assert [words for words in session.installed if str(wheel) in words] == session.installed[1:]
@@ -95,28 +77,18 @@ def test_torch_index(monkeypatch: pytest.MonkeyPatch) -> None:
     assert environment.torch_index({}, "", "cp311") is None
 
 
-def test_torch_comes_first_and_constrained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torch_comes_first_and_constrained(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra index serves torch alone; everything after keeps the constraint."""
     monkeypatch.setenv("POTSTILL_TORCH_INDEX", "https://mirror.example/cpu")
-    session = Session(tmp_path)
     environment.install_lines(session, ["transformers", "torch>=2.6"])
     first, second = session.installed
     assert first[-3:] == ("--extra-index-url", "https://mirror.example/cpu", "torch")
     assert "--extra-index-url" not in second and "--constraint" in second
 
 
-def test_optional_packages(tmp_path: Path) -> None:
+def test_optional_packages(session: Any) -> None:
     """One that cannot be had is left out and tried again; the others are installed once, PyTorch held."""
-
-    class Choosy(Session):
-        log = staticmethod(lambda text: None)
-
-        def install(self, *words: str) -> None:
-            super().install(*words)
-            if words[-1] == "absent":
-                raise RuntimeError("pip failed")
-
-    session = Choosy(tmp_path)
+    session.broken = {"absent"}
     assert environment.install_optional(session, ["one", "absent", "two"]) == ["absent"]
     assert [words[-1] for words in session.installed] == ["one", "absent", "two"]
     assert all("--constraint" in words for words in session.installed)
@@ -124,10 +96,11 @@ def test_optional_packages(tmp_path: Path) -> None:
     assert [words[-1] for words in session.installed[3:]] == ["absent"]
 
 
-def test_no_torch(tmp_path: Path) -> None:
+def test_no_torch(session: Any) -> None:
     """B012 names the ways out."""
+    session.broken = {"torch"}
     with pytest.raises(PotstillError, match=r"error\[B012\].*POTSTILL_TORCH_INDEX.*PIP_FIND_LINKS"):
-        environment.install_lines(Session(tmp_path, broken=True), ["torch"])
+        environment.install_lines(session, ["torch"])
 
 
 def test_constraint_file_covers_each_platform() -> None:
@@ -172,13 +145,12 @@ def test_split_options() -> None:
         environment.split_options(["--board"], ["board"])
 
 
-def test_friendly_errors() -> None:
+def test_friendly_errors(session: Any) -> None:
     """A session ends with the error's line."""
-    said: list[str] = []
 
     @environment.friendly
-    def failing(session: object) -> None:
+    def failing(_: object) -> None:
         raise BuildError("B017", "no such model", "m.still", "run nox -s pipeline first")
 
-    failing(type("S", (), {"error": staticmethod(said.append)})())
-    assert said == ["error[B017]: no such model; m.still; run nox -s pipeline first"]
+    failing(session)
+    assert session.lines == ["error[B017]: no such model; m.still; run nox -s pipeline first"]

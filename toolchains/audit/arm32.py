@@ -20,7 +20,7 @@ _HARD_FLOAT = ("TAG_ABI_VFP_ARGS", 1)
 
 # Arm ARM, F6 "T32 and A32 Advanced SIMD and floating-point instruction descriptions": mask, value, name. Both sets have
 # the same bits. First of a pair the 128-bit form, whose registers have even numbers, then the 64-bit form.
-_NEWER = (
+NEWER = (
     (0xFFB11F41, 0xFC200D40, "vsdot/vudot (vector)"),
     (0xFFB00F40, 0xFC200D00, "vsdot/vudot (vector)"),
     (0xFFB11F40, 0xFE200D40, "vsdot/vudot (by element)"),
@@ -34,7 +34,7 @@ _NEWER = (
 
 
 def _name(word: int) -> str:
-    return next((name for mask, value, name in _NEWER if word & mask == value), "")
+    return next((name for mask, value, name in NEWER if word & mask == value), "")
 
 
 def _t32(data: bytes) -> Iterator[tuple[int, int]]:

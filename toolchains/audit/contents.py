@@ -1,6 +1,6 @@
 """What of the Python package a board's wheel holds: it runs models, the wheel of a build machine makes them as well.
 
-The list itself is in pyproject.toml, where the build backend reads it.
+It lacks whole folders, listed in pyproject.toml, where the build backend reads them too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path, PurePosixPath
 
@@ -18,13 +18,9 @@ from toolchains import PROJECT
 
 # Bytes unpacked. A board's wheel was 1.05 MB (aarch64) when this limit was set; a laptop's holds the whole pipeline
 # beside the same core, and has the room.
-BOARD_LIMIT, WHOLE_LIMIT = 1_500_000, 3_000_000
-NEEDED = (
-    "potstill/__init__.py",
-    "potstill/boards/boards.toml",
-    "potstill/boards/sets.def",
-    "potstill/runtime/model.py",
-)
+BOARD_LIMIT, WHOLE_LIMIT = 1_150_000, 3_000_000
+_NEEDED = ("__init__.py", "boards/boards.toml", "boards/sets.def", "runtime/model.py")
+NEEDED = tuple(f"potstill/{name}" for name in _NEEDED)
 # Of a wheel that also makes models; the last is generated while it is built.
 NEEDED_TO_BUILD = ("potstill/pipeline/api.py", "potstill/still/_still_fb.py")
 
@@ -45,21 +41,11 @@ print(json.dumps(failed))
 
 
 @cache
-def patterns() -> tuple[str, ...]:
-    """``wheel.exclude`` of cross builds: ``FOLDER/``, ``FOLDER/*``, a file, or ``!FILE`` that stays all the same."""
+def left_out_folders() -> tuple[str, ...]:
+    """``wheel.exclude`` of cross builds: folders, as ``potstill/distil/``."""
     with (PROJECT / "pyproject.toml").open("rb") as file:
         overrides = tomllib.load(file)["tool"]["scikit-build"]["overrides"]
-    return tuple(pattern for entry in overrides for pattern in entry.get("wheel", {}).get("exclude", ()))
-
-
-def left_out(name: str, rules: Sequence[str] | None = None) -> bool:
-    """Whether a board's wheel lacks the file `name`, a path inside wheels. As in a .gitignore the last rule counts."""
-    out = False
-    for rule in patterns() if rules is None else rules:
-        plain = rule.removeprefix("!").removesuffix("*")
-        if name.startswith(plain) if plain.endswith("/") else name == plain:
-            out = not rule.startswith("!")
-    return out
+    return tuple(folder for entry in overrides for folder in entry.get("wheel", {}).get("exclude", ()))
 
 
 def modules(names: Iterable[str]) -> list[str]:
@@ -101,7 +87,7 @@ def problems_of(wheel: zipfile.ZipFile, folder: Path, *, board: bool) -> list[st
     found = [f"{name} is missing" for name in (*NEEDED, *(() if board else NEEDED_TO_BUILD)) if name not in names]
     if not board:
         return found
-    if stray := [name for name in names if left_out(name)]:
+    if stray := [name for name in names if name.startswith(left_out_folders())]:
         found.append(f"{stray[0]} and {len(stray) - 1} more files are of no use on a board")
     ours = [name for name in names if name.startswith("potstill/") and ".so" not in PurePosixPath(name).name]
     wheel.extractall(folder, ours)

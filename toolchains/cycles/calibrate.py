@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from potstill import boards
-from potstill.bench.predict.shape import ModelShape
 from potstill.bench.predict.terms import TERMS, terms
 from potstill.still.schemes import SCHEMES
 from toolchains import PROJECT
 from toolchains.cycles import mca, models, report, sets, windows
 from toolchains.cycles.engines import LONGEST
-from toolchains.cycles.fit import Row, add, write
+from toolchains.cycles.fit import Row, Shape, add, write
 from toolchains.cycles.plain import Plain
 from toolchains.emulate.emulator import Emulator
 from toolchains.roots import sysroot
@@ -42,10 +41,9 @@ HELD_OUT = ((4, 312, 1024, 12), (2, 224, 900, 7), (1, 512, 2048, 8))
 LENGTHS = (1, 4, 8, 13, 16, 30, 48, 64, 100, 128)
 
 
-def shape(sizes: Sequence[int], scheme: str) -> ModelShape:
+def shape(sizes: Sequence[int], scheme: str) -> Shape:
     """The shape of a model made here; `sizes`: layers, hidden, FFN, heads."""
-    layers, hidden, ffn, heads = sizes
-    return ModelShape(layers, hidden, ffn, heads, models.VOCABULARY, LONGEST, models.LABELS, scheme)
+    return (*sizes, models.VOCABULARY, LONGEST, models.LABELS, scheme)
 
 
 def _count(emulator: Emulator, program: Path, kernels: str, still: Path) -> list[windows.Window]:

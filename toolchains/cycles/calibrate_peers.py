@@ -6,7 +6,6 @@ modelled and fitted as our own kernels are. LiteRT gets a static graph for each 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from toolchains.cycles import engines, mca, models, report
 from toolchains.cycles.calibrate import OUT, shape
 from toolchains.cycles.fit import Row, add, write
 from toolchains.cycles.plain import Plain
+from toolchains.digests import digest
 from toolchains.emulate import jobs as board_jobs
 
 PEER_OUT = OUT.with_name("peer_costs.json")
@@ -49,8 +49,8 @@ def _models(sizes: Sequence[int]) -> Path:
 
 def _kept(board: Board, packages: Path, peer: engines.Engine, sizes: Sequence[int]) -> Path:
     """Where a count is kept."""
-    key = hashlib.sha256(repr((packages.name, board.name, peer, tuple(sizes), LENGTHS)).encode()).hexdigest()[:24]
-    return WORK / "peer-counts" / f"{key}.json"
+    key = digest(repr((packages.name, board.name, peer, tuple(sizes), LENGTHS)))
+    return WORK / "peer-counts" / f"{key[:24]}.json"
 
 
 def _counted(board: Board, packages: Path, peer: engines.Engine, sizes: Sequence[int]) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from potstill.boards import Board
 from potstill.errors import BuildError
 from toolchains import PROJECT, environment
 from toolchains.cycles import windows
+from toolchains.digests import digest
 from toolchains.emulate.emulator import Emulator
 from toolchains.wheels import jobs as wheel_jobs
 
@@ -24,24 +24,30 @@ LONGEST = 128  # of the models of models.py, in tokens
 
 @dataclass(frozen=True)
 class Engine:
-    """A row of the table, with the fields of `potstill.bench.engine.Peer` that the guest needs.
+    """A row of the table.
 
     Attributes:
         engine: name shown.
         precision: ``fp32`` or ``int8``; of a `.still` the file says it.
         ending: of its file, instead of ``.still``.
-        module: in `potstill.compare.peers`; ``potstill`` for our own.
-        package: on the package index; empty for Potstill itself.
+        module: short name, of a module in `potstill.compare.peers` for a peer.
+        package: on the package index.
     """
 
     engine: str
     precision: str
     ending: str
     module: str
-    package: str = ""
+    package: str
+
+    @property
+    def source(self) -> Path:
+        """The file of its module, which the guest loads from here: a board's wheel lacks `potstill.compare`."""
+        place = "bench/own.py" if self.module == "potstill" else f"compare/peers/{self.module}.py"
+        return PROJECT / "python" / "potstill" / place
 
 
-OWN = Engine("Potstill", "", ".still", "potstill")
+OWN = Engine("Potstill", "", ".still", "potstill", "potstill")
 PEERS = (
     Engine("onnxruntime", "fp32", ".onnx", "onnxruntime", "onnxruntime"),
     Engine("onnxruntime", "int8", ".int8.onnx", "onnxruntime", "onnxruntime"),
@@ -91,17 +97,15 @@ class Run:
 
 def run(emulator: Emulator, engine: Engine, path: Path, lengths: Sequence[int], packages: Path | None) -> Run:
     """Count one warm call for each length, one thread. Raises as `windows.run`."""
-    fields = {name: value for name, value in asdict(engine).items() if name in ("engine", "precision", "module")}
-    job = {"peer": {**fields, "export": ""}, "path": str(path), "lengths": list(lengths)}
+    job = {"source": str(engine.source), "package": engine.package, "path": str(path), "lengths": list(lengths)}
     # One thread of every pool: counters are not atomic, and a spinning thread would count.
     variables = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
     if packages is not None:
         variables["PYTHONPATH"] = str(packages)
     found, said = windows.run(emulator.python(GUEST, json.dumps(job)), emulator.environment(variables))
     answer = json.loads(said.strip().splitlines()[-1])
-    precision = str(answer["scheme"] or engine.precision)
     return Run(
-        Engine(engine.engine, precision, engine.ending, engine.module, engine.package),
+        replace(engine, precision=str(answer["scheme"] or engine.precision)),
         str(answer["version"]),
         {int(tokens): int(length) for tokens, length in answer["padded"].items()},
         {window.label: window for window in found},
@@ -112,9 +116,8 @@ def models(session: Any, lengths: Sequence[int]) -> Path:
     """A folder with random weights of the common student's shape: ``model.SCHEME.still``, and the peers' files with
     TFLite's graphs for `lengths`. Made once (1 minute, and installing the extras before that)."""
     wheel = wheel_jobs.host_wheel()  # another wheel may write other files
-    maker = Path(__file__).with_name("models.py").read_bytes()
-    key = hashlib.sha256(maker + wheel.read_bytes() + repr(sorted(lengths)).encode()).hexdigest()[:12]
-    folder = PROJECT / ".cache" / "cycles" / key
+    key = digest(Path(__file__).with_name("models.py"), wheel, repr(sorted(lengths)))
+    folder = PROJECT / ".cache" / "cycles" / key[:12]
     if not folder.is_dir():
         session.log(f"making a random model for every engine: {folder.relative_to(PROJECT)}")
         environment.install(session, *EXTRAS, wheel=wheel)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from potstill.bench.predict.shape import ModelShape
+from potstill.bench.predict import CostModel, student
 from toolchains import PROJECT
 
 # Counted cycles of shapes that were not fitted: for the tests only, so not in the wheel.
 UNSEEN = PROJECT / "tests" / "bench" / "unseen"
 
 
+# What `potstill.bench.predict.student` makes a model of.
+Shape = tuple[Any, ...]
+
+
 @dataclass(frozen=True)
 class Row:
     """Modelled `cycles` of one forward of `tokens` tokens; `fitted`, or kept to test the fit."""
 
-    shape: ModelShape
+    shape: Shape
     tokens: int
     cycles: float
     fitted: bool
@@ -38,16 +42,16 @@ def fit(rows: list[list[float]], cycles: list[float]) -> NDArray[np.float64]:
 
 
 def add(
-    result: dict[str, Any], key: Mapping[str, str], rows: Sequence[Row], terms: Callable[[ModelShape, int], list[float]]
+    result: dict[str, Any], key: Mapping[str, str], rows: Sequence[Row], terms: Callable[[CostModel, int], list[float]]
 ) -> None:
     """Append to ``result["fits"]`` the fit of `rows` under `key`, and to ``result["held_out"]`` the rows it has not
     seen, with their cycles."""
 
     def error(row: Row) -> float:
-        return float(np.dot(terms(row.shape, row.tokens), x) / row.cycles - 1)
+        return float(np.dot(terms(student(*row.shape), row.tokens), x) / row.cycles - 1)
 
     fitted, held = [row for row in rows if row.fitted], [row for row in rows if not row.fitted]
-    x = fit([terms(row.shape, row.tokens) for row in fitted], [row.cycles for row in fitted])
+    x = fit([terms(student(*row.shape), row.tokens) for row in fitted], [row.cycles for row in fitted])
     inside, unseen = [abs(error(row)) for row in fitted], [abs(error(row)) for row in held]
     print(
         f"{' '.join(key.values())}: fitted within {max(inside):.1%}, "
@@ -56,7 +60,7 @@ def add(
     coefficients = [float(f"{value:.6g}") for value in x]
     result["fits"].append({**key, "coefficients": coefficients, "worst_error": round(max(unseen), 4)})
     for row in held:
-        counted = {"shape": list(astuple(row.shape)), "tokens": row.tokens, "cycles": round(row.cycles)}
+        counted = {"shape": list(row.shape), "tokens": row.tokens, "cycles": round(row.cycles)}
         result["held_out"].append({**{name: key[name] for name in key if name != "scheme"}, **counted})
 
 

@@ -1,7 +1,7 @@
 """Runs on the emulated board, by its Python: one engine, one warm marked call for each length.
 
-``python guest.py JOB`` with JOB a JSON object: peer (fields of `potstill.bench.engine.Peer`), path, lengths. Prints a
-JSON object: the engine's version, a `.still`'s scheme and, by length, the length the engine computed.
+``python guest.py JOB`` with JOB a JSON object: source (file of the engine's module), package, path, lengths. Prints a
+JSON object: the package's version, a `.still`'s scheme and, by length, the length the engine computed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import gc
 import json
 import os
+import runpy
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,7 +18,6 @@ from typing import Any
 
 # As in qemu_count.c.
 OPEN_WINDOW, CLOSE_WINDOW = 0x57110001, 0x57110000
-PACKAGES = {"onnxruntime": "onnxruntime", "litert": "ai-edge-litert", "potstill": "potstill"}
 
 
 def marker(which: int, label: int) -> None:
@@ -28,14 +28,12 @@ def marker(which: int, label: int) -> None:
 
 def main(job: dict[str, Any]) -> None:
     """Open the engine, then for each length: two calls to warm up, one between markers."""
-    from potstill.bench.engine import OWN, Peer
-    from potstill.runtime.backends import open_backend
+    runner = runpy.run_path(job["source"])["open_peer"](Path(job["path"]), 1)
+    scheme = ""
+    if job["package"] == "potstill":
+        from potstill.runtime.backends import open_backend
 
-    engine, own = job["peer"]["module"], job["peer"]["module"] == "potstill"
-    peer = Peer(**{**job["peer"], "module": OWN if own else f"potstill.compare.peers.{engine}"})
-    path = Path(job["path"])
-    runner = peer.open(path, 1)
-    scheme = open_backend("native", path, 1).info["scheme"] if own else ""
+        scheme = open_backend("native", Path(job["path"]), 1).info["scheme"]
     padded = {}
     gc.disable()
     for tokens in job["lengths"]:
@@ -48,7 +46,7 @@ def main(job: dict[str, Any]) -> None:
         marker(CLOSE_WINDOW, tokens)
         padded[tokens] = runner.padded(tokens)
     try:
-        found = version(PACKAGES.get(engine, engine))
+        found = version(job["package"])
     except PackageNotFoundError:
         found = ""
     print(json.dumps({"version": found, "scheme": scheme, "padded": padded}))

@@ -1,20 +1,17 @@
 """Instruction sets the cost model reads: their disassembly, block by block, by llvm-mc.
 
-AArch64 has words of 4 bytes, each disassembled once. Others have instructions of several sizes: blocks go through
-llvm-mc one after another, between marks, instructions that ordinary code never runs. The mark behind a block is there
-many times: qemu 7.2 gives some blocks of x86-64 without the last bytes of their last instruction, which then takes some
-of the marks.
+Blocks go through llvm-mc one after another, between marks, instructions that ordinary code never runs. The mark behind
+a block is there many times: qemu 7.2 gives some blocks of x86-64 without the last bytes of their last instruction,
+which then takes some of the marks.
 """
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from potstill.errors import BuildError
 from toolchains import tools
-from toolchains.programs import failure
+from toolchains.programs import output
 
 MC = "llvm-mc-19"
 _MARKS = 16
@@ -26,6 +23,7 @@ class Isa:
 
     Attributes:
         triple, attributes: for llvm-mc and llvm-mca.
+        width: bytes of an instruction, 0 where they differ.
         start, mark: instructions before and between blocks, and what llvm-mc prints for them.
         always: mnemonics after which control is elsewhere.
         branch: how the mnemonics of conditional branches begin.
@@ -33,24 +31,29 @@ class Isa:
 
     triple: str
     attributes: str
-    start: bytes = b""
-    start_text: str = ""
-    mark: bytes = b""
-    mark_text: str = ""
-    always: tuple[str, ...] = ()
-    branch: tuple[str, ...] = ()
+    width: int
+    start: bytes
+    start_text: str
+    mark: bytes
+    mark_text: str
+    always: tuple[str, ...]
+    branch: tuple[str, ...]
 
     def ending(self, text: str) -> str:
         """How a block ends, by its last instruction: ``"falls"`` through, ``"may"`` (branch) or ``"goes"``."""
         mnemonic = text.split(None, 1)[0]
         if mnemonic in self.always:
             return "goes"
-        return "may" if mnemonic.startswith(self.branch) and self.branch else "falls"
+        return "may" if mnemonic.startswith(self.branch) else "falls"
 
 
-AARCH64 = Isa("aarch64-linux-gnu", "+all")
+AARCH64 = Isa(
+    "aarch64-linux-gnu", "+all", 4, bytes.fromhex("200020d4"), "brk #0x1", bytes.fromhex("200040d4"), "hlt #0x1",
+    ("b", "bl", "br", "blr", "ret", "eret", "svc", "hvc", "smc", "brk", "hlt"),
+    ("b.", "cbz", "cbnz", "tbz", "tbnz"),
+)  # fmt: skip
 X86_64 = Isa(
-    "x86_64-linux-gnu", "+avx2,+fma,+f16c", b"\xf4", "hlt", b"\xcc", "int3",
+    "x86_64-linux-gnu", "+avx2,+fma,+f16c", 0, b"\xf4", "hlt", b"\xcc", "int3",
     ("jmp", "jmpq", "callq", "call", "retq", "ret", "syscall"),
     ("j",),
 )  # fmt: skip
@@ -60,7 +63,7 @@ _known: dict[tuple[str, bytes], list[str]] = {}
 
 
 def texts(codes: Sequence[bytes], isa: Isa) -> list[list[str]]:
-    """Assembly of each block's instructions; what llvm-mc does not know is left out. Not for AArch64 (mca.py).
+    """Assembly of each block's instructions; what llvm-mc does not know is left out.
 
     Raises:
         BuildError: llvm-19 is missing; it failed.
@@ -71,25 +74,15 @@ def texts(codes: Sequence[bytes], isa: Isa) -> list[list[str]]:
     return [_known[isa.triple, code] for code in codes]
 
 
-def llvm_mc(codes: Iterable[bytes], isa: Isa) -> tuple[str, str]:
-    """What llvm-mc prints of `codes`, a line of its input each, and its warnings.
-
-    Raises:
-        BuildError: llvm-19 is missing; it failed.
-    """
-    tools.require([MC], "the cost model")
-    lines = "".join(" ".join(f"0x{byte:02x}" for byte in code) + "\n" for code in codes)
-    command = [MC, "--disassemble", f"-triple={isa.triple}", f"-mattr={isa.attributes}"]
-    done = subprocess.run(command, input=lines, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise BuildError("B022", failure(done), MC, "report this")
-    return done.stdout, done.stderr
-
-
 def _disassembled(codes: Sequence[bytes], isa: Isa) -> list[list[str]]:
-    printed, _ = llvm_mc((isa.start + code + isa.mark * _MARKS for code in codes), isa)
+    if not codes:
+        return []
+    tools.require([MC], "the cost model")
+    parts = (isa.start + code + isa.mark * _MARKS for code in codes)
+    lines = "".join(" ".join(f"0x{byte:02x}" for byte in part) + "\n" for part in parts)
+    command = [MC, "--disassemble", f"-triple={isa.triple}", f"-mattr={isa.attributes}"]
     found: list[list[str]] = []
-    for line in printed.splitlines():
+    for line in output(command, "B022", MC, "report this", input=lines).splitlines():
         text = " ".join(line.split())
         if text == isa.start_text:
             found.append([])

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from potstill.errors import BuildError
+from potstill.work.atomic import write_json
 from toolchains import tools
 from toolchains.cycles import isa as isas
-from toolchains.cycles.isa import AARCH64, MC, Isa
+from toolchains.cycles.isa import AARCH64, Isa
 from toolchains.programs import output
 from toolchains.roots import sysroot
 
@@ -59,42 +58,10 @@ def model_of(cpu: str) -> str:
     return MODEL_OF_CPU[cpu]
 
 
-def disassemble(words: Iterable[bytes]) -> dict[bytes, str]:
-    """Assembly text by 4-byte AArch64 instruction word; words that are no instruction are left out."""
-    distinct = sorted(set(words))
-    out, warnings = isas.llvm_mc(distinct, AARCH64)
-    invalid = {int(number) - 1 for number in re.findall(r":(\d+):\d+: warning: (?:invalid|potentially)", warnings)}
-    texts = [line.strip().replace("\t", " ") for line in out.splitlines() if line.strip() and line.strip() != ".text"]
-    valid = [word for number, word in enumerate(distinct) if number not in invalid]
-    if len(valid) != len(texts):
-        raise BuildError("B022", f"{len(texts)} texts for {len(valid)} instructions", MC, "report this")
-    return dict(zip(valid, texts, strict=True))
-
-
-def words_of(code: bytes) -> list[bytes]:
-    """The instruction words of a block."""
-    return [code[i : i + 4] for i in range(0, len(code), 4)]
-
-
-def assembly(codes: Iterable[bytes]) -> str:
-    """One llvm-mca region a block, named by its place in `codes`; an unknown word becomes a comment."""
-    codes = list(codes)
-    texts = disassemble(word for code in codes for word in words_of(code))
-    lines: list[str] = []
-    for number, code in enumerate(codes):
-        lines.append(f"# LLVM-MCA-BEGIN {number}")
-        lines += [texts.get(word, f"// unknown {word.hex()}") for word in words_of(code)]
-        lines.append(f"# LLVM-MCA-END {number}")
-    return "\n".join(lines) + "\n"
-
-
-def _assembly(codes: list[bytes], isa: Isa) -> tuple[str, list[int]]:
-    """llvm-mca's input, and the instructions in each block."""
-    if isa is AARCH64:
-        return assembly(codes), [len(code) // 4 for code in codes]
-    texts = isas.texts(codes, isa)
-    lines = (f"# LLVM-MCA-BEGIN {i}\n" + "\n".join(text) + f"\n# LLVM-MCA-END {i}\n" for i, text in enumerate(texts))
-    return "".join(lines), [len(text) for text in texts]
+def regions(texts: Iterable[Sequence[str]]) -> str:
+    """One llvm-mca region a block's assembly, named by its place."""
+    blocks = ("\n".join(text) for text in texts)
+    return "".join(f"# LLVM-MCA-BEGIN {i}\n{block}\n# LLVM-MCA-END {i}\n" for i, block in enumerate(blocks))
 
 
 def _mca(model: str, options: Sequence[str], text: str, isa: Isa = AARCH64) -> str:
@@ -116,9 +83,10 @@ def model_blocks(codes: Iterable[bytes], model: str, isa: Isa = AARCH64) -> dict
     if not codes:
         return {}
     options = ("-json", "-instruction-info=false", "-resource-pressure=false")
-    text, sizes = _assembly(codes, isa)
-    out = _mca(model, options, text, isa)
+    texts = isas.texts(codes, isa)
+    out = _mca(model, options, regions(texts), isa)
     # A block with nothing known makes no region.
+    sizes = (len(code) // isa.width if isa.width else len(text) for code, text in zip(codes, texts, strict=True))
     costs = {code: Cost(0.0, 0.0, size) for code, size in zip(codes, sizes, strict=True)}
     for region in json.loads(out)["CodeRegions"]:
         code = codes[int(region["Name"])]
@@ -129,7 +97,7 @@ def model_blocks(codes: Iterable[bytes], model: str, isa: Isa = AARCH64) -> dict
 
 def explain(code: bytes, model: str) -> str:
     """llvm-mca's own report of one block: instructions, ports and bottleneck."""
-    return _mca(model, ["-bottleneck-analysis"], assembly([code]))
+    return _mca(model, ["-bottleneck-analysis"], regions(isas.texts([code], AARCH64)))
 
 
 class Costs:
@@ -157,8 +125,5 @@ class Costs:
         fresh = model_blocks((code for code, key in keys.items() if key not in self._known), self.model, self.isa)
         if fresh:
             self._known.update({keys[code]: astuple(cost) for code, cost in fresh.items()})
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self._path.with_name(f".tmp-{os.getpid()}-{self._path.name}")
-            temporary.write_text(json.dumps(self._known), encoding="utf-8")
-            temporary.rename(self._path)
+            write_json(self._path, self._known)
         return {code: Cost(*self._known[key]) for code, key in keys.items()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +9,9 @@ from pathlib import Path
 
 from potstill.boards import Target
 from potstill.errors import BuildError
+from potstill.work.atomic import atomic_write
 from toolchains import PROJECT, tools
+from toolchains.digests import digest
 from toolchains.programs import Run, build, configure, output
 from toolchains.roots import sysroot
 
@@ -64,15 +64,13 @@ def plugin(cache: Path | None = None) -> Path:
         BuildError: no gcc; it does not compile.
     """
     folder = cache or sysroot.cache_folder() / "cycles"
-    made = folder / f"qemu_count-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:12]}.so"
+    made = folder / f"qemu_count-{digest(SOURCE)[:12]}.so"
     if made.is_file():
         return made
     tools.require(["gcc"], "the cost model's plugin")
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = made.with_name(f".tmp-{os.getpid()}-{made.name}")
-    command = ["gcc", "-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-o", str(temporary), str(SOURCE)]
-    output(command, "B020", SOURCE.name, "install gcc, or report this")
-    temporary.rename(made)
+    with atomic_write(made) as temporary:
+        command = ["gcc", "-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-o", str(temporary), str(SOURCE)]
+        output(command, "B020", SOURCE.name, "install gcc, or report this")
     return made
 
 

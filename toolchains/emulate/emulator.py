@@ -5,7 +5,6 @@ Right results are right results; no time measured here means anything.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import zipfile
@@ -15,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from potstill.boards import Board
 from potstill.errors import BuildError
 from toolchains import PROJECT, tools
+from toolchains.digests import digest
 from toolchains.programs import output
 
 BOARDS = PROJECT / ".cache" / "boards"
@@ -75,7 +75,7 @@ class Emulator:
     def install(self, wheel: Path, extras: Iterable[Path] = ()) -> None:
         """Unpack `wheel`, and folders of pure Python packages, into the board's site folder; skipped when there."""
         extras = list(extras)
-        key = hashlib.sha256(wheel.read_bytes()).hexdigest() + "".join(f" {extra}" for extra in extras)
+        key = digest(wheel, *map(str, extras))
         stamp = self.site / _INSTALLED
         if stamp.is_file() and stamp.read_text(encoding="utf-8") == key:
             return

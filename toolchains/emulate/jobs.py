@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from potstill import boards
 from toolchains import PROJECT, environment
+from toolchains.digests import digest
 from toolchains.emulate import same_bits
 from toolchains.emulate.emulator import Emulator
 from toolchains.roots import sysroot
@@ -27,40 +27,18 @@ def make_board(session: Any, name: str, packages: Sequence[str] = ()) -> Emulato
     return emulator
 
 
-def make_boards(session: Any, names: Sequence[str], packages: Sequence[str] = ()) -> list[Emulator]:
-    """`make_board` for each of `names`."""
-    return [make_board(session, name, packages) for name in names]
-
-
 def same_bits_on_boards(
-    session: Any,
-    model: Path,
-    out: Path,
-    names: Sequence[str],
-    texts: Sequence[str] = same_bits.SENTENCES,
-    emulators: Sequence[Emulator] | None = None,
+    session: Any, model: Path, out: Path, emulators: Sequence[Emulator], texts: Sequence[str] = same_bits.SENTENCES
 ) -> dict[str, Any]:
-    """Compare the host's logits with the boards' and write `out`; see `same_bits.compare`.
-
-    Args:
-        emulators: the boards called `names`, if they have been made.
-    """
-    return same_bits.compare(
-        model,
-        texts,
-        python=str(Path(session.bin) / "python"),
-        wheels=[host_wheel(), *sorted({finished(boards.board(name)) for name in names})],
-        emulators=lambda: emulators or make_boards(session, names),
-        names=names,
-        out=out,
-        say=session.log,
-    )
+    """Compare the host's logits with the boards' and write `out`; see `same_bits.compare`."""
+    wheels = [host_wheel(), *sorted({finished(emulator.board) for emulator in emulators})]
+    python = str(Path(session.bin) / "python")
+    return same_bits.compare(model, texts, emulators, out, python=python, wheels=wheels, say=session.log)
 
 
 def random_models(session: Any) -> list[Path]:
     """A random model in every scheme, int8 first, made once a wheel (3 seconds)."""
-    digest = hashlib.sha256(host_wheel().read_bytes() + RANDOM_MODEL.read_bytes()).hexdigest()[:12]
-    made = WORK / digest
+    made = WORK / digest(host_wheel(), RANDOM_MODEL)[:12]
     if not (made / ".complete").is_file():
         made.mkdir(parents=True, exist_ok=True)
         session.run("python", "-m", "toolchains.emulate.random_model", str(made))

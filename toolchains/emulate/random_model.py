@@ -5,23 +5,26 @@ WordPiece vocabulary of the test sentences. The heads are the common student's (
 and a short int4 group, a batch of the sentences is work for 4 threads; and a board's run of everything takes seconds
 under emulation, where a student of 4 x 312 takes minutes in f32.
 
-The fused graph is written down here as the importer would find it, so numpy and flatbuffers are all that is needed:
-no PyTorch (2 minutes to install), no ONNX. Made in a second.
+The fused graph is written down here as the importer would find it, which needs numpy, flatbuffers and tokenizers: no
+PyTorch (2 minutes to install), no ONNX. Made in a second.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tokenizers import BertWordPieceTokenizer
 
-from potstill.compile.ir import Attention, Embedding, Graph, LayerNorm, Linear, Op, Pool
+from potstill.card import Card, heads_of
+from potstill.compile.ir import Graph, Op
 from potstill.compile.lower import lower
-from potstill.compile.tokenizer import tables_from_json
-from potstill.still.packed import Metadata
+from potstill.compile.ops import Attention, Embedding, LayerNorm, Linear, Pool
+from potstill.compile.tokenizers import tables_from_json
 from potstill.still.schemes import SCHEMES
 from potstill.still.writer import write_still
 from toolchains.emulate.same_bits import MORE_SENTENCES
@@ -38,31 +41,6 @@ def vocabulary() -> dict[str, int]:
     specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     pieces = [*specials, *letters, *(f"##{c}" for c in letters if c.isalpha()), *words]
     return {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
-
-
-def tokenizer_json() -> dict[str, Any]:
-    """An uncased BERT tokenizer as the library `tokenizers` stores it."""
-    words = vocabulary()
-    special = [
-        {"id": words[token], "content": token, "single_word": False, "lstrip": False, "rstrip": False,
-         "normalized": False, "special": True}
-        for token in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-    ]  # fmt: skip
-    return {
-        "added_tokens": special,
-        "normalizer": {
-            "type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None,
-            "lowercase": True,
-        },
-        "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "post_processor": {
-            "type": "BertProcessing", "sep": ["[SEP]", words["[SEP]"]], "cls": ["[CLS]", words["[CLS]"]],
-        },
-        "model": {
-            "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
-            "max_input_chars_per_word": 100, "vocab": words,
-        },
-    }  # fmt: skip
 
 
 class _Random:
@@ -100,12 +78,11 @@ def graph() -> Graph:
 def main(out: Path) -> None:
     """Write the .still files into the folder `out`."""
     model = graph()
-    tables = tables_from_json(tokenizer_json(), where="random model", pad_token="[PAD]", max_tokens=MAX_TOKENS)
+    tokenizer = json.loads(BertWordPieceTokenizer(vocabulary(), lowercase=True).to_str())
+    tables = tables_from_json(tokenizer, where="random model", pad_token="[PAD]", max_tokens=MAX_TOKENS)
     for name, scheme in SCHEMES.items():
-        metadata = Metadata(
-            "small-random", "text-classification", name, LABELS, MAX_TOKENS, "potstill emulate", "", {}
-        )  # fmt: skip
-        write_still(lower(model, scheme, metadata, tables), out / f"model.{name}.still")
+        card = Card("small-random", heads_of(LABELS), MAX_TOKENS, scheme=name, producer="potstill emulate")
+        write_still(lower(model, scheme, card, tables), out / f"model.{name}.still")
 
 
 if __name__ == "__main__":

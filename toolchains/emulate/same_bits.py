@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
 import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from potstill.errors import BuildError
+from potstill.work.atomic import write_json
 from toolchains import PROJECT
+from toolchains.digests import digest
 from toolchains.emulate.emulator import Emulator
 from toolchains.programs import output
 
@@ -92,64 +95,52 @@ def _summary(emulator: Emulator, result: Mapping[str, Any]) -> dict[str, Any]:
 def compare(
     model: Path,
     texts: Sequence[str],
+    emulators: Sequence[Emulator],
+    out: Path,
     *,
     python: str,
     wheels: Sequence[Path],
-    emulators: Callable[[], Sequence[Emulator]],
-    names: Sequence[str],
-    out: Path,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Run `texts` through `model` on the host and on each board, compare every byte, and write `out`.
 
     Args:
         model: a .still file.
-        python: the host's interpreter with potstill installed.
-        wheels: the host's and the board's wheel: with model, texts and boards they decide whether `out` is current.
-        emulators: makes the boards, with the wheel installed; called only when work is needed.
-        names: the boards' names.
+        emulators: the boards, with the wheel installed.
         out: emulated.json: ``runs`` (board, cpu, isa, same_bits, answers), ``logits`` (hex of each text), ``host``.
+        python: the host's interpreter with potstill installed.
+        wheels: the host's and the boards': with model, texts and boards they decide whether `out` is current.
 
     Returns:
         What `out` holds.
 
     Raises:
-        BuildError: when a run fails; when any byte differs (nothing is written then).
+        BuildError: a run fails, or any byte differs (nothing is written then).
     """
-    digest = hashlib.sha256(json.dumps([list(texts), list(names)]).encode())
-    for path in (model, *wheels, SCRIPT):
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    key = digest.hexdigest()
-    try:
+    key = digest(*texts, *(emulator.board.name for emulator in emulators), model, *wheels, SCRIPT)
+    with contextlib.suppress(OSError, ValueError):
         known: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
         if known.get("key") == key:
             return known
-    except (OSError, ValueError):
-        pass
-    partial = out.with_name(f".tmp-{os.getpid()}-{out.name}")
-    text_file = out.with_name(f".tmp-{os.getpid()}-texts.json")
-    text_file.write_text(json.dumps(list(texts)), encoding="utf-8")
-    try:
+    with tempfile.TemporaryDirectory() as folder:
+        text_file = Path(folder) / "texts.json"
+        text_file.write_text(json.dumps(list(texts)), encoding="utf-8")
         host = host_matrix(python, model, text_file)
-        runs = _on_boards(emulators(), model, text_file, say)
-        boards = {emulator.board.name: result for emulator, result in runs}
-        if different := disagreements(host, boards):
-            raise BuildError(
-                "B015",
-                f"{len(different)} results differ from the host's reference kernels",
-                ", ".join(different[:4]),
-                "the numeric contract is broken: run nox -s cpp, then nox -s cpp -- --board pi4",
-            )
-        content = {
-            "note": NOTE,
-            "runs": [_summary(*run) for run in runs],
-            "host": {"isa": host["isa"], "combinations": sorted(host["logits"])},
-            "logits": next(iter(host["logits"].values())),
-            "key": key,
-        }
-        partial.write_text(json.dumps(content, indent=2), encoding="utf-8")
-        partial.replace(out)
-        return content
-    finally:
-        partial.unlink(missing_ok=True)
-        text_file.unlink(missing_ok=True)
+        runs = _on_boards(emulators, model, text_file, say)
+    boards = {emulator.board.name: result for emulator, result in runs}
+    if different := disagreements(host, boards):
+        raise BuildError(
+            "B015",
+            f"{len(different)} results differ from the host's reference kernels",
+            ", ".join(different[:4]),
+            "the numeric contract is broken: run nox -s cpp, then nox -s cpp -- --board pi4",
+        )
+    content = {
+        "note": NOTE,
+        "runs": [_summary(*run) for run in runs],
+        "host": {"isa": host["isa"], "combinations": sorted(host["logits"])},
+        "logits": next(iter(host["logits"].values())),
+        "key": key,
+    }
+    write_json(out, content)
+    return content

@@ -23,6 +23,7 @@ from typing import Any
 
 from potstill import boards
 from potstill.errors import BuildError
+from potstill.work.atomic import atomic_write
 from toolchains import PROJECT
 from toolchains.emulate import jobs as board_jobs
 from toolchains.emulate.emulator import Emulator
@@ -133,13 +134,12 @@ class _Packager:
         made = sorted(out.glob(pattern))
         if len(made) != 1:
             raise BuildError("B033", f"{len(made)} packages instead of one", str(out), "see CPack's messages")
-        DIST.mkdir(exist_ok=True)
-        partial = DIST / f".tmp-{os.getpid()}-{made[0].name}"
-        if made[0].suffix == ".gz":
-            repack(made[0], partial)
-        else:
-            shutil.copyfile(made[0], partial)
-        return partial.replace(DIST / made[0].name)
+        with atomic_write(DIST / made[0].name) as partial:
+            if made[0].suffix == ".gz":
+                repack(made[0], partial)
+            else:
+                shutil.copyfile(made[0], partial)
+        return DIST / made[0].name
 
     def package(self) -> tuple[Path, Path]:
         """The .tar.gz and the .deb in dist/, audited."""

@@ -6,7 +6,6 @@ runs. Measured: 7 s and 130 MB for Debian 12 arm64 with Python and its headers (
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -18,8 +17,9 @@ from pathlib import Path
 from potstill import boards
 from potstill.errors import BuildError, PotstillError
 from toolchains import tools
+from toolchains.digests import digest
+from toolchains.programs import output
 
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _STAMP = "potstill-root.txt"
 SUBSTITUTE = "testing"
 
@@ -33,8 +33,7 @@ def cache_folder() -> Path:
 
 def root_key(architecture: str, suite: str, packages: Sequence[str]) -> str:
     """Folder name of a root: it changes when the package list does."""
-    digest = hashlib.sha256("\n".join([architecture, suite, *sorted(packages)]).encode()).hexdigest()
-    return f"{suite}-{architecture}-{digest[:12]}"
+    return f"{suite}-{architecture}-{digest(architecture, suite, *sorted(packages))[:12]}"
 
 
 def mirror_of(listing: str, suite: str) -> str | None:
@@ -100,10 +99,9 @@ def _apt(state: Path, architecture: str, *arguments: str) -> None:
     command = ["apt-get", "-q", *apt_options(state, architecture), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
-        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.startswith(("E:", "W:"))]
-        lines = [
-            re.sub(r"\w+://[^/\s]+|\s*\[IP:[^]]*\]", "", line) for line in lines
-        ]  # which host is the user's affair
+        # Which host it is, is the user's affair.
+        said = re.sub(r"\w+://[^/\s]+|\s*\[IP:[^]]*\]", "", done.stderr + done.stdout)
+        lines = [line for line in said.splitlines() if line.startswith(("E:", "W:"))]
         raise BuildError(
             "B006",
             f"apt-get {arguments[0]} failed: {' '.join(lines[:3]) or done.stderr.strip()[-300:]}",
@@ -117,7 +115,7 @@ def _download(state: Path, architecture: str, suite: str, packages: Sequence[str
     for folder in ("lists/partial", "cache/archives/partial"):
         (state / folder).mkdir(parents=True, exist_ok=True)
     (state / "status").touch()
-    line = f"deb [arch={architecture} signed-by={KEYRING}] {find_mirror(suite)} {suite} main\n"
+    line = f"deb [arch={architecture} signed-by={tools.KEYRING}] {find_mirror(suite)} {suite} main\n"
     (state / "sources.list").write_text(line, encoding="utf-8")
     _apt(state, architecture, "update")
     _apt(state, architecture, "install", "-y", "--download-only", *packages)
@@ -158,7 +156,7 @@ def make_root(
     final = roots / root_key(architecture, suite, packages)
     if (final / _STAMP).is_file():
         return final
-    tools.require(("apt-get", "dpkg-deb", str(KEYRING)), f"target root {suite} {architecture}")
+    tools.require(("apt-get", "dpkg-deb", tools.KEYRING), f"target root {suite} {architecture}")
     say(f"target root: fetching {suite} {architecture} (about 30 MB)")
     state = roots / f"{final.name}.apt"
     archives = _download(state, architecture, suite, packages)
@@ -167,14 +165,8 @@ def make_root(
     try:
         temporary.mkdir(parents=True)
         for archive in archives:
-            done = subprocess.run(["dpkg-deb", "-x", archive, temporary], capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise BuildError(
-                    "B007",
-                    f"dpkg-deb: {done.stderr.strip()}",
-                    archive.name,
-                    "check the free disk space, then try again",
-                )
+            unpack = ["dpkg-deb", "-x", str(archive), str(temporary)]
+            output(unpack, "B007", archive.name, "check the free disk space, then try again")
         finish_layout(temporary)
         (temporary / _STAMP).write_text("".join(f"{a.name}\n" for a in archives), encoding="utf-8")
         shutil.rmtree(final, ignore_errors=True)

@@ -138,6 +138,7 @@ def _difference(path: Path, still: Path, data_sets: Any, tolerance: float) -> st
     from potstill.compile.load import load_onnx
     from potstill.compile.specialise import classify_inputs
     from potstill.runtime.backends import open_backend
+    from potstill.runtime.rows import TokenRows
 
     source = load_onnx(path)
     roles = classify_inputs(source)
@@ -145,7 +146,7 @@ def _difference(path: Path, still: Path, data_sets: Any, tolerance: float) -> st
     core = open_backend("native", still, 1)
     for inputs, outputs in data_sets:
         ids = np.asarray(dict(zip(names, inputs, strict=True))[roles.ids])
-        results = core.run(ids.tolist())
+        results = core.run(TokenRows(ids.tolist()))
         ours = [np.asarray(found) for found in (results.logits, results.embedding) if found is not None]
         for wanted in map(np.asarray, outputs):
             near = [got.reshape(wanted.shape) for got in ours if got.size == wanted.size]

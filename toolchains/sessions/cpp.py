@@ -59,8 +59,7 @@ def test_boards(session: Any, chosen: Iterable[Board], arguments: Sequence[str] 
     distinct = {(board.target.name, board.qemu_cpu, board.page_size): board for board in chosen}
     published = set[str]()
     for (name, cpu, page_size), board in sorted(distinct.items()):
-        compilers = tools.AARCH64 if name == "aarch64" else tools.ARMV7L
-        tools.bootstrap((*compilers, *tools.CPP_TESTS), session.log)
+        tools.bootstrap((*tools.for_board(board.target), *tools.CPP_TESTS), session.log)
         root = Emulator(board, sysroot.root_of(board, session.log)).root
         variables = {"POTSTILL_ROOT": str(root), "POTSTILL_BOARD_CPU": cpu, "QEMU_PAGESIZE": str(page_size)}
         session.log(f"C++ tests: {board.title} ({cpu}, emulated: times mean nothing)")
@@ -116,7 +115,8 @@ def _database(session: Any, folder: Path) -> list[dict[str, str]]:
     (omp / "omp.h").write_text(re.sub(r"__malloc__ \([^)]*\)", "__malloc__", text), encoding="utf-8")
     entries = json.loads((folder / "compile_commands.json").read_text(encoding="utf-8"))
     # Not the tests: GoogleTest's macros double the time, and the compiler's warnings are errors there too.
-    core = [e for e in entries if Path(e["file"]).is_relative_to(PROJECT / "cpp") and "/tests/" not in e["file"]]
+    ours = (str(PROJECT / "cpp"), str(folder / "cpp" / "generated" / "kernels"))  # simd/ is compiled for each set
+    core = [e for e in entries if e["file"].startswith(ours) and "/tests/" not in e["file"]]
     return [{**e, "command": clang_command(e["command"], omp)} for e in core]
 
 
@@ -134,8 +134,8 @@ def tidy(session: Any) -> None:
     (database / "compile_commands.json").write_text(json.dumps(entries), encoding="utf-8")
     program = str(Path(session.bin) / "clang-tidy")
     common = hashlib.sha256((PROJECT / ".clang-tidy").read_bytes())
-    for path in sources():
-        if path.suffix != ".cpp":
+    for path in (*sources(), *sorted((PROJECT / "cpp").rglob("*.def"))):
+        if path.suffix != ".cpp" or path.parent.name == "simd":  # what others include
             common.update(path.read_bytes())
 
     def check(entry: dict[str, str]) -> str:

@@ -7,16 +7,16 @@ changed file, or the next Python's module, compiles alone.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from potstill.errors import BuildError
+from potstill.work.atomic import publish_file
 from toolchains import PROJECT
+from toolchains.digests import digest
 from toolchains.goals import DIST, Goal, native
 from toolchains.programs import Run
 from toolchains.wheels.sources import source_hash
@@ -25,19 +25,18 @@ EPOCH = "315532800"  # 1980-01-01, the first day a zip file can name: file times
 
 
 def _stamp(goal: Goal) -> Path:
-    return goal.folder / "wheel.json"
+    return goal.folder / "wheel.txt"
 
 
 def built(goal: Goal, state: str | None = None) -> Path | None:
     """The finished wheel of `goal` if it is up to date with the sources (hash `state`), else None."""
     try:
-        stamp = json.loads(_stamp(goal).read_text(encoding="utf-8"))
+        name, sources, bytes_inside = _stamp(goal).read_text(encoding="utf-8").split()
     except (OSError, ValueError):
         return None
-    wheel = DIST / stamp["wheel"]
-    if stamp["sources"] != (state or source_hash()) or not wheel.is_file():
-        return None
-    return wheel if hashlib.sha256(wheel.read_bytes()).hexdigest() == stamp["sha256"] else None
+    wheel = DIST / name
+    current = sources == (state or source_hash()) and wheel.is_file() and digest(wheel) == bytes_inside
+    return wheel if current else None
 
 
 def build_environment(goal: Goal, root: Path | None) -> dict[str, str]:
@@ -127,24 +126,12 @@ def _only_wheel(folder: Path) -> Path:
     return wheels[0]
 
 
-def write_state(path: Path, content: Mapping[str, str]) -> None:
-    """Write a small JSON file by rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp-{path.name}")
-    temporary.write_text(json.dumps(content), encoding="utf-8")
-    temporary.replace(path)
-
-
 def _publish(goal: Goal, wheel: Path, state: str) -> Path:
     """Move the wheel into dist/ by rename, remove this goal's former one, and leave the stamp last."""
-    DIST.mkdir(exist_ok=True)
     final = DIST / wheel.name
     for former in DIST.glob(f"*-{goal.tag}-*{goal.target.wheel}.whl"):
         if former != final:
             former.unlink()
-    partial = DIST / f".tmp-{os.getpid()}-{wheel.name}"
-    shutil.copyfile(wheel, partial)
-    partial.replace(final)
-    digest = hashlib.sha256(final.read_bytes()).hexdigest()
-    write_state(_stamp(goal), {"wheel": final.name, "sources": state, "sha256": digest})
+    publish_file(wheel, final)
+    _stamp(goal).write_text(f"{final.name} {state} {digest(final)}\n", encoding="utf-8")
     return final

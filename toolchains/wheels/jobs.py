@@ -73,8 +73,8 @@ def tools_of(name: str) -> tuple[str, ...]:
     goal = _goal(name)
     if goal.board is None:
         return tools.NATIVE
-    emulator = [] if name == "host" else [goal.target.qemu]
-    return (*tools.NATIVE, f"{goal.target.triple}-g++", *emulator, str(sysroot.KEYRING))
+    needed = tools.for_board(goal.target)
+    return tuple(tool for tool in needed if name != "host" or tool != goal.target.qemu)
 
 
 def _missing(goal: Goal) -> Path:
@@ -165,8 +165,7 @@ def _build_again(session: Any, goal: Goal, first: Path) -> None:
     if first.read_bytes() != second.read_bytes():
         different = ", ".join(_differences(first, second)) or "the order or the attributes of files inside"
         raise BuildError("B031", f"two builds differ: {different}", first.name, f"compare with {second}")
-    digest = hashlib.sha256(first.read_bytes()).hexdigest()
-    session.log(f"{first.name}: built twice, the same bytes, sha256 {digest}")
+    session.log(f"{first.name}: built twice, the same bytes, sha256 {hashlib.sha256(first.read_bytes()).hexdigest()}")
     shutil.rmtree(place)
 
 

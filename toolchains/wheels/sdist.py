@@ -6,7 +6,6 @@ libflatbuffers-dev and python3-dev; cmake and ninja come from Debian or, where a
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from typing import Any
 
 from potstill.errors import BuildError
 from toolchains import PROJECT
+from toolchains.digests import digest
 from toolchains.goals import DIST
 from toolchains.programs import Run
 from toolchains.wheels.build import EPOCH
@@ -107,9 +107,9 @@ def check_wheel(archive: Path, wheel: Path) -> None:
 def session(nox: Any) -> None:
     """The source archive in dist/, built and imported once in an isolated build. Raises as `make` and `check_wheel`."""
     archive = make(nox.run)
-    state = hashlib.sha256(archive.read_bytes()).hexdigest()
     place = PROJECT / ".cache" / "sdist"
-    if (place / state).exists():
+    stamp = place / digest(archive)
+    if stamp.exists():
         nox.log(f"{archive.name}: built before")
         return
     shutil.rmtree(place, ignore_errors=True)
@@ -118,4 +118,4 @@ def session(nox: Any) -> None:
     check_wheel(archive, wheel)
     nox.install("-q", "--no-deps", "--no-index", "--force-reinstall", str(wheel))
     nox.run("potstill", "--version")
-    (place / state).touch()
+    stamp.touch()

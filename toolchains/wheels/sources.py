@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from toolchains import PROJECT
+from toolchains.digests import digest
 
 _SOURCES = ("pyproject.toml", "CMakeLists.txt", "README.md", "LICENSE", "cpp", "python", "toolchains")
 
@@ -29,11 +29,7 @@ def source_files(base: Path = PROJECT) -> Iterator[Path]:
 
 def source_hash(base: Path = PROJECT) -> str:
     """Hash of everything a wheel is made from: names and contents, not times."""
-    digest = hashlib.sha256()
-    for path in source_files(base):
-        digest.update(path.relative_to(base).as_posix().encode() + b"\0")
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    return digest(*(part for path in source_files(base) for part in (path.relative_to(base).as_posix(), path)))
 
 
 def copy_sources(folder: Path, base: Path = PROJECT) -> Path:

@@ -52,13 +52,15 @@ enum class Score { None, Raw, Sigmoid };
 // What a file says about itself, and how it runs here. Texts are valid UTF-8.
 struct Info {
   std::string name, task, scheme, producer, license;
+  std::string head;                      // "classes", "multi-label", "tags", "score", "vector"
+  float temperature = 1, threshold = 0;  // of the head: its calibration, and when a label counts
   std::vector<std::string> labels;
   std::vector<std::pair<std::string, std::string>> provenance;  // hashes of recipe, data, teacher, student, onnx
   bool multi_label = false;                                     // labels do not exclude each other
   bool pairs = false;                                           // it tells the second text of a pair from the first
   bool per_token = false;                                       // it labels tokens: `logits` has one row a token
   bool normalized = false;                                      // vectors of `embedding` have the length 1
-  Score score = Score::None;                                    // regression, reranker: Model::score gives the number
+  Score score = Score::None;                                    // regression, reranker: Model::scores gives the number
   std::vector<uint32_t> forbidden_ids;                          // never in a sequence: they stand for no text
   uint32_t max_tokens = 0;                                      // longest sequence, specials included
   uint32_t vocabulary = 0;                                      // ids are in [0, vocabulary)
@@ -81,6 +83,20 @@ struct Weight {
   const char* dtype;            // "f32", "i8", "i4", "i32" or "u8"
   std::vector<uint32_t> shape;  // as the model sees it, without padding
   uint64_t bytes = 0;           // in the file
+};
+
+// An op of a model, by what its time depends on.
+struct OpInfo {
+  std::string name;         // as the file says
+  std::string kind;         // the table of cpp/schema/still.fbs: "Linear"
+  bool per_token = true;    // one row a token; else one a text
+  uint32_t width = 0;       // columns of a row it makes
+  uint64_t inputs = 0;      // columns of a row that enters a product, rows of a table
+  uint64_t heads = 0;       // of attention
+  std::string dtype;        // of its weights: "f32", "i8" or "i4"
+  bool activation = false;  // follows the product
+  bool head = false;        // it makes the logits
+  uint64_t parameters = 0;  // learned numbers
 };
 
 // Immutable, cheap to copy (copies share the weights), safe to use from many threads at once.
@@ -106,6 +122,9 @@ class POTSTILL_API Model {
 
   // What the header lists of its tensors, in the file's order.
   std::vector<Weight> weights() const;
+
+  // The ops in the order they run.
+  std::vector<OpInfo> ops() const;
 
   // Ids of each text, with [CLS] and [SEP]. A text over max_tokens is cut (keeping [SEP]) when `truncate`.
   // Throws I001 (no token in a text), I002 (too long), I005 (the file has no tokenizer).
@@ -135,9 +154,14 @@ class POTSTILL_API Model {
   Output run(std::span<const int32_t> ids, std::span<const std::size_t> offsets, std::span<const int32_t> types) const;
   Output run(std::span<const Tokens> sequences) const;
 
-  // The score of each sequence of a model with one output: its logit, or the sigmoid of it in binary64, as Info::score
-  // says. Throws I105 for a model of classes.
-  std::vector<double> score(const Output& output) const;
+  // The same for texts given as words: of a model that labels tokens, `logits` has one row for each place in `firsts`.
+  // Throws I020 for a place outside of its ids.
+  Output run(std::span<const Words> texts) const;
+
+  // Scores in binary64, as many as logits and in their order, as the head says: the softmax of each row, the sigmoid of
+  // each logit, or the number of a model that scores, as it is or as its sigmoid. Throws I008 for logits of another
+  // model.
+  std::vector<double> scores(const Matrix& logits) const;
 
   // Runs the batch `runs` times and tells what each op of it took. The batch must fit one chunk: at most 256 tokens or
   // one sequence. Costs a few percent of time more than run(). Throws as run(), and I021 for a larger batch or no run.

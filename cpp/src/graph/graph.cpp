@@ -5,6 +5,7 @@
 
 #include "format/fail.h"
 #include "graph/tokenizer_tables.h"
+#include "heads/head.h"
 #include "kernels/select.h"
 
 namespace potstill::graph {
@@ -73,36 +74,29 @@ void check_forbidden(const Graph& graph) {
   }
 }
 
-// What a head's value must be, and that its answers mean something: a softmax over one logit is 1 for every text.
-void check_head(const Graph& graph, const fb::Head& head) {
+void check_head(const Graph& graph, const fb::Head& head, const heads::Kind* kind) {
   const auto fail = [&](const char* code, const std::string& what) {
     format::fail(code, what,
                  graph.file.where + ": head '" + format::printable({head.name()->c_str(), head.name()->size()}) + "'");
   };
-  const fb::HeadBody kind = head.body_type();
-  if (kind == fb::HeadBody::NONE || kind > fb::HeadBody::MAX || head.body() == nullptr) {
-    fail("F068", "its kind is unknown to this potstill");
-  }
+  if (kind == nullptr || head.body() == nullptr) fail("F068", "its kind is unknown to this potstill");
   if (head.name()->size() == 0) fail("F071", "it has no name");
-  for (const fb::Head* other : graph.heads) {
-    if (other->name()->string_view() == head.name()->string_view()) fail("F071", "another head has its name");
+  for (const Graph::Head& other : graph.results) {
+    if (other.header->name()->string_view() == head.name()->string_view()) fail("F071", "another head has its name");
   }
   if (head.value() >= graph.values.size()) fail("F038", "what it reads is not a value of the file");
   const ops::Shape value = graph.values[head.value()];
-  if ((value.rows == fb::Rows::Tokens) != (kind == fb::HeadBody::Tags)) {
-    fail("F068", std::string("it reads one row a ") + (value.rows == fb::Rows::Tokens ? "token" : "sequence") +
-                     ", its kind needs one a " + (kind == fb::HeadBody::Tags ? "token" : "sequence"));
+  const auto row = [](fb::Rows rows) { return rows == fb::Rows::Tokens ? "token" : "sequence"; };
+  if (value.rows != kind->rows) {
+    fail("F068", std::string("it reads one row a ") + row(value.rows) + ", its kind needs one a " + row(kind->rows));
   }
-  const bool one_of = kind == fb::HeadBody::Classes || kind == fb::HeadBody::Tags;
-  if (one_of && value.width < 2) fail("F068", "one label alone tells nothing");
-  if (const fb::Score* score = head.body_as_Score();
-      score != nullptr && (value.width != 1 || score->kind() > fb::ScoreKind::Sigmoid)) {
-    fail("F063", "a score of unknown kind, or of more than one number");
+  if (const heads::Problem problem = kind->check(head, value.width); !problem.what.empty()) {
+    fail(problem.code, problem.what);
   }
   const std::size_t labels = head.labels() == nullptr ? 0 : head.labels()->size();
-  const bool labelled = one_of || kind == fb::HeadBody::MultiLabel;
-  if (labels != 0 && !(labelled && labels == value.width)) {
-    fail("F037", std::to_string(labels) + " labels for " + std::to_string(labelled ? value.width : 0) + " logits");
+  if (labels != 0 && !(kind->labelled && labels == value.width)) {
+    fail("F037",
+         std::to_string(labels) + " labels for " + std::to_string(kind->labelled ? value.width : 0) + " logits");
   }
   // Bounds that let a logit divided by the temperature stay finite; a NaN fits none.
   const float temperature = head.temperature(), threshold = head.threshold();
@@ -112,19 +106,21 @@ void check_head(const Graph& graph, const fb::Head& head) {
 }
 
 void read_heads(Graph& graph) {
+  graph.results.reserve(graph.file.model->heads()->size());
   for (const fb::Head* head : *graph.file.model->heads()) {
-    check_head(graph, *head);
-    graph.heads.push_back(head);
-    const bool vector = head->body_type() == fb::HeadBody::Vector;
-    const fb::Head*& place = vector ? graph.vector : graph.numbers;
-    if (place != nullptr) {
+    const heads::Kind* kind = heads::kind_of(head->body_type());
+    check_head(graph, *head, kind);
+    graph.results.push_back({head, kind});
+    const bool vector = kind->scores == nullptr;
+    int& place = vector ? graph.embedding : graph.logits;
+    if (place >= 0) {
       fail("F072", "two heads give vectors, or two give logits", graph.file.where + ": heads", format::kUpdate);
     }
-    place = head;
-    (vector ? graph.embedding : graph.logits) = static_cast<int>(head->value());
+    place = static_cast<int>(head->value());
+    if (!vector) graph.numbers = graph.results.back();
   }
-  if (graph.heads.empty()) fail("F038", "the model has no head", graph.file.where);
-  graph.per_token = graph.numbers != nullptr && graph.numbers->body_type() == fb::HeadBody::Tags;
+  if (graph.results.empty()) fail("F038", "the model has no head", graph.file.where);
+  graph.per_token = graph.numbers.kind != nullptr && graph.numbers.kind->rows == fb::Rows::Tokens;
 }
 
 // Moves the activation of a product into the quantization of its output where one op alone reads that, e.g. GELU

@@ -11,6 +11,7 @@
 
 #include "format/reader.h"
 #include "graph/plan.h"
+#include "heads/head.h"
 #include "kernels/kernels.h"
 #include "ops/op.h"
 #include "parallel/threads.h"
@@ -26,14 +27,17 @@ struct Graph {
   format::File file;
   std::vector<ops::Shape> values;
   std::vector<std::unique_ptr<ops::Op>> ops;
-  std::vector<const fb::Head*> heads;  // checked, in the file's order
-  const fb::Head* numbers = nullptr;   // of them the one that gives logits, or none
-  const fb::Head* vector = nullptr;    // and the one that gives vectors
-  int embedding = -1;                  // value index of the pooled vectors, or -1
-  int logits = -1;                     // value index of the logits, or -1
-  bool per_token = false;              // the logits have one row a token, not one a sequence
-  uint32_t vocabulary = 0;             // ids are in [0, vocabulary)
-  uint32_t types = 1;                  // token types are in [0, types); 1: they are not told apart
+  struct Head {
+    const fb::Head* header = nullptr;
+    const heads::Kind* kind = nullptr;
+  };
+  std::vector<Head> results;  // checked, in the file's order
+  Head numbers;               // of them the one that gives logits, or an empty one
+  int embedding = -1;         // value index of the pooled vectors, or -1
+  int logits = -1;            // value index of the logits, or -1
+  bool per_token = false;     // the logits have one row a token, not one a sequence
+  uint32_t vocabulary = 0;    // ids are in [0, vocabulary)
+  uint32_t types = 1;         // token types are in [0, types); 1: they are not told apart
   uint32_t max_tokens = 0;
   std::span<const uint32_t> forbidden;  // ascending; ids that no sequence may have
   std::vector<uint32_t> added;          // ids of the tokenizer's added tokens

@@ -145,9 +145,11 @@ struct L2Normalize {
 };
 
 // The kernels of one set: a function pointer a row of kernels.def, called by the row's name.
+template <class Call>
+using Kernel = void (*)(const Call&);
 struct KernelTable {
   const char* name = nullptr;  // of the set
-#define POTSTILL_KERNEL(kernel, Call) void (*kernel)(const Call&) = nullptr;
+#define POTSTILL_KERNEL(kernel, Call) Kernel<Call> kernel = nullptr;
 #include "kernels/kernels.def"
 };
 

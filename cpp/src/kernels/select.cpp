@@ -9,10 +9,12 @@
 namespace potstill::kernels {
 
 // The kernels of this build: kernels/built.def, which CMake writes, has a row for each file that it compiles.
+// NOLINTBEGIN(bugprone-macro-parentheses): the name of a function
 #define POTSTILL_BUILT_KERNEL(set, kernel)                     \
   namespace set {                                              \
   std::remove_pointer_t<decltype(KernelTable::kernel)> kernel; \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 #include "kernels/built.def"
 
 namespace {

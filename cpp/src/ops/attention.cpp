@@ -32,6 +32,7 @@ struct Attention : Op {
   }
 
   const char* kind() const override { return "Attention"; }
+  Facts facts() const override { return {.heads = heads}; }
 
   Cost cost(std::span<const uint32_t> offsets) const override {
     const uint64_t width = heads * head_size;

@@ -14,6 +14,7 @@ struct Embedding : Op {
   }
 
   const char* kind() const override { return "Embedding"; }
+  Facts facts() const override { return {.inputs = vocabulary, .weights = stored}; }
 
   Cost cost(std::span<const uint32_t> offsets) const override {
     return {.bytes = uint64_t{offsets.back()} * width * ((scale != nullptr ? 1 : 4) + 4 + 4)};
@@ -24,7 +25,8 @@ struct Embedding : Op {
   const float* scale = nullptr;
   const float* position = nullptr;
   const float* types = nullptr;  // rows of token types, or none
-  std::size_t width = 0;
+  std::size_t width = 0, vocabulary = 0;
+  fb::DType stored = fb::DType::F32;  // numbers of the token table
 };
 
 }  // namespace
@@ -42,6 +44,8 @@ std::unique_ptr<Op> make_embedding(const Load& load) {
   using kernels::WordType;
   op->type = int4 ? WordType::I4 : (quantized ? WordType::I8 : WordType::F32);
   op->word = word.data.data();
+  op->vocabulary = word.shape[0];
+  op->stored = stored;
   if (quantized) {
     op->scale = load.tensor(body.word_scale_t(), "word_scale", fb::DType::F32, fb::Layout::RowMajor, {word.shape[0]})
                     .as<float>();

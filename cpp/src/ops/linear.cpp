@@ -50,6 +50,10 @@ struct Linear : Op {
   }
 
   const char* kind() const override { return "Linear"; }
+  Facts facts() const override {
+    const fb::DType dtype = int4 ? fb::DType::I4 : quant != fb::InputQuant::None ? fb::DType::I8 : fb::DType::F32;
+    return {.inputs = k, .weights = dtype, .activation = has_activation};
+  }
 
   Cost cost(std::span<const uint32_t> offsets) const override {
     const uint64_t count = rows(of, offsets);
@@ -84,6 +88,7 @@ struct Linear : Op {
   fb::Rows of = fb::Rows::Tokens;
   bool has_residual = false;
   bool int4 = false;
+  bool has_activation = false;  // wherever its activation is computed
 };
 
 // Sums of the packed rows; a wrong one would shift every asymmetric result, or overflow int32.
@@ -140,6 +145,7 @@ std::unique_ptr<Op> make_linear(const Load& load) {
   }
   if (body.activation() > fb::Activation::GeluTanh) load.fail("F031", "its activation is unknown");
   op->activation = static_cast<kernels::Activation>(body.activation());
+  op->has_activation = body.activation() != fb::Activation::None;
   if (body.input_quant() > fb::InputQuant::Asymmetric) load.fail("F031", "its input quantization is unknown");
   op->quant = body.input_quant();
   const bool quantized = op->quant != fb::InputQuant::None;

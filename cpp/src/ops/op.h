@@ -44,6 +44,14 @@ struct Cost {
   uint64_t work() const { return integer ? macs : 2 * macs; }
 };
 
+// What the predicted time of an op depends on beside its rows and width; 0 where its kind has no such number.
+struct Facts {
+  uint64_t inputs = 0;  // columns of a row that enters a product, rows of a table
+  uint64_t heads = 0;
+  fb::DType weights = fb::DType::F32;
+  bool activation = false;  // follows the product
+};
+
 // The quantized form of a value, an optional second copy of it: int8 rows with a scale each, and a zero point each when
 // asymmetric. The plan gives one to every value that a Linear wants quantized, and one of two makers: the op that makes
 // the value, if it can do so on the way, else the first op that wants it. All later ones share it.
@@ -91,6 +99,7 @@ class Op {
   virtual void run(const Run& run) const = 0;
   virtual const char* kind() const = 0;
   virtual Cost cost(std::span<const uint32_t> offsets) const = 0;  // offsets as in Run
+  virtual Facts facts() const { return {}; }
   virtual uint64_t scratch_bytes(const Sizes&) const { return 0; }
 
   // How it wants input i quantized, if at all; it then finds the form in Run::forms.

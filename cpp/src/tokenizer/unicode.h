@@ -1,5 +1,5 @@
 // The Unicode properties that BertNormalizer and BertPreTokenizer use, as `tokenizers` has them: recorded from its
-// behaviour by python/potstill/compile/unicode_tables.py, about 75 KB of read-only data.
+// behaviour by python/potstill/compile/tokenizers/unicode_tables.py, about 75 KB of read-only data.
 #pragma once
 
 #include <cstdint>

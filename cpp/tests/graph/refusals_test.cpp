@@ -133,7 +133,7 @@ TEST(Scores, AreTheLogitOrItsSigmoid) {
   EXPECT_EQ(raw.info().score, Score::Raw);
   EXPECT_EQ(smooth.info().score, Score::Sigmoid);
   const Output out = raw.run(raw.tokenize({"a b", "c", "d e f"}));
-  const std::vector<double> scores = raw.score(out), squeezed = smooth.score(out);
+  const std::vector<double> scores = raw.scores(out.logits), squeezed = smooth.scores(out.logits);
   ASSERT_EQ(scores.size(), 3u);
   for (std::size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(scores[i], double{out.logits.data[i]});
@@ -151,7 +151,9 @@ TEST(Scores, AreOfModelsWithOneLogitAlone) {
   EXPECT_EQ(load_error(scoring(static_cast<fb::ScoreKind>(3)).file()), "F063");
   TinyBert classes(TinyShape{});
   const Model model = Model::from_memory(classes.file(), 1);
-  EXPECT_THROW(model.score(model.run(std::vector<std::vector<int32_t>>{{5}})), Error);
+  const Output out = model.run(std::vector<std::vector<int32_t>>{{5}});
+  EXPECT_EQ(model.scores(out.logits).size(), out.logits.columns);
+  EXPECT_THROW(model.scores(Matrix{1, 1, {0.f}}), Error);  // of another model
   classes.builder.model.heads[0]->body.Set(fb::ScoreT{});
   EXPECT_EQ(load_error(classes.file()), "F063");
 }
@@ -165,10 +167,10 @@ TEST(Scores, OfTheCApi) {
   const Model same = Model::from_memory(file, 1);
   double one = 0, pair = 0;
   ASSERT_EQ(potstill_score(model, "a b", 0, &one, &error), 1) << error.line;
-  EXPECT_EQ(one, same.score(same.run(same.tokenize({"a b"}))).front());
+  EXPECT_EQ(one, same.scores(same.run(same.tokenize({"a b"})).logits).front());
   ASSERT_EQ(potstill_score_pair(model, "a", "b", 0, &pair, &error), 1) << error.line;
   const std::pair<std::string_view, std::string_view> texts("a", "b");
-  EXPECT_EQ(pair, same.score(same.run(same.tokenize_pairs(std::span(&texts, 1)))).front());
+  EXPECT_EQ(pair, same.scores(same.run(same.tokenize_pairs(std::span(&texts, 1))).logits).front());
   EXPECT_EQ(potstill_score(model, "", 0, &one, &error), -1);
   EXPECT_STREQ(error.code, "I001");
   EXPECT_EQ(potstill_score(model, "a", 0, nullptr, &error), -1);

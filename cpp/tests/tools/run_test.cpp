@@ -33,25 +33,5 @@ TEST(Error, NamesOfOthersCannotCommandATerminal) {
   EXPECT_EQ(printable("\xc2\xa0 \xe2\x80\x94 \xe2\x81\xa0"), "\xc2\xa0 \xe2\x80\x94 \\u2060");
 }
 
-TEST(Softmax, SumsToOneForAnyFiniteLogits) {
-  const std::vector<std::vector<float>> rows{{0.f}, {1.f, 1.f}, {1e38f, -1e38f, 0.f}, {-5.f, 2.f, 3.f}};
-  for (const auto& row : rows) {
-    double sum = 0;
-    for (const double p : softmax(row)) sum += p;
-    EXPECT_NEAR(sum, 1, 1e-12);
-  }
-  EXPECT_NEAR(softmax(std::vector<float>{0.f, std::log(3.f)})[1], 0.75, 1e-7);
-  EXPECT_TRUE(softmax({}).empty());
-}
-
-TEST(Sigmoid, StaysInRangeForAnyFiniteLogit) {
-  const std::vector<double> scores = sigmoid(std::vector<float>{0.f, std::log(3.f), -1e38f, 1e38f, -3.f, 3.f});
-  EXPECT_EQ(scores[0], 0.5);
-  EXPECT_NEAR(scores[1], 0.75, 1e-7);
-  EXPECT_EQ(scores[2], 0);
-  EXPECT_EQ(scores[3], 1);
-  EXPECT_NEAR(scores[4] + scores[5], 1, 1e-12);
-}
-
 }  // namespace
 }  // namespace potstill::tools

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from potstill.runtime.backends import open_backend
+from potstill.runtime.rows import TokenRows
 
 
 class PotstillRunner:
@@ -17,7 +18,7 @@ class PotstillRunner:
 
     def prepare(self, batch: Sequence[Sequence[int]]) -> Callable[[], Any]:
         """See `Runner`."""
-        backend, rows = self._backend, [list(ids) for ids in batch]
+        backend, rows = self._backend, TokenRows([list(ids) for ids in batch])
 
         def call() -> Any:
             found = backend.run(rows)

@@ -59,7 +59,7 @@ def bench_peers(
         from potstill.compare.common_student import common_student
 
         still = common_student(cache, progress)
-    elif open_backend("native", still, 1).info["per_token"]:
+    elif open_backend("native", still, 1).card.per_token:
         raise InputError(
             "I068", "engines are compared on models that label whole texts, this one labels words", str(still),
             "measure it alone: leave --peers out",

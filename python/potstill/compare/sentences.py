@@ -96,7 +96,7 @@ def _each(backend: Any, texts: Sequence[str]) -> list[list[int]]:
     rows = []
     for text in texts:
         try:
-            rows += backend.tokenize([text], True)
+            rows += backend.encode([text], None, True).ids
         except InputError:
             continue
     return rows

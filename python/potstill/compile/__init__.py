@@ -4,13 +4,12 @@
 |---|---|
 | load | parse and check the ONNX, widen half precision |
 | specialise | fix length and mask, fold what no longer depends on the text |
-| interpret, matmul, layout, views, expr | give every value its meaning |
-| fuse, passes/ | build the core's operators |
+| interpret, reading, matmul, layout, views, expr | give every value its meaning |
+| fuse, activation, ops/ | build the core's operators; one file an operator |
 | positions | find the position table |
-| lower, pack | weights in the scheme's types and the kernels' layouts |
-| verify | compare with onnxruntime |
-| writer, reader | the file |
-| tokenizer | WordPiece tables |
+| tokenizers/ | a tokenizer's folder as tables; one file a model |
+| lower | weights in the scheme's types and the kernels' layouts |
+| verify, evaluate | compare with onnxruntime |
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from potstill.card import Card, heads_of
+from potstill.card.notes import noted_labels
 from potstill.compile.arguments import (
     choice_of,
     folder_of,
@@ -25,14 +27,13 @@ from potstill.compile.arguments import (
 )
 from potstill.errors import CompileError
 from potstill.runtime.inputs import read_flag
-from potstill.still.packed import Metadata, PackedModel
 from potstill.still.schemes import Scheme
 
 if TYPE_CHECKING:
     from potstill.compile.import_onnx import Imported
     from potstill.compile.ir import Graph
-    from potstill.compile.tokenizer import WordPieceTables
-    from potstill.still.packed import Metadata, PackedModel
+    from potstill.compile.tokenizers import Tables
+    from potstill.still.packed import PackedModel
 
 # Written into every file: who made it, and the version of the file format's writer.
 PRODUCER = "potstill compile 1"
@@ -127,7 +128,6 @@ def compile_onnx(
     from potstill.compile.lower import lower
     from potstill.compile.sentence import sentence_beside
     from potstill.compile.verify import core_available, verify_file
-    from potstill.still.packed import Metadata
     from potstill.still.writer import write_still
 
     onnx, tokenizer = path_of(onnx, "onnx"), folder_of(tokenizer, "tokenizer")
@@ -140,9 +140,9 @@ def compile_onnx(
     chosen_scheme = scheme_of(scheme, embedding)
     tables = None
     if tokenizer is not None:
-        from potstill.compile.tokenizer import wordpiece_tables
+        from potstill.compile.tokenizers import read_tokenizer
 
-        tables = wordpiece_tables(tokenizer, lowercase=lowercase)
+        tables = read_tokenizer(tokenizer, lowercase=lowercase)
     limits = [n for n in (max_tokens, tables.max_tokens if tables is not None else None) if n is not None]
     limit = min(limits) if limits else None
     imported = import_onnx(
@@ -154,39 +154,39 @@ def compile_onnx(
         note = "texts are lower-cased before the tokenizer, as the sentence-transformers folder says"
         tables = dataclasses.replace(tables, lowercase=True, notes=(*tables.notes, note))
     graph = imported.graph
-    properties = imported.onnx.source.properties
+    notes = imported.onnx.source.notes
     if labels is None and graph.logits is not None:
-        labels = _noted_labels(properties)
+        labels = noted_labels(notes) or None
     names = _labels(labels, None if graph.logits is None else graph.logits.width, onnx)
     if tables is not None:
         _check_vocabulary(len(tables.offsets) - 1, graph, tokenizer)
         _check_pairs(tables, graph, tokenizer)
-    several = properties.get("multi_label") == "true" if multi_label is None else multi_label
-    score, score_notes = _score(graph, several, activation, properties, onnx, tokenizer)
+    several = notes.get("multi_label") is True if multi_label is None else multi_label
+    score, score_notes = _score(graph, several, activation, notes, onnx, tokenizer)
     if score and names == ["LABEL_0"]:
         names = []
-    metadata = Metadata(
-        name=name if name is not None else onnx.stem.encode(errors="replace").decode(),
-        task=_task(graph),
+    card = Card(
+        name if name is not None else onnx.stem.encode(errors="replace").decode(),
+        heads_of(
+            names, logits=graph.logits is not None, embedding=graph.embedding is not None, multi_label=several,
+            per_token=graph.logits is not None and graph.logits.per_token, score=score,
+        ),
+        graph.max_tokens,
         scheme=chosen_scheme.name,
-        labels=tuple(names),
-        max_tokens=graph.max_tokens,
         producer=PRODUCER,
         license=license or "",
         provenance={**provenance, "onnx_sha256": _sha256(onnx)},
-        multi_label=several,
-        score=score,
         forbidden_ids=graph.forbidden_ids,
-    )
-    differences = _verify(imported, metadata) if verify else []
-    model = lower(graph, chosen_scheme, metadata, tables)
+    )  # fmt: skip
+    differences = _verify(imported, card) if verify else []
+    model = lower(graph, chosen_scheme, card, tables)
     check = (lambda path: verify_file(path, model, imported)) if verify and core_available() else None
     size = write_still(model, out, check=check)
     return report(model, size, [*(tables.notes if tables is not None else ()), *graph.notes, *score_notes], differences)
 
 
 def _score(
-    graph: Graph, several: bool, activation: str | None, properties: Mapping[str, str], onnx: Path,
+    graph: Graph, several: bool, activation: str | None, notes: Mapping[str, Any], onnx: Path,
     tokenizer: Path | None,
 ) -> tuple[str, list[str]]:  # fmt: skip
     """How the model's score is given, and notes; empty for a model of classes."""
@@ -205,14 +205,7 @@ def _score(
         return "", []
     # Optimum puts the ONNX of a hub's repository into its folder onnx/.
     beside = [onnx.parent, *([onnx.parent.parent] if onnx.parent.name == "onnx" else [])]
-    return score_kind(activation, properties, [*([] if tokenizer is None else [tokenizer]), *beside])
-
-
-def _task(graph: Graph) -> str:
-    """What the model is for, by the hub's names."""
-    if graph.logits is None:
-        return "feature-extraction"
-    return "token-classification" if graph.logits.per_token else "text-classification"
+    return score_kind(activation, notes, [*([] if tokenizer is None else [tokenizer]), *beside])
 
 
 def report(model: PackedModel, size: int, notes: list[str], differences: list[dict[str, Any]]) -> CompileReport:
@@ -245,22 +238,12 @@ def report(model: PackedModel, size: int, notes: list[str], differences: list[di
     )
 
 
-def _verify(imported: Imported, metadata: Metadata) -> list[dict[str, Any]]:
+def _verify(imported: Imported, card: Card) -> list[dict[str, Any]]:
     from potstill.compile.lower import lower
     from potstill.compile.verify import verify
 
-    model = lower(imported.graph, scheme_of("fp32", "auto"), metadata)
+    model = lower(imported.graph, scheme_of("fp32", "auto"), card)
     return [dataclasses.asdict(item) for item in verify(model, imported)]
-
-
-def _noted_labels(properties: Mapping[str, str]) -> list[str] | None:
-    try:
-        noted = json.loads(properties.get("labels", "null"))
-    except ValueError:
-        return None
-    if isinstance(noted, list) and noted and all(isinstance(label, str) for label in noted):
-        return noted
-    return None
 
 
 def _labels(labels: Sequence[str] | None, width: int | None, onnx: Path) -> list[str]:
@@ -282,7 +265,7 @@ def _labels(labels: Sequence[str] | None, width: int | None, onnx: Path) -> list
 
 
 def _check_vocabulary(pieces: int, graph: Graph, tokenizer: Path | None) -> None:
-    from potstill.compile.ir import Embedding
+    from potstill.compile.ops import Embedding
 
     for op in graph.ordered():
         if isinstance(op, Embedding) and pieces > op.word.shape[0]:
@@ -292,9 +275,9 @@ def _check_vocabulary(pieces: int, graph: Graph, tokenizer: Path | None) -> None
             )  # fmt: skip
 
 
-def _check_pairs(tables: WordPieceTables, graph: Graph, tokenizer: Path | None) -> None:
+def _check_pairs(tables: Tables, graph: Graph, tokenizer: Path | None) -> None:
     """Of a model of pairs: the core encodes them as the tokenizer does, and one can fit."""
-    from potstill.compile.ir import Embedding
+    from potstill.compile.ops import Embedding
 
     if not any(isinstance(op, Embedding) and op.types is not None for op in graph.ordered()):
         return

@@ -10,12 +10,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from potstill.compile.views import Axes
+from potstill.errors import CompileError
 from potstill.still.activations import erf, gelu, gelu_tanh
 
 Array = NDArray[Any]
@@ -37,6 +38,12 @@ class Expr:
     node: str
     order: int = field(default_factory=lambda: next(_serial), init=False)
 
+    heavy: ClassVar[bool] = False  # an operator of the core computes it, whatever is made of it
+
+    def parts(self) -> list[Expr]:
+        """The expressions of rows that it is computed from."""
+        return []
+
 
 @dataclass(frozen=True, eq=False)
 class Ids(Expr):
@@ -50,6 +57,8 @@ class Lookup(Expr):
     table: Array
     name: str
 
+    heavy = True
+
 
 @dataclass(frozen=True, eq=False)
 class Product(Expr):
@@ -58,6 +67,12 @@ class Product(Expr):
     x: Expr
     weight: Array
     name: str
+
+    heavy = True
+
+    def parts(self) -> list[Expr]:
+        """See `Expr.parts`."""
+        return [self.x]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +83,12 @@ class Norm(Expr):
     gamma: Array
     beta: Array
     eps: float
+
+    heavy = True
+
+    def parts(self) -> list[Expr]:
+        """See `Expr.parts`."""
+        return [self.x]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +106,10 @@ class Scores(Expr):
     q: Columns
     k: Columns
 
+    def parts(self) -> list[Expr]:
+        """See `Expr.parts`."""
+        return [self.q.expr, self.k.expr]
+
 
 @dataclass(frozen=True, eq=False)
 class Softmax(Expr):
@@ -92,6 +117,10 @@ class Softmax(Expr):
 
     scores: Scores
     scale: float
+
+    def parts(self) -> list[Expr]:
+        """See `Expr.parts`."""
+        return self.scores.parts()
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +130,12 @@ class Context(Expr):
     probabilities: Softmax
     v: Columns
 
+    heavy = True
+
+    def parts(self) -> list[Expr]:
+        """See `Expr.parts`."""
+        return [*self.probabilities.parts(), self.v.expr]
+
 
 @dataclass(frozen=True, eq=False)
 class Reduced(Expr):
@@ -109,12 +144,22 @@ class Reduced(Expr):
     x: Expr
     kind: str
 
+    heavy = True
+
+    def parts(self) -> list[Expr]:
+        """See `Expr.parts`."""
+        return [self.x]
+
 
 @dataclass(frozen=True, eq=False)
 class IsNan(Expr):
     """The guard exporters put behind softmax; false, since no row of scores is fully masked."""
 
     x: Expr
+
+    def parts(self) -> list[Expr]:
+        """See `Expr.parts`."""
+        return [self.x]
 
 
 # A constant operand: a number, one value a column, or (tokens only) a matrix [length, width].
@@ -135,6 +180,11 @@ class Const:
     def number(self) -> float:
         return float(self.value)
 
+    @property
+    def wide(self) -> Array:
+        """The value for folding, in float64."""
+        return self.value.astype(np.float64)
+
 
 @dataclass(frozen=True, eq=False)
 class Elementwise(Expr):
@@ -149,6 +199,10 @@ class Elementwise(Expr):
         below = [arg.reduction for arg in self.args if isinstance(arg, Elementwise) and arg.reduction is not None]
         own = [self] if self.op in REDUCTIONS else []
         object.__setattr__(self, "reduction", min((*below, *own), key=lambda item: item.order, default=None))
+
+    def parts(self) -> list[Expr]:
+        """See `Expr.parts`."""
+        return [arg for arg in self.args if isinstance(arg, Expr)]
 
 
 @dataclass(frozen=True)
@@ -172,23 +226,6 @@ def walk(expr: Expr, stop: Expr | None = None) -> Iterator[Expr | Const]:
         yield item
         if isinstance(item, Elementwise) and item is not stop:
             pending.extend(item.args)
-
-
-def children(expr: Expr) -> list[Expr]:
-    """What an expression is made of, heavy operators included."""
-    match expr:
-        case Elementwise():
-            return [arg for arg in expr.args if isinstance(arg, Expr)]
-        case Product() | Norm() | Reduced() | IsNan():
-            return [expr.x]
-        case Scores():
-            return [expr.q.expr, expr.k.expr]
-        case Softmax():
-            return [expr.scores]
-        case Context():
-            return [expr.probabilities, expr.v.expr]
-        case _:
-            return []
 
 
 def evaluate(expr: Expr, base: Expr, x: Array) -> Array:
@@ -238,3 +275,28 @@ FUNCTIONS: dict[str, Any] = {
     "widen": np.add,  # one column to many: the second argument is zeros of the new width
     "sum": lambda x: np.sum(x, axis=-1, keepdims=True),
 }
+
+
+def weight_of(value: Array, expr: Expr) -> Array:
+    """The stored weight `value` of a heavy operator.
+
+    Raises:
+        CompileError: it is not f32, or not finite.
+    """
+    if value.dtype != np.float32:
+        raise CompileError(
+            "C023", f"weights of type {value.dtype} are not supported", expr.node, "export the model in float32"
+        )
+    if not np.isfinite(value).all():
+        raise CompileError("C024", "weights that are not finite numbers", expr.node, "train or export the model again")
+    return value
+
+
+def stem_of(name: str, otherwise: str) -> str:
+    """`bert.encoder.layer.0.output.dense` from the weight's name; nameless weights take their node's name."""
+    return name.removesuffix(".weight") if name.endswith(".weight") else plain_name(otherwise)
+
+
+def plain_name(label: str) -> str:
+    """The node's own name out of `Op node 'name'`."""
+    return label.partition("'")[2].removesuffix("'") or label

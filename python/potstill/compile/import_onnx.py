@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from potstill.card.notes import noted_number
 from potstill.compile.expr import SEQUENCES, TOKENS, Const, Elementwise, Expr, Reduced, Tensor
 from potstill.compile.fuse import Fuser
 from potstill.compile.ids import Piece, forbidden_ids, sample_ids
-from potstill.compile.interpret import Interpreter, known
-from potstill.compile.ir import Attention, Embedding, Graph, Linear, Normalize, Op
+from potstill.compile.interpret import interpret, known
+from potstill.compile.ir import Graph, Op
 from potstill.compile.load import load_onnx
+from potstill.compile.ops import Embedding, Linear, Normalize
+from potstill.compile.ops.embedding import EmbeddingSum
+from potstill.compile.ops.linear import reaches
 from potstill.compile.outputs import Chosen, ambiguous, choose_outputs, is_classifier
-from potstill.compile.passes.embedding_sum import EmbeddingSum
-from potstill.compile.passes.linear import reaches
 from potstill.compile.positions import resolve_embedding
 from potstill.compile.sentence import (
     SMALLEST_LENGTH,
@@ -79,9 +80,9 @@ def import_onnx(
         SystemFailure: onnx or onnxruntime is not installed.
     """
     source = load_onnx(path)
-    noted = source.properties.get("max_tokens", "")
-    if noted.isdecimal() and int(noted) > 0:
-        max_tokens = min(int(noted), max_tokens or int(noted))
+    noted = noted_number(source.notes, "max_tokens")
+    if noted:
+        max_tokens = min(noted, max_tokens or noted)
     inputs = classify_inputs(source)
     _check_fixed_length(inputs, max_tokens, path)
     length = inputs.fixed_length or PROBE_LENGTH
@@ -102,7 +103,7 @@ def import_onnx(
     if source.halved:
         graph.notes.append("the ONNX is in half precision: its numbers are taken as they are and computed with in f32")
     try:
-        values = Interpreter(graph).run(chosen.names())
+        values = interpret(graph, chosen.names())
         found, outputs = _results(graph, chosen, values, Fuser(length))
     except CompileError as error:
         if source.halved and error.code == "C010":
@@ -120,7 +121,7 @@ def import_onnx(
                 found["embedding"] = Normalize("normalize", found["embedding"], SMALLEST_LENGTH)
         elif asked == (None, None) and output is not None:
             check_vector(found["embedding"], sentence, output)
-    pairs = source.properties.get("pairs") == "true" if pairs is None else pairs
+    pairs = source.notes.get("pairs") is True if pairs is None else pairs
     resolve = partial(resolve_embedding, graph=graph, limit=max_tokens, pairs=pairs)
     logits, embedding, rows = _with_positions(found.get("logits"), found.get("embedding"), graph, resolve)
     return Imported(
@@ -238,7 +239,6 @@ def _with_positions(
 ) -> tuple[Op | None, Op | None, int]:
     """Replace embedding sums by embeddings with their position table."""
     done: dict[int, Op] = {}
-    rows: list[int] = []
 
     def rebuilt(root: Op) -> Op:
         stack = [root]
@@ -251,30 +251,15 @@ def _with_positions(
                 stack.extend(missing)
             else:
                 stack.pop()
-                done[id(op)] = _copy(op, done, resolve, rows)
+                done[id(op)] = resolve(op) if isinstance(op, EmbeddingSum) else op.with_inputs(done)
         return done[id(root)]
 
     results = [None if op is None else rebuilt(op) for op in (logits, embedding)]
-    if len(set(rows)) != 1:
+    tables = [op for op in done.values() if isinstance(op, Embedding)]
+    rows = {table.position.shape[0] for table in tables}
+    if len(rows) != 1:
         raise CompileError(
-            "C015", f"{len(rows)} embedding tables for token ids", str(graph.source.path),
+            "C015", f"{len(tables)} embedding tables for token ids", str(graph.source.path),
             "only one word embedding table is supported",
         )  # fmt: skip
-    return results[0], results[1], rows[0]
-
-
-def _copy(op: Op, done: dict[int, Op], resolve: Callable[[EmbeddingSum], Embedding], rows: list[int]) -> Op:
-    if isinstance(op, EmbeddingSum):
-        found = resolve(op)
-        rows.append(found.position.shape[0])
-        return found
-    changes: dict[str, Any] = {}
-    if isinstance(op, Attention):
-        qkv = done[id(op.qkv)]
-        assert isinstance(qkv, Linear)
-        return replace(op, qkv=qkv)
-    for field in ("x", "residual"):
-        before = getattr(op, field, None)
-        if before is not None:
-            changes[field] = done[id(before)]
-    return replace(op, **changes)
+    return results[0], results[1], rows.pop()

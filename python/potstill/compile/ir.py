@@ -1,15 +1,28 @@
-"""The fused graph: the operators of the core (cpp/schema/still.fbs), with f32 numpy weights.
+"""The fused graph: the operators of the core, with f32 numpy weights, and what every one of them can do.
 
-Operators are immutable and linked by reference; `ordered` lists them so that each comes after what it reads.
+Operators are immutable and linked by reference; `Graph.ordered` lists them so that each comes after what it reads. The
+kinds themselves are in ops/, one a file.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from potstill.compile.evaluate import Evaluation
+    from potstill.compile.expr import Const, Expr, Tensor
+    from potstill.compile.fuse import Fuser
+    from potstill.compile.load import Node
+    from potstill.compile.lower import Lowering
+    from potstill.compile.reading import Reader
+    from potstill.runtime.oplist import OpFacts
+    from potstill.still.schemes import Scheme
 
 Array = NDArray[Any]
 
@@ -18,15 +31,19 @@ ACTIVATIONS = ("none", "gelu", "gelu_poly", "relu", "tanh", "gelu_tanh")
 
 @dataclass(frozen=True, eq=False)
 class Op:
-    """Base. `name` comes from the weights or nodes of the ONNX; `width` is the number of output columns."""
+    """Base. `name` comes from the weights or nodes of the ONNX; fields that are operators are its inputs, in order."""
 
     name: str
+
+    # ONNX nodes that mean this operator and nothing else: (domain, operator) to what reads one.
+    reads: ClassVar[Mapping[tuple[str, str], Callable[[Reader, Node], list[Tensor]]]] = {}
 
     def __post_init__(self) -> None:
         _ = self.per_token  # asked for while those below know theirs: asked for later, a long chain would recurse
 
     @property
     def width(self) -> int:
+        """Number of output columns."""
         raise AssertionError("every operator defines its width")
 
     @functools.cached_property
@@ -35,109 +52,58 @@ class Op:
         return all(op.per_token for op in self.inputs())
 
     def inputs(self) -> tuple[Op, ...]:
-        return ()
+        """What it reads."""
+        values = (getattr(self, field.name) for field in dataclasses.fields(self))
+        return tuple(value for value in values if isinstance(value, Op))
 
+    def with_inputs(self, done: Mapping[int, Op]) -> Op:
+        """The same over other inputs: `done` has them by the `id` of those they replace."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        changes: dict[str, Any] = {name: done[id(value)] for name, value in values.items() if isinstance(value, Op)}
+        return dataclasses.replace(self, **changes)
 
-@dataclass(frozen=True, eq=False)
-class Embedding(Op):
-    """word[id] + position[p] (+ types[token type]); word [vocabulary, width], position [max_tokens, width], f32.
+    # --- recognised ---
 
-    `types` [types, width] f32 or None: what is added to `position`, which holds token type 0; its row 0 is zero.
-    """
+    @classmethod
+    def condense(cls, expr: Expr) -> Expr | None:
+        """The expression of a tree that has become this operator: asked at every node, to keep trees small."""
+        return None
 
-    word: Array
-    position: Array
-    types: Array | None = None
+    @classmethod
+    def recognise(cls, expr: Expr, fuser: Fuser) -> Op | None:
+        """This operator, if it is what computes `expr`.
 
-    @property
-    def width(self) -> int:
-        return int(self.word.shape[1])
+        Raises:
+            CompileError: it would be, but for something that the core does not have.
+        """
+        return None
 
+    def plus(self, const: Const, sign: float) -> Op | None:
+        """self + sign * const as one operator; None when it cannot take it."""
+        return None
 
-@dataclass(frozen=True, eq=False)
-class LayerNorm(Op):
-    """gamma, beta: [width] f32."""
+    def times(self, factor: Array) -> Op | None:
+        """self * factor as one operator, factor being a number, [width] or [length, width]; None when it cannot."""
+        return None
 
-    x: Op
-    gamma: Array
-    beta: Array
-    eps: float
+    # --- written ---
 
-    @property
-    def width(self) -> int:
-        return int(self.gamma.shape[0])
+    def dtype(self, scheme: Scheme, name: str, *, head: bool) -> str:
+        """How its weights are stored: "f32", "i8" or "i4". `head`: it makes the logits."""
+        return "f32"
 
-    def inputs(self) -> tuple[Op, ...]:
-        return (self.x,)
+    def lower(self, to: Lowering, name: str) -> Any:
+        """Its table of the schema (an object of `fb`), its tensors added to `to`."""
+        raise AssertionError("every operator is lowered")
 
+    @staticmethod
+    def evaluate(body: Any, inputs: Sequence[Array], run: Evaluation) -> Array:
+        """Its output rows in numpy; `body` is what `lower` made."""
+        raise AssertionError("every operator can be evaluated")
 
-@dataclass(frozen=True, eq=False)
-class Linear(Op):
-    """activation(x @ weight.T + bias) + residual; weight [width, K] f32, bias [width] f32 or None."""
-
-    x: Op
-    weight: Array
-    bias: Array | None = None
-    activation: str = "none"
-    residual: Op | None = None
-
-    @property
-    def width(self) -> int:
-        return int(self.weight.shape[0])
-
-    def inputs(self) -> tuple[Op, ...]:
-        return (self.x,) if self.residual is None else (self.x, self.residual)
-
-
-@dataclass(frozen=True, eq=False)
-class Attention(Op):
-    """Over fused rows q | k | v; the score scale, 1/sqrt(head size), is already in q's weights: those were
-    multiplied with `scale`."""
-
-    qkv: Linear
-    heads: int
-    scale: float = 1.0
-
-    @property
-    def width(self) -> int:
-        return self.qkv.width // 3
-
-    def inputs(self) -> tuple[Op, ...]:
-        return (self.qkv,)
-
-
-@dataclass(frozen=True, eq=False)
-class Pool(Op):
-    """One row a text: kind `mean` over its tokens or `cls`, its first token."""
-
-    x: Op
-    kind: str
-
-    @property
-    def width(self) -> int:
-        return self.x.width
-
-    @functools.cached_property
-    def per_token(self) -> bool:
-        return False
-
-    def inputs(self) -> tuple[Op, ...]:
-        return (self.x,)
-
-
-@dataclass(frozen=True, eq=False)
-class Normalize(Op):
-    """x / max(|x|, eps) of each row of one a text."""
-
-    x: Op
-    eps: float
-
-    @property
-    def width(self) -> int:
-        return self.x.width
-
-    def inputs(self) -> tuple[Op, ...]:
-        return (self.x,)
+    def facts(self, base: OpFacts) -> OpFacts:
+        """`base` (rows, width, dtype) with the rest that its predicted cost depends on."""
+        return base
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from potstill.card.notes import notes_in
 from potstill.compile.bounds import array_of, check_functions, first_line, nodes_within
 from potstill.errors import CompileError, missing_package
 
@@ -79,9 +80,9 @@ class Source:
         return next((int(o.version) for o in self.model.opset_import if o.domain in _STANDARD_DOMAINS), 1)
 
     @property
-    def properties(self) -> dict[str, str]:
-        """What the exporter noted in the model: potstill's own writes labels, max_tokens and more."""
-        return {prop.key: prop.value for prop in self.model.metadata_props}
+    def notes(self) -> dict[str, Any]:
+        """What the exporter noted of the model: see `potstill.card.notes`."""
+        return notes_in({prop.key: prop.value for prop in self.model.metadata_props})
 
     @property
     def outputs(self) -> list[str]:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from potstill.compile.ir import Embedding
-from potstill.compile.passes.embedding_sum import EmbeddingSum
+from potstill.compile.ops import Embedding
+from potstill.compile.ops.embedding import EmbeddingSum
 from potstill.compile.run import run_onnx
 from potstill.compile.specialise import Specialised
 from potstill.errors import CompileError

@@ -15,12 +15,12 @@ _CLASSES = {"Identity": "raw", "Sigmoid": "sigmoid"}
 _STEP = "choose: --activation raw or --activation sigmoid"
 
 
-def score_kind(activation: str | None, properties: Mapping[str, str], folders: Iterable[Path]) -> tuple[str, list[str]]:
+def score_kind(activation: str | None, notes: Mapping[str, Any], folders: Iterable[Path]) -> tuple[str, list[str]]:
     """``raw`` or ``sigmoid`` for a model with one output, and what the user should know of the choice.
 
     Args:
         activation: what the user chose, or None.
-        properties: of the ONNX; ``score`` is ours.
+        notes: of the ONNX (`potstill.card.notes`).
         folders: where a config.json of the model may lie; the first one of a model with one output counts.
 
     Raises:
@@ -28,8 +28,8 @@ def score_kind(activation: str | None, properties: Mapping[str, str], folders: I
     """
     if activation is not None:
         return _known(activation, "--activation"), []
-    if "score" in properties:
-        return _known(properties["score"], "property 'score' of the ONNX"), []
+    if "score" in notes:
+        return _known(notes["score"], "property 'score' of the ONNX"), []
     for path in (folder / "config.json" for folder in folders):
         config = _config(path)
         kind = None if config is None else _said(config, str(path))

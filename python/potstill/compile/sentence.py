@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from potstill.compile.ir import Linear, Normalize, Op, Pool
+from potstill.compile.ir import Op
+from potstill.compile.ops import Linear, Normalize, Pool
 from potstill.compile.outputs import POOLINGS
 from potstill.errors import CompileError
 from potstill.models.sentence_folder import MODULES, SentenceModel, describe_sentence_model

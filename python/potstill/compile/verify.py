@@ -14,16 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from potstill.compile.evaluate import Evaluator
 from potstill.compile.ids import compared_with, sample_ids, vocabulary
 from potstill.compile.import_onnx import Imported
-from potstill.compile.ir import Embedding, Graph
+from potstill.compile.ir import Graph
 from potstill.compile.lengths import lengths_around
+from potstill.compile.ops import Embedding
 from potstill.compile.run import run_onnx
 from potstill.compile.sentence import SMALLEST_LENGTH
 from potstill.compile.steady import odd_lengths, odd_splits
 from potstill.errors import CompileError, PotstillError
+from potstill.runtime.rows import TokenRows
 from potstill.still.packed import PackedModel
-from potstill.still.reference import Evaluator
 
 Array = NDArray[Any]
 
@@ -247,7 +249,7 @@ def verify_file(path: Path, model: PackedModel, imported: Imported) -> None:
         without = imported.graph.forbidden_ids
         ids = sample_ids(onnx.source, onnx.inputs.ids, tokens, seed=tokens, without=without)
         types = pair_types(imported.graph, tokens)
-        ours = core.run([ids]) if types is None else core.run([ids], [types])
+        ours = core.run(TokenRows([ids], None if types is None else [types]))
         wanted = evaluator.run(ids, types)
         for name in ("logits", "embedding"):
             expected = getattr(wanted, name)

@@ -16,7 +16,7 @@ _WHERE = {
     "distil": "potstill.distil.distillation",
     "accuracy": "potstill.models.evaluation",
     "predictions": "potstill.models.evaluation",
-    "make_student": "potstill.distil.students.registry",
+    "make_student": "potstill.distil.students.job",
     "teacher_outputs": "potstill.distil.teacher.cache",
 }
 __all__ = sorted(_WHERE)

@@ -13,10 +13,10 @@ from potstill.errors import PotstillError, not_in_this_wheel
 from potstill.paths import existing
 
 if TYPE_CHECKING:
-    from potstill.bench.predict import ModelShape, Prediction
+    from potstill.bench.predict import CostModel, Prediction
 
     # Reads a subject that is no .still file; what it finds goes into the findings.
-    Reader = Callable[[Findings, str], ModelShape | None]
+    Reader = Callable[[Findings, str], CostModel | None]
 
 # Of a board's memory: up to half is fine beside the system and the application, over 90 % cannot work.
 _FINE, _MOST = 0.5, 0.9
@@ -57,36 +57,36 @@ def check(
     if path.suffix in (".still", ".onnx"):
         existing(subject, "give a .still or .onnx file, or a recipe")
     if path.suffix == ".still":
-        shape = _still(findings, path)
+        model = _still(findings, path)
     elif read is not None:
-        shape = read(findings, subject)
+        model = read(findings, subject)
     else:
         lacking = not_in_this_wheel("what reads it", subject)
         findings.unknown("model", f"{lacking.what}: {lacking.next_step}")
         return findings
-    if shape is not None:
-        _judge(findings, shape, path if path.suffix == ".still" else None, board, limits, tokens, threads)
+    if model is not None:
+        _judge(findings, model, path if path.suffix == ".still" else None, board, limits, tokens, threads)
     return findings
 
 
-def _still(findings: Findings, path: Path) -> ModelShape | None:
-    from potstill.bench.predict import shape_of
+def _still(findings: Findings, path: Path) -> CostModel | None:
+    from potstill.bench.predict import model_of
 
     try:
-        shape = shape_of(path, static=True)
+        model = model_of(path, static=True)
     except PotstillError as error:
         findings.failure("file", f"{error.what} ({error.code})", error.next_step)
         return None
-    findings.ok("operators", f"every one runs in the core; scheme {shape.scheme}, {shape.parameters:,} parameters")
-    return shape
+    findings.ok("operators", f"every one runs in the core; scheme {model.scheme}, {model.parameters:,} parameters")
+    return model
 
 
 def _judge(
-    findings: Findings, shape: ModelShape, still: Path | None, board: Board | None, limits: Limits,
+    findings: Findings, model: CostModel, still: Path | None, board: Board | None, limits: Limits,
     tokens: int | None, threads: int,
 ) -> None:  # fmt: skip
-    length = min(tokens or shape.max_tokens, shape.max_tokens)
-    size = still.stat().st_size if still else shape.file_bytes()
+    length = min(tokens or model.max_tokens, model.max_tokens)
+    size = still.stat().st_size if still else model.file_bytes()
     about = "" if still else "about "
     if limits.bytes is not None and size > limits.bytes:
         step = "scheme int4, fewer layers or a smaller hidden size"
@@ -96,7 +96,7 @@ def _judge(
     if board is None:
         findings.unknown("memory and time", "name a board with --board")
         return
-    need = shape.peak_bytes(length)
+    need = model.peak_bytes(length)
     have = board.ram_mb * 1_000_000
     seen = f"about {need / 1e6:.0f} MB with Python, the board has {board.ram_mb} MB"
     if need > (have * _MOST if limits.ram is None else limits.ram):
@@ -106,20 +106,20 @@ def _judge(
         findings.warning("memory", seen, "little is left for the system and the application")
     else:
         findings.ok("memory", seen)
-    _judge_time(findings, shape, board, limits, length, threads)
+    _judge_time(findings, model, board, limits, length, threads)
 
 
 def _ms(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
 
 
-def _judge_time(findings: Findings, shape: ModelShape, board: Board, limits: Limits, length: int, threads: int) -> None:
+def _judge_time(findings: Findings, model: CostModel, board: Board, limits: Limits, length: int, threads: int) -> None:
     from potstill.bench.predict import predict
 
-    if not shape.layers:
+    if not model.layers:
         findings.unknown("time", "the cost model knows attention layers only: measure it with potstill bench")
         return
-    answer: Prediction = predict(shape, board, tokens=length, threads=threads)
+    answer: Prediction = predict(model, board, tokens=length, threads=threads)
     seen = (
         f"{_ms(answer.ms)} ms predicted ({_ms(answer.low_ms)} to {_ms(answer.high_ms)}) for {length} tokens, "
         f"{threads} thread{'s' if threads > 1 else ''}"

@@ -9,12 +9,13 @@ vector the head reads), of a model that labels words ``logits`` f32 ``[batch, le
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from potstill.card import Card
+from potstill.card.notes import properties_of
 from potstill.errors import ExportError, missing_package
 from potstill.export.quiet import producer, quiet
 from potstill.work.atomic import atomic_write
@@ -63,11 +64,11 @@ def export_onnx(model_dir: Path, out: Path, *, opset: int = 18, max_tokens: int 
     except ImportError as error:
         raise missing_package(error.name or "onnx", "build", "ONNX export") from error
     with quiet():
-        plain, facts = load_plain(model_dir)
-        limit = min(max_tokens or facts.max_tokens, facts.max_tokens)
+        plain, card = load_plain(model_dir)
+        card.max_tokens = min(max_tokens or card.max_tokens, card.max_tokens)
         try:
-            model = _traced(plain, limit, facts.inputs)
-            passes.rename_outputs(model, list(facts.outputs))
+            model = _traced(plain, card)
+            passes.rename_outputs(model, list(card.outputs))
             passes.constant_reshapes(model)
             model, agrees = onnxsim.simplify(model, skipped_optimizers=list(_SKIPPED))
             if not agrees:
@@ -77,7 +78,7 @@ def export_onnx(model_dir: Path, out: Path, *, opset: int = 18, max_tokens: int 
                 passes.to_opset_13(model)
             else:
                 passes.set_opset(model, opset)
-            _finish(model, facts, limit)
+            _finish(model, card)
             onnx.checker.check_model(model, full_check=True)
         except _FAILURES as error:
             raise _failed(model_dir, error) from error
@@ -92,16 +93,17 @@ def export_onnx(model_dir: Path, out: Path, *, opset: int = 18, max_tokens: int 
                 "use a student of a BERT-like architecture (bert, distilbert, roberta, electra)",
             )
         data = model.SerializeToString()
-        _check_against(plain, data, limit, facts, model_dir)
+        _check_against(plain, data, card, model_dir)
     with atomic_write(out) as temporary:
         temporary.write_bytes(data)
     return out
 
 
-def _traced(plain: Any, limit: int, inputs: tuple[str, ...] = ("input_ids", "attention_mask")) -> Any:
+def _traced(plain: Any, card: Card) -> Any:
     import onnx
     import torch
 
+    inputs, limit = card.inputs, card.max_tokens
     # Sizes 2 and 7 differ from each other and from 1, which torch.export would take for constants.
     length = min(7, limit)
     ids = torch.zeros(2, length, dtype=torch.int64)
@@ -122,7 +124,7 @@ def _traced(plain: Any, limit: int, inputs: tuple[str, ...] = ("input_ids", "att
         return onnx.load(str(path))
 
 
-def _finish(model: Any, facts: Any, limit: int) -> None:
+def _finish(model: Any, card: Card) -> None:
     """Producer, metadata and dimension names; drops the exporter's notes (source paths of the building machine)."""
     graph = model.graph
     graph.name = "classifier"
@@ -145,20 +147,7 @@ def _finish(model: Any, facts: Any, limit: int) -> None:
         axes[0].dim_param = "batch"
         if len(axes) == 3:
             axes[1].dim_param = "length"
-    set_metadata(
-        model,
-        {
-            "labels": json.dumps(facts.labels, ensure_ascii=False),
-            "max_tokens": str(limit),
-            "pad_id": str(facts.pad_id),
-            "vocabulary": str(facts.vocabulary),
-            "task": facts.task,
-            "producer": producer(),
-            **({"multi_label": "true"} if facts.multi_label else {}),
-            **({"pairs": "true"} if facts.pairs else {}),
-            **({"normalized": "true"} if facts.normalized else {}),
-        },
-    )
+    set_metadata(model, properties_of(card))
 
 
 def set_metadata(model: Any, values: Mapping[str, str]) -> None:
@@ -179,7 +168,7 @@ def _failed(model_dir: Path, error: BaseException) -> ExportError:
     )
 
 
-def _check_against(plain: Any, data: bytes, limit: int, facts: Any, model_dir: Path) -> None:
+def _check_against(plain: Any, data: bytes, card: Card, model_dir: Path) -> None:
     import numpy as np
     import onnxruntime
     import torch
@@ -187,19 +176,19 @@ def _check_against(plain: Any, data: bytes, limit: int, facts: Any, model_dir: P
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 3
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    generator = np.random.default_rng(0)
+    generator, limit = np.random.default_rng(0), card.max_tokens
     for batch, length in ((1, 1), (3, min(9, limit)), (1, limit)):
-        ids = generator.integers(0, facts.vocabulary, (batch, length))
+        ids = generator.integers(0, card.vocabulary, (batch, length))
         mask = np.ones_like(ids)
         # The last row of the batch is shorter: padding must not change it.
         if batch > 1:
             mask[-1, (length + 1) // 2 :] = 0
         # The second half of a pair's tokens, as the second text.
         types = np.broadcast_to((np.arange(length) >= length // 2).astype(np.int64), (batch, length)).copy()
-        feed = dict(zip(facts.inputs, (ids, mask, types), strict=False))
+        feed = dict(zip(card.inputs, (ids, mask, types), strict=False))
         with torch.inference_mode():
             wanted = plain(*(torch.from_numpy(value) for value in feed.values()))
-        found = session.run(list(facts.outputs), feed)
+        found = session.run(list(card.outputs), feed)
         for want, got in zip(wanted, found, strict=True):
             difference = float(np.abs(want.numpy() - got).max())
             if not difference <= _TOLERANCE:

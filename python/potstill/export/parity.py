@@ -16,17 +16,17 @@ from typing import Any
 
 from potstill.errors import ExportError, missing_package
 from potstill.export.parity_rows import (
+    ROWS,
     at_words_of,
-    by_length,
     grid_of,
-    halves,
     has_pairs,
     reference,
-    token_ids,
-    word_ids,
+    token_rows,
+    word_rows,
     words_read,
 )
 from potstill.export.quiet import quiet
+from potstill.runtime.rows import TokenRows
 
 # One token alone, one and two tokens with [CLS] and [SEP], and lengths around the blocks that kernels work in.
 LENGTHS = (1, 3, 4, 7, 16, 33)
@@ -189,25 +189,24 @@ def check_parity(
 
         progress = QuietProgress()
     task = task or task_named("classification")
-    words = None
     with quiet():
         second = [str(text) for text in dataset["text_pair"]] if has_pairs(dataset) else None
         if task.words:
             texts = [list(row) for row in dataset["text"]]
-            ids, types, words = word_ids(model_dir, texts, max_tokens)
+            rows = word_rows(model_dir, texts, max_tokens)
         else:
-            ids, types = token_ids(model_dir, texts, second, max_tokens)
-    grid = grid_of(ids, model, sorted({*(n for n in lengths if n < max_tokens), max_tokens}), batches)
+            rows = token_rows(model_dir, texts, second, max_tokens)
+    grid = grid_of(rows, model, sorted({*(n for n in lengths if n < max_tokens), max_tokens}), batches)
     if truth is None:
         truth = Truth(task.label_array(list(dataset["label"]), model.config.num_labels))
     report = ParityReport(sentences=len(texts), metric=task.metric)
     with progress.task("parity", total=len(texts) * (len(exports) + 1), unit="sentences") as shown:
-        wanted = at_words_of(reference(model, ids, types, shown), ids, words)
-        wanted_grid = [reference(model, batch, halves(batch, types)) for batch in grid]
+        wanted = at_words_of(reference(model, rows, shown), rows)
+        wanted_grid = [reference(model, batch) for batch in grid]
         report.reference_accuracy = task.score(wanted, truth)
-        answers_before = None if earlier is None else at_words_of(reference(earlier, ids, types), ids, words)
+        answers_before = None if earlier is None else at_words_of(reference(earlier, rows), rows)
         for export, path in exports.items():
-            test = _Test(task, texts, second, ids, types, truth, max_tokens, words, answers_before)
+            test = _Test(task, texts, second, rows, truth, max_tokens, answers_before)
             _compare(report, export, path, test, wanted, (grid, wanted_grid), shown)
     return report
 
@@ -217,11 +216,9 @@ class _Test:
     task: Any
     texts: list[Any]
     second: list[str] | None
-    ids: list[list[int]]
-    types: list[list[int]] | None
+    rows: TokenRows
     truth: Any
     max_tokens: int
-    words: list[Any] | None
     before: Any
 
 
@@ -231,7 +228,7 @@ def _compare(
     path: Path,
     test: _Test,
     wanted: Any,
-    points: tuple[list[list[list[int]]], list[Any]],
+    points: tuple[list[TokenRows], list[Any]],
     shown: Any,
 ) -> None:
     import numpy as np
@@ -239,30 +236,29 @@ def _compare(
     from potstill.models.evaluation import Outputs
     from potstill.runtime.backends import open_backend
 
-    backend = open_backend(BACKENDS[export], path, None)
+    backend, rows = open_backend(BACKENDS[export], path, None), test.rows
     worst: dict[tuple[int, int], float] = {}
     for batch, (logits, pooled) in zip(*points, strict=True):
-        found = backend.run(batch, halves(batch, test.types))
+        found = backend.run(batch)
         pairs = [(found.logits, logits), (found.embedding, pooled)]
         difference = float(np.max([_difference(got, want) for got, want in pairs if got is not None]))
-        key = (max(map(len, batch)), len(batch))
+        key = (max(batch.lengths), len(batch))
         worst[key] = float(np.maximum(worst.get(key, 0.0), difference))
     report.rows += [
         {"export": export, "length": length, "batch": batch, "max_abs_difference": difference}
         for (length, batch), difference in sorted(worst.items())
     ]
     # Of a model that labels words an entry a token, of others one a text.
-    ends = np.cumsum([len(row) if test.words is not None else 1 for row in test.ids])
+    ends = np.cumsum([1] * len(rows) if rows.words is None else rows.lengths)
     got = Outputs(*(np.zeros((int(ends[-1]), part.shape[1]), np.float32) for part in wanted))
-    for group in by_length(test.ids):
-        some = None if test.types is None else [test.types[index] for index in group]
-        found = backend.run([test.ids[index] for index in group], some)
+    for group in rows.by_length(ROWS):
+        found = backend.run(rows.take(group))
         places = np.concatenate([np.arange(ends[index - 1] if index else 0, ends[index]) for index in group])
         for values, into in ((found.logits, got.logits), (found.embedding, got.pooled)):
             if values is not None:
                 into[places] = np.asarray(values)
         shown.advance(len(group), note=export)
-    got = at_words_of(got, test.ids, test.words)
+    got = at_words_of(got, rows)
     report.label_agreement[export] = test.task.agreement(got, wanted)
     if test.before is not None:
         report.before_agreement[export] = test.task.agreement(got, test.before)
@@ -270,20 +266,15 @@ def _compare(
     report.accuracy[export] = report.metrics[export][test.task.metric]
     main = 0 if wanted.logits.shape[1] else 1
     # Words that were cut off have no logits.
-    seen = slice(None) if test.words is None else np.concatenate(test.words) >= 0
+    seen = slice(None) if rows.words is None else np.concatenate(list(rows.words)) >= 0
     report.test_difference[export] = _difference(got[main][seen], wanted[main][seen])
     if BACKENDS[export] == "native":
-        if test.words is not None:
-            read = [words_read(*row) for row in zip(*backend.tokenize_words(test.texts, True), strict=True)]
-            kept = [words_read(*row) for row in zip(test.ids, test.words, strict=True)]
-            report.tokenizer_differences[export] = sum(a != b for a, b in zip(read, kept, strict=True))
+        if rows.words is not None:
+            both_words = zip(words_read(backend.encode_words(test.texts, True)), words_read(rows), strict=True)
+            report.tokenizer_differences[export] = sum(own != theirs for own, theirs in both_words)
             return
-        if test.second is None:
-            own = backend.tokenize(test.texts, True)
-        else:
-            own = backend.tokenize_pairs(test.texts, test.second, True)[0]
-        both = zip(own, test.ids, strict=True)
-        report.tokenizer_differences[export] = sum(list(a) != b[: test.max_tokens] for a, b in both)
+        both = zip(backend.encode(test.texts, test.second, True).ids, rows.ids, strict=True)
+        report.tokenizer_differences[export] = sum(list(a) != list(b[: test.max_tokens]) for a, b in both)
 
 
 def _difference(found: Any, wanted: Any) -> float:

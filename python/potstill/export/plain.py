@@ -12,61 +12,18 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from potstill.card import Card, heads_of
+from potstill.export.quiet import producer
 from potstill.models.classifier import labels_words, load_classifier
 
 # exp(-10000 + score) is 0 in f32 for every score below 9,896; f16 holds the value.
 MASKED_SCORE = -10000.0
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a file must carry beside its graph.
-
-    Attributes:
-        labels: names, index = class id; empty for a sentence encoder.
-        max_tokens: longest sequence the position table allows, specials included.
-        pad_id: token id used to fill a batch.
-        vocabulary: rows of the word table.
-        multi_label: labels do not exclude each other: scores are sigmoids, not a softmax.
-        pairs: it reads pairs of texts; token types are an input.
-        per_token: it labels words: logits are of every token.
-        normalized: its vectors have the length 1.
-    """
-
-    labels: list[str]
-    max_tokens: int
-    pad_id: int
-    vocabulary: int
-    multi_label: bool = False
-    pairs: bool = False
-    per_token: bool = False
-    normalized: bool = False
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Names of the graph's inputs, in order."""
-        return ("input_ids", "attention_mask", *(("token_type_ids",) if self.pairs else ()))
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the graph's outputs, in order."""
-        if self.per_token:
-            return ("logits",)
-        return ("logits", "embedding") if self.labels else ("embedding",)
-
-    @property
-    def task(self) -> str:
-        """What the model is for, by the hub's names."""
-        if self.per_token:
-            return "token-classification"
-        return "text-classification" if self.labels else "feature-extraction"
 
 
 class PlainEmbeddings(nn.Module):
@@ -174,8 +131,8 @@ class PlainClassifier(nn.Module):
                 code.create_bidirectional_mask = original  # type: ignore[attr-defined]
 
 
-def load_plain(model_dir: Path) -> tuple[PlainClassifier, Facts]:
-    """Load a classifier folder for export: f32, eval mode, eager attention, no gradients.
+def load_plain(model_dir: Path) -> tuple[PlainClassifier, Card]:
+    """Load a classifier folder for export, f32, eval mode, eager attention, no gradients; and what it is.
 
     Raises:
         TrainError: as `potstill.models.classifier.load_classifier`.
@@ -185,20 +142,25 @@ def load_plain(model_dir: Path) -> tuple[PlainClassifier, Facts]:
     backbone = config.backbone_config() if hasattr(config, "backbone_config") else config
     pairs = bool(getattr(config, "text_pair", False))
     plain = PlainClassifier(model, pairs).eval().requires_grad_(False)
-    names = {int(key): str(value) for key, value in config.id2label.items()}
     rows = plain.rows or int(getattr(backbone, "max_position_embeddings", 512))
-    pad = getattr(backbone, "pad_token_id", None)
-    facts = Facts(
-        labels=[names[index] for index in range(len(names))],
-        max_tokens=min(rows, _tokenizer_limit(model_dir) or rows),
-        pad_id=int(pad) if pad is not None else 0,
-        vocabulary=plain.vocabulary or int(backbone.vocab_size),
-        multi_label=config.problem_type == "multi_label_classification",
-        pairs=pairs,
+    names = {int(key): str(value) for key, value in config.id2label.items()}
+    heads = heads_of(
+        [names[index] for index in range(len(names))],
+        logits=bool(config.num_labels),
         per_token=labels_words(config),
+        multi_label=config.problem_type == "multi_label_classification",
         normalized=bool(getattr(config, "normalized", False)) and not config.num_labels,
     )
-    return plain, facts
+    card = Card(
+        model_dir.name,
+        heads,
+        min(rows, _tokenizer_limit(model_dir) or rows),
+        vocabulary=plain.vocabulary or int(backbone.vocab_size),
+        pad_id=int(getattr(backbone, "pad_token_id", None) or 0),
+        pairs=pairs,
+        producer=producer(),
+    )
+    return plain, card
 
 
 def _tokenizer_limit(model_dir: Path) -> int | None:

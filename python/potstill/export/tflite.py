@@ -14,17 +14,15 @@ import json
 import os
 import subprocess
 import sys
-import zipfile
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from potstill.card.notes import attach_to_tflite, notes_in_tflite
 from potstill.errors import ExportError, missing_package
-from potstill.export.quiet import producer
 from potstill.work.atomic import atomic_write
 
-METADATA = "potstill.json"
 # Shorter signatures beside the longest: a 9-token sentence then pays for 16, not for 64.
 SHORT_LENGTHS = (16, 32)
 # A conversion of the common student takes about 10 s on one core; a hang must end too.
@@ -53,10 +51,10 @@ def export_tflite(model_dir: Path, out: Path, *, length: int, short_lengths: tup
     _need("litert_torch", "litert-torch", "TFLite export")
     lengths = [length, *(short for short in short_lengths if 0 < short < length)]
     with atomic_write(out) as temporary:
-        facts = _work(
+        notes = _work(
             {"work": "convert", "model_dir": str(model_dir), "out": str(temporary), "lengths": lengths}, str(model_dir)
         )
-        attach_metadata(temporary, {**facts, "producer": producer()})
+        attach_to_tflite(temporary, notes)
     return out
 
 
@@ -81,7 +79,7 @@ def quantize_tflite_int8(fp32: Path, out: Path, *, per_channel: bool = True) -> 
         raise ExportError("X013", "this is not a TFLite file", str(fp32), "give the file export_tflite wrote")
     with atomic_write(out) as temporary:
         _work({"work": "quantize", "fp32": str(fp32), "out": str(temporary), "per_channel": per_channel}, str(fp32))
-        attach_metadata(temporary, read_metadata(fp32))
+        attach_to_tflite(temporary, notes_in_tflite(fp32))
     return out
 
 
@@ -92,23 +90,6 @@ def is_tflite(path: Path) -> bool:
             return file.read(8)[4:] == b"TFL3"
     except OSError:
         return False
-
-
-def attach_metadata(path: Path, facts: Mapping[str, Any]) -> None:
-    """Append the facts as `potstill.json` in a zip archive with a fixed date, so that equal input gives equal bytes."""
-    with zipfile.ZipFile(path, "a") as archive:
-        entry = zipfile.ZipInfo(METADATA, (1980, 1, 1, 0, 0, 0))
-        archive.writestr(entry, json.dumps(dict(facts), ensure_ascii=False))
-
-
-def read_metadata(path: Path) -> dict[str, Any]:
-    """The facts appended by `attach_metadata`; empty for a TFLite file from elsewhere."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            facts: dict[str, Any] = json.loads(archive.read(METADATA))
-            return facts
-    except (zipfile.BadZipFile, KeyError, ValueError):
-        return {}
 
 
 def _need(module: str, package: str, wanted_by: str) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +20,16 @@ _VERSION_SLOT = 8
 
 def convert(job: dict[str, Any]) -> dict[str, Any]:
     """Convert a classifier folder: one signature ``tokens_N`` for each length, weights shared between them."""
+    from potstill.card.notes import notes_of
     from potstill.export.plain import load_plain
 
     # Before the converter's slow imports: a folder without a model is told at once.
-    plain, facts = load_plain(Path(job["model_dir"]))
+    plain, card = load_plain(Path(job["model_dir"]))
     import litert_torch
     import torch
 
-    longest = facts.max_tokens
-    lengths = sorted({min(int(length), longest) for length in job["lengths"]}, reverse=True)
+    lengths = sorted({min(int(length), card.max_tokens) for length in job["lengths"]}, reverse=True)
+    card.max_tokens = lengths[0]
 
     class Named(torch.nn.Module):
         """Gives the outputs their names."""
@@ -41,7 +41,7 @@ def convert(job: dict[str, Any]) -> dict[str, Any]:
         def forward(
             self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
         ) -> dict[str, torch.Tensor]:
-            return dict(zip(facts.outputs, self.plain(input_ids, attention_mask, token_type_ids), strict=True))
+            return dict(zip(card.outputs, self.plain(input_ids, attention_mask, token_type_ids), strict=True))
 
     named = Named().eval()
     converter: Any = litert_torch
@@ -49,12 +49,10 @@ def convert(job: dict[str, Any]) -> dict[str, Any]:
         for length in lengths:
             ids = torch.zeros(1, length, dtype=torch.int32)
             given = (ids, torch.ones_like(ids), torch.zeros_like(ids))
-            sample = dict(zip(facts.inputs, given, strict=False))
+            sample = dict(zip(card.inputs, given, strict=False))
             converter = converter.signature(f"tokens_{length}", named, sample_kwargs=sample)
         converter.convert().export(job["out"])
-    # A flag that is off is left out: files of single-label models are what they were.
-    noted = {key: value for key, value in asdict(facts).items() if value is not False}
-    return {**noted, "max_tokens": lengths[0], "lengths": lengths}
+    return {**notes_of(card), "lengths": lengths}
 
 
 def quantize(job: dict[str, Any]) -> dict[str, Any]:

@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from potstill.models.classifier import labels_words, load_classifier
+from potstill.models.classifier import load_classifier
 from potstill.models.precision import autocast
-from potstill.models.tokens import Collator, encode_dataset, load_tokenizer
-from potstill.models.words import at_words, encode_words
+from potstill.models.rows import encode_dataset
+from potstill.models.tokens import load_tokenizer
+from potstill.models.words import at_words
+from potstill.runtime.rows import TokenRows
 from potstill.work.progress import Progress, QuietProgress
 
 # Tokens in a batch, padding included: larger gains nothing on a CPU, and memory stays near 100 MB for BERT-base.
@@ -41,36 +43,33 @@ def batches_by_length(lengths: Sequence[int], tokens: int = _TOKENS) -> Iterator
         start += size
 
 
+def padded(rows: TokenRows) -> dict[str, torch.Tensor]:
+    """What a model reads: ``input_ids``, ``attention_mask``, maybe ``token_type_ids``, ``[rows, length]`` int64."""
+    return {name: torch.from_numpy(array) for name, array in rows.padded().items()}
+
+
 def outputs(
     model: nn.Module,
-    ids: Sequence[np.ndarray],
+    rows: TokenRows,
     *,
-    pad_id: int = 0,
     precision: str = "fp32",
     progress: Progress | None = None,
     what: str = "evaluate",
     each: Callable[[list[int], torch.Tensor], None] | None = None,
-    types: Sequence[np.ndarray] | None = None,
-    words: Sequence[np.ndarray] | None = None,
     states: bool = False,
 ) -> Outputs:
     """Logits and pooled vectors of token rows, in eval mode without gradients; the model's mode is put back.
 
     Args:
         model: its forward gives ``.logits`` and mostly ``.pooled`` (`load_classifier`, `EncoderClassifier`).
-        ids: token ids of each row.
-        pad_id: id of the padding token.
+        rows: the rows; those that know their words are answered word by word.
         precision: ``"fp32"``, ``"bf16"`` or ``"auto"``.
-        progress: told the rows done.
+        progress: reports the rows done.
         what: label of the progress task.
         each: called after each batch with its row numbers and its mask ``[batch, length]``.
-        types: token types of each row, None for single texts.
-        words: for a model that labels words, the place of each word of each row, -1 for one cut off
-            (`potstill.models.words`).
         states: with words, ``pooled`` is what the head reads at each word's place, ``[words, hidden]`` f32.
     """
-    collate = Collator(pad_id)
-    ends = np.cumsum([len(row) for row in words or ()])
+    ends = np.cumsum([len(row) for row in rows.words or ()])
     device = next(model.parameters()).device
     was_training = model.training
     logits: np.ndarray | None = None
@@ -80,27 +79,26 @@ def outputs(
         with (
             torch.no_grad(),
             autocast(precision, device.type),
-            (progress or QuietProgress()).task(what, len(ids), "texts") as task,
+            (progress or QuietProgress()).task(what, len(rows), "texts") as task,
         ):
-            for rows in batches_by_length([len(row) for row in ids]):
-                more = {} if types is None else {row: {"token_type_ids": types[row]} for row in rows}
-                batch = collate([{"input_ids": ids[row], **more.get(row, {})} for row in rows])
+            for chosen in batches_by_length(rows.lengths):
+                batch = padded(rows.take(chosen))
                 result = model(**{name: tensor.to(device) for name, tensor in batch.items()})
-                if words is not None:
+                if rows.words is not None:
                     read = result.pooled if states else result.logits[..., :0]
-                    logits, pooled = _place((logits, pooled), (result.logits, read), rows, words, ends)
+                    logits, pooled = _place((logits, pooled), (result.logits, read), chosen, rows.words, ends)
                 else:
                     some = result.logits.float().cpu().numpy()
                     # A hub model in training has no `pooled`; its width is then 0.
                     vectors = getattr(result, "pooled", None)
                     vectors = some[:, :0] if vectors is None else vectors.float().cpu().numpy()
                     if logits is None or pooled is None:
-                        logits = np.empty((len(ids), some.shape[1]), np.float32)
-                        pooled = np.empty((len(ids), vectors.shape[1]), np.float32)
-                    logits[rows], pooled[rows] = some, vectors
+                        logits = np.empty((len(rows), some.shape[1]), np.float32)
+                        pooled = np.empty((len(rows), vectors.shape[1]), np.float32)
+                    logits[chosen], pooled[chosen] = some, vectors
                 if each is not None:
-                    each(rows, batch["attention_mask"])
-                task.advance(len(rows))
+                    each(chosen, batch["attention_mask"])
+                task.advance(len(chosen))
     finally:
         model.train(was_training)
     if logits is None or pooled is None:
@@ -112,7 +110,7 @@ def _place(
     into: tuple[np.ndarray | None, ...],
     found: tuple[torch.Tensor, ...],
     rows: Sequence[int],
-    words: Sequence[np.ndarray],
+    words: Sequence[Any],
     ends: np.ndarray,
 ) -> tuple[np.ndarray, ...]:
     """Values ``[batch, length, width]`` of a batch put where the words of all rows stand, ``[words, width]``."""
@@ -122,7 +120,7 @@ def _place(
         if whole is None:
             whole = np.empty((int(ends[-1]), values.shape[2]), np.float32)
         for index, row in enumerate(rows):
-            whole[ends[row] - len(words[row]) : ends[row]] = at_words(values[index], words[row])
+            whole[ends[row] - len(words[row]) : ends[row]] = at_words(values[index], np.asarray(words[row]))
         made.append(whole)
     return tuple(made)
 
@@ -135,14 +133,8 @@ def predictions(model_dir: Path, dataset: Any, max_tokens: int, *, progress: Pro
     Raises:
         TrainError: as `load_classifier`.
     """
-    tokenizer = load_tokenizer(model_dir)
-    model = load_classifier(model_dir)
-    what, pad_id = f"evaluate {model_dir.name}", tokenizer.pad_token_id
-    if labels_words(model.config):
-        ids, words = encode_words(tokenizer, dataset["text"], max_tokens)
-        return outputs(model, ids, pad_id=pad_id, progress=progress, what=what, words=words)
-    ids, types = encode_dataset(tokenizer, dataset, max_tokens)
-    return outputs(model, ids, pad_id=pad_id, progress=progress, what=what, types=types)
+    rows = encode_dataset(load_tokenizer(model_dir), dataset, max_tokens)
+    return outputs(load_classifier(model_dir), rows, progress=progress, what=f"evaluate {model_dir.name}")
 
 
 def share_right(logits: np.ndarray, labels: Sequence[int]) -> float:
@@ -158,6 +150,6 @@ def accuracy(model_dir: Path, dataset: Any, max_tokens: int, *, progress: Progre
         model_dir: folder with model and tokenizer.
         dataset: columns ``text`` and ``label``.
         max_tokens: tokens kept of each text, special tokens included.
-        progress: told the rows done.
+        progress: reports the rows done.
     """
     return share_right(predictions(model_dir, dataset, max_tokens, progress=progress).logits, dataset["label"])

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Sampler
 from transformers import AutoTokenizer
 
 from potstill.errors import TrainError
 from potstill.models.hub import model_errors, quiet_loading
+from potstill.runtime.rows import TokenRows
 
 # Batches are cut from windows of this many batches, sorted by length: grouping keeps some randomness.
 _WINDOW = 50
@@ -67,21 +68,6 @@ def encode_pairs(
     return [np.asarray(row, dtype=np.int32) for row in ids], [np.asarray(row, dtype=np.int32) for row in types]
 
 
-def encode_dataset(tokenizer: Any, dataset: Any, max_tokens: int) -> tuple[list[np.ndarray], list[np.ndarray] | None]:
-    """Token ids of a data set with the column ``text``, and token types when it has ``text_pair`` too, else None.
-
-    Of texts that are lists of words, `potstill.models.words.encode_words` also tells where these are.
-    """
-    if "text_pair" in getattr(dataset, "column_names", dataset):
-        return encode_pairs(tokenizer, list(dataset["text"]), list(dataset["text_pair"]), max_tokens)
-    texts = list(dataset["text"])
-    if texts and not isinstance(texts[0], str):
-        from potstill.models.words import encode_words
-
-        return encode_words(tokenizer, texts, max_tokens)[0], None
-    return encode(tokenizer, texts, max_tokens), None
-
-
 def check_limit(limit: int, max_tokens: int) -> None:
     """TrainError: more tokens than a tokenizer's model takes; 0 is no limit."""
     if 0 < limit < max_tokens:
@@ -91,45 +77,6 @@ def check_limit(limit: int, max_tokens: int) -> None:
             "data.max_tokens",
             f"set data.max_tokens to {limit} or less",
         )
-
-
-class TokenDataset(Dataset[dict[str, Any]]):
-    """Rows for the Trainer: ids, label, and the teacher's outputs when they are known.
-
-    Args:
-        ids: int32 arrays, one a row.
-        labels: class ids ``[rows]``, or a row of numbers each ``[rows, n]``; None or -100 for rows without a label.
-        types: token types of each row, or None for single texts.
-        extra: columns indexed by row, e.g. ``teacher_logits`` ``[rows, labels]``: arrays or `teacher_cache.Column`.
-
-    `words` is None: the rows are answered as a whole (`potstill.models.words.WordDataset`: word by word).
-    """
-
-    def __init__(
-        self,
-        ids: Sequence[np.ndarray],
-        labels: Sequence[int] | np.ndarray | None = None,
-        extra: Mapping[str, Any] | None = None,
-        types: Sequence[np.ndarray] | None = None,
-    ) -> None:
-        self.ids = ids
-        self.types = types
-        self.words: Sequence[np.ndarray] | None = None
-        self.labels = np.full(len(ids), NO_LABEL) if labels is None else np.asarray(labels)
-        self.extra: dict[str, Any] = dict(extra or {})
-        self.lengths = [len(row) for row in ids]
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        label = self.labels[index]
-        row: dict[str, Any] = {"input_ids": self.ids[index], "labels": label if label.ndim else int(label)}
-        if self.types is not None:
-            row["token_type_ids"] = self.types[index]
-        for name, column in self.extra.items():
-            row[name] = column[index]
-        return row
 
 
 class Collator:
@@ -149,20 +96,15 @@ class Collator:
         self.per_token = per_token
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+        typed = "token_type_ids" in rows[0]
         ids = [np.asarray(row["input_ids"]) for row in rows]
-        longest = max(len(row) for row in ids)
-        input_ids = np.full((len(rows), longest), self.pad_id, dtype=np.int64)
-        mask = np.zeros((len(rows), longest), dtype=np.int64)
-        types = np.zeros((len(rows), longest), dtype=np.int64) if "token_type_ids" in rows[0] else None
-        for index, row in enumerate(ids):
-            input_ids[index, : len(row)] = row
-            real = rows[index].get("attention_mask")
-            mask[index, : len(row)] = 1 if real is None else np.asarray(real)
-            if types is not None:
-                types[index, : len(row)] = np.asarray(rows[index]["token_type_ids"])
-        batch = {"input_ids": torch.from_numpy(input_ids), "attention_mask": torch.from_numpy(mask)}
-        if types is not None:
-            batch["token_type_ids"] = torch.from_numpy(types)
+        types = [np.asarray(row["token_type_ids"]) for row in rows] if typed else None
+        padded = TokenRows(ids, types, pad_id=self.pad_id).padded()
+        longest = padded["input_ids"].shape[1]
+        for index, row in enumerate(rows):
+            if row.get("attention_mask") is not None:
+                padded["attention_mask"][index, : len(row["input_ids"])] = np.asarray(row["attention_mask"])
+        batch = {name: torch.from_numpy(array) for name, array in padded.items()}
         label_key = next((key for key in ("labels", "label") if key in rows[0]), None)
         if label_key is not None and self.per_token:
             labels = np.full((len(rows), longest), NO_LABEL, np.int64)

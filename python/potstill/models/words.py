@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from potstill.models.heads.tags import Tags
-from potstill.models.tokens import NO_LABEL, TokenDataset, check_limit
+from potstill.models.tokens import NO_LABEL, check_limit
 
 
 def encode_words(
@@ -63,32 +62,6 @@ def _readable(row: Sequence[str], of: Sequence[int | None], unknown: str) -> lis
     return [word if index in seen else unknown for index, word in enumerate(row)]
 
 
-class WordDataset(TokenDataset):
-    """Token rows whose words have tags; a row's labels are ``[length]``, -100 but at first pieces of words.
-
-    Args:
-        ids: int32 arrays, one a row.
-        tags: of the rows, every word.
-        words: of the rows, see the module.
-        extra: as `TokenDataset`.
-    """
-
-    labels: Any
-    words: Any
-
-    def __init__(
-        self, ids: Sequence[np.ndarray], tags: Tags, words: Sequence[np.ndarray], extra: dict[str, Any] | None = None
-    ) -> None:
-        super().__init__(ids, None, extra)
-        self.labels = tags
-        self.words = words
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        row: dict[str, Any] = {"input_ids": self.ids[index]}
-        row["labels"] = at_tokens(self.labels.rows[index], self.words[index], len(self.ids[index]), NO_LABEL)
-        return row | {name: column[index] for name, column in self.extra.items()}
-
-
 class AtFirstPieces:
     """A column of teacher logits ``[words, labels]`` a row as ``[length, labels]`` f32 of the student's row, NaN where
     the teacher has nothing to say.
@@ -99,12 +72,12 @@ class AtFirstPieces:
         lengths: tokens of the student's rows.
     """
 
-    def __init__(self, column: Any, words: Sequence[np.ndarray], lengths: Sequence[int]) -> None:
+    def __init__(self, column: Any, words: Sequence[Any], lengths: Sequence[int]) -> None:
         self._column, self._words, self._lengths = column, words, lengths
 
     def __getitem__(self, row: int) -> np.ndarray:
         """The row."""
-        return at_tokens(np.asarray(self._column[row]), self._words[row], self._lengths[row], np.nan)
+        return at_tokens(np.asarray(self._column[row]), np.asarray(self._words[row]), self._lengths[row], np.nan)
 
 
 def at_tokens(values: np.ndarray, words: np.ndarray, length: int, fill: float) -> np.ndarray:

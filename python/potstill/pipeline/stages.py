@@ -142,18 +142,19 @@ def run_onnx(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
 def run_onnx_static(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """`model.static-int8.onnx`, calibrated on training texts spread evenly."""
     from potstill.export.onnx_static import CALIBRATION_ROWS, quantize_onnx_static
-    from potstill.models.tokens import encode_dataset, load_tokenizer
+    from potstill.models.rows import encode_dataset
+    from potstill.models.tokens import load_tokenizer
 
     del work
     train = Splits.load(context.folder("data")).train
     some = train.select(range(0, len(train), -(-len(train) // CALIBRATION_ROWS)))
-    ids, types = encode_dataset(load_tokenizer(final_student(context)), some, context.recipe.data.max_tokens)
+    rows = encode_dataset(load_tokenizer(final_student(context)), some, context.recipe.data.max_tokens)
     plain = context.folder("onnx") / "model.onnx"
     quantize_onnx_static(
         plain,
         out / "model.static-int8.onnx",
-        [row.tolist() for row in ids],
-        None if types is None else [row.tolist() for row in types],
+        [[int(token) for token in row] for row in rows.ids],
+        None if rows.types is None else [[int(kind) for kind in row] for row in rows.types],
     )
     return {"calibration_texts": len(some)}
 
@@ -237,7 +238,7 @@ def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Differences, label agreement and accuracy of every export against the student in PyTorch."""
     from potstill.export.parity import ParityLimits, check_parity
     from potstill.models.heads import task_of
-    from potstill.models.heads.truth import truth_of
+    from potstill.models.truth import truth_of
     from potstill.pipeline.rounding import chosen_scheme
 
     del work

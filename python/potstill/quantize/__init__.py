@@ -6,7 +6,6 @@
 | int4 | int4 rows |
 | sensitivity | what each layer's rounding costs a student |
 | choice | dtypes of the scheme `mixed` from these costs |
-| reference, core_math | a packed model evaluated in numpy, as the core does |
 
 Training with rounded weights is in `potstill.distil`: fake_quant, fused_layers, rounded_student, qat.
 """

@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from potstill.compile.ir import Attention, Embedding, Graph, LayerNorm, Linear, operator_names
-from potstill.compile.lower import embedding_importance, input_importance, producer_activation
+from potstill.compile.ir import Graph, operator_names
+from potstill.compile.ops import Attention, Embedding, LayerNorm, Linear
+from potstill.compile.ops.embedding import embedding_importance
+from potstill.compile.ops.linear import input_importance, producer_activation
 from potstill.errors import TrainError
 from potstill.still.schemes import ONE_SIDED
 

@@ -6,28 +6,33 @@ int4 layers on their grid, so the compiler finds these very numbers again (`Roun
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from potstill.distil.train.rows import encode_rows
+from potstill.distil.train.encoded import encode_splits
+from potstill.distil.train.fit import write_model
 from potstill.models.classifier import EncoderClassifier, load_classifier
-from potstill.models.evaluation import outputs
+from potstill.models.evaluation import outputs, padded
 from potstill.models.heads import task_named
 from potstill.models.hub import quiet_loading
 from potstill.models.tokens import load_tokenizer
 from potstill.quantize.fused_layers import FusedLinear, student_layout
 from potstill.quantize.gptq_solver import Statistics, round_layer
 from potstill.quantize.rounded_student import RoundedStudent
+from potstill.runtime.rows import TokenRows
 from potstill.still.int4 import quantize_rows_int4
 from potstill.still.schemes import Scheme
 from potstill.work.progress import Progress, QuietProgress
+
+if TYPE_CHECKING:
+    from potstill.data.splits import Splits
 
 Array = NDArray[Any]
 
@@ -36,7 +41,7 @@ _BATCH = 64
 
 def round_student(
     student_dir: Path,
-    splits: Any,
+    splits: Splits,
     out: Path,
     work: Path,
     *,
@@ -77,30 +82,24 @@ def round_student(
     rounded = RoundedStudent(student, student_layout(student, student_dir, work, opset=opset, max_tokens=max_tokens))
     count = max(1, min(rows, len(splits.train)))
     chosen = splits.train.select([index * len(splits.train) // count for index in range(count)])
-    some = SimpleNamespace(
-        train=chosen, validation=splits.validation, test=splits.test, unlabelled=None, labels=splits.labels
-    )
-    tokens = encode_rows(tokenizer, some, data_tokens, task)
+    some = copy.copy(splits)
+    some.train, some.unlabelled = chosen, None
+    tokens = encode_splits(tokenizer, some, data_tokens, task)
 
     def measure() -> dict[str, float]:
         if not task.labelled:
             return {}
         found = {}
         for name, part in (("validation", tokens.validation), ("test", tokens.test)):
-            answers = outputs(student, part.ids, pad_id=tokens.pad_id, types=part.types, words=part.words)
-            found[f"{name}_accuracy"] = task.score(answers, tokens.truth(name))
+            found[f"{name}_accuracy"] = task.score(outputs(student, part.rows), tokens.truth(name))
         return found
 
     rounded.set_scheme(scheme)
     nearest = measure()
-    train = tokens.train
-    layers = compensate(rounded, plain, scheme, train.ids, types=train.types, pad_id=tokens.pad_id, progress=progress)
+    layers = compensate(rounded, plain, scheme, tokens.train.rows, progress=progress)
     found = measure()
     rounded.snap()
-    out.mkdir(parents=True, exist_ok=True)
-    with quiet_loading():
-        rounded.unwrap().save_pretrained(str(out))
-        tokenizer.save_pretrained(str(out))
+    write_model(out, rounded.unwrap(), tokenizer)
     return {"scheme": scheme.name, "layers": layers, "rows": count, **found, "nearest": nearest}
 
 
@@ -108,10 +107,8 @@ def compensate(
     rounded: RoundedStudent,
     plain: nn.Module,
     scheme: Scheme,
-    ids: Sequence[Array],
+    rows: TokenRows,
     *,
-    types: Sequence[Array] | None = None,
-    pad_id: int = 0,
     progress: Progress | None = None,
 ) -> int:
     """Put the weights of all int4 linear layers on grids found by `quantize.gptq.round_layer`, in place.
@@ -120,8 +117,7 @@ def compensate(
         rounded: the student, its weights still those of fp32; afterwards it rounds by the scheme.
         plain: the same student without rounding.
         scheme: dtypes of the layers.
-        ids, types: token rows (and token types) to calibrate on.
-        pad_id: id of the padding token.
+        rows: token rows to calibrate on.
         progress: told the layers done.
 
     Returns:
@@ -142,7 +138,7 @@ def compensate(
         for layer in layout.linears:
             if scheme.linear_dtype(layer.name) == "i4" and not done.intersection(layer.modules):
                 done.update(layer.modules)
-                _round(rounded, plain, layer, _batches(ids, types, pad_id))
+                _round(rounded, plain, layer, _batches(rows))
             shown.advance(1)
     rounded.set_scheme(scheme)
     return sum(scheme.linear_dtype(layer.name) == "i4" for layer in layout.linears)
@@ -204,19 +200,9 @@ def _entering(model: nn.Module, module: nn.Module, batch: dict[str, Tensor]) -> 
     return seen[0]
 
 
-def _batches(ids: Sequence[Array], types: Sequence[Array] | None, pad_id: int) -> Iterator[dict[str, Tensor]]:
+def _batches(rows: TokenRows) -> Iterator[dict[str, Tensor]]:
     """Padded batches, texts of like length together."""
-    order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
+    lengths = rows.lengths
+    order = sorted(range(len(rows)), key=lambda row: lengths[row])
     for start in range(0, len(order), _BATCH):
-        some = order[start : start + _BATCH]
-        shape = (len(some), max(len(ids[row]) for row in some))
-        batch = {"input_ids": torch.full(shape, pad_id), "attention_mask": torch.zeros(shape, dtype=torch.int64)}
-        if types is not None:
-            batch["token_type_ids"] = torch.zeros(shape, dtype=torch.int64)
-        for place, row in enumerate(some):
-            length = len(ids[row])
-            batch["input_ids"][place, :length] = torch.from_numpy(np.asarray(ids[row], np.int64))
-            batch["attention_mask"][place, :length] = 1
-            if types is not None:
-                batch["token_type_ids"][place, :length] = torch.from_numpy(np.asarray(types[row], np.int64))
-        yield batch
+        yield padded(rows.take(order[start : start + _BATCH]))

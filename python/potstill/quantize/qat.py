@@ -12,8 +12,9 @@ student two epochs of int4 at 2e-4 took the test accuracy from 72.8 to 75.3 % (7
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -21,16 +22,16 @@ from torch import nn
 from potstill.distil.distillation import train_student
 from potstill.distil.losses import TOKEN_LOSSES
 from potstill.distil.teacher.cache import weights_hash
-from potstill.distil.teacher.teaching import teach
+from potstill.distil.teacher.teaching import Teacher, teach
 from potstill.distil.train.augment import with_augmented
 from potstill.distil.train.checkpoints import prepare_work
 from potstill.distil.train.clock import Clock
-from potstill.distil.train.rows import Rows, encode_rows
-from potstill.models.classifier import EncoderClassifier, load_classifier
+from potstill.distil.train.encoded import EncodedSplits, encode_splits
+from potstill.distil.train.fit import Run, facts_of, load_student, write_model
+from potstill.models.classifier import EncoderClassifier
 from potstill.models.evaluation import Outputs, outputs
-from potstill.models.heads import Task, task_of
-from potstill.models.hub import keep_random_state, quiet_loading
-from potstill.models.precision import training_attention
+from potstill.models.heads import Task
+from potstill.models.hub import keep_random_state
 from potstill.models.tokens import load_tokenizer
 from potstill.quantize.fused_layers import student_layout
 from potstill.quantize.rounded_student import RoundedStudent
@@ -38,11 +39,15 @@ from potstill.still.schemes import Scheme
 from potstill.work.processes import current
 from potstill.work.progress import Progress
 
+if TYPE_CHECKING:
+    from potstill.data.splits import Splits
+    from potstill.recipe.schema import Recipe
+
 
 @keep_random_state()
 def quantize_aware(
-    recipe: Any,
-    splits: Any,
+    recipe: Recipe,
+    splits: Splits,
     teacher_dir: Path,
     student_dir: Path,
     out: Path,
@@ -61,7 +66,7 @@ def quantize_aware(
     Args:
         recipe: needs ``task`` (one with labels), ``quantize``, ``distil``, ``export.opset``, ``data.max_tokens`` and
             ``seed``.
-        splits: as `run.distil`.
+        splits: as `distil`.
         teacher_dir: the teacher's folder.
         student_dir: the fp32 student's folder.
         out: folder to write.
@@ -77,23 +82,21 @@ def quantize_aware(
         training (rounding alone); ``epochs``, ``best_epoch``, ``seconds`` (by phase), ``warnings``.
 
     Raises:
-        TrainError: a layer of the compiled graph that the student lacks; else as `run.distil`.
+        TrainError: a layer of the compiled graph that the student lacks; else as `distil`.
     """
     clock = Clock()
-    everyone, task = current(), task_of(recipe).with_labels(splits.labels)
-    weights = weights_hash(teacher_dir)
-    teacher, teacher_tokenizer = load_classifier(teacher_dir), load_tokenizer(teacher_dir)
+    teacher, tokenizer = Teacher.load(teacher_dir), load_tokenizer(student_dir)
     splits = with_augmented(
-        splits, teacher_tokenizer, teacher, copies=recipe.distil.augment, seed=recipe.seed, progress=progress
+        splits, teacher.tokenizer, teacher.model, copies=recipe.distil.augment, seed=recipe.seed, progress=progress
     )
-    # The student may have a smaller vocabulary than its teacher; each reads its own ids.
-    tokenizer = load_tokenizer(student_dir)
-    rows = encode_rows(tokenizer, splits, recipe.data.max_tokens, task)
-    for_teacher = encode_rows(teacher_tokenizer, splits, recipe.data.max_tokens, task)
-    clock.lap("load")
     logits_only = dict.fromkeys(("pooled_cosine", *TOKEN_LOSSES), 0.0)
     # The teacher's outputs are taken in the precision of distillation, in which they are in the cache already.
     quiet = recipe.model_copy(update={"distil": recipe.distil.model_copy(update=logits_only)})
+    run = Run(quiet, list(splits.labels), cache, work, progress)
+    # The student may have a smaller vocabulary than its teacher; each reads its own ids.
+    rows = encode_splits(tokenizer, splits, recipe.data.max_tokens, run.task)
+    for_teacher = encode_splits(teacher.tokenizer, splits, recipe.data.max_tokens, run.task)
+    clock.lap("load")
     changes = {
         "epochs": recipe.quantize.qat_epochs,
         "learning_rate": recipe.quantize.qat_learning_rate,
@@ -106,21 +109,15 @@ def quantize_aware(
         "seed": recipe.seed,
         "max_tokens": recipe.data.max_tokens,
         "data": splits.fingerprint,
-        "teacher": weights,
+        "teacher": teacher.weights,
         "student": weights_hash(student_dir),
     }
-    everyone.broadcast(lambda: prepare_work(work, note))
-    with quiet_loading():
-        student = EncoderClassifier.from_pretrained(
-            str(student_dir), dtype=torch.float32, attn_implementation=training_attention()
-        )
-    teach(
-        rows.train, student, teacher, weights, quiet, ids=for_teacher.train.ids, types=for_teacher.train.types,
-        words=for_teacher.train.words, pad_id=for_teacher.pad_id, cache=cache, progress=progress,
-    )  # fmt: skip
+    current().broadcast(lambda: prepare_work(work, note))
+    student = load_student(student_dir).eval()
+    teach(run, teacher, student, rows.train, for_teacher.train.rows)
     clock.lap("teacher_outputs")
     # Each process reads the student's graph for itself, in a folder of its own.
-    layout_work = work if everyone.main else work / f"rank-{everyone.rank}"
+    layout_work = work if current().main else work / f"rank-{current().rank}"
     layout_work.mkdir(parents=True, exist_ok=True)
     layout = student_layout(student, student_dir, layout_work, opset=recipe.export.opset, max_tokens=max_tokens)
     rounded = RoundedStudent(student, layout)
@@ -129,42 +126,39 @@ def quantize_aware(
     for module in student.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-    test = for_teacher.test
-    taught = outputs(teacher, test.ids, pad_id=for_teacher.pad_id, types=test.types, words=test.words)
-    measure = _measurer(student, rows, task, taught)
+    taught = outputs(teacher.model, for_teacher.test.rows)
+    measure = _measurer(student, rows, run.task, taught)
     start = measure()
     clock.lap("start")
     history = train_student(
-        student.train(), teacher, None, rows, settings, work, progress, what=f"student for {scheme.name}", start=True
+        replace(run, recipe=settings), teacher, student.train(), rows, what=f"student for {scheme.name}", start=True
     )
     clock.lap("train")
-    if not everyone.main:
+    if not current().main:
         return {}
     rounded.snap()
     found = measure()
-    out.mkdir(parents=True, exist_ok=True)
-    with quiet_loading():
-        rounded.unwrap().save_pretrained(str(out))
-        tokenizer.save_pretrained(str(out))
+    write_model(out, rounded.unwrap(), tokenizer)
     clock.lap("evaluate")
-    best = max(history, key=lambda entry: entry["accuracy"], default=None)
+    facts = facts_of(history, student)
     return {
         "scheme": scheme.name,
-        "metric": task.metric,
+        "metric": run.task.metric,
         **found,
         "start": start,
-        "epochs": history,
-        "best_epoch": int(best["epoch"]) if best else 0,
+        "epochs": facts["epochs"],
+        "best_epoch": facts["best_epoch"],
         "seconds": clock.laps,
         "warnings": [],
     }
 
 
-def _measurer(student: EncoderClassifier, rows: Rows, task: Task, taught: Outputs) -> Callable[[], dict[str, float]]:
+def _measurer(
+    student: EncoderClassifier, rows: EncodedSplits, task: Task, taught: Outputs
+) -> Callable[[], dict[str, float]]:
     def measure() -> dict[str, float]:
         answers = {
-            name: outputs(student, part.ids, pad_id=rows.pad_id, types=part.types, words=part.words)
-            for name, part in (("validation", rows.validation), ("test", rows.test))
+            name: outputs(student, part.rows) for name, part in (("validation", rows.validation), ("test", rows.test))
         }
         return {
             **{f"{name}_accuracy": task.score(found, rows.truth(name)) for name, found in answers.items()},

@@ -9,7 +9,7 @@ is that of the core (quantize/fake_quant.py), input rows included.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from potstill.work.progress import Progress, QuietProgress
 if TYPE_CHECKING:
     from potstill.models.heads import Task
     from potstill.quantize.rounded_student import RoundedStudent
+    from potstill.runtime.rows import TokenRows
 
 Array = NDArray[Any]
 
@@ -61,28 +62,22 @@ def compare(reference: Array, logits: Array, labels: Any, task: Task | None = No
 
 def measure(
     rounded: RoundedStudent,
-    ids: Sequence[Array],
+    rows: TokenRows,
     labels: Any,
     *,
-    pad_id: int = 0,
-    types: Sequence[Array] | None = None,
-    words: Sequence[Array] | None = None,
     task: Task | None = None,
-    rows: int = ROWS,
+    count: int = ROWS,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """The sensitivity table of a student.
 
     Args:
         rounded: the fp32 student with rounding layers; all are set to f32 afterwards.
-        ids: token rows of validation texts.
+        rows: token rows of validation texts.
         labels: as `Task.label_array` gives them.
-        pad_id: id of the padding token.
-        types: token types of the rows, None for single texts.
-        words: where the words of the rows begin, of a student that labels words.
         task: what the student is for; None: classification.
-        rows: use at most so many, spread evenly.
-        progress: told the forwards done.
+        count: use at most so many rows, spread evenly.
+        progress: reports the forwards done.
 
     Returns:
         ``rows``; ``layers``: for each ``name``, ``kind``, ``modules``, ``shape``, ``bytes`` by dtype, and under ``i8``
@@ -90,19 +85,15 @@ def measure(
     """
     from potstill.models.evaluation import outputs
 
-    count = max(1, min(rows, len(ids)))
-    chosen = [index * len(ids) // count for index in range(count)]
-    some, truth = [ids[index] for index in chosen], (np.asarray(labels) if words is None else labels)[chosen]
-    more: dict[str, Any] = {
-        name: None if column is None else [column[index] for index in chosen]
-        for name, column in (("types", types), ("words", words))
-    }
+    count = max(1, min(count, len(rows)))
+    chosen = [index * len(rows) // count for index in range(count)]
+    some, truth = rows.take(chosen), (np.asarray(labels) if rows.words is None else labels)[chosen]
     layout = rounded.layout
     items = [(layer.name, "linear", layer.modules, layer.shape) for layer in layout.linears]
     items.insert(0, (layout.embedding.name, "embedding", (layout.embedding.module,), layout.embedding.shape))
 
     def logits() -> Array:
-        return outputs(rounded.student, some, pad_id=pad_id, **more).logits
+        return outputs(rounded.student, some).logits
 
     def set_all(dtype: str) -> None:
         for name, *_ in items:
@@ -150,7 +141,8 @@ def measure_folder(
         data_tokens: texts are cut to so many tokens.
         max_tokens, opset: of the export, which decide the operators' names.
         task_name: the recipe's task.
-        rows, progress: as `measure`.
+        rows: use at most so many, spread evenly.
+        progress: as `measure`.
 
     Raises:
         InputError: a task without labels.
@@ -159,8 +151,8 @@ def measure_folder(
     from potstill.errors import InputError
     from potstill.models.classifier import load_classifier
     from potstill.models.heads import task_named
-    from potstill.models.tokens import encode_dataset, load_tokenizer
-    from potstill.models.words import encode_words
+    from potstill.models.rows import encode_dataset
+    from potstill.models.tokens import load_tokenizer
     from potstill.quantize.fused_layers import student_layout
     from potstill.quantize.rounded_student import RoundedStudent
 
@@ -168,7 +160,7 @@ def measure_folder(
     if not task.labelled:
         raise InputError(
             "I016",
-            "the damage of a layer is measured on the scores of labels, which this student has not",
+            "the damage of a layer is measured on the scores of labels, which this student does not give",
             f"task {task.name}",
             "use the schemes int8 or int4",
         )
@@ -177,15 +169,8 @@ def measure_folder(
     names = student.config.id2label
     task = task.with_labels([names[index] for index in range(len(names))])
     labels = task.label_array(list(dataset["label"]), len(names))
-    columns: dict[str, Any]
-    if task.words:
-        ids, words = encode_words(tokenizer, list(dataset["text"]), data_tokens)
-        columns = {"words": words}
-    else:
-        ids, types = encode_dataset(tokenizer, dataset, data_tokens)
-        columns = {"types": types}
-    rounded, pad_id = RoundedStudent(student, layout), int(tokenizer.pad_token_id)
-    return measure(rounded, ids, labels, pad_id=pad_id, task=task, rows=rows, progress=progress, **columns)
+    texts = encode_dataset(tokenizer, dataset, data_tokens)
+    return measure(RoundedStudent(student, layout), texts, labels, task=task, count=rows, progress=progress)
 
 
 def write_table(table: Mapping[str, Any], path: Path) -> None:

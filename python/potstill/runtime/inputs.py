@@ -25,8 +25,8 @@ MAX_THREADS = 256  # cpp/src/parallel/threads.h
 _LIST = 'give a list: ["..."]'
 
 
-def read_texts(given: Any) -> list[str] | tuple[list[str], list[str]]:
-    """The texts, or of pairs all first and all second ones.
+def read_texts(given: Any) -> tuple[list[str], list[str] | None]:
+    """The texts and None, or of pairs all first and all second ones.
 
     Raises:
         InputError: it is no iterable of str, nor one of pairs of str, or has no order.
@@ -45,7 +45,7 @@ def read_texts(given: Any) -> list[str] | tuple[list[str], list[str]]:
             raise _not_text(text, index, "a str", "give a list of str, or of pairs of str")
         if texts and first:
             raise InputError("I007", "single texts and pairs in one call", f"text {index}", "give one kind a call")
-    return (first, second) if first else texts
+    return (first, second) if first else (texts, None)
 
 
 def read_words(given: Any) -> tuple[list[list[str]], list[list[Place]]]:

@@ -17,6 +17,7 @@ from potstill.runtime.inputs import (
     read_words,
 )
 from potstill.runtime.padding import unpadded
+from potstill.runtime.rows import TokenRows
 
 TYPE_CHECKING = False  # see potstill/__init__.py
 if TYPE_CHECKING:
@@ -94,27 +95,27 @@ class Model:
     @property
     def labels(self) -> tuple[str, ...]:
         """Class names in logit order."""
-        return self._backend.labels
+        return self._backend.card.labels
 
     @property
     def max_tokens(self) -> int:
         """Longest sequence accepted, [CLS] and [SEP] included."""
-        return self._backend.max_tokens
+        return self._backend.card.max_tokens
 
     @property
     def multi_label(self) -> bool:
         """Whether a text may have several labels, or none."""
-        return bool(self._backend.info.get("multi_label", False))
+        return self._backend.card.multi_label
 
     @property
     def per_token(self) -> bool:
         """Whether the model labels words, by `tag`, and not whole texts."""
-        return bool(self._backend.info.get("per_token", False))
+        return self._backend.card.per_token
 
     @property
     def normalized(self) -> bool:
         """Whether the vectors of `embed` have the length 1, so that their dot product is their cosine."""
-        return bool(self._backend.info.get("normalized", False))
+        return self._backend.card.normalized
 
     @property
     def info(self) -> dict[str, Any]:
@@ -129,7 +130,7 @@ class Model:
     @property
     def pairs(self) -> bool:
         """Whether the model was trained on pairs of texts."""
-        return bool(self._backend.info.get("pairs", False))
+        return self._backend.card.pairs
 
     def tokenize(self, texts: Iterable[Text], truncate: bool = False) -> list[list[int]]:
         """Token ids of each text, with [CLS] and [SEP].
@@ -146,14 +147,14 @@ class Model:
                 `texts` is a single string, has no order, or holds something else than str, or than pairs of str;
                 pairs, but the model reads single texts; `truncate` is no truth value.
         """
-        return self._encode(texts, truncate)[0]
+        return [list(row) for row in self._backend.encode(*_given(texts, truncate)).ids]
 
     def logits(self, texts: Iterable[Text], truncate: bool = False) -> Matrix:
         """Logits of each text or pair: float32 [texts, labels], buffer protocol. Raises as `tokenize`, or has none.
 
         A model that labels words gives [tokens, labels]: a row for each of `tokenize`'s ids, the texts in turn.
         """
-        return self._logits(*self._encode(texts, truncate))
+        return _logits(self._backend.answer(*_given(texts, truncate)).logits)
 
     def logits_from_ids(
         self,
@@ -179,36 +180,19 @@ class Model:
         rows, kinds = read_numbers(ids), None if types is None else read_numbers(types, "token types")
         if attention_mask is not None:
             rows, kinds = unpadded(rows, kinds, attention_mask)
-        return self._logits(rows, kinds)
-
-    def _logits(self, ids: list[list[int]], types: list[list[int]] | None) -> Matrix:
-        logits = self._backend.run(ids, types).logits
-        if logits is None:
-            raise InputError(
-                "I008", "the model has no classification head", "logits", "use embed(), or compile a classifier"
-            )
-        found: Matrix = logits
-        return found
-
-    def _encode(self, given: Iterable[Text], truncate: bool) -> tuple[list[list[int]], list[list[int]] | None]:
-        """Token ids, and for pairs token types."""
-        cut, texts = read_flag(truncate, "truncate"), read_texts(given)
-        if isinstance(texts, tuple):
-            return self._backend.tokenize_pairs(*texts, cut)
-        return self._backend.tokenize(texts, cut), None
+        return _logits(self._backend.run(TokenRows(rows, kinds)).logits)
 
     def embed(self, texts: Iterable[Text], truncate: bool = False) -> Matrix:
         """Pooled vectors: float32 [texts, hidden] with the buffer protocol. Raises as `tokenize`, or has none.
 
         They have the length 1 where `normalized` says so.
         """
-        embedding = self._backend.run(*self._encode(texts, truncate)).embedding
+        embedding: Matrix | None = self._backend.answer(*_given(texts, truncate)).embedding
         if embedding is None:
             raise InputError(
                 "I009", "the model gives no pooled vector", "embed", "use logits(), or compile with an embedding"
             )
-        found: Matrix = embedding
-        return found
+        return embedding
 
     def classify(self, texts: Iterable[Text], truncate: bool = False, threshold: float = 0.5) -> list[Prediction]:
         """The label and probabilities of each text, or of each pair: `classify([("a", "b")])`.
@@ -238,7 +222,7 @@ class Model:
     @property
     def score_kind(self) -> str:
         """ "raw" or "sigmoid" for a model with one output, whose answer is a score; empty for a model of classes."""
-        return str(self._backend.info.get("score", ""))
+        return self._backend.card.score
 
     def score(self, texts: Iterable[Text], truncate: bool = False) -> list[float]:
         """The score of each text, or of each pair, of a model with one output: a regression model or a reranker.
@@ -278,19 +262,29 @@ class Model:
             raise InputError("I018", "the model labels whole texts, not words", "tag", "use classify()")
         cut = read_flag(truncate, "truncate")
         words, places = read_words(texts)
-        ids, firsts = self._backend.tokenize_words(words, cut)
-        view: Any = memoryview(self._logits(ids, None))
+        logits, counts = self._backend.answer_words(words, cut)
+        view: Any = memoryview(_logits(logits))
         rows: list[list[float]] = view.tolist()
         labels = self.labels or tuple(str(i) for i in range(len(rows[0]) if rows else 0))
-        found, start = [], 0
-        for row, first, given, at in zip(ids, firsts, words, places, strict=True):
-            answers = [predict(labels, rows[start + place]) for place in first]
-            found.append([
-                Token(word, answer.label, answer.score, *where)
-                for answer, word, where in zip(answers, given, at, strict=False)
-            ])  # fmt: skip
-            start += len(row)
+        answers = (predict(labels, row) for row in rows)
+        found = []
+        for given, at, count in zip(words, places, counts, strict=True):
+            answered = zip(given[:count], at, answers, strict=False)
+            found.append([Token(word, answer.label, answer.score, *where) for word, where, answer in answered])
         return found
+
+
+def _given(texts: Iterable[Text], truncate: bool) -> tuple[list[str], list[str] | None, bool]:
+    """The texts, of pairs the second ones, and whether to cut."""
+    cut = read_flag(truncate, "truncate")
+    return (*read_texts(texts), cut)
+
+
+def _logits(found: Matrix | None) -> Matrix:
+    if found is None:
+        what, step = "the model has no classification head", "use embed(), or compile a classifier"
+        raise InputError("I008", what, "logits", step)
+    return found
 
 
 def load(path: Source | BinaryIO, threads: int | None = None, backend: str = "native", mapped: bool = False) -> Model:

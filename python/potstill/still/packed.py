@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,23 +27,6 @@ def byte_view(data: Array) -> memoryview:
     """The bytes of a contiguous array, without a copy."""
     flat: Any = data.reshape(-1).view(np.uint8)
     return memoryview(flat)
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """What a file says of its model, beside the graph."""
-
-    name: str
-    task: str
-    scheme: str
-    labels: tuple[str, ...]
-    max_tokens: int
-    producer: str
-    license: str
-    provenance: Mapping[str, str]
-    multi_label: bool = False
-    score: str = ""  # "raw" or "sigmoid": the one logit is a score, given as it is or as its sigmoid
-    forbidden_ids: tuple[int, ...] = ()  # the model's answer is not right for texts with these
 
 
 @dataclass(frozen=True, eq=False)

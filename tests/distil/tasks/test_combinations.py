@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 
 from potstill.distil.distillation import distil
-from potstill.distil.students.registry import make_student
+from potstill.distil.students.job import Job, make_student
 from potstill.models.classifier import EncoderClassifier, load_classifier, load_encoder
 from potstill.models.evaluation import outputs, predictions
 from potstill.models.heads import Truth, task_named
 from potstill.models.heads.embedding import teacher_projection
-from potstill.models.tokens import encode_dataset, load_tokenizer
+from potstill.models.rows import encode_dataset
+from potstill.models.tokens import load_tokenizer
 from potstill.quantize.qat import quantize_aware
-from potstill.recipe.schema import Recipe
+from potstill.recipe.schema import Recipe, Student
+from potstill.runtime.rows import TokenRows
 from potstill.still.schemes import scheme_by_name
 from potstill.work.progress import QuietProgress
 
@@ -83,8 +85,7 @@ def make_splits(teacher: Path, task: str, labels: list[str], *, pairs: bool = Fa
         columns = rows(count, seed, pairs)
         if name == "test":
             columns["text"][-1] += " unseen"
-        ids, types = encode_dataset(load_tokenizer(teacher), columns, 24)
-        logits = outputs(model, ids, pad_id=1, types=types).logits
+        logits = outputs(model, encode_dataset(load_tokenizer(teacher), columns, 24)).logits
         found: list[Any] = logits.argmax(1).tolist() if labels else [-1] * count
         if task == "multi-label":
             found = [np.flatnonzero(row > 0).tolist() for row in logits]
@@ -199,11 +200,8 @@ def test_vectors_of_every_student(make_teacher: Callable[..., Path], tmp_path: P
 def test_pruning_by_labels_that_do_not_exclude_each_other(make_teacher: Callable[..., Path]) -> None:
     """One label is enough: no margin between two is needed."""
     teacher = load_classifier(make_teacher(["only"], "multi_label_classification"))
-    settings = SimpleNamespace(
-        architecture="bert", layers=1, hidden=16, heads=4, intermediate=32, init="prune", init_layers=None,
-        pooling="mean",
-    )  # fmt: skip
+    settings = Student(layers=1, hidden=16, heads=4, intermediate=32, init="prune")
     ids = [np.array([3, 8 + row % 5, 9, 4], np.int32) for row in range(12)]
-    job = make_student(settings, teacher, ["only"], ids, pad_id=1)
+    job = make_student(Job(settings, teacher, ["only"], TokenRows(ids, pad_id=1)))
     assert job.projection is not None and set(np.unique(job.projection)) == {0.0, 1.0}
     assert job.student.config.problem_type == "multi_label_classification"

@@ -13,15 +13,14 @@ import torch
 
 from potstill.data.labels import Raw
 from potstill.distil.distillation import distil
-from potstill.distil.losses import Outputs as LossOutputs
-from potstill.distil.losses import total
+from potstill.distil.losses import LossInputs, total
 from potstill.distil.teacher.finetune import finetune
 from potstill.errors import TrainError
 from potstill.models.classifier import load_classifier, load_encoder
 from potstill.models.evaluation import Outputs, predictions
 from potstill.models.heads import TASKS, Truth, task_named, task_of
 from potstill.models.heads.embedding import PROJECTION, project, teacher_projection
-from potstill.models.heads.truth import truth_of
+from potstill.models.truth import truth_of
 from potstill.recipe.schema import Data, Recipe
 from potstill.work.progress import QuietProgress
 
@@ -54,10 +53,10 @@ def test_an_encoder_without_labels_has_no_head(tiny_encoder: Path, tmp_path: Pat
 
 def test_pooled_mse_is_relative_to_the_teacher() -> None:
     teacher = torch.tensor([[3.0, 4.0], [0.0, 5.0]])
-    outputs = LossOutputs(torch.zeros(2, 0), student_pooled=torch.zeros(2, 2), teacher_pooled=teacher)
+    outputs = LossInputs(torch.zeros(2, 0), student_pooled=torch.zeros(2, 2), teacher_pooled=teacher)
     value, parts = total(outputs, {"pooled_mse": 2.0})
     assert float(value) == pytest.approx(2.0) and float(parts["pooled_mse"]) == pytest.approx(1.0)
-    scaled = LossOutputs(torch.zeros(2, 0), student_pooled=7 * teacher * 0.9, teacher_pooled=7 * teacher)
+    scaled = LossInputs(torch.zeros(2, 0), student_pooled=7 * teacher * 0.9, teacher_pooled=7 * teacher)
     assert float(total(scaled, {"pooled_mse": 1.0})[0]) == pytest.approx(0.01, rel=1e-4)
 
 

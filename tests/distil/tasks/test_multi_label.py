@@ -13,13 +13,15 @@ import pytest
 import torch
 
 from potstill.distil.distillation import distil
-from potstill.distil.losses import Outputs as LossOutputs
-from potstill.distil.losses import hard_binary, soft_binary
+from potstill.distil.losses import LossInputs
+from potstill.distil.losses.logits import hard_binary, soft_binary
 from potstill.distil.teacher.finetune import finetune
 from potstill.models.classifier import load_classifier, load_encoder
 from potstill.models.evaluation import Outputs
 from potstill.models.heads import Truth, task_named
-from potstill.models.tokens import NO_LABEL, Collator, TokenDataset
+from potstill.models.rows import TokenDataset
+from potstill.models.tokens import NO_LABEL, Collator
+from potstill.runtime.rows import TokenRows
 from potstill.work.progress import QuietProgress
 
 TASK = task_named("multi-label")
@@ -38,20 +40,20 @@ def test_hard_binary_is_the_mean_cross_entropy_and_skips_rows_without_labels() -
     labels = torch.tensor([[1.0, 0.0], [NO_LABEL, NO_LABEL]])
     p = torch.sigmoid(logits[0])
     wanted = -(torch.log(p[0]) + torch.log(1 - p[1])) / 2
-    found = hard_binary(LossOutputs(logits, labels=labels))
+    found = hard_binary(LossInputs(logits, labels=labels))
     assert found.tolist() == pytest.approx([float(wanted), 0.0], rel=1e-5)
-    assert hard_binary(LossOutputs(logits)).tolist() == [0.0, 0.0]
+    assert hard_binary(LossInputs(logits)).tolist() == [0.0, 0.0]
 
 
 def test_soft_binary_is_the_divergence_of_each_label() -> None:
     student, teacher, t = torch.tensor([[1.0, -2.0]]), torch.tensor([[0.5, 1.5]]), 2.0
     p, q = torch.sigmoid(teacher / t), torch.sigmoid(student / t)
     wanted = t * t * (p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()).mean()
-    outputs = LossOutputs(student, teacher_logits=teacher, temperature=t)
+    outputs = LossInputs(student, teacher_logits=teacher, temperature=t)
     assert float(soft_binary(outputs)) == pytest.approx(float(wanted), rel=1e-5)
-    same = LossOutputs(teacher, teacher_logits=teacher, temperature=t)
+    same = LossInputs(teacher, teacher_logits=teacher, temperature=t)
     assert float(soft_binary(same)) == pytest.approx(0.0, abs=1e-7)
-    far = LossOutputs(torch.tensor([[-200.0]]), teacher_logits=torch.tensor([[200.0]]), temperature=1.0)
+    far = LossInputs(torch.tensor([[-200.0]]), teacher_logits=torch.tensor([[200.0]]), temperature=1.0)
     assert float(soft_binary(far)) == pytest.approx(200.0)
 
 
@@ -69,7 +71,7 @@ def test_metrics_by_hand() -> None:
 
 
 def test_rows_of_labels_are_collated() -> None:
-    data = TokenDataset([np.array([1, 2]), np.array([3])], np.array([[1, 0], [NO_LABEL] * 2], np.float32))
+    data = TokenDataset(TokenRows([np.array([1, 2]), np.array([3])]), np.array([[1, 0], [NO_LABEL] * 2], np.float32))
     batch = Collator()([data[0], data[1]])
     assert batch["labels"].tolist() == [[1, 0], [-100, -100]] and batch["labels"].dtype == torch.float32
 

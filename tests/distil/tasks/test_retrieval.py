@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from potstill.models.heads.retrieval import cosine, neighbour_agreement, same_class_at_1, similarities
+from potstill.models.retrieval import cosine, neighbour_agreement, same_class_at_1, similarities
 
 # Unit vectors at 0, 10, 90 and 100 degrees: neighbours are 0-1 and 2-3.
 ANGLES = np.radians([0.0, 10.0, 90.0, 100.0])

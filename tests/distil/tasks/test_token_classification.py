@@ -15,17 +15,19 @@ import torch
 
 from potstill.data.tagging import entities, looks_like_tags
 from potstill.distil.distillation import distil
-from potstill.distil.teacher.cache import teacher_outputs
+from potstill.distil.teacher.cache import Keeping, teacher_outputs
 from potstill.distil.teacher.finetune import finetune
-from potstill.distil.train.rows import encode_rows
+from potstill.distil.train.encoded import encode_splits
 from potstill.distil.train.trainer import DistillationTrainer
 from potstill.errors import TrainError
 from potstill.models.classifier import labels_words, load_classifier, load_encoder
 from potstill.models.evaluation import Outputs, outputs, predictions
 from potstill.models.heads import Truth, task_named
-from potstill.models.heads.tags import Tags
+from potstill.models.rows import TokenDataset
+from potstill.models.tags import Tags
 from potstill.models.tokens import Collator
-from potstill.models.words import AtFirstPieces, WordDataset, answered, encode_words
+from potstill.models.words import AtFirstPieces, answered, encode_words
+from potstill.runtime.rows import TokenRows
 from potstill.work.progress import QuietProgress
 
 TASK = task_named("token-classification")
@@ -113,7 +115,7 @@ def test_the_first_piece_of_a_word_carries_its_label() -> None:
     assert names(ids[0]) == ["[CLS]", "bright", "##ness", "film", "bad", "##e", "[SEP]"]
     assert words[0].tolist() == [1, 3, 4]
     assert names(ids[1]) == ["[CLS]", "[UNK]", "film", "[SEP]"] and words[1].tolist() == [1, 2]
-    data = WordDataset(ids, Tags([np.array([2, 0, 1]), np.array([1, 1])]), words)
+    data = TokenDataset(TokenRows(ids, words=words), Tags([np.array([2, 0, 1]), np.array([1, 1])]))
     assert data[0]["labels"].tolist() == [-100, 2, -100, 0, 1, -100, -100]
     batch = Collator(1, per_token=True)([data[0], data[1]])
     assert batch["labels"].tolist()[1] == [-100, 1, 1, -100, -100, -100, -100]
@@ -121,7 +123,7 @@ def test_the_first_piece_of_a_word_carries_its_label() -> None:
     ids, words = encode_words(tokenizer, [["brightness", "film", "bade"]], 5)
     assert names(ids[0]) == ["[CLS]", "bright", "##ness", "film", "[SEP]"] and words[0].tolist() == [1, 3, -1]
     assert encode_words(tokenizer, [["bade", "brightness"]], 5)[1][0].tolist() == [1, 3]
-    cut = WordDataset(ids, Tags([np.array([2, 0, 1])]), words)
+    cut = TokenDataset(TokenRows(ids, words=words), Tags([np.array([2, 0, 1])]))
     assert cut[0]["labels"].tolist() == [-100, 2, -100, 0, -100]
 
 
@@ -147,14 +149,14 @@ def test_teacher_logits_come_from_the_cache_word_by_word(tmp_path: Path) -> None
     rows = [text.split() for text in lettered.texts(7, seed=2)]
     ids, words = encode_words(tokenizer, rows, 8)
     assert any((row < 0).any() for row in words)
-    given = {"max_tokens": 8, "cache": tmp_path, "precision": "fp32", "shard_rows": 3, "pad_id": 1}
-    taught = teacher_outputs(teacher, "w", ids, words=words, **given)
-    whole = outputs(teacher, ids, pad_id=1, words=words).logits
+    keeping, read = Keeping(tmp_path, shard_rows=3), TokenRows(ids, words=words, pad_id=1)
+    taught = teacher_outputs(teacher, "w", read, keeping, precision="fp32")
+    whole = outputs(teacher, read).logits
     flat = np.concatenate([np.asarray(taught.logits[row]) for row in range(len(rows))])
     assert np.array_equal(flat, whole, equal_nan=True) and len(whole) == sum(map(len, rows))
     # Other words of the same tokens are another key.
-    fewer = [row[:1] for row in words]
-    assert teacher_outputs(teacher, "w", ids, words=fewer, **given).folder != taught.folder
+    fewer = TokenRows(ids, words=[row[:1] for row in words], pad_id=1)
+    assert teacher_outputs(teacher, "w", fewer, keeping, precision="fp32").folder != taught.folder
     column = AtFirstPieces(taught.logits, words, [len(row) for row in ids])
     for row in range(len(rows)):
         assert column[row].shape == (len(ids[row]), 5)
@@ -296,7 +298,7 @@ def test_a_live_teacher_of_words(tagged: Any, encoder: Path, tmp_path: Path) -> 
 
     teacher = load_encoder(encoder, labels=tagged.labels, pooling="none", seed=1)
     student = load_encoder(encoder, labels=tagged.labels, pooling="none", seed=2)
-    rows = encode_rows(load_tokenizer(encoder), tagged, 16, TASK)
+    rows = encode_splits(load_tokenizer(encoder), tagged, 16, TASK)
     trainer = DistillationTrainer(
         student, teacher, output_dir=str(tmp_path), num_train_epochs=1, per_device_train_batch_size=16, use_cpu=True,
         train_dataset=rows.train, learning_rate=5e-3, logging_steps=1, disable_tqdm=True, save_strategy="no",

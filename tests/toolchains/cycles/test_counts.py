@@ -12,16 +12,6 @@ from potstill.errors import PotstillError
 from toolchains.cycles import counts, sets
 
 
-class _Session:
-    """Collects what a session would print."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def log(self, line: str) -> None:
-        self.lines.append(line)
-
-
 def test_only_over_five_percent_more_fails() -> None:
     """1050 for 1000 passes, 1051 does not; what became cheaper is told apart."""
     baseline = {"neon": {"a": 1000, "b": 1000, "c": 1000}, "avx2": {"a": 500}}
@@ -71,20 +61,20 @@ def _measure(monkeypatch: pytest.MonkeyPatch, count: int, version: str = "12.2.0
     monkeypatch.setattr(counts, "measure", lambda _: found)
 
 
-def test_a_regression_ends_the_session(baseline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_regression_ends_the_session(baseline: Path, session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """B023 with the kernel and both counts; another compiler is named as a possible reason."""
     _measure(monkeypatch, 1040)
-    counts.check(_Session(), update=False)
+    counts.check(session, update=False)
     _measure(monkeypatch, 1100, "14.1.0")
     with pytest.raises(PotstillError, match=r"(?s)error\[B023\].*neon a: 1000 -> 1100 \(\+10\.0%\).*another g\+\+"):
-        counts.check(_Session(), update=False)
+        counts.check(session, update=False)
     assert json.loads(baseline.read_text())["instructions"]["neon"] == {"a": 1000}
 
 
-def test_update_keeps_what_was_not_counted(baseline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_update_keeps_what_was_not_counted(baseline: Path, session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without AVX2 rewrites only the Arm sets."""
     _measure(monkeypatch, 1100)
-    counts.check(_Session(), update=True)
+    counts.check(session, update=True)
     assert json.loads(baseline.read_text())["instructions"] == {"neon": {"a": 1100}, "avx2": {"a": 500}}
 
 

@@ -68,8 +68,23 @@ def test_output_cut_short_or_with_wrong_markers() -> None:
 
 # --- joining ----------------------------------------------------------------------------------------------------------
 
+TEXTS = {
+    ADD: "add x0, x1, x2", LOOP: "b.ne #-4", RET: "ret",
+    bytes.fromhex("00000014"): "b #0", bytes.fromhex("00000094"): "bl #0", bytes.fromhex("010000d4"): "svc #0",
+}  # fmt: skip
 
-def test_a_block_that_falls_through_is_joined() -> None:
+
+@pytest.fixture
+def assembly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disassembly of the instructions above, without llvm-mc."""
+
+    def texts(codes: list[bytes], _: isa.Isa) -> list[list[str]]:
+        return [[TEXTS[code[i : i + 4]] for i in range(0, len(code), 4)] for code in codes]
+
+    monkeypatch.setattr(isa, "texts", texts)
+
+
+def test_a_block_that_falls_through_is_joined(assembly: None) -> None:
     """The loop's second half was also entered once from elsewhere; instructions stay the same in sum."""
     runs = {block(0, ADD + ADD): 10, block(8, ADD + LOOP): 11}
     result = joined(runs)
@@ -77,29 +92,27 @@ def test_a_block_that_falls_through_is_joined() -> None:
     assert Window(0, result).instructions == Window(0, runs).instructions == 42
 
 
-def test_three_blocks_become_one() -> None:
+def test_three_blocks_become_one(assembly: None) -> None:
     """A chain is joined from its end."""
     runs = {block(0, ADD): 4, block(4, ADD): 4, block(8, LOOP): 4}
     assert joined(runs) == {block(0, ADD + ADD + LOOP): 4}
 
 
-@pytest.mark.parametrize(
-    "ending", [RET, bytes.fromhex("00000014"), bytes.fromhex("00000094"), bytes.fromhex("010000d4")]
-)
-def test_what_goes_elsewhere_is_not_joined(ending: bytes) -> None:
+@pytest.mark.parametrize("ending", list(TEXTS)[2:])
+def test_what_goes_elsewhere_is_not_joined(assembly: None, ending: bytes) -> None:
     """ret, b, bl and svc: the neighbour in memory does not follow."""
     runs = {block(0, ADD + ending): 4, block(8, ADD): 4}
     assert joined(runs) == runs
 
 
-def test_after_a_conditional_branch_only_equal_counts_are_joined() -> None:
+def test_after_a_conditional_branch_only_equal_counts_are_joined(assembly: None) -> None:
     """Otherwise the branch was taken at times."""
     runs = {block(0, ADD + LOOP): 4, block(8, ADD): 3}
     assert joined(runs) == runs
     assert joined({block(0, ADD + LOOP): 4, block(8, ADD): 4}) == {block(0, ADD + LOOP + ADD): 4}
 
 
-def test_a_neighbour_that_ran_less_is_not_joined() -> None:
+def test_a_neighbour_that_ran_less_is_not_joined(assembly: None) -> None:
     """It cannot always have followed (the window opened or closed between them)."""
     runs = {block(0, ADD): 4, block(4, ADD): 3}
     assert joined(runs) == runs
@@ -109,24 +122,18 @@ def test_a_neighbour_that_ran_less_is_not_joined() -> None:
 
 
 @needs_llvm
-def test_disassembly_keeps_places_and_leaves_out_what_is_no_instruction() -> None:
+def test_disassembly_leaves_out_what_is_no_instruction() -> None:
     """An undefined word between others must not shift their texts."""
-    texts = mca.disassemble([UNDEFINED, FMLA, ADD])
-    assert texts == {ADD: "add x0, x1, x2", FMLA: "fmla v0.4s, v1.4s, v2.4s"}
+    texts = isa.texts([UNDEFINED + FMLA, ADD, UNDEFINED, ADD + UNDEFINED + RET], isa.AARCH64)
+    assert texts == [["fmla v0.4s, v1.4s, v2.4s"], ["add x0, x1, x2"], [], ["add x0, x1, x2", "ret"]]
 
 
-@needs_llvm
 def test_regions_are_named_by_place() -> None:
-    """One region a block, unknown words as comments."""
-    assert mca.assembly([ADD, UNDEFINED + RET]).splitlines() == [
-        "# LLVM-MCA-BEGIN 0",
-        "add x0, x1, x2",
-        "# LLVM-MCA-END 0",
-        "# LLVM-MCA-BEGIN 1",
-        "// unknown ffffffff",
-        "ret",
-        "# LLVM-MCA-END 1",
-    ]
+    """One region a block, also for one of nothing known."""
+    assert mca.regions([["add x0, x1, x2"], [], ["ret"]]).splitlines() == [
+        "# LLVM-MCA-BEGIN 0", "add x0, x1, x2", "# LLVM-MCA-END 0", "# LLVM-MCA-BEGIN 1", "", "# LLVM-MCA-END 1",
+        "# LLVM-MCA-BEGIN 2", "ret", "# LLVM-MCA-END 2",
+    ]  # fmt: skip
 
 
 @needs_llvm
@@ -341,12 +348,23 @@ def test_blocks_of_other_instruction_sets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [("jne -12", "may"), ("jmp 4", "goes"), ("retq", "goes"), ("vaddps %ymm1, %ymm0, %ymm0", "falls")],
+    ("kind", "text", "expected"),
+    [
+        (isa.X86_64, "jne -12", "may"),
+        (isa.X86_64, "jmp 4", "goes"),
+        (isa.X86_64, "retq", "goes"),
+        (isa.X86_64, "vaddps %ymm1, %ymm0, %ymm0", "falls"),
+        (isa.AARCH64, "cbnz x0, #8", "may"),
+        (isa.AARCH64, "tbz w0, #3, #8", "may"),
+        (isa.AARCH64, "tbl v0.16b, { v1.16b }, v2.16b", "falls"),
+        (isa.AARCH64, "blr x8", "goes"),
+        (isa.AARCH64, "bl #16", "goes"),
+        (isa.AARCH64, "bic x0, x1, x2", "falls"),
+    ],
 )
-def test_how_blocks_end(text: str, expected: str) -> None:
+def test_how_blocks_end(kind: isa.Isa, text: str, expected: str) -> None:
     """By mnemonic."""
-    assert isa.X86_64.ending(text) == expected
+    assert kind.ending(text) == expected
 
 
 @needs_llvm

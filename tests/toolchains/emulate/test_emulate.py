@@ -174,11 +174,10 @@ def _compare(tmp_path: Path, fixed: _Fixed) -> dict[str, object]:
     return same_bits.compare(
         tmp_path / "model.still",
         ["0", "1"],
+        [fixed],  # type: ignore[list-item]
+        tmp_path / "emulated.json",
         python="unused",
         wheels=[tmp_path / "host.whl", tmp_path / "board.whl"],
-        emulators=lambda: [fixed],  # type: ignore[arg-type,list-item,return-value]
-        names=["pi4"],
-        out=tmp_path / "emulated.json",
         say=lambda _: None,
     )
 

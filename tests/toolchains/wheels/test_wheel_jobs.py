@@ -18,31 +18,14 @@ from toolchains.wheels import build as wheels
 from toolchains.wheels import jobs as wheel_jobs
 
 
-class Session:
-    """What these jobs use of nox's."""
-
-    def __init__(self) -> None:
-        self.commands: list[tuple[str, ...]] = []
-        self.lines: list[str] = []
-
-    def run(self, *command: str, **_: Any) -> None:
-        self.commands.append(command)
-
-    def log(self, line: str) -> None:
-        self.lines.append(line)
-
-    warn = log
-
-
-@pytest.fixture
-def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
-    """A session whose work and dist folders are this test's."""
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work and dist folders are this test's."""
     monkeypatch.setattr(goals, "WORK", tmp_path / "work")
     monkeypatch.setattr(wheel_jobs, "WORK", tmp_path / "work")
     monkeypatch.setattr(wheel_jobs, "DIST", tmp_path / "dist")
     monkeypatch.setattr(wheels, "DIST", tmp_path / "dist")
     monkeypatch.delenv("POTSTILL_BOARDS", raising=False)
-    return Session()
 
 
 def _no_root(code: str) -> Any:
@@ -52,7 +35,7 @@ def _no_root(code: str) -> Any:
     return root_of
 
 
-def test_wheel_that_may_be_missing(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wheel_that_may_be_missing(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The session says so and succeeds; whoever needs that wheel is told why it is not there."""
     monkeypatch.setattr(sysroot, "root_of", _no_root("B006"))
     assert wheel_jobs.build_wheel(session, "armv7l-cp313") is None
@@ -67,7 +50,7 @@ def test_wheel_that_may_be_missing(session: Session, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("name", "code"), [("aarch64-cp311", "B006"), ("armv7l-cp311", "B006"), ("armv7l-cp313", "B007")]
 )
-def test_wheels_that_must_be(session: Session, monkeypatch: pytest.MonkeyPatch, name: str, code: str) -> None:
+def test_wheels_that_must_be(session: Any, monkeypatch: pytest.MonkeyPatch, name: str, code: str) -> None:
     """Every other wheel, and every other reason, is a failure."""
     monkeypatch.setattr(sysroot, "root_of", _no_root(code))
     with pytest.raises(PotstillError, match=rf"error\[{code}\]"):
@@ -95,7 +78,7 @@ def _current(path: Path) -> goals.Goal:
     return goal
 
 
-def test_audit_of_all(session: Session) -> None:
+def test_audit_of_all(session: Any) -> None:
     """Every wheel in dist/; objects are read too where they are those of these sources."""
     with pytest.raises(PotstillError, match=r"error\[B009\].*dist/\*.whl"):
         wheel_jobs.audit(session, [])
@@ -109,7 +92,7 @@ def test_audit_of_all(session: Session) -> None:
     ]
 
 
-def test_audit_of_a_file(session: Session, tmp_path: Path) -> None:
+def test_audit_of_a_file(session: Any, tmp_path: Path) -> None:
     """Somebody's file; a name or an option that is wrong is named."""
     file = tmp_path / PI
     file.touch()
@@ -124,7 +107,7 @@ def test_audit_of_a_file(session: Session, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_second_build(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: bool) -> None:
+def test_second_build(session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: bool) -> None:
     """From a copy elsewhere, with another mask for new files; B031 names the file inside that differs."""
     first = _wheel(PI)
     _current(first)

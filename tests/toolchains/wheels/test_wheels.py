@@ -114,7 +114,7 @@ def test_machine_of_a_boards_type_keeps_everything(
 def test_damaged_stamp_means_rebuild(goal: goals.Goal, tmp_path: Path) -> None:
     """A stamp cut short is as good as none."""
     _published(goal, tmp_path)
-    stamp = goal.folder / "wheel.json"
+    stamp = goal.folder / "wheel.txt"
     stamp.write_text(stamp.read_text(encoding="utf-8")[:10], encoding="utf-8")
     assert wheels.built(goal) is None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from potstill.bench.predict.model import CostModel, model_of, student
 from potstill.bench.predict.predict import Prediction, predict
-from potstill.bench.predict.shape import ModelShape, shape_of
 
-__all__ = ["ModelShape", "Prediction", "predict", "shape_of"]
+__all__ = ["CostModel", "Prediction", "model_of", "predict", "student"]

@@ -7,7 +7,7 @@ are estimates.
 
 from __future__ import annotations
 
-from potstill.bench.predict.shape import ModelShape
+from potstill.bench.predict.model import CostModel
 
 # (engine, precision): bytes without a model, and of copies an engine keeps of each byte of the products' weights.
 _MEMORY = {
@@ -20,13 +20,13 @@ _MEMORY = {
 _FILE = {"fp32": {"onnxruntime": 4.0, "litert": 4.02}, "int8": {"onnxruntime": 1.01, "litert": 1.06}}
 
 
-def peer_file_bytes(engine: str, shape: ModelShape, precision: str) -> int:
+def peer_file_bytes(engine: str, model: CostModel, precision: str) -> int:
     """Size of the exported ONNX or TFLite file; `precision`: ``fp32`` or ``int8``."""
-    return round(shape.parameters * _FILE[precision][engine])
+    return round(model.parameters * _FILE[precision][engine])
 
 
-def peer_peak_bytes(engine: str, shape: ModelShape) -> int:
-    """Peak resident memory of a Python process that runs `shape`, whose scheme is the file's precision."""
-    base, copies = _MEMORY[engine, shape.scheme]
-    weights = shape.layer_weights * (4 if shape.scheme == "fp32" else 1)
-    return round(base + peer_file_bytes(engine, shape, shape.scheme) + copies * weights)
+def peer_peak_bytes(engine: str, model: CostModel) -> int:
+    """Peak resident memory of a Python process that runs `model`, whose scheme is the file's precision."""
+    base, copies = _MEMORY[engine, model.scheme]
+    weights = model.layer_weights * (4 if model.scheme == "fp32" else 1)
+    return round(base + peer_file_bytes(engine, model, model.scheme) + copies * weights)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from potstill.bench.predict.model import CostModel, model_of
 from potstill.bench.predict.peers import peer_peak_bytes
-from potstill.bench.predict.shape import ModelShape, shape_of
-from potstill.bench.predict.terms import peer_terms, terms
+from potstill.bench.predict.terms import peer_terms, terms_by_scheme
 from potstill.boards import Board
 from potstill.errors import InputError
+from potstill.runtime.oplist import OpFacts
 
 COSTS = Path(__file__).with_name("costs.json")
 PEER_COSTS = Path(__file__).with_name("peer_costs.json")
@@ -131,21 +132,27 @@ def _core_of(board: Board, scheme: str, engine: str) -> _Core:
     return _Core(kernels, core, factor, low, high, tuple(notes))
 
 
-def threads_used(shape: ModelShape, tokens: int, threads: int, cores: int) -> int:
+def threads_used(model: CostModel, tokens: int, threads: int, cores: int) -> int:
     """Threads the core would take for one text of so many tokens."""
-    products, attention = tokens * shape.layer_weights, 2 * shape.layers * tokens * tokens * shape.hidden
-    work = products * (2 if shape.scheme == "fp32" else 1) + 2 * attention
+    work = sum(_work(op, tokens if op.per_token else 1) for op in model.ops)
     return max(1, min(threads, cores, work // _WORK_A_THREAD))
 
 
+def _work(op: OpFacts, rows: int) -> int:
+    """Int8 multiply-adds that take as long as an op, as the core reckons (cpp/src/ops/op.h); f32 ones count twice."""
+    if op.kind == "Linear":
+        return rows * op.width * op.inputs * (2 if op.dtype == "f32" else 1)
+    return 2 * 2 * rows * rows * op.width if op.kind == "Attention" else 0
+
+
 def predict(
-    model: ModelShape | Path, board: Board, *, tokens: int, threads: int = 1, engine: str = "potstill",
+    model: CostModel | Path, board: Board, *, tokens: int, threads: int = 1, engine: str = "potstill",
     precision: str = "",
 ) -> Prediction:  # fmt: skip
     """Predict a warm forward of one text.
 
     Args:
-        model: a `.still` file, or the shape of a model that need not exist yet.
+        model: a `.still` file, or a model that need not exist yet.
         board: an entry of boards.toml.
         tokens: of the text, 1 to the model's limit.
         threads: given to the model.
@@ -154,37 +161,40 @@ def predict(
         precision: of a peer's file, ``fp32`` or ``int8``; by default the model's own scheme.
 
     Raises:
-        InputError: tokens or threads out of range, an engine or precision without a cost table; and as `shape_of`.
+        InputError: tokens or threads out of range, an engine or precision without a cost table; and as `model_of`.
     """
-    shape = model if isinstance(model, ModelShape) else shape_of(model)
-    if not 1 <= tokens <= shape.max_tokens:
-        raise InputError("I060", f"{tokens} tokens", "--lengths", f"the model takes 1 to {shape.max_tokens}")
+    model = model if isinstance(model, CostModel) else model_of(model)
+    if not 1 <= tokens <= model.max_tokens:
+        raise InputError("I060", f"{tokens} tokens", "--lengths", f"the model takes 1 to {model.max_tokens}")
     if threads < 1:
         raise InputError("I004", f"{threads} threads", "--threads", "give 1 or more")
     peer = engine in PEERS
-    if precision and not peer and precision != shape.scheme:
-        raise InputError("I073", f"the model is {shape.scheme}", f"precision {precision}", "give another .still file")
-    shape = replace(shape, scheme=precision or shape.scheme)
+    if precision and not peer and precision != model.scheme:
+        raise InputError("I073", f"the model is {model.scheme}", f"precision {precision}", "give another .still file")
+    model = model.stored_as(precision) if peer and precision else model
     if not peer and engine != "potstill":
         raise InputError("I073", f"no cost table for {engine!r}", "engine", f"use potstill, {', '.join(PEERS)}")
-    if peer and (shape.scheme == "int4" or board.target.bits == 32):
-        what = f"int4 of {engine}" if shape.scheme == "int4" else f"{engine} on a 32-bit system"
+    if peer and (model.scheme == "int4" or board.target.bits == 32):
+        what = f"int4 of {engine}" if model.scheme == "int4" else f"{engine} on a 32-bit system"
         raise InputError("I073", f"no cost table for {what}", board.name, "use fp32 or int8 on a 64-bit board")
-    row = _core_of(board, shape.scheme, engine)
-    fit = _fits()[(row.kernels, row.core, shape.scheme)]
-    counts = peer_terms(shape, tokens) if peer else terms(shape, tokens)
-    cycles = row.factor * sum(weight * value for weight, value in zip(fit["coefficients"], counts, strict=True))
-    used = min(threads, board.cores) if peer else threads_used(shape, tokens, threads, board.cores)
+    row = _core_of(board, model.scheme, engine)
+    paid = {model.scheme: peer_terms(model, tokens)} if peer else terms_by_scheme(model, tokens)
+    cycles = row.factor * sum(
+        weight * count
+        for scheme, counts in paid.items()
+        for weight, count in zip(_fits()[(row.kernels, row.core, scheme)]["coefficients"], counts, strict=True)
+    )
+    used = min(threads, board.cores) if peer else threads_used(model, tokens, threads, board.cores)
     compute = cycles / (board.clock_mhz * 1e3)
     if used > 1:
-        barriers = (shape.layers * _PHASES_A_LAYER + _PHASES) * _BARRIER_US / 1e3
+        barriers = (model.layers * _PHASES_A_LAYER + _PHASES) * _BARRIER_US / 1e3
         compute = compute * (_SERIAL + (1 - _SERIAL) / used) + barriers
-    weights = shape.weight_bytes()
+    weights = model.weight_bytes()
     speed = min(board.memory.read_gb_s_one * used, board.memory.read_gb_s_all)
     stream = weights / (speed * 1e6) if weights > board.memory.last_cache_kb * 1024 else 0.0
     ms = max(compute, stream) + _UNHIDDEN * min(compute, stream)
-    peak = peer_peak_bytes(engine, shape) if peer else shape.peak_bytes(tokens)
+    peak = peer_peak_bytes(engine, model) if peer else model.peak_bytes(tokens)
     return Prediction(
-        engine, shape.scheme, board.name, tokens, threads, used, ms, max(compute, stream) * (1 - row.low),
+        engine, model.scheme, board.name, tokens, threads, used, ms, max(compute, stream) * (1 - row.low),
         (compute + stream) * (1 + row.high), compute, stream, cycles, weights, peak, row.notes,
     )  # fmt: skip

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from potstill.bench.measure import those_that_fit
+from potstill.bench.predict.model import model_of
 from potstill.bench.predict.predict import PEERS, Prediction, peer_version, predict
-from potstill.bench.predict.shape import shape_of
 from potstill.boards import Board, this_board
 from potstill.errors import InputError
 
@@ -40,18 +40,18 @@ def predictions(
     for engine in engines:
         if engine not in ENGINES:
             raise InputError("I073", f"no cost table for {engine!r}", "--only", f"use {', '.join(ENGINES)}")
-    shape = shape_of(still)
-    wanted = lengths or {min(length, shape.max_tokens) for length in LENGTHS}
-    fitting = those_that_fit(wanted, shape.max_tokens)
+    model = model_of(still)
+    wanted = lengths or {min(length, model.max_tokens) for length in LENGTHS}
+    fitting = those_that_fit(wanted, model.max_tokens)
     made = []
     for board in boards:
-        pairs = [("potstill", shape.scheme)] if "potstill" in engines else []
+        pairs = [("potstill", model.scheme)] if "potstill" in engines else []
         if board.target.bits == 64:  # neither peer is counted on 32-bit systems
             pairs += [(engine, precision) for engine in PEERS if engine in engines for precision in ("int8", "fp32")]
         if not pairs:
             raise InputError("I073", f"no cost table for {', '.join(engines)}", board.name, "give a 64-bit board")
         made += [
-            predict(shape, board, tokens=length, threads=number, engine=engine, precision=precision)
+            predict(model, board, tokens=length, threads=number, engine=engine, precision=precision)
             for length in fitting
             for number in threads or THREADS
             for engine, precision in pairs

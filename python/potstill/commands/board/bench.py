@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from potstill.commands import Command, numbers, words
-from potstill.errors import InputError
+from potstill.errors import InputError, not_in_this_wheel
 from potstill.paths import existing
 from potstill.work.atomic import write_json
 from potstill.work.progress import make_progress
@@ -24,7 +24,7 @@ def run_bench(args: argparse.Namespace) -> int:
 
     Raises:
         InputError: options that do not go together; no model named where none can be made; else as the
-            measurements.
+            measurements. SystemFailure: other engines with a board's wheel.
     """
     given = [f"--{name}" for name in _PEERS_ONLY if getattr(args, name)]
     if args.only and args.board:
@@ -76,6 +76,8 @@ def run_bench(args: argparse.Namespace) -> int:
 
 
 def _peers(args: argparse.Namespace, progress: Any) -> int:
+    if not builds_models():
+        raise not_in_this_wheel("the comparison with other engines", "potstill bench --peers")
     from potstill.compare import versus
     from potstill.compare.comparison import bench_peers
     from potstill.compare.show import table

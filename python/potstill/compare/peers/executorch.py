@@ -63,7 +63,7 @@ def convert(student: Path, out: Path, *, int8: bool) -> None:
         raise missing_package(error.name or "executorch", "peers", "converting for ExecuTorch") from error
     from potstill.export.plain import load_plain
 
-    plain, facts = load_plain(student)
+    plain, card = load_plain(student)
 
     class Alone(torch.nn.Module):
         """One sentence without padding: no mask is needed, only the logits leave."""
@@ -75,8 +75,8 @@ def convert(student: Path, out: Path, *, int8: bool) -> None:
         def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
             return self.plain(input_ids, torch.ones_like(input_ids))[0]
 
-    sample = (torch.zeros(1, min(7, facts.max_tokens), dtype=torch.int64),)
-    shapes = ({1: torch.export.Dim("length", min=1, max=facts.max_tokens)},)
+    sample = (torch.zeros(1, min(7, card.max_tokens), dtype=torch.int64),)
+    shapes = ({1: torch.export.Dim("length", min=1, max=card.max_tokens)},)
     model = Alone().eval()
     with plain.plain_masks(), torch.no_grad():
         exported = torch.export.export(model, sample, dynamic_shapes=shapes)

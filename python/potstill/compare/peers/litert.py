@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from potstill.runtime.backends.litert import LiteRtBackend
+from potstill.runtime.rows import TokenRows
 
 # The one length people deploy: long enough for nearly every sentence.
 DEPLOYED = 64
@@ -27,14 +28,14 @@ class LiteRtRunner:
 
     def __init__(self, path: Path, threads: int, option: str) -> None:
         self._backend = LiteRtBackend(path, threads)
-        longest = self._backend.max_tokens
+        longest = self._backend.card.max_tokens
         self._least = {"": 1, "longest": longest, "deployed": min(DEPLOYED, longest)}[option]
 
     def prepare(self, batch: Sequence[Sequence[int]]) -> Callable[[], Any]:
         """See `Runner`."""
         import numpy as np
 
-        calls = [self._backend.prepared(ids, self.padded(len(ids))) for ids in batch]
+        calls = [self._backend.prepared(TokenRows([ids]), self.padded(len(ids))) for ids in batch]
         if len(calls) == 1:
             only = calls[0]
             return lambda: _answer(only())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from potstill.runtime.backends.onnxruntime import OnnxRuntimeBackend
+from potstill.runtime.rows import TokenRows
 
 
 class OnnxRunner:
@@ -21,7 +22,7 @@ class OnnxRunner:
 
     def prepare(self, batch: Sequence[Sequence[int]]) -> Callable[[], Any]:
         """See `Runner`."""
-        call = self._backend.prepared(batch)
+        call = self._backend.prepared(TokenRows(batch))
         return lambda: call()[0]
 
     def padded(self, tokens: int) -> int:

@@ -5,39 +5,40 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from potstill.distil.losses.outputs import Outputs, need
+from potstill.distil.losses.base import LossInputs, loss, need
 from potstill.models.tokens import NO_LABEL
 
 
-def hard(outputs: Outputs) -> torch.Tensor:
+@loss(reads="labels")
+def hard(given: LossInputs) -> torch.Tensor:
     """Cross-entropy against the label times its class's weight, ``[batch]``; 0 for rows without one."""
-    if outputs.labels is None:
-        return outputs.student_logits.new_zeros(len(outputs.student_logits))
-    weights = outputs.class_weights
-    return F.cross_entropy(
-        outputs.student_logits, outputs.labels, weight=weights, ignore_index=NO_LABEL, reduction="none"
-    )
+    if given.labels is None:
+        return given.student_logits.new_zeros(len(given.student_logits))
+    weights = given.class_weights
+    return F.cross_entropy(given.student_logits, given.labels, weight=weights, ignore_index=NO_LABEL, reduction="none")
 
 
-def soft(outputs: Outputs) -> torch.Tensor:
+@loss(reads="logits")
+def soft(given: LossInputs) -> torch.Tensor:
     """``T^2 * KL(softmax(teacher / T) || softmax(student / T))``, ``[batch]``.
 
     T^2 keeps the gradient's size independent of T. Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural
     Network, 2015.
     """
-    teacher_logits = need(outputs.teacher_logits, "teacher_logits")
-    t = outputs.temperature
-    student = F.log_softmax(outputs.student_logits / t, dim=-1)
+    teacher_logits = need(given.teacher_logits, "teacher_logits")
+    t = given.temperature
+    student = F.log_softmax(given.student_logits / t, dim=-1)
     teacher = F.log_softmax(teacher_logits / t, dim=-1)
     return t * t * F.kl_div(student, teacher, log_target=True, reduction="none").sum(-1)
 
 
-def hard_binary(outputs: Outputs) -> torch.Tensor:
+@loss(reads="labels")
+def hard_binary(given: LossInputs) -> torch.Tensor:
     """Binary cross-entropy of each label against 1 or 0, mean over the labels, ``[batch]``; 0 for rows without labels.
 
     ``labels`` is ``[batch, labels]`` f32 here, -100 in rows that have none.
     """
-    logits, labels = outputs.student_logits, outputs.labels
+    logits, labels = given.student_logits, given.labels
     if labels is None:
         return logits.new_zeros(len(logits))
     known = labels[:, 0] != NO_LABEL
@@ -45,14 +46,15 @@ def hard_binary(outputs: Outputs) -> torch.Tensor:
     return each.mean(-1) * known
 
 
-def soft_binary(outputs: Outputs) -> torch.Tensor:
+@loss(reads="logits")
+def soft_binary(given: LossInputs) -> torch.Tensor:
     """``T^2 * KL(sigmoid(teacher / T) || sigmoid(student / T))`` of each label, mean over the labels, ``[batch]``.
 
     `soft` for labels that do not exclude each other.
     """
-    t = outputs.temperature
-    teacher = need(outputs.teacher_logits, "teacher_logits") / t
-    student = outputs.student_logits / t
+    t = given.temperature
+    teacher = need(given.teacher_logits, "teacher_logits") / t
+    student = given.student_logits / t
     present = teacher.sigmoid()
     # log sigmoid(-x) = log(1 - sigmoid(x)), without the cancellation.
     divergence = present * (F.logsigmoid(teacher) - F.logsigmoid(student)) + (1.0 - present) * (

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
 from potstill.distil.students.basis import ridge
-from potstill.distil.students.registry import Job
+from potstill.distil.students.job import Job
 from potstill.models.classifier import labels_words
 from potstill.models.evaluation import outputs
+from potstill.runtime.rows import TokenRows
 
 
 def fit_head(job: Job) -> None:
@@ -22,10 +21,12 @@ def fit_head(job: Job) -> None:
     """
     if job.student.classifier is None:
         return
-    words = [np.arange(len(row)) for row in job.ids] if labels_words(job.teacher.config) else None
-    more: dict[str, Any] = {"types": job.types, "words": words}
-    taught = outputs(job.teacher, job.teacher_ids, pad_id=job.teacher_pad_id, **more).logits
-    read = outputs(job.student, job.ids, pad_id=job.pad_id, states=words is not None, **more).pooled
+    ours, theirs = job.rows, job.teacher_rows
+    if words := labels_words(job.teacher.config):
+        every = [np.arange(length) for length in ours.lengths]
+        ours, theirs = (TokenRows(rows.ids, rows.types, every, rows.pad_id) for rows in (ours, theirs))
+    taught = outputs(job.teacher, theirs).logits
+    read = outputs(job.student, ours, states=words).pooled
     if job.student.head is not None:
         read = _random_features(job, read)
     weight, bias = ridge(read, taught, strength=1e-2)

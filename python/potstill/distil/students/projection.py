@@ -17,10 +17,11 @@ from torch import nn
 
 from potstill.distil.students.basis import gain_and_bias, ridge, shrink_bilinear, shrink_product
 from potstill.distil.students.head import fit_head
-from potstill.distil.students.registry import Job
+from potstill.distil.students.job import Job
 from potstill.distil.students.teacher_view import Encoder, Layer, Taps, encoder_of
-from potstill.distil.vocabulary.choice import aligned_ids
+from potstill.distil.vocabulary.choice import aligned
 from potstill.errors import TrainError
+from potstill.runtime.rows import TokenRows
 
 # Rows of text the fits look at, and their tokens: 7,000 of the demo reviews, five for each feed-forward neuron.
 SAMPLE_ROWS = 256
@@ -51,11 +52,10 @@ class Projection:
     def __init__(self, job: Job, init: str) -> None:
         self.job = job
         self.teacher, self.student = narrower(job, init)
-        rows = sample_rows(job.ids, init)
+        rows = sample_rows(job.rows, init)
         # The student's cut of the text for both: with a pruned vocabulary the teacher's own could be shorter.
-        types = None if job.types is None else job.types[: len(rows)]
-        self.theirs = Taps(self.teacher.module, aligned_ids(rows, job.kept), job.teacher_pad_id, types)
-        self.ours = Taps(self.student.module, rows, job.pad_id, types)
+        self.theirs = Taps(self.teacher.module, aligned(rows, job.kept))
+        self.ours = Taps(self.student.module, rows)
 
     def states(self) -> dict[str, np.ndarray]:
         """The teacher's hidden states ``[tokens, hidden]``: ``embeddings`` and each layer's number."""
@@ -102,22 +102,16 @@ def narrower(job: Job, init: str) -> tuple[Encoder, Encoder]:
     return teacher, student
 
 
-def sample_rows(ids: Sequence[np.ndarray], init: str) -> list[np.ndarray]:
+def sample_rows(rows: TokenRows, init: str) -> TokenRows:
     """The first rows, up to `SAMPLE_ROWS` and `SAMPLE_TOKENS`.
 
     Raises:
         TrainError: there is none.
     """
-    rows: list[np.ndarray] = []
-    tokens = 0
-    for row in ids:
-        if len(rows) >= SAMPLE_ROWS or (rows and tokens + len(row) > SAMPLE_TOKENS):
-            break
-        rows.append(row)
-        tokens += len(row)
-    if not rows:
+    if not len(rows):
         raise TrainError("T048", f"init {init} needs training text", "data.train", "give a training set with rows")
-    return rows
+    fitting = np.searchsorted(np.cumsum(rows.lengths[:SAMPLE_ROWS]), SAMPLE_TOKENS, side="right")
+    return rows[: max(1, int(fitting))]
 
 
 def _project_embeddings(teacher: Encoder, student: Encoder, axes: np.ndarray, kept: np.ndarray | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +11,8 @@ import torch
 from torch import nn
 
 from potstill.errors import TrainError
-from potstill.models.evaluation import batches_by_length
-from potstill.models.tokens import Collator
+from potstill.models.evaluation import batches_by_length, padded
+from potstill.runtime.rows import TokenRows
 
 _TYPES = ("bert",)
 
@@ -91,20 +90,12 @@ class Taps:
 
     Args:
         module: the encoder.
-        ids: token ids of the sample rows.
-        pad_id: id of the padding token.
-        types: token types of the sample rows, None for single texts.
+        rows: the sample rows.
     """
 
-    def __init__(
-        self, module: nn.Module, ids: Sequence[np.ndarray], pad_id: int, types: Sequence[np.ndarray] | None = None
-    ) -> None:
+    def __init__(self, module: nn.Module, rows: TokenRows) -> None:
         self.module = module
-        self.batches = []
-        collate = Collator(pad_id)
-        for rows in batches_by_length([len(row) for row in ids]):
-            more = {} if types is None else {row: {"token_type_ids": types[row]} for row in rows}
-            self.batches.append(collate([{"input_ids": ids[row], **more.get(row, {})} for row in rows]))
+        self.batches = [padded(rows.take(chosen)) for chosen in batches_by_length(rows.lengths)]
 
     @torch.no_grad()
     def collect(self, inputs: dict[str, nn.Module], given: dict[str, nn.Module]) -> dict[str, np.ndarray]:

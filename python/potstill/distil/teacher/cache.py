@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,13 +28,14 @@ from potstill.errors import TrainError, os_errors
 from potstill.models.evaluation import outputs
 from potstill.models.precision import use_bf16
 from potstill.models.token_states import TokenView, tap, token_view
+from potstill.runtime.rows import TokenRows
 from potstill.work.atomic import atomic_write
 from potstill.work.contents import file_digest
 from potstill.work.progress import Progress, QuietProgress
 
 # Rows of a shard: 1.6 MB for pooled vectors 384 wide.
 SHARD_ROWS = 1024
-_VERSION = b"potstill teacher outputs 1"
+_VERSION = b"potstill teacher outputs 2"
 # Beside each shard: the digest of what was written.
 _DIGEST = ".xxh3"
 _VERIFIED: set[tuple[Path, int, int]] = set()
@@ -119,136 +120,170 @@ def weights_hash(model_dir: Path) -> str:
     return total.hexdigest()
 
 
-def outputs_key(
-    weights: str,
-    ids: Sequence[np.ndarray],
-    max_tokens: int,
-    bf16: bool,
-    types: Sequence[np.ndarray] | None = None,
-    words: Sequence[np.ndarray] | None = None,
-) -> str:
+def outputs_key(weights: str, rows: TokenRows, bf16: bool) -> str:
     """Key of a teacher's outputs: 32 hexadecimal digits over everything that decides them."""
     total = hashlib.sha256(_VERSION)
-    total.update(f"{weights} {max_tokens} {'bf16' if bf16 else 'fp32'} {len(ids)}".encode())
-    total.update(np.asarray([len(row) for row in ids], dtype=np.int64).tobytes())
-    for row in [*ids, *(types or [])]:
-        total.update(np.asarray(row, dtype=np.int32).tobytes())
-    if words is not None:
-        total.update(b"words" + np.asarray([len(row) for row in words], dtype=np.int64).tobytes())
-        total.update(np.concatenate([*words, np.zeros(0, np.int32)]).astype(np.int32).tobytes())
+    total.update(f"{weights} {'bf16' if bf16 else 'fp32'}".encode())
+    for name, column in (("ids", rows.ids), ("types", rows.types), ("words", rows.words)):
+        if column is not None:
+            total.update(f" {name} {len(column)}".encode())
+            total.update(np.asarray([len(row) for row in column], dtype=np.int64).tobytes())
+            total.update(np.concatenate([*column, np.zeros(0, np.int32)]).astype(np.int32).tobytes())
     return total.hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Where outputs are kept, in which form, and who computes them.
+
+    Attributes:
+        cache: folder under which ``teacher-outputs/<key>/`` is kept.
+        rank: this process of ``ranks``; each computes its shards and waits for those of the others.
+        ranks: number of processes.
+        half: keep states as f16, else as f32.
+        shard_rows: rows of a shard.
+    """
+
+    cache: Path
+    rank: int = 0
+    ranks: int = 1
+    half: bool = True
+    shard_rows: int = field(default_factory=lambda: SHARD_ROWS)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Numbers of the states."""
+        return np.dtype(np.float16 if self.half else np.float32)
+
+    def shards(self, folder: Path, sizes: Sequence[int]) -> list[Shard]:
+        """The shards in a folder; ``sizes``: entries of each row."""
+        starts = range(0, len(sizes), self.shard_rows)
+        parts = [slice(start, start + self.shard_rows) for start in starts]
+        return [
+            Shard(folder / f"{number:06d}-of-{self.shard_rows}.npy", part, sum(sizes[part]))
+            for number, part in enumerate(parts)
+        ]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A file of one output of some rows: so many entries ``[entries, width]``."""
+
+    path: Path
+    rows: slice
+    entries: int
+
+    def opened(self, dtype: Any = np.float32) -> np.ndarray | None:
+        """The memory-mapped array; None when it is absent or damaged. A process reads it once."""
+        try:
+            found: np.ndarray = np.load(self.path, mmap_mode="r")
+            state = self.path.stat()
+            seen = (self.path, state.st_mtime_ns, state.st_size)
+            if seen not in _VERIFIED:
+                if self.path.with_suffix(_DIGEST).read_text(encoding="ascii") != file_digest(self.path):
+                    return None
+                _VERIFIED.add(seen)
+        except (OSError, ValueError, EOFError):
+            return None
+        return found if found.ndim == 2 and len(found) == self.entries and found.dtype == dtype else None
+
+    def awaited(self, dtype: Any = np.float32) -> np.ndarray:
+        """The array, which another process may still be computing.
+
+        Raises:
+            TrainError: it does not come.
+        """
+        end = time.monotonic() + _WAIT_SECONDS
+        while (found := self.opened(dtype)) is None:
+            if time.monotonic() > end:
+                raise TrainError(
+                    "T030", "another process did not write its teacher outputs", self.path.name,
+                    "see that process's error",
+                )  # fmt: skip
+            time.sleep(0.2)
+        return found
+
+    def write(self, values: np.ndarray) -> None:
+        """Write the array, then its digest."""
+        with atomic_write(self.path) as temporary, temporary.open("wb") as handle:
+            np.save(handle, values)
+        with atomic_write(self.path.with_suffix(_DIGEST)) as temporary:
+            temporary.write_text(file_digest(self.path), encoding="ascii")
 
 
 def teacher_outputs(
     teacher: nn.Module,
     weights: str,
-    ids: Sequence[np.ndarray],
+    rows: TokenRows,
+    keeping: Keeping,
     *,
-    max_tokens: int,
-    cache: Path,
-    pad_id: int = 0,
     precision: str = "auto",
-    progress: Progress | None = None,
-    rank: int = 0,
-    ranks: int = 1,
-    shard_rows: int = SHARD_ROWS,
     places: Sequence[int] = (),
-    half: bool = True,
-    types: Sequence[np.ndarray] | None = None,
-    words: Sequence[np.ndarray] | None = None,
+    progress: Progress | None = None,
 ) -> TeacherOutputs:
     """The teacher's outputs for token rows, from the cache where they are there; one forward pass gives all of a shard.
 
     Args:
         teacher: as for `potstill.models.evaluation.outputs`.
         weights: `weights_hash` of the teacher.
-        ids: token ids of each row.
-        max_tokens: the cut that made ``ids``.
-        cache: folder under which ``teacher-outputs/<key>/`` is kept.
-        pad_id: id of the padding token.
+        rows: the rows in the teacher's ids; those that know their words are answered word by word.
+        keeping: where and how.
         precision: arithmetic of the forward passes.
-        progress: told the rows done.
-        rank: this process of ``ranks``; each computes its shards and waits for the others'.
-        ranks: number of processes.
-        shard_rows: rows of a shard.
         places: keep the states of tokens at these places too; see `states_bytes` for the size.
-        half: keep states as f16, else as f32.
-        types: token types of each row, None for single texts.
-        words: where the words of each row begin, for a teacher that labels words.
+        progress: reports the rows done.
 
     Raises:
         TrainError: another process did not write its shards; states of a teacher that is not BERT-shaped.
     """
-    key = outputs_key(weights, ids, max_tokens, use_bf16(precision), types, words)
-    folder = cache / "teacher-outputs" / key
+    folder = keeping.cache / "teacher-outputs" / outputs_key(weights, rows, use_bf16(precision))
     with os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    starts = range(0, len(ids), shard_rows)
-    lengths = [len(row) for row in ids]
-    # Entries of each row in a shard of logits: one, or one a word.
-    entries = [1] * len(ids) if words is None else [len(row) for row in words]
-    labels = int(_config(teacher).num_labels)
-    view = token_view(teacher, "teacher") if places else None
-    state_folders = {place: folder / f"state-{place}-{'f16' if half else 'f32'}" for place in places}
-    state_dtype = np.dtype(np.float16 if half else np.float32)
-    with (progress or QuietProgress()).task("teacher outputs", len(ids), "texts") as task:
+    # Entries of a row: one, or one a word; of states one a token.
+    entries = [1] * len(rows) if rows.words is None else [len(row) for row in rows.words]
+    shards = keeping.shards(folder, entries)
+    view, kind = token_view(teacher, "teacher") if places else None, "f16" if keeping.half else "f32"
+    states = {place: keeping.shards(folder / f"state-{place}-{kind}", rows.lengths) for place in places}
+    with (progress or QuietProgress()).task("teacher outputs", len(rows), "texts") as task:
         task.update(0)  # else the first shard would pass for what an earlier run had done
-        for number, start in enumerate(starts):
-            rows = ids[start : start + shard_rows]
-            path = _shard_path(folder, number, shard_rows)
-            missing = []
-            if number % ranks == rank:
-                tokens = sum(lengths[start : start + shard_rows])
-                paths = {place: _shard_path(state_folders[place], number, shard_rows) for place in places}
-                missing = [place for place in places if _open_shard(paths[place], tokens, state_dtype) is None]
-                lacking = _open_shard(path, sum(entries[start : start + shard_rows])) is None
+        for number, shard in enumerate(shards):
+            some = rows[shard.rows]
+            if number % keeping.ranks == keeping.rank:
+                missing = [place for place in places if states[place][number].opened(keeping.dtype) is None]
+                lacking = shard.opened() is None
                 if missing or lacking:
-                    each: dict[str, Any] = {
-                        name: None if column is None else column[start : start + shard_rows]
-                        for name, column in (("types", types), ("words", words))
-                    }
-                    with _keep_states(view, missing, rows, state_dtype) as (keep, states):
-                        result = outputs(teacher, rows, pad_id=pad_id, precision=precision, **each, **keep)
+                    with _keep_states(view, missing, some, keeping.dtype) as (each, found):
+                        result = outputs(teacher, some, precision=precision, each=each)
                     for place in missing:
-                        _write_shard(paths[place], states[place])
+                        states[place][number].write(found[place])
                     if lacking:
-                        _write_shard(path, np.concatenate([result.logits, result.pooled], axis=1))
-            task.update(start + len(rows))
-    shards = [
-        _wait_shard(_shard_path(folder, number, shard_rows), sum(entries[start : start + shard_rows]))
-        for number, start in enumerate(starts)
-    ]
-    columns = {}
-    for place in places:
-        found = [
-            _wait_shard(
-                _shard_path(state_folders[place], number, shard_rows),
-                sum(lengths[start : start + shard_rows]),
-                state_dtype,
-            )
-            for number, start in enumerate(starts)
-        ]
-        columns[place] = TokenColumn(found, lengths, shard_rows)
-    width = shards[0].shape[1] if shards else labels
-    pooled = Column(shards, labels, width, shard_rows)
-    logits = Column(shards, 0, labels, shard_rows) if words is None else TokenColumn(shards, entries, shard_rows)
-    return TeacherOutputs(logits, pooled, folder, columns)
+                        shard.write(np.concatenate([result.logits, result.pooled], axis=1))
+            task.update(shard.rows.start + len(some))
+    arrays, size = [shard.awaited() for shard in shards], keeping.shard_rows
+    columns = {
+        place: TokenColumn([shard.awaited(keeping.dtype) for shard in found], rows.lengths, size)
+        for place, found in states.items()
+    }
+    labels = int(getattr(teacher, "module", teacher).config.num_labels)
+    width = arrays[0].shape[1] if arrays else labels
+    logits = Column(arrays, 0, labels, size) if rows.words is None else TokenColumn(arrays, entries, size)
+    return TeacherOutputs(logits, Column(arrays, labels, width, size), folder, columns)
 
 
-def states_bytes(ids: Sequence[np.ndarray], width: int, places: Sequence[int], half: bool = True) -> int:
+def states_bytes(rows: TokenRows, width: int, places: Sequence[int], half: bool = True) -> int:
     """Bytes on the disk of the states at ``places`` of a teacher of that width."""
-    return sum(len(row) for row in ids) * width * len(places) * (2 if half else 4)
+    return sum(rows.lengths) * width * len(places) * (2 if half else 4)
 
 
 @contextmanager
 def _keep_states(
-    view: TokenView | None, places: Sequence[int], rows: Sequence[np.ndarray], dtype: np.dtype[Any]
-) -> Iterator[tuple[dict[str, Any], dict[int, np.ndarray]]]:
-    """Arguments for `outputs` with which the states at ``places`` land in arrays ``[tokens, hidden]``, row by row."""
+    view: TokenView | None, places: Sequence[int], rows: TokenRows, dtype: np.dtype[Any]
+) -> Iterator[tuple[Callable[[list[int], torch.Tensor], None] | None, dict[int, np.ndarray]]]:
+    """What `outputs` calls after each batch, by which the states at ``places`` land in arrays ``[tokens, hidden]``."""
     if view is None or not places:
-        yield {}, {}
+        yield None, {}
         return
-    ends = np.cumsum([len(row) for row in rows])
+    lengths = rows.lengths
+    ends = np.cumsum(lengths)
     kept = {place: np.empty((int(ends[-1]), view.width), dtype) for place in places}
     limit = float(np.finfo(dtype).max)
 
@@ -258,49 +293,6 @@ def _keep_states(
             for place in places:
                 states = seen[place].float().clamp(-limit, limit).cpu().numpy()
                 for index, row in enumerate(numbers):
-                    length = len(rows[row])
-                    kept[place][ends[row] - length : ends[row]] = states[index, :length]
+                    kept[place][ends[row] - lengths[row] : ends[row]] = states[index, : lengths[row]]
 
-        yield {"each": each}, kept
-
-
-def _write_shard(path: Path, values: np.ndarray) -> None:
-    with atomic_write(path) as temporary, temporary.open("wb") as handle:
-        np.save(handle, values)
-    with atomic_write(path.with_suffix(_DIGEST)) as temporary:
-        temporary.write_text(file_digest(path), encoding="ascii")
-
-
-def _config(model: nn.Module) -> Any:
-    return getattr(model, "module", model).config
-
-
-def _shard_path(folder: Path, number: int, shard_rows: int) -> Path:
-    return folder / f"{number:06d}-of-{shard_rows}.npy"
-
-
-def _open_shard(path: Path, rows: int, dtype: Any = np.float32) -> np.ndarray | None:
-    """The memory-mapped shard, or None when it is absent or does not hold what was written; read once by a process."""
-    try:
-        shard: np.ndarray = np.load(path, mmap_mode="r")
-        state = path.stat()
-        seen = (path, state.st_mtime_ns, state.st_size)
-        if seen not in _VERIFIED:
-            if path.with_suffix(_DIGEST).read_text(encoding="ascii") != file_digest(path):
-                return None
-            _VERIFIED.add(seen)
-    except (OSError, ValueError, EOFError):
-        return None
-    return shard if shard.ndim == 2 and len(shard) == rows and shard.dtype == dtype else None
-
-
-def _wait_shard(path: Path, rows: int, dtype: Any = np.float32) -> np.ndarray:
-    """A shard that another rank may still be computing."""
-    end = time.monotonic() + _WAIT_SECONDS
-    while (shard := _open_shard(path, rows, dtype)) is None:
-        if time.monotonic() > end:
-            raise TrainError(
-                "T030", "another process did not write its teacher outputs", path.name, "see that process's error"
-            )
-        time.sleep(0.2)
-    return shard
+        yield each, kept

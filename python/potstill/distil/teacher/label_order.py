@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,8 +18,11 @@ from potstill.errors import TrainError
 from potstill.models.classifier import has_head, labels_words, load_classifier
 from potstill.models.evaluation import Outputs, outputs
 from potstill.models.heads import Task, Truth
-from potstill.models.tokens import TokenDataset
+from potstill.models.rows import TokenDataset
 from potstill.work.progress import Progress
+
+if TYPE_CHECKING:
+    from potstill.recipe.schema import Recipe
 
 # Rows that decide: enough to tell 3 points from chance.
 ROWS = 1000
@@ -60,8 +63,8 @@ def head_order(config: Any, labels: Sequence[str], task: Task) -> list[int] | No
     return label_order(config, labels) if answers(config, task) else None
 
 
-def no_head(recipe: Any, labels: Sequence[str], measured: str = "") -> TrainError:
-    """The teacher has no head for these labels and may not be fine-tuned."""
+def no_head(recipe: Recipe, labels: Sequence[str], measured: str = "") -> TrainError:
+    """T013: the teacher has no head for these labels and may not be fine-tuned."""
     told = f" {', '.join(labels)}" if labels else " of this task"
     what = f"the model has no head for the labels{told} and teacher.finetune is never"
     return TrainError(
@@ -190,18 +193,16 @@ class Head:
         config: its configuration.
         order: `head_order`.
         labels: our labels.
-        pad_id: the padding token's id.
     """
 
     source: Any
     config: Any
     order: list[int]
     labels: list[str]
-    pad_id: int
 
 
 def believed(
-    head: Head, train: TokenDataset, recipe: Any, task: Task, progress: Progress
+    head: Head, train: TokenDataset, recipe: Recipe, task: Task, progress: Progress
 ) -> tuple[list[int] | None, list[str]]:
     """The order in which the head gives our labels, measured on training rows; None: it must be trained anew.
 
@@ -215,10 +216,8 @@ def believed(
         TrainError: the answers do not tell the order, and ``teacher.finetune`` is ``never``.
     """
     chosen = _sample(train.labels, len(head.labels), task)
-    rows = [train.ids[row] for row in chosen]
-    types, words = (None if part is None else [part[row] for row in chosen] for part in (train.types, train.words))
     model = load_classifier(head.source)
-    found = outputs(model, rows, pad_id=head.pad_id, types=types, words=words, progress=progress, what="teacher's head")
+    found = outputs(model, train.rows.take(chosen), progress=progress, what="teacher's head")
     measured = measure(found.logits, train.labels[chosen], head.order, task)
     nameless = is_nameless(head.config)
     if not nameless and measured.names_hold:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from potstill.data.splits import Splits
 
 # Texts looked at, evenly spread over the training rows.
 _SAMPLE = 2000
@@ -19,7 +22,7 @@ _WHOLE = 95
 _MOST = 8192
 
 
-def examine_texts(tokenizer: Any, splits: Any, max_tokens: int) -> list[str]:
+def examine_texts(tokenizer: Any, splits: Splits, max_tokens: int) -> list[str]:
     """Sentences on tokens and characters that the tokenizer does not know, and on texts over ``max_tokens``.
 
     Args:

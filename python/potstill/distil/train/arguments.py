@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import inspect
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,47 +26,54 @@ def argument_names() -> frozenset[str]:
     return frozenset(field.name for field in dataclasses.fields(TrainingArguments))
 
 
-def pipeline_arguments(
-    work: Path,
-    *,
-    epochs: float,
-    learning_rate: float,
-    batch_size: int,
-    warmup: float,
-    seed: int,
-    precision: str,
-    weight_decay: float = 0.01,
-    key: str = "batch_size",
-) -> TrainingArguments:
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast a model is trained.
+
+    Attributes:
+        epochs: passes over the data; a part of one ends inside it.
+        learning_rate: peak of a linear rise and fall.
+        batch_size: rows of a step, over all processes.
+        precision: auto, fp32 or bf16.
+        warmup: share of the steps that rise (0-1).
+        save_steps: steps between two checkpoints inside an epoch.
+        patience: epochs without a better value before stopping; None never stops.
+        section: of the recipe, for errors.
+    """
+
+    epochs: float
+    learning_rate: float
+    batch_size: int
+    precision: str
+    warmup: float
+    save_steps: int
+    patience: int | None = None
+    section: str = "distil"
+
+
+def pipeline_arguments(work: Path, schedule: Schedule, seed: int) -> TrainingArguments:
     """Arguments of a run of the pipeline: silent, checkpoints decided by `KeepBest`, the last two kept.
 
     Args:
         work: folder of the checkpoints.
-        epochs: passes over the data; a part of one ends inside it.
-        learning_rate: peak of a linear rise and fall.
-        batch_size: rows of a step, over all processes.
-        warmup: share of the steps that rise (0-1).
+        schedule: how long and how fast.
         seed: seed of weights, dropout and order.
-        precision: auto, fp32 or bf16.
-        weight_decay: AdamW's decay of the weight matrices.
-        key: recipe key of the batch size, for the error.
 
     Raises:
         RecipeError: the processes do not divide the batch.
     """
-
     everyone = current().start()
     return TrainingArguments(
         output_dir=str(work),
-        num_train_epochs=epochs,
-        learning_rate=learning_rate,
-        per_device_train_batch_size=everyone.share(batch_size, key),
-        warmup_steps=warmup,
-        weight_decay=weight_decay,
+        num_train_epochs=schedule.epochs,
+        learning_rate=schedule.learning_rate,
+        per_device_train_batch_size=everyone.share(schedule.batch_size, f"{schedule.section}.batch_size"),
+        warmup_steps=schedule.warmup,
+        weight_decay=0.01,
         optim="adamw_torch_fused",
         seed=seed,
         data_seed=seed,
-        bf16=use_bf16(precision),
+        bf16=use_bf16(schedule.precision),
         use_cpu=not torch.cuda.is_available(),
         ddp_backend="gloo" if everyone.count > 1 and not torch.cuda.is_available() else None,
         logging_steps=20,
@@ -92,7 +100,7 @@ def split_keywords(
         TrainError: both args and fields given; unknown keyword.
     """
     fields = argument_names()
-    own = frozenset(inspect.signature(Trainer.__init__).parameters) - {"self", "model", "args"}
+    own = frozenset(inspect.signature(Trainer.__init__).parameters) - {"self", "model", "args"} | {"group_lengths"}
     given = {name: keywords.pop(name) for name in list(keywords) if name in fields}
     for name in keywords:
         if name not in own:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from torch import nn
 
 from potstill.work.processes import current
 from potstill.work.progress import Progress
+
+if TYPE_CHECKING:
+    from potstill.data.splits import Splits
 
 # The paper's: a word is replaced with this probability, by one of so many nearest words.
 REPLACE = 0.4
@@ -28,8 +31,8 @@ _CHUNK = 1024
 
 
 def with_augmented(
-    splits: Any, tokenizer: Any, teacher: nn.Module, *, copies: int, seed: int, progress: Progress
-) -> Any:
+    splits: Splits, tokenizer: Any, teacher: nn.Module, *, copies: int, seed: int, progress: Progress
+) -> Splits:
     """The splits with ``copies`` new texts for each training text among the unlabelled ones; as they are for 0.
 
     Args:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from potstill.recipe.schema import Distil, Teacher
 
 # Points (as shares) from which a difference deserves a word; the demo's test set of 1,057 rows has an error of 0.01.
 FAR_BEHIND = 0.03
@@ -56,7 +59,7 @@ class StudentFigures:
         return 1.96 * math.sqrt((1 - self.agreement) / self.test_rows) if self.test_rows else 0.0
 
 
-def diagnose_settings(settings: Any) -> list[str]:
+def diagnose_settings(settings: Distil) -> list[str]:
     """Sentences on a recipe's ``distil`` section."""
     notes = []
     if not 1 <= settings.temperature <= 4:
@@ -68,7 +71,7 @@ def diagnose_settings(settings: Any) -> list[str]:
     return notes
 
 
-def diagnose_student(found: StudentFigures, settings: Any) -> list[str]:
+def diagnose_student(found: StudentFigures, settings: Distil) -> list[str]:
     """Sentences on the settings and the results of a distillation.
 
     Args:
@@ -102,7 +105,7 @@ def diagnose_student(found: StudentFigures, settings: Any) -> list[str]:
     return notes
 
 
-def _remedy(found: StudentFigures, settings: Any) -> str:
+def _remedy(found: StudentFigures, settings: Distil) -> str:
     """What to try against a student far behind, by whether it could learn its training rows."""
     if found.train is None or found.teacher_train is None:
         return "train longer, add unlabelled text, or use a larger student"
@@ -118,7 +121,9 @@ def _remedy(found: StudentFigures, settings: Any) -> str:
     )
 
 
-def diagnose_teacher(metrics: Mapping[str, Any], validation_labels: np.ndarray, settings: Any = None) -> list[str]:
+def diagnose_teacher(
+    metrics: Mapping[str, Any], validation_labels: np.ndarray, settings: Teacher | None = None
+) -> list[str]:
     """Sentences on an overfitted teacher, one no better than guessing the commonest label, or a diverged one.
 
     Args:
@@ -128,7 +133,7 @@ def diagnose_teacher(metrics: Mapping[str, Any], validation_labels: np.ndarray, 
     """
     notes = diagnose_losses(
         [entry["loss"] for entry in metrics.get("epochs", ()) if entry.get("loss") is not None],
-        getattr(settings, "learning_rate", None),
+        None if settings is None else settings.learning_rate,
         "teacher.learning_rate",
     )
     gap = metrics["train_accuracy"] - metrics["validation_accuracy"]

@@ -6,10 +6,8 @@ Everything of the Trainer holds: checkpoints and resuming, Accelerate and torchr
 from __future__ import annotations
 
 import contextlib
-import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,11 +15,12 @@ import torch
 from torch import nn
 from transformers import TrainingArguments
 
-from potstill.distil.losses import POOLED_LOSSES, Outputs, total
-from potstill.distil.losses.tokens import STATE_COLUMN, TokenLosses, check_batch
+from potstill.distil.losses import LOSSES, POOLED_LOSSES, LossInputs, total
 from potstill.distil.students.basis import principal_basis
 from potstill.distil.teacher.live import Taught, mask_of, pooled_of, run_teacher
 from potstill.distil.train.arguments import GroupedTrainer, split_keywords
+from potstill.distil.train.loss_settings import LossSettings
+from potstill.distil.train.token_losses import STATE_COLUMN, TokenLosses, check_batch
 from potstill.errors import TrainError
 from potstill.models.classifier import labels_words, load_classifier
 from potstill.models.token_maps import StepMaps, add_to_optimizer, load_maps, save_maps
@@ -31,7 +30,7 @@ from potstill.models.words import answered
 
 TEACHER_COLUMNS = ("teacher_logits", "teacher_pooled", "teacher_input_ids", "teacher_token_type_ids")
 # Losses against the label, and those that read the teacher's logits.
-_HARD, _SOFT = ("hard", "hard_binary"), ("soft", "soft_binary")
+_HARD, _SOFT = (tuple(name for name, loss in LOSSES.items() if loss.reads == kind) for kind in ("labels", "logits"))
 # Rows whose pooled vectors decide the projection between widths.
 _PROJECTION_ROWS = 2048
 
@@ -58,30 +57,20 @@ class DistillationTrainer(GroupedTrainer):
             gradients, and is never saved.
         temperature: T, above 0; 1 to 4 is usual.
         alpha: weight of the label's loss, 0 to 1.
-        pooled_cosine: weight of the cosine loss between pooled vectors.
-        loss_weights: names of `potstill.distil.losses.LOSSES` with weights, instead of ``alpha`` and ``pooled_cosine``;
-            the losses of tokens keep their own.
-        class_weights: ``[labels]``, what a row of each class counts in the loss on labels; default: all alike.
+        losses: the losses in full, instead of ``temperature``, ``alpha`` and the keywords below.
         pooled_projection: ``[teacher hidden, student hidden]`` f32, maps the teacher's pooled vector to the student's
             width. Default: the identity at equal width, else the principal axes of the teacher's pooled vectors.
-        embedding: weight of the loss between embedding outputs.
-        hidden: weight of the loss between the outputs of mapped layers.
-        attention: weight of the loss between attention scores of mapped layers.
-        relations: weight of the loss between self-attention relations.
-        teacher_layers: teacher layer (from 0) for each student layer; default evenly, the last of each group.
-        relation_layer: teacher layer of the relations, default the last.
-        relation_heads: relation heads; default the teacher's heads, or the next number below that divides both widths.
         args: TrainingArguments; else give its fields as keywords: ``learning_rate=5e-5, num_train_epochs=3, ...``.
             ``optim="adamw"`` is understood, ``output_dir`` may be left out (``potstill-distil``).
-        tokenizer: sets the padding id; the same as the Trainer's ``processing_class``.
-        group_lengths: batch rows of like length.
-        **keywords: other arguments of Trainer (datasets, callbacks, ...) and fields of TrainingArguments.
+        **keywords: weights of losses (``pooled_cosine``, ``embedding``, ``hidden``, ``attention``, ``relations``) and
+            other fields of `LossSettings`; ``tokenizer``, which sets the padding id (the Trainer's
+            ``processing_class``); ``group_lengths`` (True: batch rows of like length); other arguments of Trainer
+            (datasets, callbacks, ...) and fields of TrainingArguments.
 
     Raises:
-        TrainError: both args and fields given; unknown keyword; temperature; alpha or
-            pooled_cosine out of range; teacher and student differ in their labels; in their vocabulary,
-            no student; token-level losses that cannot be had; they lack a teacher model;
-            they would run on several GPUs in one process.
+        TrainError: both args and fields given; unknown keyword; temperature or a weight out of range; teacher and
+            student differ in their labels or in their vocabulary; no student; token-level losses that cannot be had,
+            that lack a teacher model, or that would run on several GPUs in one process.
     """
 
     def __init__(
@@ -91,53 +80,35 @@ class DistillationTrainer(GroupedTrainer):
         temperature: float = 2.0,
         alpha: float = 0.5,
         *,
-        pooled_cosine: float = 0.0,
-        loss_weights: Mapping[str, float] | None = None,
-        class_weights: np.ndarray | Sequence[float] | None = None,
+        losses: LossSettings | None = None,
         pooled_projection: np.ndarray | torch.Tensor | None = None,
-        embedding: float = 0.0,
-        hidden: float = 0.0,
-        attention: float = 0.0,
-        relations: float = 0.0,
-        teacher_layers: Sequence[int] | None = None,
-        relation_layer: int | None = None,
-        relation_heads: int | None = None,
         args: TrainingArguments | None = None,
-        tokenizer: Any = None,
-        group_lengths: bool = True,
         **keywords: Any,
     ) -> None:
         student = keywords.pop("model", None) if student_model is None else student_model
         if student is None:
             raise TrainError("T028", "no student given", "DistillationTrainer", "give student_model=")
-        by_token = {"embedding": embedding, "hidden": hidden, "attention": attention, "relations": relations}
-        _check_ranges(temperature, alpha, {"pooled_cosine": pooled_cosine, **by_token})
-        self.temperature = float(temperature)
-        self.weights = {"hard": float(alpha), "soft": 1.0 - float(alpha), "pooled_cosine": float(pooled_cosine)}
-        if loss_weights is not None:
-            self.weights = dict(loss_weights)
-        self.weights |= {name: float(weight) for name, weight in by_token.items()}
-        self._class_weights = None if class_weights is None else torch.as_tensor(class_weights).float()
+        self.losses = LossSettings.of_keywords(temperature, alpha, keywords) if losses is None else losses
+        given = self.losses.class_weights
+        self._class_weights = None if given is None else torch.as_tensor(given).float()
         self._parts: dict[str, torch.Tensor] = {}
         self._parts_steps = 0
         self._projection = None if pooled_projection is None else torch.as_tensor(pooled_projection).float()
-        args, keywords = split_keywords(args, keywords)
-        if tokenizer is not None:
+        if (tokenizer := keywords.pop("tokenizer", None)) is not None:
             keywords.setdefault("processing_class", tokenizer)
+        args, keywords = split_keywords(args, keywords)
         pad_id = getattr(keywords.get("processing_class"), "pad_token_id", None)
         per_token = labels_words(student.config)
         keywords.setdefault("data_collator", Collator(_pad_id(student) if pad_id is None else pad_id, per_token))
-        super().__init__(model=student, args=args, group_lengths=group_lengths, **keywords)
+        super().__init__(model=student, args=args, **keywords)
         # Our loss is a mean over the batch: the Trainer has to divide it by the accumulation steps.
         self.model_accepts_loss_kwargs = False
         self.teacher_model = self._take_teacher(teacher_model, student)
         self.tokens: TokenLosses | None = None
-        if any(by_token.values()):
-            layers = {"teacher_layers": teacher_layers, "relation_layer": relation_layer}
-            wanted = SimpleNamespace(**by_token, **layers, relation_heads=relation_heads)
-            self._compare_tokens(wanted, student)
+        if self.losses.by_token:
+            self._compare_tokens(student)
 
-    def _compare_tokens(self, settings: Any, student: nn.Module) -> None:
+    def _compare_tokens(self, student: nn.Module) -> None:
         if self.teacher_model is None:
             raise TrainError(
                 "T094",
@@ -152,7 +123,7 @@ class DistillationTrainer(GroupedTrainer):
                 "DistillationTrainer",
                 f"start one process a GPU: torchrun --nproc-per-node {self.args.n_gpu} ...",
             )
-        made = TokenLosses(settings, student, self.teacher_model, self._projection, self.args.seed)
+        made = TokenLosses(self.losses, student, self.teacher_model, self._projection, self.args.seed)
         self.tokens = made.to(self.args.device)
         self.add_callback(StepMaps(made.maps))
 
@@ -212,13 +183,13 @@ class DistillationTrainer(GroupedTrainer):
         inputs = dict(inputs)
         cached = {name: inputs.pop(name) for name in list(inputs) if name.startswith("teacher_")}
         labels = inputs.pop("labels", None)
-        weights, tokens = dict(self.weights), self.tokens
+        weights, tokens = dict(self.losses.weights), self.tokens
         taught = self._taught(inputs, cached)
         if taught is None and not model.training:
             # A validation set without teacher columns is still worth its label loss.
             weights, tokens = {name: 1.0 for name in weights if name in _HARD}, None
         taught = taught or Taught()
-        wants_pooled = _wants(weights, POOLED_LOSSES)
+        wants_pooled = any(weights.get(name, 0.0) > 0 for name in POOLED_LOSSES)
         seen: Any = tap(tokens.student, tokens.plan.places(0)) if tokens is not None else contextlib.nullcontext({})
         with pooled_of(self.accelerator.unwrap_model(model), wants_pooled) as pooled, seen as states:
             outputs = model(**inputs)
@@ -232,13 +203,13 @@ class DistillationTrainer(GroupedTrainer):
             if taught.pooled is not None:
                 teacher_pooled = self._to_student_width(taught.pooled.float(), student_pooled.shape[-1])
         value, parts = total(
-            Outputs(
+            LossInputs(
                 student_logits=logits.float(),
                 teacher_logits=None if taught_logits is None else taught_logits.float(),
                 student_pooled=None if student_pooled is None else student_pooled.float(),
                 teacher_pooled=teacher_pooled,
                 labels=labels,
-                temperature=self.temperature,
+                temperature=self.losses.temperature,
                 tokens=None if tokens is None else tokens(states, taught.states, mask_of(inputs)),
                 class_weights=None if self._class_weights is None else self._class_weights.to(logits.device),
             ),
@@ -264,12 +235,12 @@ class DistillationTrainer(GroupedTrainer):
         None when something is lacking and there is no teacher to run.
         """
         places = self.tokens.plan.places(1) if self.tokens is not None else []
-        wants_pooled = _wants(self.weights, POOLED_LOSSES)
+        wants_pooled = self.losses.wants(*POOLED_LOSSES)
         states = {place: cached[f"{STATE_COLUMN}{place}"] for place in places if f"{STATE_COLUMN}{place}" in cached}
         found = Taught(cached.get("teacher_logits"), cached.get("teacher_pooled"), states)
         if places and "teacher_attention_mask" in cached:
             check_batch(mask_of(inputs), cached["teacher_attention_mask"])
-        lacks_logits = found.logits is None and _wants(self.weights, _SOFT)
+        lacks_logits = found.logits is None and self.losses.wants(*_SOFT)
         lacks_pooled = found.pooled is None and wants_pooled
         if not lacks_logits and not lacks_pooled and len(states) == len(places):
             return found
@@ -314,30 +285,10 @@ class DistillationTrainer(GroupedTrainer):
         return torch.cat([vectors for vectors in found if vectors is not None]).float().cpu().numpy()
 
 
-def _wants(weights: Mapping[str, float], names: Collection[str]) -> bool:
-    return any(weights.get(name, 0.0) > 0 for name in names)
-
-
 def _teacher_inputs(batch: Mapping[str, Any]) -> dict[str, Any]:
     """What a batch with ``teacher_input_ids`` shows to the teacher."""
     names = ("input_ids", "attention_mask", "token_type_ids")
     return {name: batch[f"teacher_{name}"] for name in names if f"teacher_{name}" in batch}
-
-
-def _check_ranges(temperature: float, alpha: float, weights: Mapping[str, float]) -> None:
-    if not temperature > 0:
-        raise TrainError("T024", f"temperature is {temperature}", "distil.temperature", "use a number above 0, e.g. 2")
-    bad = [name for name, weight in weights.items() if not 0 <= weight < float("inf")]
-    if not 0 <= alpha <= 1 or bad:
-        given = ", ".join(f"{name} is {weight}" for name, weight in {"alpha": alpha, **weights}.items())
-        raise TrainError(
-            "T025",
-            given,
-            ", ".join(f"distil.{name}" for name in bad or ["alpha"]),
-            "use 0 to 1 for alpha and 0 or more for the other weights",
-        )
-    if not 1 <= temperature <= 4:
-        warnings.warn(f"temperature {temperature} is outside the usual 1 to 4", UserWarning, stacklevel=3)
 
 
 def _pad_id(model: nn.Module) -> int:

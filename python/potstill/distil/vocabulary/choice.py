@@ -13,12 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from potstill.distil.vocabulary.pruned_tokenizer import description, fallback_ids, prune_tokenizer
 from potstill.errors import TrainError
+from potstill.runtime.rows import TokenRows
+
+if TYPE_CHECKING:
+    from potstill.recipe.schema import Student
 
 VOCABULARIES = ("full", "seen")
 
@@ -46,7 +50,7 @@ class Vocabulary:
 
 
 def choose_vocabulary(
-    settings: Any, tokenizer: Any, train: Sequence[np.ndarray], unlabelled: Sequence[np.ndarray] = ()
+    settings: Student, tokenizer: Any, train: Sequence[Any], unlabelled: Sequence[Any] = ()
 ) -> Vocabulary:
     """The student's vocabulary by the recipe.
 
@@ -61,7 +65,7 @@ def choose_vocabulary(
         TrainError: the tokenizer is not WordPiece; vocabulary_size is under what must be kept.
     """
     size = len(tokenizer)
-    if getattr(settings, "vocabulary", "full") == "full":
+    if settings.vocabulary == "full":
         return Vocabulary(tokenizer, None, size, size)
     content = description(tokenizer, str(getattr(tokenizer, "name_or_path", "") or "the teacher's tokenizer"))
     kept = pieces_by_settings(settings, content, train, unlabelled, size)
@@ -69,10 +73,10 @@ def choose_vocabulary(
 
 
 def pieces_by_settings(
-    settings: Any,
+    settings: Student,
     content: Mapping[str, Any],
-    train: Sequence[np.ndarray],
-    unlabelled: Sequence[np.ndarray],
+    train: Sequence[Any],
+    unlabelled: Sequence[Any],
     size: int,
 ) -> np.ndarray:
     """Ids that a recipe's settings keep, ascending int32 (arguments and errors as `choose_vocabulary`).
@@ -89,7 +93,7 @@ def pieces_by_settings(
 
 
 def piece_counts(
-    train: Sequence[np.ndarray], unlabelled: Sequence[np.ndarray], size: int, unlabelled_weight: float = 1.0
+    train: Sequence[Any], unlabelled: Sequence[Any], size: int, unlabelled_weight: float = 1.0
 ) -> np.ndarray:
     """Occurrences of each id, ``[size]`` f64; one in unlabelled text counts ``unlabelled_weight``."""
     counts = np.zeros(size, dtype=np.float64)
@@ -127,7 +131,7 @@ def kept_pieces(counts: np.ndarray, fallback: np.ndarray, min_count: int = 1, si
     return np.asarray(np.union1d(fallback, rest), dtype=np.int32)
 
 
-def aligned_ids(rows: Sequence[np.ndarray], kept: np.ndarray | None) -> list[np.ndarray]:
+def aligned_ids(rows: Sequence[Any], kept: np.ndarray | None) -> list[np.ndarray]:
     """Rows of student ids as the teacher's ids of the same pieces: equal lengths, token by token.
 
     Args:
@@ -139,8 +143,15 @@ def aligned_ids(rows: Sequence[np.ndarray], kept: np.ndarray | None) -> list[np.
     return [np.asarray(kept[row], dtype=np.int32) for row in rows]
 
 
+def aligned(rows: TokenRows, kept: np.ndarray | None) -> TokenRows:
+    """`aligned_ids` of rows with what belongs to them, the padding id included."""
+    if kept is None:
+        return rows
+    return TokenRows(aligned_ids(rows.ids, kept), rows.types, rows.words, int(kept[rows.pad_id]))
+
+
 def vocabulary_facts(
-    vocabulary: Vocabulary, teacher_rows: Sequence[np.ndarray], student_rows: Sequence[np.ndarray]
+    vocabulary: Vocabulary, teacher_rows: Sequence[Any], student_rows: Sequence[Any]
 ) -> dict[str, Any]:
     """What the pruning did to texts (the test set), for the report.
 

@@ -78,6 +78,12 @@ class Task(ABC):
     def metrics(self, found: Outputs, truth: Truth) -> dict[str, float]:
         """All figures of the outputs; the one called `metric` first."""
 
+    def joined(self, rows: Sequence[np.ndarray]) -> np.ndarray:
+        """Logits of single rows as one array, as `Outputs` has them."""
+        import numpy as np
+
+        return np.concatenate(rows) if self.words else np.stack(rows)
+
     def score(self, found: Outputs, truth: Truth) -> float:
         """The figure called `metric`; larger is better."""
         return self.metrics(found, truth)[self.metric]

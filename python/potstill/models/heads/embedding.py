@@ -17,7 +17,7 @@ import numpy as np
 from potstill.data.sources import read_classes
 from potstill.errors import DataError
 from potstill.models.heads.base import Task, Truth
-from potstill.models.heads.retrieval import cosine, neighbour_agreement, same_class_at_1
+from potstill.models.retrieval import cosine, neighbour_agreement, same_class_at_1
 
 if TYPE_CHECKING:
     from potstill.data.labels import Raw

@@ -15,7 +15,7 @@ import numpy as np
 from potstill.data.tagging import entities, looks_like_tags
 from potstill.data.words import tag_ids, tag_names
 from potstill.models.heads.base import Task, Truth
-from potstill.models.heads.tags import Tags
+from potstill.models.tags import Tags
 
 if TYPE_CHECKING:
     from potstill.data.labels import Raw

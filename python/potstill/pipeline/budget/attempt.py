@@ -133,14 +133,14 @@ def _tokens_seen(tokenizer: Any, splits: Splits, recipe: Recipe) -> int:
     """Tokens that a student with ``vocabulary = "seen"`` keeps; all of them where the tokenizer cannot be pruned."""
     from potstill.distil.vocabulary.choice import pieces_by_settings
     from potstill.distil.vocabulary.pruned_tokenizer import description
-    from potstill.models.tokens import encode_dataset
+    from potstill.models.rows import encode_dataset
 
     try:
         content = description(tokenizer, "the teacher's tokenizer")
     except TrainError:
         return len(tokenizer)
     rows = [
-        encode_dataset(tokenizer, texts, recipe.data.max_tokens)[0] if texts is not None and len(texts) else []
+        encode_dataset(tokenizer, texts, recipe.data.max_tokens).ids if texts is not None and len(texts) else []
         for texts in (splits.train, splits.unlabelled)
     ]
     # The budget sets the limit itself.

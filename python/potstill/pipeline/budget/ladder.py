@@ -11,9 +11,10 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from potstill.bench.predict.shape import ModelShape
+from potstill.bench.predict.model import CostModel, student
 
 if TYPE_CHECKING:
     from potstill.recipe.schema import BudgetTime, Recipe
@@ -82,7 +83,7 @@ class Choice:
     """One student: size, precision, vocabulary, and what it is predicted to cost.
 
     Attributes:
-        shape: its shape; `vocabulary` there is the rows of its token table.
+        model: its ops, with the rows of its token table.
         init: where its weights start: the teacher's width is kept as it is, a smaller one projected.
         bytes: of the `.still` file.
         ms: predicted time on the budget's board; None without one.
@@ -92,7 +93,7 @@ class Choice:
     size: Size
     precision: Precision
     vocabulary: str
-    shape: ModelShape
+    model: CostModel
     init: str
     bytes: int
     ms: float | None
@@ -177,20 +178,20 @@ def _choice(
 ) -> Choice:  # fmt: skip
     name, kept, lost = vocabulary
     longest = recipe.compile.max_tokens or recipe.data.max_tokens
-    shape = ModelShape(
+    model = student(
         size.layers, size.hidden, size.intermediate, size.heads, kept, longest, teacher.labels, precision.scheme,
         table_scheme=precision.embedding,
     )  # fmt: skip
-    ms = None if time is None else predicted_ms(shape, time)
-    expected = _POINTS_A_DOUBLING * math.log2(shape.layer_weights) - precision.points - lost
+    ms = None if time is None else predicted_ms(model, time)
+    expected = _POINTS_A_DOUBLING * math.log2(model.layer_weights) - precision.points - lost
     init = "random"
     if recipe.student.init != "random":
         init = "prune" if size.hidden == teacher.hidden else "pca"
-    return Choice(size, precision, name, shape, init, shape.file_bytes(), ms, expected)
+    return Choice(size, precision, name, model, init, model.file_bytes(), ms, expected)
 
 
-def predicted_ms(model: Any, time: BudgetTime) -> float:
-    """Predicted milliseconds of a shape or a `.still` file on the budget's board (errors as `predict`)."""
+def predicted_ms(model: CostModel | Path, time: BudgetTime) -> float:
+    """Predicted milliseconds of a model or a `.still` file on the budget's board (errors as `predict`)."""
     from potstill.bench.predict import predict
     from potstill.boards import board
 

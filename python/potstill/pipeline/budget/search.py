@@ -78,7 +78,7 @@ def run_search(
     if recipe.task == "embedding":
         raise InputError(
             "I016",
-            "students are compared by the scores of labels, which this recipe's have not",
+            "students are compared by the scores of labels, which this recipe's task does not have",
             f"recipe {recipe.name}, task {recipe.task}",
             "set student.layers and student.hidden, and build",
         )

@@ -8,7 +8,7 @@ from potstill.doctor.check import Findings, Status
 from potstill.errors import missing_module
 
 if TYPE_CHECKING:
-    from potstill.bench.predict import ModelShape
+    from potstill.bench.predict import CostModel
     from potstill.pipeline.check.teacher import Teacher
     from potstill.recipe.schema import Recipe
 
@@ -17,7 +17,7 @@ BERT_VOCABULARY = 30522
 _ARCHITECTURES = ("bert", "factorized", "static")
 
 
-def shape_of_recipe(findings: Findings, subject: str) -> ModelShape | None:
+def shape_of_recipe(findings: Findings, subject: str) -> CostModel | None:
     """The student that a recipe asks for, with what the teacher's files tell where they are on this machine.
 
     Raises:
@@ -29,8 +29,8 @@ def shape_of_recipe(findings: Findings, subject: str) -> ModelShape | None:
         lacking = missing_module(error, "build", subject)
         findings.unknown("recipe", f"{lacking.what}: {lacking.next_step}")
         return None
-    from potstill.bench.predict import ModelShape
-    from potstill.bench.predict.shape import linear_part
+    from potstill.bench.predict import student as model_of_student
+    from potstill.bench.predict.model import linear_part
     from potstill.recipe.presets import FACTORIZED_SIZE
 
     recipe = load_recipe(subject)
@@ -54,7 +54,7 @@ def shape_of_recipe(findings: Findings, subject: str) -> ModelShape | None:
     layers, ffn, heads = (
         (0, student.head_hidden, 1) if static else (student.layers, student.intermediate, student.heads)
     )
-    return ModelShape(
+    return model_of_student(
         layers, student.hidden, ffn, heads, vocabulary, longest, _labels(recipe),
         linear_part(recipe.compile.scheme), embedding=embedding if embedding != student.hidden else 0,
         table_scheme="" if recipe.compile.embedding == "auto" else recipe.compile.embedding,

@@ -10,10 +10,10 @@ from potstill.errors import PotstillError, missing_module
 from potstill.pipeline.check.recipe_shape import shape_of_recipe
 
 if TYPE_CHECKING:
-    from potstill.bench.predict import ModelShape
+    from potstill.bench.predict import CostModel
 
 
-def read_shape(findings: Findings, subject: str) -> ModelShape | None:
+def read_shape(findings: Findings, subject: str) -> CostModel | None:
     """The shape of what will run; None where it cannot be told, with the reason among the findings.
 
     Raises:
@@ -23,16 +23,16 @@ def read_shape(findings: Findings, subject: str) -> ModelShape | None:
     return _onnx(findings, path) if path.suffix == ".onnx" else shape_of_recipe(findings, subject)
 
 
-def _onnx(findings: Findings, path: Path) -> ModelShape | None:
+def _onnx(findings: Findings, path: Path) -> CostModel | None:
     try:
         from potstill.compile.import_onnx import unknown_operators
-        from potstill.pipeline.check.onnx_shape import shape_of_onnx
+        from potstill.pipeline.check.onnx_shape import model_of_onnx
     except ImportError as error:
         lacking = missing_module(error, "build", str(path))
         findings.unknown("operators", f"{lacking.what}: {lacking.next_step}")
         return None
     try:
-        shape = shape_of_onnx(path, static=True)
+        model = model_of_onnx(path)
     except PotstillError as error:
         findings.failure("operators", f"{error.what} ({error.where}, {error.code})", error.next_step)
         if len(others := unknown_operators(path)) > 1:  # the first alone is what the line above says
@@ -40,4 +40,4 @@ def _onnx(findings: Findings, path: Path) -> ModelShape | None:
             findings.failure("all operators", f"the core has no equivalent for {listed}", error.next_step)
         return None
     findings.ok("operators", "the compiler reads every node, the core runs every operator")
-    return shape
+    return model

@@ -49,7 +49,7 @@ def core_activation(name: str) -> str | None:
     import torch
     from transformers.activations import ACT2FN
 
-    from potstill.compile.passes.activation import POINTS, kind_of
+    from potstill.compile.activation import POINTS, kind_of
 
     if name not in ACT2FN:
         return None
@@ -76,19 +76,22 @@ def _check_activation(findings: Findings, recipe: Any, teacher: Teacher) -> None
 
 
 def _check_init(findings: Findings, recipe: Any, teacher: Teacher, labels: list[str]) -> None:
-    from potstill.distil.losses.tokens import token_plan
-    from potstill.distil.students.registry import check_student as check_sizes
-    from potstill.distil.teacher.teaching import compares_tokens
+    from potstill.distil.students.job import Job
+    from potstill.distil.students.job import check_student as check_sizes
+    from potstill.distil.train.loss_settings import LossSettings
+    from potstill.distil.train.token_losses import token_plan
     from potstill.models.token_states import token_view
+    from potstill.runtime.rows import TokenRows
 
     settings = recipe.student
     with findings.refusals("init"):
-        pairs = recipe.data.text_pair is not None
-        student = check_sizes(settings, teacher.classifier, labels, pairs=pairs, longest=longest(recipe))
+        rows = TokenRows([], types=[] if recipe.data.text_pair is not None else None)
+        student = check_sizes(Job(settings, teacher.classifier, labels, rows, longest=longest(recipe)))
         findings.ok("init", f"{settings.init}, from a teacher of type {teacher.encoder.config.model_type}")
-        if compares_tokens(recipe.distil):
+        losses = LossSettings.of(recipe.distil, {})
+        if losses.by_token:
             with findings.refusals("losses"):
-                token_plan(recipe.distil, token_view(student, "student"), token_view(teacher.classifier, "teacher"))
+                token_plan(losses, token_view(student, "student"), token_view(teacher.classifier, "teacher"))
                 findings.ok("losses", "teacher and student can be compared token by token")
 
 

@@ -13,7 +13,7 @@ from potstill.pipeline.check.findings import Findings
 from potstill.pipeline.check.teacher import Teacher, has_tokenizer
 
 if TYPE_CHECKING:
-    from potstill.compile.tokenizer import WordPieceTables
+    from potstill.compile.tokenizers import Tables
 
 _OTHER_TEACHER = (
     "use a teacher whose tokenizer the core has (WordPiece: BERT, MiniLM, MPNet), "
@@ -77,17 +77,17 @@ def _load(folder: Path, named: str) -> Any:
         ) from error
 
 
-def _tables(tokenizer: Any, folder: Path) -> WordPieceTables:
+def _tables(tokenizer: Any, folder: Path) -> Tables:
     """The core's tables of the tokenizer as the student's folder will have it, and of the folder as it lies there."""
-    from potstill.compile.tokenizer import wordpiece_tables
+    from potstill.compile.tokenizers import read_tokenizer
     from potstill.models.hub import quiet_loading
 
     with tempfile.TemporaryDirectory() as saved, quiet_loading():
         tokenizer.save_pretrained(saved)
-        tables = wordpiece_tables(Path(saved))
+        tables = read_tokenizer(Path(saved))
     if any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
         # Saving it states what the folder may leave open: whether text is lower-cased.
-        wordpiece_tables(folder)
+        read_tokenizer(folder)
     return tables
 
 
@@ -103,7 +103,7 @@ def _check_ids(tokenizer: Any, teacher: Teacher, named: str) -> None:
         )  # fmt: skip
 
 
-def _check_pairs(recipe: Any, tables: WordPieceTables, named: str) -> None:
+def _check_pairs(recipe: Any, tables: Tables, named: str) -> None:
     if recipe.data.text_pair is not None and tables.pairs_problem is not None:
         raise CompileError("C145", tables.pairs_problem, named, _OTHER_TEACHER)
 

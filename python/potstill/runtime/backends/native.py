@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
+from potstill.card import Card
 from potstill.runtime.backends import Output
+from potstill.runtime.rows import TokenRows
 
 try:
     from potstill import _core
@@ -22,7 +24,12 @@ if TYPE_CHECKING:
 
 
 class NativeBackend:
-    """A `.still` file in the C++ core; the GIL is released while it works."""
+    """A `.still` file in the C++ core; the GIL is released while it works.
+
+    Attributes:
+        card: what the model is.
+        info: see `potstill.Model.info`.
+    """
 
     def __init__(self, source: Source, threads: int | None, mapped: bool = False) -> None:
         """Read and validate the file.
@@ -43,23 +50,8 @@ class NativeBackend:
             self._model = _core.Model.from_bytes(source, count)
         else:
             self._model = _core.Model(os.fsencode(source), count, mapped)
-        self._info: dict[str, Any] = self._model.info()
-        self._labels = tuple(self._info["labels"])
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Class names in logit order."""
-        return self._labels
-
-    @property
-    def max_tokens(self) -> int:
-        """Longest sequence accepted, specials included."""
-        return int(self._info["max_tokens"])
-
-    @property
-    def info(self) -> Mapping[str, Any]:
-        """See `potstill.Model.info`."""
-        return self._info
+        self.info: Mapping[str, Any] = self._model.info()
+        self.card = Card.from_info(self.info)
 
     def content(self) -> bytes:
         """The bytes of the file."""
@@ -69,35 +61,34 @@ class NativeBackend:
         """The header of the file, a FlatBuffer of cpp/schema/still.fbs that the core has verified."""
         return self._model.header()
 
+    def ops(self) -> list[tuple[str, str, bool, int, int, int, str, bool, bool, int]]:
+        """Fields of `potstill.runtime.oplist.OpFacts` of each op, in the order they run."""
+        return self._model.ops()
+
     def weights(self) -> list[tuple[str, str, tuple[int, ...], int]]:
         """Name, dtype, shape and bytes of each tensor, in the file's order."""
         return self._model.weights()
 
-    def tokenize(self, texts: Sequence[str], truncate: bool) -> list[list[int]]:
-        """Token ids with specials. InputError: the file holds none."""
-        ids: list[list[int]] = self._model.tokenize(texts, truncate)
-        return ids
+    def encode(self, first: Sequence[str], second: Sequence[str] | None, truncate: bool) -> TokenRows:
+        """See `Backend.encode`. InputError: the file holds no tokenizer."""
+        return TokenRows(*self._model.encode(first, second, truncate))
 
-    def tokenize_pairs(
-        self, first: Sequence[str], second: Sequence[str], truncate: bool
-    ) -> tuple[list[list[int]], list[list[int]]]:
-        """Token ids and token types. InputError: no tokenizer in the file."""
-        ids: list[list[int]]
-        types: list[list[int]]
-        ids, types = self._model.tokenize_pairs(first, second, truncate)
-        return ids, types
+    def encode_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> TokenRows:
+        """See `Backend.encode_words`. InputError: the file holds no tokenizer."""
+        ids, words = self._model.encode_words(texts, truncate)
+        return TokenRows(ids, words=words)
 
-    def tokenize_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> tuple[list[list[int]], list[list[int]]]:
-        """Token ids, and the place of each word's first piece. InputError: no tokenizer in the file."""
-        ids: list[list[int]]
-        firsts: list[list[int]]
-        ids, firsts = self._model.tokenize_words(texts, truncate)
-        return ids, firsts
+    def run(self, rows: TokenRows) -> Output:
+        """See `Backend.run`."""
+        return Output(*self._model.run(rows.ids, rows.types))
 
-    def run(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Output:
-        """Run one ragged batch."""
-        logits, embedding = self._model.run(ids, types)
-        return Output(logits, embedding)
+    def answer(self, first: Sequence[str], second: Sequence[str] | None, truncate: bool) -> Output:
+        """See `Backend.answer`: one call of the core."""
+        return Output(*self._model.answer(first, second, truncate))
+
+    def answer_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> tuple[Any, list[int]]:
+        """See `Backend.answer_words`: one call of the core."""
+        return self._model.answer_words(texts, truncate)
 
 
 def word_ends(text: str) -> list[int]:

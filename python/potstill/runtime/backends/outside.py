@@ -1,4 +1,4 @@
-"""What the backends over other engines share: facts, checks of ids, tokenization, threads.
+"""What the backends over other engines share: all but loading a file and calling its engine.
 
 An ONNX or TFLite file carries no tokenizer. It is taken from a folder `tokenizer/` beside the file (or a
 `tokenizer.json` there) through the package `tokenizers`, else from a `.still` file beside it through our own core.
@@ -6,86 +6,217 @@ An ONNX or TFLite file carries no tokenizer. It is taken from a folder `tokenize
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from potstill.card import Card
 from potstill.errors import FormatError, InputError, missing_package
 from potstill.runtime.backends import Output
 from potstill.runtime.inputs import MAX_THREADS
+from potstill.runtime.rows import TokenRows
+
+if TYPE_CHECKING:
+    from potstill.runtime.backends.native import NativeBackend
 
 # Rows a call of an engine gets at most: past 32 rows a row costs no less, and the working memory stays small.
 BATCH_ROWS = 32
+# [CLS] a [SEP] and [CLS] a [SEP] b [SEP]: with fewer tokens there is nothing to cut.
+_SHORTEST = {"text": 3, "pair": 5}
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What an exported file says about itself.
+class OutsideBackend:
+    """A model in another engine, which a subclass loads and calls.
 
     Attributes:
-        labels: class names in logit order, empty when unknown.
-        max_tokens: longest sequence, specials included; 512 when a foreign file does not say.
-        pad_id: id that fills a batch.
-        vocabulary: number of token ids, 0 when unknown.
-        producer: program that wrote the file, empty when unknown.
-        multi_label: labels do not exclude each other.
-        pairs: it reads pairs of texts.
-        per_token: it labels words: logits are of every token.
-        score: "raw" or "sigmoid" for a model with one output, which is a score; empty for a model of classes.
-        pad_known: `pad_id` is the file's own word, not the default.
-        normalized: its vectors have the length 1.
+        card: what the model is.
+        info: the card's facts, engine and version, bytes, threads.
+        backend: its name for `potstill.load`.
+        batch_rows: rows that a call of the engine gets at most.
+        one_call: held by a call of an engine that takes one at a time.
     """
 
-    labels: tuple[str, ...] = ()
-    max_tokens: int = 512
-    pad_id: int = 0
-    vocabulary: int = 0
-    producer: str = ""
-    multi_label: bool = False
-    pairs: bool = False
-    per_token: bool = False
-    score: str = ""
-    pad_known: bool = False
-    normalized: bool = False
+    card: Card
+    info: dict[str, Any]
+    backend: str
+    batch_rows = BATCH_ROWS
+    one_call: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
+
+    def __init__(self, path: Path, threads: int | None) -> None:
+        """Look for the file and settle the threads.
+
+        Raises:
+            InputError: a bad thread count, no such file.
+        """
+        self.path = existing(path)
+        self.threads = thread_count(threads)
+        self._texts: Texts | NativeBackend | None = None
+
+    def _describe(self, engine: str, card: Card, inputs: Iterable[str], widths: Mapping[str, int]) -> None:
+        """Set what the file turned out to be: its graph's inputs, and its outputs with their columns."""
+        self.card, self._inputs, self._widths = card, tuple(inputs), dict(widths)
+        size = self.path.stat().st_size
+        facts = {"backend": self.backend, "engine": engine, "bytes": size, "threads": self.threads}
+        self.info = {**card.info(), **facts}
+
+    def _call(self, rows: TokenRows) -> Mapping[str, Any]:
+        """The outputs for a few rows, f32 ``[rows, columns]``, of a tagger ``[rows, length, columns]``."""
+        raise NotImplementedError
+
+    def _feed(self, rows: TokenRows, length: int | None, dtype: str) -> dict[str, Any]:
+        """The graph's inputs for a few rows, ``[rows, length]``."""
+        arrays = rows.padded(length, dtype)
+        return {name: arrays[name] if name in arrays else np.zeros_like(arrays["input_ids"]) for name in self._inputs}
+
+    def encode(self, first: Sequence[str], second: Sequence[str] | None, truncate: bool) -> TokenRows:
+        """See `Backend.encode`; also no tokenizer beside the model, the package tokenizers is missing."""
+        if second is not None and not self.card.pairs:
+            what = "the model reads one text, not a pair of texts"
+            raise InputError("I014", what, str(self.path), "give single texts")
+        return self._tokenizer().encode(first, second, truncate)
+
+    def encode_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> TokenRows:
+        """See `Backend.encode_words`; also and as `encode`."""
+        return self._tokenizer().encode_words(texts, truncate)
+
+    def run(self, rows: TokenRows) -> Output:
+        """See `Backend.run`."""
+        rows = checked(rows, self.card)
+        found: dict[str, list[Any]] = {name: [None] * len(rows) for name in self._widths}
+        with self.one_call:
+            for group in rows.by_length(self.batch_rows):
+                batch = rows.take(group)
+                for name, values in self._call(batch).items():
+                    for row, value, length in zip(group, values, batch.lengths, strict=True):
+                        found[name][row] = value[:length] if self.card.per_token else value[None]
+        arrays = {}
+        for name, parts in found.items():
+            values = arrays[name] = np.concatenate(parts or [np.empty((0, self._widths[name]), np.float32)])
+            if not np.isfinite(values).all():
+                what = f"the model gives NaN or infinity as {name}"
+                raise FormatError("F062", what, str(self.path), "train or export it again")
+        return Output(arrays.get("logits"), arrays.get("embedding"))
+
+    def answer(self, first: Sequence[str], second: Sequence[str] | None, truncate: bool) -> Output:
+        """See `Backend.answer`."""
+        return self.run(self.encode(first, second, truncate))
+
+    def answer_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> tuple[Any, list[int]]:
+        """See `Backend.answer_words`."""
+        rows = self.encode_words(texts, truncate)
+        places: Sequence[Any] = rows.words or []
+        starts = np.cumsum([0, *rows.lengths])
+        kept = [start + place for start, row in zip(starts, places, strict=False) for place in row]
+        return self.run(rows).logits[np.array(kept, int)], [len(row) for row in places]
+
+    def _tokenizer(self) -> Texts | NativeBackend:
+        if self._texts is None:
+            self._texts = _beside(self.path, self.card.max_tokens)
+        return self._texts
 
 
-def facts_from(values: Mapping[str, Any]) -> Facts:
-    """Read the facts that `potstill.export` stores; anything absent keeps its default."""
-    return Facts(
-        labels=tuple(str(label) for label in values.get("labels", ())),
-        max_tokens=int(values.get("max_tokens", 512)),
-        pad_id=int(values.get("pad_id", 0)),
-        vocabulary=int(values.get("vocabulary", 0)),
-        producer=str(values.get("producer", "")),
-        multi_label=bool(values.get("multi_label", False)),
-        pairs=bool(values.get("pairs", False)),
-        per_token=bool(values.get("per_token", False)),
-        score=str(values.get("score", "")),
-        pad_known="pad_id" in values,
-        normalized=bool(values.get("normalized", False)),
+def _beside(model: Path, limit: int) -> Texts | NativeBackend:
+    """The tokenizer that lies beside a model file.
+
+    Raises:
+        InputError: there is none.
+        SystemFailure: the package tokenizers is missing.
+    """
+    folder = model.parent
+    for place in (folder / "tokenizer" / "tokenizer.json", folder / "tokenizer.json"):
+        if place.is_file():
+            return Texts(place, limit)
+    still = folder / f"{model.name.partition('.')[0]}.still"
+    if still.is_file():
+        from potstill.runtime.backends.native import NativeBackend
+
+        return NativeBackend(still, 1)
+    raise InputError(
+        "I050",
+        "an ONNX or TFLite file carries no tokenizer and there is none beside it",
+        str(model),
+        f"put the folder tokenizer/ or {still.name} beside it, or use logits_from_ids",
     )
 
 
-def score_of(facts: Facts, outputs: int | None) -> str:
-    """How a model with so many logits gives its score: what the file says, else raw; empty for a model of classes."""
-    return "" if outputs != 1 or facts.per_token or facts.multi_label else facts.score or "raw"
+class Texts:
+    """The tokenizer of a `tokenizer.json`, by the package tokenizers.
 
-
-def check_finite(output: Output, where: str) -> Output:
-    """The output, if all of it is numbers.
+    Args:
+        path: of the file.
+        limit: longest sequence, specials included.
 
     Raises:
-        FormatError: it holds NaN or infinity.
+        SystemFailure: the package tokenizers is missing.
     """
-    import numpy as np
 
-    for name in ("logits", "embedding"):
-        values = getattr(output, name)
-        if values is not None and not np.isfinite(values).all():
-            raise FormatError("F062", f"the model gives NaN or infinity as {name}", where, "train or export it again")
-    return output
+    def __init__(self, path: Path, limit: int) -> None:
+        try:
+            from tokenizers import Tokenizer
+        except ImportError as error:
+            raise missing_package("tokenizers", "build", f"reading {path}") from error
+        self._limit = limit
+        self._whole, self._cut = (Tokenizer.from_file(str(path)) for _ in range(2))
+        self._unknown = getattr(self._whole.model, "unk_token", None) or "[UNK]"
+        self._whole.no_truncation()
+        self._cut.enable_truncation(limit, strategy="longest_first")
+        for tokenizer in (self._whole, self._cut):
+            tokenizer.no_padding()
+
+    def encode(self, first: Sequence[str], second: Sequence[str] | None, truncate: bool) -> TokenRows:
+        """See `Backend.encode`."""
+        kind, given = ("text", list(first)) if second is None else ("pair", list(zip(first, second, strict=True)))
+        tokenizer = self._cut if truncate and self._limit >= _SHORTEST[kind] else self._whole
+        found = tokenizer.encode_batch(given)
+        for index, row in enumerate(found):
+            if len(set(row.sequence_ids) - {None}) < (1 if second is None else 2):
+                what = f"there is nothing to read in {'the text' if second is None else 'one of the texts'}"
+                raise InputError("I001", what, f"{kind} {index}", "give texts with words")
+            if len(row.ids) > self._limit:
+                raise self._too_long(row, f"{kind} {index}")
+        return TokenRows([row.ids for row in found], None if second is None else [row.type_ids for row in found])
+
+    def encode_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> TokenRows:
+        """See `Backend.encode_words`."""
+        ids, places = [], []
+        for index, words in enumerate(texts):
+            if not words:
+                raise InputError("I001", "there is no word in the text", f"text {index}", "leave empty texts out")
+            row = self._whole.encode(list(words), is_pretokenized=True)
+            if (read := set(row.word_ids)) and len(read - {None}) < len(words):
+                words = [word if number in read else self._unknown for number, word in enumerate(words)]
+                row = self._whole.encode(words, is_pretokenized=True)
+            first = {word: place for place, word in reversed(list(enumerate(row.word_ids)))}
+            kept = row.ids
+            if len(kept) > self._limit:
+                if not truncate:
+                    raise self._too_long(row, f"text {index}")
+                kept = [*kept[: self._limit - 1], kept[-1]]
+            ids.append(kept)
+            places.append([first[word] for word in range(len(words)) if first[word] < len(kept) - 1])
+        return TokenRows(ids, words=places)
+
+    def _too_long(self, row: Any, where: str) -> InputError:
+        what = f"{len(row.ids)} tokens, the model takes {self._limit}"
+        return InputError("I002", what, where, "shorten it, or use truncate=True")
+
+
+def check_ends(inputs: Iterable[str], outputs: Iterable[str], where: str) -> None:
+    """Whether a graph is one of ours, or like it.
+
+    Raises:
+        InputError: it has other inputs, or neither of the outputs ``logits`` and ``embedding``.
+    """
+    given, found = set(inputs), set(outputs)
+    required = {"input_ids", "attention_mask"}
+    if not required <= given <= {*required, "token_type_ids"} or not found & {"logits", "embedding"}:
+        what = f"the model's inputs are {', '.join(sorted(given))}, its outputs {', '.join(sorted(found))}"
+        step = "give a model with input_ids, attention_mask and the output logits or embedding"
+        raise InputError("I053", what, where, step)
 
 
 def thread_count(threads: int | None) -> int:
@@ -129,214 +260,37 @@ def unreadable(path: Path, error: BaseException) -> InputError:
     return InputError("I052", f"the engine cannot load the model ({reason})", str(path), "export it again")
 
 
-def check_ids(ids: Sequence[Sequence[int]], facts: Facts) -> None:
-    """Check a ragged batch before it reaches an engine.
+def checked(rows: TokenRows, card: Card) -> TokenRows:
+    """The rows, if the model takes them, to be padded by its own id.
 
     Raises:
-        InputError: an empty sequence; one over the limit; an id outside the vocabulary; padding at
-            its end.
+        InputError: an empty sequence, one over the limit, an id outside the vocabulary, not one
+            token type an id, a token type that the model lacks, padding at a sequence's end.
     """
-    for index, row in enumerate(ids):
+    if rows.types is not None and len(rows.types) != len(rows):
+        what = f"token types of {len(rows.types)} of {len(rows)} sequences"
+        raise InputError("I010", what, "types", "give one an id")
+    for index, row in enumerate(rows.ids):
         where = f"sequence {index}"
         if len(row) == 0:
             raise InputError("I001", "the sequence is empty", where, "give at least one token")
-        if len(row) > facts.max_tokens:
-            raise InputError(
-                "I002",
-                f"{len(row)} tokens, the model takes {facts.max_tokens}",
-                where,
-                "shorten it or use truncate=True",
-            )
+        if len(row) > card.max_tokens:
+            what = f"{len(row)} tokens, the model takes {card.max_tokens}"
+            raise InputError("I002", what, where, "shorten it or use truncate=True")
         low, high = min(row), max(row)
-        if low < 0 or (facts.vocabulary and high >= facts.vocabulary):
-            raise InputError(
-                "I003",
-                f"token id {low if low < 0 else high} is outside the vocabulary",
-                where,
-                f"ids go from 0 to {facts.vocabulary - 1}" if facts.vocabulary else "ids start at 0",
-            )
-        if facts.pad_known and row[-1] == facts.pad_id:
-            what = f"the sequence is padded: it ends in the id {facts.pad_id}"
+        if low < 0 or (card.vocabulary and high >= card.vocabulary):
+            what = f"token id {low if low < 0 else high} is outside the vocabulary"
+            step = f"ids go from 0 to {card.vocabulary - 1}" if card.vocabulary else "ids start at 0"
+            raise InputError("I003", what, where, step)
+        if row[-1] == card.pad_id:
+            what = f"the sequence is padded: it ends in the id {card.pad_id}"
             raise InputError("I103", what, where, "leave the padding out, or pass attention_mask")
-
-
-def check_types(ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None, facts: Facts) -> None:
-    """Check token types before they reach an engine.
-
-    Raises:
-        InputError: not one an id; types for a model of single texts, or one that is not 0 or 1.
-    """
-    for index, (row, kinds) in enumerate(zip(ids, types or (), strict=False)):
-        where = f"sequence {index}"
+        if rows.types is None:
+            continue
+        kinds = rows.types[index]
         if len(row) != len(kinds):
             raise InputError("I010", f"{len(kinds)} token types for {len(row)} ids", where, "give one an id")
-        if any(kind < 0 or kind > int(facts.pairs) for kind in kinds):
-            raise InputError(
-                "I014",
-                f"the model has no token type {max(kinds)}",
-                where,
-                "use types 0 and 1" if facts.pairs else "it reads one text, not a pair of texts",
-            )
-    if types is not None and len(types) != len(ids):
-        raise InputError("I010", f"token types of {len(types)} of {len(ids)} sequences", "types", "give one an id")
-
-
-def batches(ids: Sequence[Sequence[int]], rows: int = BATCH_ROWS) -> Iterator[list[int]]:
-    """Indices of the sequences in groups of similar length, longest first: padding is small, memory peaks at once."""
-    order = sorted(range(len(ids)), key=lambda index: -len(ids[index]))
-    for start in range(0, len(order), rows):
-        yield order[start : start + rows]
-
-
-def fit_pair(first: list[int], second: list[int], room: int) -> tuple[list[int], list[int]]:
-    """Cut two texts to `room` tokens in all, the longer first, as the core and Hugging Face `tokenizers` do."""
-    half = room // 2
-    shorter = min(len(first), len(second))
-    if shorter > half:
-        longer, shorter = half + room % 2, half
-    else:
-        longer = room - shorter
-    return (first[:longer], second[:shorter]) if len(first) > len(second) else (first[:shorter], second[:longer])
-
-
-class Texts:
-    """Tokenizes with what lies beside the model file; opened at the first use.
-
-    Args:
-        model: path of the model file.
-        facts: of that file.
-    """
-
-    def __init__(self, model: Path, facts: Facts) -> None:
-        self._model = model
-        self._facts = facts
-        self._encode: Callable[[Sequence[str]], list[list[int]]] | None = None
-
-    @property
-    def where(self) -> str:
-        """The model's path, for messages."""
-        return str(self._model)
-
-    def tokenize(self, texts: Sequence[str], truncate: bool) -> list[list[int]]:
-        """Token ids with specials.
-
-        Raises:
-            InputError: a text without any token; longer than `max_tokens` and not `truncate`; no
-                tokenizer beside the model.
-            SystemFailure: the package tokenizers is missing.
-        """
-        if self._encode is None:
-            self._encode = self._open()
-        limit = self._facts.max_tokens
-        found = self._encode(texts)
-        for index, row in enumerate(found):
-            # Two ids are [CLS] and [SEP] alone.
-            if len(row) <= 2:
-                raise InputError("I001", "the text holds no token", f"text {index}", "give a text with words")
-            if len(row) > limit:
-                if not truncate:
-                    raise InputError(
-                        "I002", f"{len(row)} tokens, the model takes {limit}", f"text {index}", "use truncate=True"
-                    )
-                found[index] = [*row[: limit - 1], row[-1]]
-        return found
-
-    def tokenize_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> tuple[list[list[int]], list[list[int]]]:
-        """Token ids of texts given as words, and the place of each word's first piece; see `Backend.tokenize_words`.
-
-        Raises:
-            InputError: a text without words; longer than `max_tokens` and not `truncate`; no tokenizer
-                beside the model.
-            SystemFailure: the package tokenizers is missing.
-        """
-        if self._encode is None:
-            self._encode = self._open()
-        limit = self._facts.max_tokens
-        ids, firsts = [], []
-        for index, words in enumerate(texts):
-            if not words:
-                raise InputError("I001", "there is no word in the text", f"text {index}", "leave empty texts out")
-            # What stands before and behind every word: [CLS] and [SEP].
-            pieces = self._encode(words)
-            row, places = [pieces[0][0]], []
-            for piece in pieces:
-                places.append(len(row))
-                row += piece[1:-1] or self._encode(["[UNK]"])[0][1:-1]
-            row.append(pieces[0][-1])
-            if len(row) > limit:
-                if not truncate:
-                    found = f"{len(row)} tokens, the model takes {limit}"
-                    raise InputError("I002", found, f"text {index}", "use truncate=True")
-                row, places = [*row[: limit - 1], row[-1]], [place for place in places if place < limit - 1]
-            ids.append(row)
-            firsts.append(places)
-        return ids, firsts
-
-    def tokenize_pairs(
-        self, first: Sequence[str], second: Sequence[str], truncate: bool
-    ) -> tuple[list[list[int]], list[list[int]]]:
-        """Token ids and token types of pairs; the tokenizer beside the model encodes the texts, the rest is done here.
-
-        Raises:
-            InputError: a text without any token; longer than `max_tokens` and not `truncate`; the model
-                does not read pairs; no tokenizer beside the model.
-            SystemFailure: the package tokenizers is missing.
-        """
-        if not self._facts.pairs:
-            raise InputError(
-                "I014", "the model reads one text, not a pair of texts", str(self._model), "give single texts"
-            )
-        if self._encode is None:
-            self._encode = self._open()
-        limit = self._facts.max_tokens
-        ids, types = [], []
-        for index, (one, two) in enumerate(zip(self._encode(first), self._encode(second), strict=True)):
-            left, right = one[1:-1], two[1:-1]
-            if not left or not right:
-                raise InputError("I001", "one of the texts holds no token", f"pair {index}", "give texts with words")
-            if len(left) + len(right) + 3 > limit:
-                if not truncate or limit < 5:  # [CLS] a [SEP] b [SEP]
-                    found = f"{len(left) + len(right) + 3} tokens, the model takes {limit}"
-                    raise InputError("I002", found, f"pair {index}", "shorten it or use truncate=True")
-                left, right = fit_pair(left, right, limit - 3)
-            ids.append([one[0], *left, one[-1], *right, two[-1]])
-            types.append([0] * (len(left) + 2) + [1] * (len(right) + 1))
-        return ids, types
-
-    def _open(self) -> Callable[[Sequence[str]], list[list[int]]]:
-        folder = self._model.parent
-        for place in (folder / "tokenizer" / "tokenizer.json", folder / "tokenizer.json"):
-            if place.is_file():
-                return _hugging_face(place)
-        stem = self._model.name.partition(".")[0]
-        still = folder / f"{stem}.still"
-        if still.is_file():
-            return _native(still)
-        raise InputError(
-            "I050",
-            "an ONNX or TFLite file carries no tokenizer and there is none beside it",
-            str(self._model),
-            f"put the folder tokenizer/ or {still.name} beside it, or use logits_from_ids",
-        )
-
-
-def _hugging_face(path: Path) -> Callable[[Sequence[str]], list[list[int]]]:
-    try:
-        from tokenizers import Tokenizer
-    except ImportError as error:
-        raise missing_package("tokenizers", "build", f"reading {path}") from error
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return lambda texts: [list(encoding.ids) for encoding in tokenizer.encode_batch(list(texts))]
-
-
-def _native(path: Path) -> Callable[[Sequence[str]], list[list[int]]]:
-    from potstill.runtime.backends.native import NativeBackend
-
-    backend = NativeBackend(path, 1)
-
-    def encode(texts: Sequence[str]) -> list[list[int]]:
-        return backend.tokenize(texts, False)
-
-    return encode
+        if min(kinds) < 0 or max(kinds) > int(card.pairs):
+            step = "use types 0 and 1" if card.pairs else "it reads one text, not a pair of texts"
+            raise InputError("I014", f"the model has no token type {max(kinds)}", where, step)
+    return TokenRows(rows.ids, rows.types, rows.words, card.pad_id or 0)

@@ -1,0 +1,125 @@
+"""The tokenizer of a model's folder as the tables that the C++ core reads. One file a kind of model; see README.md.
+
+The core reproduces a few kinds exactly. Everything else is refused here, by name, so that a packed model never
+tokenizes differently from the model that was trained.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from potstill.compile.tokenizers import wordpiece
+from potstill.compile.tokenizers.base import OTHER_BACKEND, Tables, TokenizerFile
+from potstill.compile.tokenizers.casing import described, is_stated
+from potstill.errors import CompileError, missing_package
+
+__all__ = ["MODELS", "Tables", "read_tokenizer", "tables_from_json"]
+
+# Readers by what the model of a tokenizer.json is called.
+MODELS: dict[str, Callable[[TokenizerFile], Tables]] = {
+    "WordPiece": wordpiece.tables,
+}
+
+# transformers writes 10^30 for "no limit"; no BERT has a position table this long.
+_NO_LIMIT = 100_000
+
+
+def read_tokenizer(folder: Path, *, lowercase: bool | None = None) -> Tables:
+    """Read the tokenizer in `folder` (``tokenizer.json``, or ``vocab.txt`` with its configuration).
+
+    It is loaded the way training loads it (``AutoTokenizer``), because ``tokenizer_config.json`` may change what
+    ``tokenizer.json`` says. Truncation and padding stored in the file do not matter: the runtime does neither.
+
+    Args:
+        folder: the folder.
+        lowercase: whether text is lower-cased (and stripped of accents, as for BERT's uncased models), for a folder
+            that does not say so; None: if it does not, it is, unless the vocabulary has pieces that contradict it.
+
+    Raises:
+        CompileError: there is no tokenizer, or it does something that the core does not.
+        SystemFailure: transformers is not installed.
+    """
+    stated = is_stated(folder)
+    tokenizer = _load(folder, None if stated else lowercase)
+    limit, pad_token = getattr(tokenizer, "model_max_length", None), getattr(tokenizer, "pad_token", None)
+    max_tokens = int(limit) if limit is not None and 0 < limit < _NO_LIMIT else None
+    file = TokenizerFile(json.loads(tokenizer.backend_tokenizer.to_str()), str(folder), pad_token, max_tokens)
+    if getattr(tokenizer, "truncation_side", "right") != "right":
+        file.refuse("C059", "the tokenizer truncates on the left, the runtime on the right")
+    if getattr(tokenizer, "split_special_tokens", False):
+        file.refuse("C056", "split_special_tokens is on: special tokens in text would be cut into pieces")
+    tables = _tables(file)
+    if lowercase is not None and tables.lowercase is not lowercase:
+        file.refuse(
+            "C148", f"by the tokenizer's own files text is {described(tables.lowercase, tables.strip_accents)}",
+            "leave --cased and --lowercase out, or mend the tokenizer's files",
+        )  # fmt: skip
+    return tables if stated or lowercase is not None else _with_guess(tables, file)
+
+
+def tables_from_json(
+    content: Mapping[str, Any], *, where: str, pad_token: str | None = None, max_tokens: int | None = None
+) -> Tables:
+    """The tables of a parsed ``tokenizer.json``; `where` names it in errors. Raises like `read_tokenizer`."""
+    return _tables(TokenizerFile(content, where, pad_token, max_tokens))
+
+
+def _tables(file: TokenizerFile) -> Tables:
+    kind = (file.content.get("model") or {}).get("type")
+    if kind not in MODELS:
+        file.refuse("C052", f"the tokenizer's model is {kind}, the core has {' and '.join(MODELS)} only")
+    return MODELS[kind](file)
+
+
+def _with_guess(tables: Tables, file: TokenizerFile) -> Tables:
+    """The tables of a folder that leaves open whether text is lower-cased, with a note, if the guess can be right."""
+    guess, unreachable = f"text is {described(tables.lowercase, tables.strip_accents)}", tables.unreachable
+    if unreachable.are_many:
+        file.refuse(
+            "C147",
+            f"nothing says whether text is lower-cased, and if {guess}, {len(unreachable.pieces)} of {unreachable.of} "
+            f"pieces cannot occur ({unreachable.examples})",
+            "say --cased or --lowercase, or write do_lower_case and strip_accents into tokenizer_config.json",
+        )  # fmt: skip
+    note = f"the tokenizer's files do not say whether text is lower-cased; taken: {guess} (or say --cased)"
+    return replace(tables, notes=(note, *tables.notes))
+
+
+def _load(folder: Path, lowercase: bool | None) -> Any:
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
+        raise CompileError(
+            "C050",
+            "there is neither tokenizer.json nor vocab.txt",
+            str(folder),
+            "name the folder the tokenizer was saved in (--tokenizer DIR)",
+        )
+    try:
+        from transformers import AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast
+    except ImportError as error:
+        raise missing_package("transformers", "build", "reading a tokenizer") from error
+    configured = any((folder / name).is_file() for name in ("tokenizer_config.json", "config.json"))
+    options = {"local_files_only": True, **({} if lowercase is None else {"do_lower_case": lowercase})}
+    try:
+        if configured:
+            tokenizer = AutoTokenizer.from_pretrained(str(folder), **options)
+        elif (folder / "tokenizer.json").is_file():
+            tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
+        else:
+            tokenizer = BertTokenizer.from_pretrained(str(folder), **options)
+    except Exception as error:  # `tokenizers` raises plain Exception for a file it cannot parse
+        reason = " ".join(str(error).split())[:300]
+        raise CompileError(
+            "C051",
+            f"the tokenizer cannot be loaded ({type(error).__name__}: {reason})",
+            str(folder),
+            "save it again with tokenizer.save_pretrained(DIR)",
+        ) from error
+    if not hasattr(tokenizer, "backend_tokenizer"):
+        raise CompileError(
+            "C051", f"{type(tokenizer).__name__} is not backed by the tokenizers library", str(folder), OTHER_BACKEND
+        )
+    return tokenizer

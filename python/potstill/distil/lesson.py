@@ -1,0 +1,66 @@
+"""What teacher and student read: the same texts, each in its own token ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from potstill.distil.teacher.teaching import Teacher, compares_tokens
+from potstill.distil.train.augment import with_augmented
+from potstill.distil.train.encoded import EncodedSplits, encode_splits
+from potstill.distil.train.fit import Run
+from potstill.distil.vocabulary.choice import Vocabulary, aligned, choose_vocabulary
+from potstill.models.evaluation import outputs
+from potstill.runtime.rows import TokenRows
+
+if TYPE_CHECKING:
+    from potstill.data.splits import Splits
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """The data of a distillation.
+
+    Attributes:
+        read: the rows as the teacher reads them.
+        rows: the rows as the student reads them; equal to ``read`` where the vocabulary is the teacher's.
+        shown: the training rows of which the teacher's outputs are wanted. Its own, unless tokens are compared: then
+            the student's, in the teacher's ids.
+        vocabulary: the student's.
+        fingerprint: of the data.
+    """
+
+    read: EncodedSplits
+    rows: EncodedSplits
+    shown: TokenRows
+    vocabulary: Vocabulary
+    fingerprint: str
+
+
+def read_lesson(run: Run, splits: Splits, teacher: Teacher) -> Lesson:
+    """Make new texts where they are asked for, choose the student's vocabulary, tokenize for both.
+
+    Raises:
+        TrainError: longer texts than the teacher reads; else as `choose_vocabulary`.
+    """
+    recipe = run.recipe
+    splits = with_augmented(
+        splits, teacher.tokenizer, teacher.model, copies=recipe.distil.augment, seed=recipe.seed, progress=run.progress
+    )
+    # The teacher reads its own ids whatever the student reads: its outputs are cached once for all students.
+    rows = read = encode_splits(teacher.tokenizer, splits, recipe.data.max_tokens, run.task)
+    ids = read.train.rows.ids
+    vocabulary = choose_vocabulary(recipe.student, teacher.tokenizer, ids[: read.labelled], ids[read.labelled :])
+    shown = read.train.rows
+    if vocabulary.kept is not None:
+        rows = encode_splits(vocabulary.tokenizer, splits, recipe.data.max_tokens, run.task)
+    if vocabulary.kept is not None and compares_tokens(recipe.distil):
+        # Token by token the two must be cut alike, and every piece of the student's is one of the teacher's.
+        shown = aligned(rows.train.rows, vocabulary.kept)
+        rows.train.extra["teacher_input_ids"] = shown.ids
+        if shown.types is not None:
+            rows.train.extra["teacher_token_type_ids"] = shown.types
+    if not run.task.labelled:
+        for name, part in (("validation", read.validation), ("test", read.test)):
+            rows.teacher[name] = outputs(teacher.model, part.rows)
+    return Lesson(read, rows, shown, vocabulary, splits.fingerprint)
