@@ -2,7 +2,7 @@
 
 A heavy operator (embedding, linear, attention, pooling, recognised layer norm) is a `Leaf`. What an exporter puts
 between heavy operators stays an unevaluated expression tree, so that GELU, biases, residuals and layer norms can be
-recognised by what they compute (passes/), whatever the order of their nodes.
+recognised by what they compute (ops/), whatever the order of their nodes.
 """
 
 from __future__ import annotations
