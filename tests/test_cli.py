@@ -15,15 +15,14 @@ import pytest
 
 from potstill.cli import main
 from potstill.commands import BUILD_COMMANDS
+from tiny_still import write_model
 
 ERROR = re.compile(r"^error\[[A-Z]\d{3}\]: [^;]+; [^;]+; .+$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    sys.path.append(str(Path(__file__).parent / "runtime"))
-    written: Path = import_module("tiny_still").write_model(tmp_path_factory.mktemp("cli") / "tiny.still")
-    return written
+    return write_model(tmp_path_factory.mktemp("cli") / "tiny.still")
 
 
 def refused(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import sys
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from onnx_graphs import encoder
 from potstill.cli import main
 from potstill.errors import TrainError
+from tiny_still import write_model
 
 ERROR = re.compile(r"^error\[[A-Z]\d{3}\]: .+; .+; .+$", re.MULTILINE)
 # MODEL and ONNX stand for files that are there, every word with "none" for one that is not.
@@ -51,12 +51,10 @@ MISSING = [
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    for folder in ("runtime", "compile"):
-        sys.path.append(str(Path(__file__).parent / folder))
     made = tmp_path_factory.mktemp("there")
     return {
-        "MODEL": str(import_module("tiny_still").write_model(made / "tiny.still")),
-        "ONNX": str(import_module("onnx_graphs").encoder(made / "tiny.onnx")),
+        "MODEL": str(write_model(made / "tiny.still")),
+        "ONNX": str(encoder(made / "tiny.onnx")),
     }
 
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-import tiny
 
+import tiny
 from potstill.bench import measure
 from potstill.cli import main
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import tiny
 
+import tiny
 from potstill.compare import common_student as common
 from potstill.compare import exports
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from potstill.bench.meters import Found, Meter
 from potstill.cli import main
 from potstill.errors import InputError
 from potstill.work.progress import make_progress
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "runtime"))
 
 
 class Clock:

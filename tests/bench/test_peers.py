@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny
 
+import tiny
 from potstill.bench.engine import Peer
 from potstill.compare import exports
 from potstill.compare.peers import COMPARED, PEERS

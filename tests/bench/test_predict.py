@@ -18,9 +18,6 @@ from potstill.bench.predict.terms import PEER_TERMS, TERMS, peer_terms, terms
 from potstill.boards import Board, board, load_boards
 from potstill.cli import main
 from potstill.errors import InputError
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "runtime"))
-
 from tiny_still import MAX_TOKENS, WIDTH, write_model
 
 STUDENT = student(4, 312, 1200, 12, 30522, 128, 2, "int8")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny
 
+import tiny
 from potstill.bench import profile
 from potstill.bench.profile import format_profile, profile_still
 from potstill.cli import main

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny
 
+import tiny
 from potstill.bench.engine import Peer
 from potstill.compare.peers import PEERS
 from potstill.compare.worker import Worker

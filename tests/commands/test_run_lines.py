@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "runtime"))
 from tiny_still import write_model
 
 COMMAND = [sys.executable, "-m", "potstill", "run"]

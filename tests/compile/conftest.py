@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from onnx_graphs import Compiled, encoder
 
+from onnx_graphs import Compiled, encoder
 from potstill.compile import compile_onnx
 
 

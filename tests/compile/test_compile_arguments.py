@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from onnx_graphs import encoder
 
 import potstill
+from onnx_graphs import encoder
 from potstill.compile.compiler import compile_onnx
 from potstill.errors import InputError, PotstillError
 

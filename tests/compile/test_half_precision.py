@@ -10,8 +10,8 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, numpy_helper
-from onnx_graphs import encoder
 
+from onnx_graphs import encoder
 from potstill.compile import compile_onnx
 from potstill.compile.import_onnx import import_onnx
 from potstill.compile.ops import Linear

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx_graphs import CLASSES, INNER, VOCABULARY, WIDTH, encoder
 
+from onnx_graphs import CLASSES, INNER, VOCABULARY, WIDTH, encoder
 from potstill.card import Card, heads_of
 from potstill.compile import compile_onnx
 from potstill.compile.ir import Graph

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx_graphs import VOCABULARY, encoder
 
+from onnx_graphs import VOCABULARY, encoder
 from potstill.cli import main
 from potstill.compile import compile_onnx
 from potstill.compile.evaluate import Evaluator

@@ -9,7 +9,6 @@ import pytest
 pytest.importorskip("onnxruntime", reason="the build extra is not installed")
 
 from onnx_graphs import encoder
-
 from potstill.bench.predict import model_of
 from potstill.compile import compile_onnx
 from potstill.compile.import_onnx import import_onnx

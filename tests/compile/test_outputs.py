@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from onnx import TensorProto
-from onnx_graphs import WIDTH, Builder, attend, embed, linear, linear2, norm, pool
 
+from onnx_graphs import WIDTH, Builder, attend, embed, linear, linear2, norm, pool
 from potstill.cli import main
 from potstill.compile import CompileReport, compile_onnx
 from potstill.errors import CompileError

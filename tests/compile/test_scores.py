@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx_graphs import encoder
 
 import potstill
+from onnx_graphs import encoder
 from potstill.compile import compile_onnx
 from potstill.compile.scores import score_kind
 from potstill.errors import CompileError

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
-from onnx_graphs import POSITIONS, encoder
 from test_sentence_folder import DENSE, folder, mean, write
 
+from onnx_graphs import POSITIONS, encoder
 from potstill.compile import compile_onnx
 from potstill.compile.import_onnx import import_onnx
 from potstill.compile.ops import Normalize, Pool

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import TensorProto
-from onnx_graphs import POSITIONS, encoder
 
+from onnx_graphs import POSITIONS, encoder
 from potstill.compile import compile_onnx
 from potstill.compile.evaluate import Evaluator
 from potstill.compile.import_onnx import import_onnx
@@ -168,7 +168,6 @@ def test_a_misread_graph_is_not_written(tmp_path: Path, monkeypatch: pytest.Monk
 def test_the_position_table_is_the_models(tmp_path: Path) -> None:
     """Positions and token type 0 together, rows 0, 1, ... of the model's own tables."""
     from onnx_graphs import VOCABULARY, WIDTH
-
     from potstill.compile.ops import Embedding
 
     imported = import_onnx(encoder(tmp_path / "m.onnx", types="input", positions="range"))

@@ -13,8 +13,8 @@ import numpy as np
 import onnx
 import pytest
 import xxhash
-from onnx_graphs import CLASSES, INNER, POSITIONS, VOCABULARY, WIDTH, Compiled, encoder
 
+from onnx_graphs import CLASSES, INNER, POSITIONS, VOCABULARY, WIDTH, Compiled, encoder
 from potstill.compile import compile_onnx
 from potstill.errors import CompileError, FormatError, SystemFailure
 from potstill.still import writer

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
+
 import text_graphs as t
 from onnx_graphs import VOCABULARY
-
 from potstill.compile import CompileReport, compile_onnx
 from potstill.compile.ids import Piece
 from potstill.compile.import_onnx import import_onnx
@@ -204,7 +204,6 @@ def test_a_wide_window_in_a_long_file(tmp_path: Path) -> None:
 def test_only_numbers_that_lengths_meet_are_lengths_to_check(tmp_path: Path) -> None:
     """Widths of heads and layers, of which a graph is full, cost no runs."""
     from onnx_graphs import encoder
-
     from potstill.compile.lengths import lengths_around
 
     plain = import_onnx(encoder(tmp_path / "m.onnx", qkv="interleaved"))

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-from onnx_graphs import POSITIONS, VOCABULARY, encoder
 
+from onnx_graphs import POSITIONS, VOCABULARY, encoder
 from potstill.compile import compile_onnx
 from potstill.compile.evaluate import Evaluator
 from potstill.errors import CompileError

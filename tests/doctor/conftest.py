@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "runtime"))  # tiny_still.py
-
 from recorded import A76, COMPAT, MEMINFO, RELEASE, V8, Make, arm
 
 from potstill.doctor.system import System

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from recorded import Make
-from tiny_still import write_model
 
 from potstill.boards import board
 from potstill.cli import main
@@ -20,6 +19,7 @@ from potstill.doctor.model import Limits, check
 from potstill.doctor.system import System
 from potstill.errors import InputError
 from potstill.pipeline.check.shape import read_shape
+from tiny_still import write_model
 
 check_model = functools.partial(check, read=read_shape)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from warm_process import WarmProcess
 
 # `potstill build`, with a short benchmark; each process leaves the weights it ended training with.
@@ -27,7 +28,7 @@ from potstill.distil.train.trainer import DistillationTrainer
 from potstill.cli import main
 
 rank, folder, failing = os.environ.get("RANK", "0"), Path(sys.argv[1]), sys.argv[2]
-host.bench_host = functools.partial(host.bench_host, rounds=2, lengths=(16,), memory=False)
+host.bench_host = functools.partial(host.bench_host, rounds=2, lengths=(16,), apart=False)
 teacher_cache.SHARD_ROWS = 64
 write = teacher_cache.Shard.write
 

@@ -12,8 +12,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import tiny
 
+import tiny
 from potstill.errors import ExportError, TrainError
 from potstill.export import onnx as exporter
 from potstill.export import plain

@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import tiny
 
+import tiny
 from potstill.errors import ExportError
 from potstill.export.onnx_static import quantize_onnx_static
 

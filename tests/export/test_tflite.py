@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+import tiny
 from potstill.card.notes import TFLITE_NOTES, notes_in_tflite
 from potstill.errors import ExportError, SystemFailure
 from potstill.export import tflite

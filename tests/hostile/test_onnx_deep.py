@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +11,16 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from onnx_graphs import Builder
 from potstill.compile import compile_onnx
 from potstill.errors import CompileError
 
-FOLDER = str(Path(__file__).parents[1] / "compile")
 LINKS = 1500  # well above Python's limit of 1,000 nested calls
 
 
 def chain(path: Path, link: Callable[[Any, str], str], links: int = LINKS) -> Path:
     """logits = (mean over tokens of link(link(... table[ids]))) times a matrix."""
-    if FOLDER not in sys.path:
-        sys.path.append(FOLDER)
-    b = import_module("onnx_graphs").Builder()
+    b = Builder()
     x = b.op("Gather", b.weight(11, 8), "input_ids")
     for _ in range(links):
         x = link(b, x)

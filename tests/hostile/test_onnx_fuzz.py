@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from onnx_graphs import encoder
 from potstill.compile import compile_onnx
 from potstill.errors import PotstillError
 
-FOLDER = str(Path(__file__).parents[1] / "compile")
 MUTATIONS = 160
 
 
@@ -177,12 +175,9 @@ def change_mildly(model: Any, random: np.random.Generator) -> str:
 
 def seeds(folder: Path) -> list[bytes]:
     """Encoders in different spellings."""
-    if FOLDER not in sys.path:
-        sys.path.append(FOLDER)
-    graphs = import_module("onnx_graphs")
-    made = [graphs.encoder(folder / "plain.onnx")]
+    made = [encoder(folder / "plain.onnx")]
     for index, options in enumerate(VARIANTS):
-        made.append(graphs.encoder(folder / f"{index}.onnx", **options))
+        made.append(encoder(folder / f"{index}.onnx", **options))
     return [path.read_bytes() for path in made]
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +11,14 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import onnx_graphs
 from potstill.compile import compile_onnx
 from potstill.errors import CompileError, InputError, PotstillError
-
-FOLDER = str(Path(__file__).parents[1] / "compile")
-
-
-def graphs() -> Any:
-    """The hand-written ONNX graphs of the compiler's tests."""
-    if FOLDER not in sys.path:
-        sys.path.append(FOLDER)
-    return import_module("onnx_graphs")
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path: Path = graphs().encoder(tmp_path_factory.mktemp("onnx") / "plain.onnx")
-    return path
+    return onnx_graphs.encoder(tmp_path_factory.mktemp("onnx") / "plain.onnx")
 
 
 def refused(path: Path, tmp_path: Path) -> PotstillError:
@@ -154,7 +143,7 @@ def test_quantized_by_onnxruntime(plain: Path, tmp_path: Path) -> None:
 )
 def test_weights_that_no_number_format_holds(plain: Path, tmp_path: Path, value: Any, code: str) -> None:
     def spoil(model: Any) -> None:
-        table = next(t for t in model.graph.initializer if tuple(t.dims) == (graphs().VOCABULARY, graphs().WIDTH))
+        table = next(t for t in model.graph.initializer if tuple(t.dims) == (onnx_graphs.VOCABULARY, onnx_graphs.WIDTH))
         array = numpy_helper.to_array(table).copy()
         if value.dtype == np.float64:
             # A table in double precision, its rows cast to float: rounding it silently would not be the user's model.
@@ -280,7 +269,7 @@ def test_inputs_of_other_kinds(tmp_path: Path, kind: Any) -> None:
 
 def grown(tmp_path: Path, grow: Callable[[Any, str], str]) -> Path:
     """logits of rows that `grow` has made more of."""
-    b = graphs().Builder()
+    b = onnx_graphs.Builder()
     x = grow(b, b.op("Gather", b.weight(11, 8), "input_ids"))
     logits = b.op("MatMul", b.op("ReduceMean", x, axes=[1], keepdims=0), b.weight(8, 3))
     path: Path = b.save(tmp_path / "m.onnx", {"logits": logits}, {"input_ids": TensorProto.INT64})
@@ -355,7 +344,7 @@ def test_odd_weights(
     plain: Path, tmp_path: Path, dims: list[int], kind: int, raw: bytes | None, codes: set[str]
 ) -> None:
     def spoil(model: Any) -> None:
-        table = next(t for t in model.graph.initializer if tuple(t.dims) == (graphs().VOCABULARY, graphs().WIDTH))
+        table = next(t for t in model.graph.initializer if tuple(t.dims) == (onnx_graphs.VOCABULARY, onnx_graphs.WIDTH))
         table.ClearField("raw_data")
         table.ClearField("dims")
         table.dims.extend(dims)

@@ -8,13 +8,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import potstill
+from onnx_graphs import encoder
+from tiny_still import write_model
 
 REPORT = {
     "recipe": "demo",
@@ -30,19 +30,11 @@ REPORT = {
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def _helper(folder: str, name: str) -> Any:
-    """A module beside the tests of another folder."""
-    path = str(Path(__file__).parents[1] / folder)
-    if path not in sys.path:
-        sys.path.insert(0, path)
-    return import_module(name)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model and a build's report."""
     place = tmp_path_factory.mktemp("read-only")
-    _helper("runtime", "tiny_still").write_model(place / "m.still")
+    write_model(place / "m.still")
     (place / "report.json").write_text(json.dumps(REPORT), encoding="utf-8")
     return place
 
@@ -99,7 +91,7 @@ def test_writing_is_refused_clearly(run: Run, folder: Path, name: str) -> None:
 
 def test_compile(run: Run, folder: Path, tmp_path: Path) -> None:
     """The model compiled, then had no place to go."""
-    graph = _helper("compile", "onnx_graphs").encoder(tmp_path / "plain.onnx")
+    graph = encoder(tmp_path / "plain.onnx")
     done = run("compile", str(graph), "-o", "out.still")
     assert done.returncode == 1
     assert "error[S002]: not allowed to write; out.still; " in done.stderr

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import math
 import re
-import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from onnx_graphs import VOCABULARY, encoder
 from potstill.compile import compile_onnx
 from potstill.compile.evaluate import Evaluator
 from potstill.compile.verify import core_available
@@ -24,14 +23,6 @@ from potstill.still.reference import quantize_asymmetric, quantize_symmetric
 
 ROOT = Path(__file__).parents[2]
 POINTS = np.linspace(-9.0, 9.0, 20_001).astype(np.float32)
-
-
-def graphs() -> Any:
-    """The hand-written ONNX graphs of the compiler's tests."""
-    folder = str(ROOT / "tests" / "compile")
-    if folder not in sys.path:
-        sys.path.append(folder)
-    return import_module("onnx_graphs")
 
 
 def test_erf() -> None:
@@ -114,13 +105,12 @@ def test_the_core_computes_the_same_bits(tmp_path: Path, scheme: str, options: d
         pytest.skip("the native core is not built here")
     from potstill.runtime.backends import open_backend
 
-    g = graphs()
     still = tmp_path / "m.still"
-    compile_onnx(g.encoder(tmp_path / "m.onnx", **options), still, scheme=scheme, verify=False)
+    compile_onnx(encoder(tmp_path / "m.onnx", **options), still, scheme=scheme, verify=False)
     core, ours = open_backend("native", still, 1), Evaluator(read_still(still), exact=True)
     different = total = 0
     for length in (1, 2, 7, 16, 24):
-        ids = np.random.default_rng(length).integers(0, g.VOCABULARY, length).tolist()
+        ids = np.random.default_rng(length).integers(0, VOCABULARY, length).tolist()
         found, wanted = core.run(TokenRows([ids])), ours.run(ids)
         for name in ("logits", "embedding"):
             a, b = np.asarray(getattr(found, name))[0], getattr(wanted, name)
@@ -134,11 +124,10 @@ def test_the_core_computes_the_same_bits(tmp_path: Path, scheme: str, options: d
 @pytest.mark.parametrize(("scheme", "least"), [("int8", 0.999), ("int4", 0.97)])
 @pytest.mark.parametrize("options", VARIANTS, ids=str)
 def test_rounded_weights_stay_close_to_fp32(tmp_path: Path, options: dict[str, Any], scheme: str, least: float) -> None:
-    g = graphs()
-    onnx = g.encoder(tmp_path / "m.onnx", **options)
+    onnx = encoder(tmp_path / "m.onnx", **options)
     for name in ("fp32", scheme):
         compile_onnx(onnx, tmp_path / f"{name}.still", scheme=name, verify=False)
-    ids = np.random.default_rng(3).integers(0, g.VOCABULARY, 16).tolist()
+    ids = np.random.default_rng(3).integers(0, VOCABULARY, 16).tolist()
     full, small = (Evaluator(read_still(tmp_path / f"{s}.still")).run(ids) for s in ("fp32", scheme))
     assert full.embedding is not None and small.embedding is not None
     cosine = np.dot(full.embedding, small.embedding) / np.linalg.norm(full.embedding) / np.linalg.norm(small.embedding)

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_still import write_model
 
 import potstill
 from potstill.errors import InputError, PotstillError
+from tiny_still import write_model
 
 np = pytest.importorskip("numpy", reason="numpy is an optional source of texts and ids")
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny_still import write_model
 
 from potstill.runtime.answers import _sigmoid, predict, predict_each
+from tiny_still import write_model
 
 TEXTS = ["a", "b c", "abc d e", "z y x w"]
 

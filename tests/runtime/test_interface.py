@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_still import LABELS, MAX_TOKENS, WIDTH, write_model
 
 import potstill
 from potstill import errors
+from tiny_still import LABELS, MAX_TOKENS, WIDTH, write_model
 
 TEXTS = ["a b", "c d e", "f"]
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_still import write_model
 
 import potstill
 from potstill.errors import FormatError, InputError
+from tiny_still import write_model
 
 IDS = [[2, 5, 9, 3], [2, 30, 3]]
 

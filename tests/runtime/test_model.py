@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny_still import LABELS, MAX_TOKENS, VOCABULARY, WIDTH, write_model
 
 import potstill
 from potstill import _core
 from potstill.errors import CpuError, FormatError, InputError, SystemFailure
+from tiny_still import LABELS, MAX_TOKENS, VOCABULARY, WIDTH, write_model
 
 IDS = [[2, 4, 5, 3], [2, 3], [2, *range(4, 14), 3], [7]]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_still import write_model
 
 import potstill
 from potstill.errors import InputError
+from tiny_still import write_model
 
 PLAIN = [[2, 5, 9, 3], [2, 30, 3]]
 

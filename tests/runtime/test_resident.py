@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tiny_still import MAX_TOKENS, write_model
 
 ROWS = 400_000  # of 24 f32: an embedding table of 38 MB

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_still import write_model
 
 import potstill
 from potstill.cli import main
 from potstill.errors import InputError
+from tiny_still import write_model
 
 TEXTS = ["a b", "c d e", "f", "a c"]
 

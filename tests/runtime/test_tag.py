@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_still import LABELS, MAX_TOKENS, write_model
 
 import potstill
 from potstill import _core
 from potstill.errors import InputError
 from potstill.runtime.answers import Token
+from tiny_still import LABELS, MAX_TOKENS, write_model
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_still import LABELS, MAX_TOKENS, write_model
 
 import potstill
 from potstill import _core
@@ -20,6 +19,7 @@ from potstill.errors import InputError
 from potstill.runtime.answers import Prediction, _sigmoid
 from potstill.runtime.backends.outside import checked
 from potstill.runtime.rows import TokenRows
+from tiny_still import LABELS, MAX_TOKENS, write_model
 
 
 @pytest.fixture(scope="module")

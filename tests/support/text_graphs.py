@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from onnx import TensorProto, helper
+
 from onnx_graphs import CLASSES, VOCABULARY, WIDTH, Builder, attend, linear, linear2, norm, pool
 
 Step = Callable[[Builder, str], str]

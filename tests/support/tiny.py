@@ -1,13 +1,16 @@
-"""Tiny random models for the tests of exports, backends and benchmarks; each is made once in a test run."""
+"""Tiny random models for the tests of exports, backends and benchmarks; each is made once for all workers of a run."""
 
 from __future__ import annotations
 
+import fcntl
 import json
+import pickle
 import shutil
 import warnings
-from functools import cache
+from collections.abc import Callable
+from functools import cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from unittest import mock
 
 import numpy as np
@@ -48,7 +51,28 @@ def ragged(count: int = 5, longest: int = MAX_TOKENS) -> list[list[int]]:
     return [generator.integers(4, VOCABULARY, size).tolist() for size in sizes]
 
 
-@cache
+Made = TypeVar("Made", Path, dict[str, Path])
+
+
+def once(make: Callable[..., Made]) -> Callable[..., Made]:
+    """`make`, a function of a folder and names, called by one of a run's processes only; the others wait for it."""
+
+    @cache
+    @wraps(make)
+    def made(base: Path, *names: Any) -> Made:
+        note = base / "-".join([f".{make.__name__}", *map(str, names)])
+        with note.open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not note.stat().st_size:
+                file.write(pickle.dumps(make(base, *names)))
+            file.seek(0)
+            found: Made = pickle.load(file)
+        return found
+
+    return made
+
+
+@once
 def model(base: Path, kind: str) -> Path:
     """A classifier folder: ``mean`` or ``cls`` (ours over BERT), or the hub's ``bert``, ``roberta``, ``distilbert``."""
     import torch
@@ -113,7 +137,7 @@ def _write_tokenizer(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
 
 
-@cache
+@once
 def onnx_file(base: Path, kind: str, opset: int = 18) -> Path:
     """The fp32 ONNX of a model. Tracing, the slow part, does not depend on the opset and is done once a model."""
     from potstill.export import onnx as exporter
@@ -131,7 +155,7 @@ def onnx_file(base: Path, kind: str, opset: int = 18) -> Path:
         return exporter.export_onnx(model(base, kind), base / f"{kind}.opset{opset}.onnx", opset=opset)
 
 
-@cache
+@once
 def build(base: Path) -> dict[str, Path]:
     """A folder as `potstill build` leaves it: all six exports of the model ``mean``, keys as in the parity table."""
     from potstill.compile import compile_onnx
