@@ -55,7 +55,7 @@ from pathlib import Path
 start = time.monotonic()
 from potstill.work.progress import make_progress
 from potstill.pipeline.builder import run_build
-from potstill.recipe import load_recipe
+from potstill.models.recipes import load_recipe
 from potstill.compare import host
 host.bench_host = functools.partial(host.bench_host, rounds=2, lengths=(16,), memory=False)
 recipe, out, cache = map(Path, sys.argv[1:4])

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from potstill.bench.engine import OWN, Peer
 from potstill.bench.rounds import interleave, sentence, settle, spread, timed
-from potstill.bench.show import columns
 from potstill.errors import InputError, PotstillError, SystemFailure
+from potstill.work.columns import columns
+
+if TYPE_CHECKING:
+    from potstill.work.progress import Progress
 
 LENGTHS = (16, 64)
 THREADS = (1, 2)
@@ -57,7 +60,7 @@ def bench_still(
     path: Path,
     lengths: Iterable[int] | None = None,
     threads: Iterable[int] = (1,),
-    progress: Any = None,
+    progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Measure a `.still` file alone; with peers: `potstill.compare.comparison.bench_peers`.
 
@@ -88,7 +91,7 @@ def measure(
     threads: Sequence[int],
     vocabulary: int,
     rounds: int = ROUNDS,
-    progress: Any = None,
+    progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Time contenders against each other, batch 1.
 
@@ -150,7 +153,7 @@ def format_rows(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(columns(lines, left=2))
 
 
-def attempt(work: Callable[[], Any], peer: Peer, progress: Any) -> Any:
+def attempt(work: Callable[[], Any], peer: Peer, progress: Progress) -> Any:
     """The result of the work, or None after telling why that peer has no row."""
     try:
         return work()
@@ -159,7 +162,7 @@ def attempt(work: Callable[[], Any], peer: Peer, progress: Any) -> Any:
         return None
 
 
-def or_quiet(progress: Any) -> Any:
+def or_quiet(progress: Progress | None) -> Progress:
     if progress is not None:
         return progress
     from potstill.work.progress import make_progress

@@ -11,6 +11,7 @@ from typing import Any
 from potstill.bench.measure import fitting_lengths
 from potstill.bench.rounds import sentence
 from potstill.errors import os_errors
+from potstill.work.columns import columns
 
 RUNS = 30
 # Runs in a trace: enough to see what changes from one to the next, few enough for a viewer.
@@ -153,12 +154,7 @@ def _table(title: str, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) 
             name, f"{row['ms']:.4f}", f"{row['share']:.1%}", f"{row['busy_ms']:.4f}", f"{row['macs'] / 1e6:.2f}",
             f"{row['bytes'] / 1e3:.0f}", f"{row['gmacs_per_s']:.1f}", f"{row['gbytes_per_s']:.2f}", peak,
         ])  # fmt: skip
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) if column == 0 else cell.rjust(width)
-                  for column, (cell, width) in enumerate(zip(line, widths, strict=True)))
-        for line in lines
-    )  # fmt: skip
+    return "\n".join(columns(lines))
 
 
 def _events(raw: Mapping[str, Any], row: Mapping[str, Any], process: int) -> list[dict[str, Any]]:

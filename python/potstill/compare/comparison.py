@@ -7,11 +7,14 @@ import platform
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from potstill.bench.measure import those_that_fit
 from potstill.compare import exports, sentences, versus
 from potstill.errors import InputError
+
+if TYPE_CHECKING:
+    from potstill.work.progress import Progress
 
 
 def bench_peers(
@@ -24,7 +27,7 @@ def bench_peers(
     student: Path | None = None,
     texts: Path | None = None,
     seed: int = 0,
-    progress: Any,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Measure a model on every engine that can be had.
 

@@ -16,6 +16,7 @@ from typing import Any
 import potstill
 from potstill.errors import InputError, missing_package
 from potstill.work.atomic import atomic_folder, atomic_write
+from potstill.work.contents import file_sha256
 
 # What is made from the classifier folder; the rest is made from the ONNX file or is that file.
 FROM_STUDENT = frozenset({"pytorch", "tflite", "tflite_int8", "ctranslate2", "executorch", "executorch_int8"})
@@ -77,7 +78,7 @@ def find(still: Path, lengths: tuple[int, ...], cache: Path, student: Path | Non
     stems = [stem, stem.rpartition(".")[0]] if "." in stem else [stem]
     onnx = next((path for name in stems if (path := still.with_name(f"{name}.onnx")).is_file()), None)
     known = dict(info.get("provenance", {})).get("onnx_sha256")
-    if onnx is not None and known and known != _sha256(onnx):
+    if onnx is not None and known and known != file_sha256(onnx):
         raise InputError(
             "I066",
             "the ONNX file is another one than the model was compiled from",
@@ -86,9 +87,9 @@ def find(still: Path, lengths: tuple[int, ...], cache: Path, student: Path | Non
         )
     folder, why = _student(student or still.parent / "student", onnx)
     longest = int(info["max_tokens"])
-    digest = hashlib.sha256(_sha256(onnx or still).encode())
+    digest = hashlib.sha256(file_sha256(onnx or still).encode())
     if folder is not None:
-        digest.update(_sha256(folder / "model.safetensors").encode())
+        digest.update(file_sha256(folder / "model.safetensors").encode())
     return Source(
         still=still,
         scheme=str(info["scheme"]),
@@ -100,11 +101,6 @@ def find(still: Path, lengths: tuple[int, ...], cache: Path, student: Path | Non
         cache=cache / "bench" / digest.hexdigest()[:16],
         why_no_student=why,
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _student(folder: Path, onnx: Path | None) -> tuple[Path | None, str]:

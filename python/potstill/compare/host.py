@@ -9,10 +9,13 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from potstill.bench.measure import LENGTHS, ROUNDS, THREADS, attempt, measure, or_quiet
 from potstill.compare.peers import PEERS
+
+if TYPE_CHECKING:
+    from potstill.work.progress import Progress
 
 # Length of the sentence after which peak memory is read, unless the model takes fewer tokens.
 _MEMORY_TOKENS = 64
@@ -24,7 +27,7 @@ def bench_host(
     *,
     max_tokens: int,
     vocabulary: int | None = None,
-    progress: Any = None,
+    progress: Progress | None = None,
     lengths: Iterable[int] = LENGTHS,
     threads: Iterable[int] = THREADS,
     rounds: int = ROUNDS,

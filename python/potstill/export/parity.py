@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from potstill.errors import ExportError, missing_package
 from potstill.export.parity_rows import (
@@ -27,6 +27,9 @@ from potstill.export.parity_rows import (
 )
 from potstill.export.quiet import quiet
 from potstill.runtime.rows import TokenRows
+
+if TYPE_CHECKING:
+    from potstill.work.progress import Progress
 
 # One token alone, one and two tokens with [CLS] and [SEP], and lengths around the blocks that kernels work in.
 LENGTHS = (1, 3, 4, 7, 16, 33)
@@ -139,7 +142,7 @@ def check_parity(
     dataset: Any,
     *,
     max_tokens: int,
-    progress: Any = None,
+    progress: Progress | None = None,
     lengths: Sequence[int] = LENGTHS,
     batches: Sequence[int] = BATCHES,
     task: Any = None,

@@ -174,6 +174,7 @@ def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     from potstill.compile import compile_onnx
     from potstill.distil.teacher.cache import weights_hash
     from potstill.pipeline.rounding import chosen_scheme
+    from potstill.runtime.backends import open_backend
     from potstill.still.schemes import SCHEMES
 
     del work
@@ -214,7 +215,7 @@ def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
                 "scheme": scheme.name, "parameters": report.parameters, "ops": dict(report.ops), "notes": report.notes,
                 "embedding": scheme.embedding, "layers": dict(scheme.layers),
             }  # fmt: skip
-            facts["provenance"] = provenance
+            facts["card"] = open_backend("native", out / name, 1).card.info()
     return facts
 
 
@@ -298,7 +299,9 @@ def _teacher_name(recipe: Recipe) -> str:
 
 
 def _source_identity(context: Context) -> dict[str, Any]:
-    return dict(source_identity(context.recipe.data, labelled=context.recipe.task != "embedding"))
+    from potstill.models.heads import task_of
+
+    return dict(source_identity(context.recipe.data, labelled=task_of(context.recipe).labelled))
 
 
 def _host_identity(context: Context) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from potstill.quantize.choice import stored_bytes
 from potstill.work.atomic import atomic_write
+from potstill.work.columns import columns
 from potstill.work.progress import Progress, QuietProgress
 
 if TYPE_CHECKING:
@@ -192,12 +193,7 @@ def render(table: Mapping[str, Any]) -> str:
         saved = [f"{(size['f32'] - size['i8']) / 1e6:.2f} MB", f"{(size['i8'] - size['i4']) / 1e6:.2f} MB"]
         lines.append([_shown(row), *_figures(row["i8"]), *_figures(row["i4"]), *saved])
     lines.append(["all at once", *_figures(table["all"]["i8"]), *_figures(table["all"]["i4"]), "", ""])
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    text = [
-        "  ".join(cell.ljust(width) if column == 0 else cell.rjust(width) for column, (cell, width) in enumerate(cells))
-        for cells in (list(zip(line, widths, strict=True)) for line in lines)
-    ]
-    return "\n".join([*text, f"on {table['rows']} validation texts, against the fp32 student"])
+    return "\n".join([*columns(lines), f"on {table['rows']} validation texts, against the fp32 student"])
 
 
 def _figures(found: Mapping[str, float]) -> list[str]:

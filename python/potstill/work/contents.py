@@ -48,6 +48,16 @@ def content_hash(value: Mapping[str, Any] | Sequence[Any]) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
+def file_sha256(path: Path) -> str:
+    """64 hexadecimal digits over the bytes of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def contents_of(folder: Path, *, hidden: bool = True) -> Contents:
     """Size and digest of every file under `folder`; without `hidden`, of those whose path has no part with a dot first.
 

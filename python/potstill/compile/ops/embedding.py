@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from potstill.compile.expr import Const, Expr, Lookup, stem_of, weight_of
-from potstill.compile.ir import Array, Op
+from potstill.compile.ir import Array, Graph, Op
 from potstill.still import core_math
 from potstill.still.schema import fb
 from potstill.still.schemes import quantize_rows
@@ -82,6 +82,11 @@ class Embedding(Op):
     def facts(self, base: OpFacts) -> OpFacts:
         """See `Op.facts`."""
         return base._replace(inputs=int(self.word.shape[0]))
+
+
+def reads_pairs(graph: Graph) -> bool:
+    """Whether the texts of a pair are told apart, by their token types."""
+    return any(isinstance(op, Embedding) and op.types is not None for op in graph.ordered())
 
 
 def embedding_importance(norm: Any) -> Array | None:

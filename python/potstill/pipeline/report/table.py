@@ -5,21 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from potstill.pipeline.report.collect import collect, headline, sections
+from potstill.work.columns import columns
 
 
 def section(title: str, header: list[str], rows: list[list[str]]) -> list[str]:
     """Lines of a titled table: first column to the left, the others to the right."""
-    lines = [header, *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-
-    def text(line: list[str]) -> str:
-        cells = [
-            line[0].ljust(widths[0]),
-            *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)),
-        ]
-        return "  " + "   ".join(cells).rstrip()
-
-    return ["", title, text(header), "  " + "-" * (sum(widths) + 3 * (len(widths) - 1)), *map(text, rows)]
+    lines = [f"  {line}" for line in columns([header, *rows], gap="   ")]
+    return ["", title, lines[0], "  " + "-" * (max(map(len, lines)) - 2), *lines[1:]]
 
 
 def render(out: Path) -> str:

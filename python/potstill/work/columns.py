@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def columns(lines: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    """Lines of cells set in columns: the first `left` columns to the left, the others to the right."""
+def columns(lines: Sequence[Sequence[str]], left: int = 1, gap: str = "  ") -> list[str]:
+    """Lines of cells, `gap` between columns: the first `left` of them to the left, the others to the right."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return [
-        "  ".join(
+        gap.join(
             cell.ljust(width) if column < left else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
