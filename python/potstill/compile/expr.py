@@ -2,7 +2,7 @@
 
 A heavy operator (embedding, linear, attention, pooling, recognised layer norm) is a `Leaf`. What an exporter puts
 between heavy operators stays an unevaluated expression tree, so that GELU, biases, residuals and layer norms can be
-recognised by what they compute (passes/), whatever the order of their nodes.
+recognised by what they compute (ops/), whatever the order of their nodes.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from potstill.compile.views import Axes
 from potstill.errors import CompileError
 from potstill.still.activations import erf, gelu, gelu_tanh
-
-Array = NDArray[Any]
+from potstill.still.arrays import Array
 
 TOKENS = "tokens"  # one row a token
 SEQUENCES = "sequences"  # one row a text

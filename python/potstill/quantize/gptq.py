@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from potstill.distil.train.encoded import encode_splits
@@ -27,14 +26,13 @@ from potstill.quantize.fused_layers import FusedLinear, student_layout
 from potstill.quantize.gptq_solver import Statistics, round_layer
 from potstill.quantize.rounded_student import RoundedStudent
 from potstill.runtime.rows import TokenRows
+from potstill.still.arrays import Array
 from potstill.still.int4 import quantize_rows_int4
 from potstill.still.schemes import Scheme
 from potstill.work.progress import Progress, QuietProgress
 
 if TYPE_CHECKING:
     from potstill.data.splits import Splits
-
-Array = NDArray[Any]
 
 _BATCH = 64
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from potstill.quantize.choice import stored_bytes
+from potstill.still.arrays import Array
 from potstill.work.atomic import atomic_write
 from potstill.work.columns import columns
 from potstill.work.progress import Progress, QuietProgress
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from potstill.models.heads import Task
     from potstill.quantize.rounded_student import RoundedStudent
     from potstill.runtime.rows import TokenRows
-
-Array = NDArray[Any]
 
 ROWS = 512
 DTYPES = ("i8", "i4")

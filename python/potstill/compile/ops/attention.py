@@ -10,10 +10,11 @@ import numpy as np
 
 from potstill.compile import matmul
 from potstill.compile.expr import Columns, Context, Expr, Tensor, plain_name
-from potstill.compile.ir import Array, Op
+from potstill.compile.ir import Op
 from potstill.compile.ops.linear import Linear
 from potstill.compile.reading import Handler, Reader, unsupported
 from potstill.still import core_math, reference
+from potstill.still.arrays import Array
 from potstill.still.schema import fb, made
 
 if TYPE_CHECKING:

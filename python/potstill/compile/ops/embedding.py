@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from potstill.compile.expr import Const, Expr, Lookup, stem_of, weight_of
-from potstill.compile.ir import Array, Graph, Op
+from potstill.compile.ir import Graph, Op
 from potstill.still import core_math
+from potstill.still.arrays import Array
 from potstill.still.schema import fb
 from potstill.still.schemes import quantize_rows
 

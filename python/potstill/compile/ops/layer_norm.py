@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from potstill.compile.expr import Const, Elementwise, Expr, Norm, Tensor, evaluate, plain_name, walk
-from potstill.compile.ir import Array, Op
+from potstill.compile.ir import Op
 from potstill.compile.reading import Handler, Reader, unsupported
 from potstill.compile.views import is_plain
 from potstill.still import core_math, reference
+from potstill.still.arrays import Array
 from potstill.still.schema import fb, made
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from potstill.compile.expr import Const, Elementwise, Expr, Product, stem_of, weight_of
-from potstill.compile.ir import Array, Op
+from potstill.compile.ir import Op
 from potstill.compile.ops.layer_norm import LayerNorm
 from potstill.errors import CompileError
 from potstill.still import core_math, reference
+from potstill.still.arrays import Array
 from potstill.still.schema import fb, word, words
 from potstill.still.schemes import quantize_rows
 

@@ -15,9 +15,10 @@ import numpy as np
 
 from potstill.compile import layout
 from potstill.compile.expr import SEQUENCES, Const, Elementwise, Expr, Ids, Tensor, evaluate, walk
-from potstill.compile.ir import Array, Op
+from potstill.compile.ir import Op
 from potstill.compile.reading import Handler, Reader, unsupported
 from potstill.still import core_math, reference
+from potstill.still.arrays import Array
 from potstill.still.schema import fb, made
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from potstill.compile.expr import Expr, Reduced
-from potstill.compile.ir import Array, Op
+from potstill.compile.ir import Op
 from potstill.still import core_math
+from potstill.still.arrays import Array
 from potstill.still.schema import fb, made, words
 
 if TYPE_CHECKING:

@@ -25,6 +25,9 @@ MAX_PREFIX_BYTES = 64
 class WordPieceTables(Tables):
     """`Tables`, and what of the model the core needs."""
 
+    clean_text: bool
+    handle_chinese_chars: bool
+    unk_id: int
     continuing_prefix: str
     max_chars_per_word: int
 
@@ -123,7 +126,7 @@ def _notes(unreachable: Unreachable) -> tuple[str, ...]:
         return ()
     return (
         f"{len(unreachable.pieces)} of {unreachable.of} pieces of the tokenizer's vocabulary cannot occur "
-        f"({unreachable.examples}): its case folding seems to be another than the vocabulary was made for",
+        f"({unreachable.examples}): the vocabulary seems to have been made for different case folding",
     )
 
 
