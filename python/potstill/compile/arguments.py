@@ -101,7 +101,9 @@ def _encodable(text: str, name: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise InputError("I140", "bytes that are no UTF-8", f"{name}: {text[:40]}", f"give {name} in UTF-8") from None
+        raise InputError(
+            "I140", "text that is not valid UTF-8", f"{name}: {text[:40]}", f"give {name} in UTF-8"
+        ) from None
     return text
 
 
@@ -110,7 +112,7 @@ def out_of(given: Any, source: Path) -> Path:
     out = path_of(given, "out")
     check_replaceable(out)
     if os.path.realpath(out) == os.path.realpath(source):
-        raise InputError("I142", "the model would be written over what it is made from", str(out), "name another file")
+        raise InputError("I142", "the .still would overwrite its own ONNX", str(out), "name another file")
     return out
 
 
@@ -138,7 +140,7 @@ def scheme_of(given: Any, embedding: Any) -> Scheme:
 
 
 def provenance_of(given: Any) -> dict[str, str]:
-    """Names and texts. InputError: they are none."""
+    """Names and texts. InputError: it is something else."""
     if given is None:
         return {}
     if not isinstance(given, Mapping) or not all(isinstance(part, str) for pair in given.items() for part in pair):

@@ -57,7 +57,7 @@ def compile_onnx(
 
     Raises:
         CompileError: the ONNX, its output or its tokenizer is not one that the core can run; the message names it.
-        InputError: an argument has a type that it cannot have, `out` is no file to replace.
+        InputError: an argument has a type that it cannot have, `out` is not a file that can be written.
         SystemFailure: a file cannot be written; a package is missing.
     """
     from potstill.compile.describe import card_of, check_tokenizer

@@ -48,7 +48,7 @@ def check_tokenizer(tables: Tables, graph: Graph, folder: Path | None) -> None:
         )  # fmt: skip
     if graph.max_tokens < SHORTEST_PAIR:
         raise CompileError(
-            "C146", f"a limit of {graph.max_tokens} tokens holds no pair, the shortest has {SHORTEST_PAIR}",
+            "C146", f"a limit of {graph.max_tokens} tokens is too short: a pair takes {SHORTEST_PAIR} or more",
             "max_tokens", f"allow {SHORTEST_PAIR} tokens or more",
         )  # fmt: skip
 

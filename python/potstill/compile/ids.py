@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Of an id that texts contain its piece; None for an id that no text has.
 Piece = Callable[[int], str | None]
 
-# A value that is another for more ids than this is no test for special tokens.
+# A value that differs for more ids than this is not a test for special tokens.
 _MOST = 8
 
 # Operators that give a value for each id from that id alone, and those that only lay values out.

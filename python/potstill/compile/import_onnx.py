@@ -86,7 +86,7 @@ def import_onnx(
     pairs = source.notes.get("pairs") is True if pairs is None else pairs
     resolve = partial(resolve_embedding, graph=onnx, limit=limit, pairs=pairs)
     logits, embedding, rows = _with_positions(found.get("logits"), found.get("embedding"), onnx, resolve)
-    halved = ["the ONNX is in half precision: its numbers are taken as they are and computed with in f32"]
+    halved = ["the ONNX is in half precision: its weights are used as they are, in f32 arithmetic"]
     notes = [
         *chosen.notes,
         *(f"the id {i} marks padding and must not occur inside a sequence" for i in forbidden),
@@ -122,7 +122,7 @@ def _fused(onnx: Specialised, chosen: Chosen) -> tuple[dict[str, Op], dict[str, 
     except CompileError as error:
         if onnx.source.halved and error.code == "C010":
             raise CompileError(
-                "C103", "an activation is not recognised, its numbers being rounded to half precision", error.where,
+                "C103", "an activation is not recognised: its constants are rounded to half precision", error.where,
                 "compile from the fp32 ONNX",
             ) from error  # fmt: skip
         raise

@@ -96,7 +96,7 @@ def _check_limits(graph: Graph) -> None:
     if not _TOKENS[0] <= graph.max_tokens <= _TOKENS[1]:
         raise CompileError(
             "C124", f"the model takes texts of {graph.max_tokens:,} tokens", ops[-1].name,
-            f"a file is for a limit of {_TOKENS[0]} to {_TOKENS[1]:,}: export with another length, or give max_tokens",
+            f"a file takes {_TOKENS[0]} to {_TOKENS[1]:,} tokens: export with another length, or give max_tokens",
         )  # fmt: skip
     if len(ops) > _MOST_OPS:
         raise _too_large(f"{len(ops):,} operators, a file holds {_MOST_OPS:,}", ops[-1].name)
@@ -130,7 +130,7 @@ def lower(graph: Graph, scheme: Scheme, card: Card, tokenizer: Tables | None = N
     if unknown:
         raise CompileError(
             "C027", f"the scheme names a layer that this model lacks ({len(unknown)} in all)", unknown[0],
-            "measure the layers of this very model: potstill sensitivity",
+            "measure the layers of this model: potstill sensitivity",
         )  # fmt: skip
     for op in graph.ordered():
         work.add(op)

@@ -95,7 +95,7 @@ def check_prompts(sentence: SentenceModel) -> None:
     """A prompt before every text, which the file could not put there."""
     if sentence.default_prompt:
         raise CompileError(
-            "C164", f"the model puts {sentence.default_prompt!r} before every text, which a .still file does not",
+            "C164", f"the model puts {sentence.default_prompt!r} before every text, which a .still file cannot do",
             str(sentence.folder / "config_sentence_transformers.json"),
             "set default_prompt_name to null in a copy of the folder, and write the prompt into your texts",
         )  # fmt: skip

@@ -44,7 +44,7 @@ def check_repeatable(graph: Specialised, wanted: Iterable[str]) -> None:
         needed.update(node.inputs)
         if not node.domain and (node.op in _DRAWS or (node.op == "Dropout" and _drops(graph, node))):
             raise CompileError(
-                "C170", f"the model draws random numbers ({node.op}): it gives another answer every time", node.label,
+                "C170", f"the model draws random numbers ({node.op}): each answer is different", node.label,
                 "export it for inference: model.eval() before torch.onnx.export",
             )  # fmt: skip
 

@@ -164,7 +164,7 @@ class _Comparison:
             )  # fmt: skip
 
     def length_error(self, worst: Difference) -> CompileError:
-        """The error for a model that computes otherwise at other lengths, or is wrong in any case."""
+        """The error for a model that gives something else at other lengths, or is wrong in any case."""
         if worst.tokens == self.imported.onnx.length or not _fine(
             self.compare(self.sample(min(self.imported.onnx.length, self.imported.graph.max_tokens)))
         ):
@@ -174,7 +174,7 @@ class _Comparison:
             )  # fmt: skip
         limit = self._lower_limit()
         return CompileError(
-            "C104", f"the model computes otherwise at {worst.tokens} tokens than at {self.imported.onnx.length} (a "
+            "C104", f"the model gives something else at {worst.tokens} tokens than at {self.imported.onnx.length} (a "
             f"window, branch or scale that depends on the length; {worst.output} differs by {worst.relative:.1e})",
             self.where, f"{limit}; or {_OTHER_BACKEND}" if limit else _OTHER_BACKEND,
         )  # fmt: skip

@@ -56,8 +56,8 @@ def read_tokenizer(folder: Path, *, lowercase: bool | None = None) -> Tables:
     tables = _tables(file)
     if lowercase is not None and tables.lowercase is not lowercase:
         file.refuse(
-            "C148", f"by the tokenizer's own files text is {described(tables.lowercase, tables.strip_accents)}",
-            "leave --cased and --lowercase out, or mend the tokenizer's files",
+            "C148", f"the tokenizer's own files say that text is {described(tables.lowercase, tables.strip_accents)}",
+            "leave --cased and --lowercase out, or fix the tokenizer's files",
         )  # fmt: skip
     return tables if stated or lowercase is not None else _with_guess(tables, file)
 
