@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from potstill.runtime.oplist import OpFacts
     from potstill.still.schemes import Scheme
 
-ACTIVATIONS = ("none", "gelu", "gelu_poly", "relu", "tanh", "gelu_tanh")
-
 
 @dataclass(frozen=True, eq=False)
 class Op:
