@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from potstill.bench.measure import those_that_fit
+from potstill.bench.race import Race
 from potstill.compare import exports, sentences, versus
+from potstill.compare.agreement import check
+from potstill.compare.worker import Worker
 from potstill.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ def bench_peers(
     Returns:
         ``{host, model, settings, contenders, rows, interrupted}``: contenders ``{engine, precision, version, settings,
         reason, load_ms, peak_rss_bytes, label_agreement, max_abs_difference, relative_difference, reference}`` with an
-        empty reason when measured; rows as `potstill.compare.versus.compare` gives.
+        empty reason when measured; rows as `potstill.bench.race.Race.run` gives.
 
     Raises:
         InputError: no length fits the model; no texts;
@@ -99,16 +102,9 @@ def bench_peers(
         "real_origin": real.origin,
         "litert_lengths": list(source.lengths),
     }
-    rows, interrupted = versus.compare(
-        source,
-        everyone,
-        versus.cases(fitting, real, source.vocabulary, single),
-        threads=threads,
-        wanted=settings["rounds"],
-        budget=settings["seconds_a_case"],
-        seed=seed,
-        progress=progress,
-    )
+    todo = versus.cases(fitting, real, source.vocabulary, single)
+    race = Race(threads, settings["rounds"], settings["seconds_a_case"], seed, Worker, check)
+    rows, interrupted = versus.compare(source, everyone, todo, race, progress)
     return {
         "host": host(),
         "model": {

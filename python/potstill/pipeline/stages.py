@@ -342,17 +342,15 @@ def _license(recipe: Recipe) -> str | None:
 def run_bench(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Milliseconds of PyTorch, onnxruntime, LiteRT and Potstill on this host."""
     from potstill.compare.host import bench_host
-    from potstill.compare.peers.pytorch import threads_kept
     from potstill.pipeline.hints import slow_inference
 
     del work
-    with threads_kept():
-        found = bench_host(
-            final_student(context),
-            export_files(context),
-            max_tokens=max_tokens(context.recipe),
-            scheme=context.facts("still")["scheme"],
-            progress=context.progress,
-        )
+    found = bench_host(
+        final_student(context),
+        export_files(context),
+        max_tokens=max_tokens(context.recipe),
+        scheme=context.facts("still")["scheme"],
+        progress=context.progress,
+    )
     (out / "bench.json").write_text(json.dumps(found, indent=2), encoding="utf-8")
     return {**found, "warnings": slow_inference(found["bench"])}

@@ -72,7 +72,7 @@ def run_bench(args: argparse.Namespace) -> int:
     else:
         from potstill.bench.measure import bench_still, format_rows
 
-        rows = bench_still(still, args.lengths, args.threads or (1,), progress=progress)
+        rows = bench_still(still, args.lengths, args.threads or (1,), progress)
         text = format_rows(rows)
     _show(rows, text, args.json)
     return 0
