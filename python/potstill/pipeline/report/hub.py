@@ -30,8 +30,8 @@ def hub_card(report: Mapping[str, Any]) -> str:
         "",
         f"# {card['name']}",
         "",
-        f"A model for {card['task']}, weights {card['scheme']}, distilled from `{report['teacher']['model']}`; it reads "
-        f"{'pairs of texts' if card['pairs'] else 'texts'} of up to {card['max_tokens']} tokens.",
+        f"A model for {card['task']}, weights {card['scheme']}, distilled from `{report['teacher']['model']}`; it "
+        f"reads {'pairs of texts' if card['pairs'] else 'texts'} of up to {card['max_tokens']} tokens.",
         *(["", f"Labels: {', '.join(f'`{label}`' for label in card['labels'])}."] if card["labels"] else []),
         *(line for section in quality(report) for line in _table(section)),
         "",
