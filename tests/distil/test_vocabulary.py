@@ -8,10 +8,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import lettered
 import numpy as np
 import pytest
 
+import lettered
 from potstill.distil.vocabulary.choice import (
     aligned_ids,
     choose_vocabulary,
