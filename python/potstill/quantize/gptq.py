@@ -63,7 +63,7 @@ def round_student(
         rows: calibration texts at most, spread evenly over the training rows.
         data_tokens: texts are cut to so many tokens.
         max_tokens, opset: of the export, which decide the operators' names.
-        progress: told about layers.
+        progress: reports layers.
 
     Returns:
         ``scheme``, ``layers`` (how many were rounded this way), ``rows``; with labels ``validation_accuracy`` and
@@ -116,7 +116,7 @@ def compensate(
         plain: the same student without rounding.
         scheme: dtypes of the layers.
         rows: token rows to calibrate on.
-        progress: told the layers done.
+        progress: reports the layers done.
 
     Returns:
         The number of layers.

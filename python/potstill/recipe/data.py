@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from potstill.recipe.base import Name, Section, Share, Tokens
 
-# Python's codecs of other purposes: for names of hosts and of its own source text.
+# Codecs of Python that are not for texts: host names, its own source code.
 _NOT_TEXT = ("idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "charmap", "mbcs", "oem")
 
 
@@ -105,7 +105,7 @@ class Data(Section):
     @classmethod
     def _is_known(cls, encoding: str | None) -> str | None:
         try:
-            b"text".decode(encoding or "utf-8", errors="ignore")  # of no bytes at all, Python asks no codec
+            b"text".decode(encoding or "utf-8", errors="ignore")  # given no bytes at all, Python asks no codec
             if encoding is not None and codecs.lookup(encoding).name in _NOT_TEXT:
                 raise LookupError
         except (LookupError, UnicodeError):

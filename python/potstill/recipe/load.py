@@ -70,7 +70,7 @@ def find_recipe(name: str | Path) -> Path:
             return path
         if path.exists():
             step = "name the TOML file in it" if path.is_dir() else "save it as a file first"
-            raise RecipeError("R001", "a recipe is a regular file, and this is none", text, step)
+            raise RecipeError("R001", "a recipe is a regular file, and this is not one", text, step)
     if (BUNDLED_DIR / f"{text}.toml").is_file() and "/" not in text:
         return BUNDLED_DIR / f"{text}.toml"
     names = bundled_names()
@@ -148,7 +148,7 @@ def _where(path: Path, raw: bytes, error: Exception) -> str:
 
 
 def _toml_hint() -> str:
-    return "texts stand in double quotes, truth values are true and false, sections are [teacher], [data], ..."
+    return "texts are written in double quotes, truth values as true and false, sections as [teacher], [data], ..."
 
 
 def _problem(entry: Mapping[str, Any], where: str) -> RecipeError:

@@ -92,7 +92,7 @@ class Recipe(Section):
             raise ValueError("distil.augment makes single texts, data.text_pair asks for pairs; set it to 0")
         if self.student.architecture in ("static", "factorized"):
             raise ValueError(
-                f"a {self.student.architecture} student has no token types, by which the two texts of a pair are told "
+                f"a {self.student.architecture} student has no token types, which tell the two texts of a pair "
                 'apart; use student.architecture = "bert", or leave data.text_pair out'
             )
 

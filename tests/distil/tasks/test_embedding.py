@@ -15,14 +15,15 @@ from potstill.data.labels import Raw
 from potstill.distil.distillation import distil
 from potstill.distil.losses import LossInputs, total
 from potstill.distil.teacher.finetune import finetune
-from potstill.errors import TrainError
+from potstill.errors import RecipeError, TrainError
 from potstill.models.classifier import load_classifier, load_encoder
 from potstill.models.evaluation import Outputs, predictions
 from potstill.models.heads import TASKS, Truth, task_named
 from potstill.models.heads.embedding import PROJECTION, project, teacher_projection
+from potstill.models.recipes import parse_recipe
 from potstill.models.truth import truth_of
 from potstill.recipe.base import Task as TaskName
-from potstill.recipe.schema import Data, Recipe
+from potstill.recipe.schema import Data
 from potstill.work.progress import QuietProgress
 
 TASK = task_named("embedding")
@@ -82,8 +83,8 @@ def test_metrics_and_agreement() -> None:
 
 def test_a_finetuned_embedding_teacher_makes_no_sense() -> None:
     content = {"name": "e", "task": "embedding", "teacher": {"model": "x", "finetune": "always"}}
-    with pytest.raises(ValueError, match="nothing is labelled"):
-        Recipe.model_validate({**content, "data": {"source": "texts.txt"}})
+    with pytest.raises(RecipeError, match="nothing is labelled"):
+        parse_recipe({**content, "data": {"source": "texts.txt"}}, "test")
 
 
 @pytest.fixture

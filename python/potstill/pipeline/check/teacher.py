@@ -121,7 +121,7 @@ def read_teacher(recipe: Recipe, folder: Path | None, labels: list[str], words: 
     import torch
     from transformers import AutoConfig, BertConfig
 
-    from potstill.models.classifier import EncoderClassifier, EncoderClassifierConfig
+    from potstill.models.classifier import EncoderClassifier, EncoderClassifierConfig, label_tables
     from potstill.models.hub import model_errors, quiet_loading
     from potstill.models.vectors import dense_settings
 
@@ -144,8 +144,7 @@ def read_teacher(recipe: Recipe, folder: Path | None, labels: list[str], words: 
         pooling="none" if words else vectors.pooling,
         dense=[] if vectors.sentence is None else dense_settings(vectors.sentence),
         normalized=vectors.sentence is not None and vectors.sentence.normalized,
-        id2label=dict(enumerate(labels)),
-        label2id={label: index for index, label in enumerate(labels)},
+        **label_tables(labels),
     )
     with model_errors(folder or named), quiet_loading(), torch.device("meta"):
         made = Teacher(folder, config, EncoderClassifier(shape))
