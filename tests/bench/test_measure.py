@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tiny
+from heard import Heard
 from potstill.bench import measure as bench
 from potstill.bench import race
 from potstill.bench.engine import Peer
@@ -23,16 +24,6 @@ from potstill.compare.host import bench_host
 from potstill.compare.peers import PEERS
 from potstill.errors import InputError, SystemFailure, missing_package
 from potstill.work.progress import QuietProgress
-
-
-class Heard(QuietProgress):
-    """Keeps the messages."""
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-
-    def message(self, text: str) -> None:
-        self.messages.append(text)
 
 
 class FakeRunner:

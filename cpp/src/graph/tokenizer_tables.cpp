@@ -71,8 +71,8 @@ void read_steps(const format::File& file, const fb::Tokenizer& header, tokenizer
 
 }  // namespace
 
-std::optional<tokenizer::WordPieceTokenizer> read_tokenizer(const format::File& file, uint32_t vocabulary,
-                                                            uint32_t types, std::vector<uint32_t>& added) {
+std::optional<tokenizer::WordPieceTokenizer> read_tokenizer(format::File& file, uint32_t vocabulary, uint32_t types,
+                                                            std::vector<uint32_t>& added) {
   const fb::Tokenizer* header = file.model->tokenizer();
   if (header == nullptr) return std::nullopt;
   tokenizer::WordPieceView view;
@@ -95,6 +95,7 @@ std::optional<tokenizer::WordPieceTokenizer> read_tokenizer(const format::File& 
   view.blob = {text.as<char>(), text.shape[0]};
   view.offsets = {offsets.as<int32_t>(), offsets.shape[0]};
   view.slots = {slots.as<int32_t>(), slots.shape[0]};
+  for (const format::Tensor* read : {&text, &offsets, &slots}) file.budget.step(3 * read->data.size(), file.where);
   if (const char* problem = tokenizer::problem(view); problem != nullptr) {
     format::fail("F040", problem, file.where + ": tokenizer");
   }

@@ -218,23 +218,31 @@ WordPieceTokenizer::WordPieceTokenizer(const WordPieceView& view) : view_(view) 
       ascii_[byte] = byte;
     }
   }
-  for (const std::uint32_t id : view_.added_ids) added_first_[static_cast<std::uint8_t>(piece(id)[0])] = true;
+  for (const std::uint32_t id : view_.added_ids) {
+    if (const std::string_view token = piece(id); !token.empty())
+      added_first_[static_cast<std::uint8_t>(token[0])] = true;
+  }
 }
 
+// Offsets and slots are checked again at every use: those of a mapped file may have been overwritten since problem()
+// looked at them.
 std::string_view WordPieceTokenizer::piece(std::size_t id) const noexcept {
   const auto begin = static_cast<std::size_t>(view_.offsets[id]);
   const auto end = static_cast<std::size_t>(view_.offsets[id + 1]);
+  if (begin > end || end > view_.blob.size()) return {};
   return {view_.blob.data() + begin, end - begin};
 }
 
 std::int32_t WordPieceTokenizer::lookup(std::uint32_t hash, std::string_view prefix,
                                         std::string_view body) const noexcept {
-  for (std::size_t slot = hash & slot_mask_;; slot = (slot + 1) & slot_mask_) {
+  std::size_t slot = hash & slot_mask_;
+  for (std::size_t probes = 0; probes <= kMaxProbeRun; ++probes, slot = (slot + 1) & slot_mask_) {
     const std::int32_t id = view_.slots[slot];
-    if (id < 0) return -1;
+    if (id < 0 || static_cast<std::size_t>(id) >= vocabulary_size()) return -1;
     const std::string_view text = piece(static_cast<std::size_t>(id));
     if (text.size() == prefix.size() + body.size() && text.ends_with(body) && text.starts_with(prefix)) return id;
   }
+  return -1;
 }
 
 std::int32_t WordPieceTokenizer::find(std::string_view text) const noexcept { return lookup(fnv1a(text), {}, text); }

@@ -19,7 +19,7 @@ TEST(Place, NothingAliveTogetherOverlaps) {
   std::mt19937 engine(1);
   for (int round = 0; round < 200; ++round) {
     std::vector<Interval> buffers;
-    std::size_t sum = 0;
+    uint64_t sum = 0;
     for (std::size_t i = 0; i < 1 + engine() % 40; ++i) {
       const std::size_t first = engine() % 30;
       buffers.push_back({engine() % 5000, first, first + engine() % 6});
@@ -69,7 +69,7 @@ struct FakeOp : ops::Op {
   int in_place() const override { return alias_; }
   fb::InputQuant wants(std::size_t input) const override { return input == 0 ? quant : fb::InputQuant::None; }
   bool gives_symmetric() const override { return gives; }
-  std::size_t scratch_bytes(const ops::Sizes&) const override { return bytes_; }
+  uint64_t scratch_bytes(const ops::Sizes&) const override { return bytes_; }
   fb::InputQuant quant = fb::InputQuant::None;
   bool gives = false;
   int alias_;

@@ -69,7 +69,6 @@ class Product(Expr):
     heavy = True
 
     def parts(self) -> list[Expr]:
-        """See `Expr.parts`."""
         return [self.x]
 
 
@@ -85,7 +84,6 @@ class Norm(Expr):
     heavy = True
 
     def parts(self) -> list[Expr]:
-        """See `Expr.parts`."""
         return [self.x]
 
 
@@ -105,7 +103,6 @@ class Scores(Expr):
     k: Columns
 
     def parts(self) -> list[Expr]:
-        """See `Expr.parts`."""
         return [self.q.expr, self.k.expr]
 
 
@@ -117,7 +114,6 @@ class Softmax(Expr):
     scale: float
 
     def parts(self) -> list[Expr]:
-        """See `Expr.parts`."""
         return self.scores.parts()
 
 
@@ -131,7 +127,6 @@ class Context(Expr):
     heavy = True
 
     def parts(self) -> list[Expr]:
-        """See `Expr.parts`."""
         return [*self.probabilities.parts(), self.v.expr]
 
 
@@ -145,7 +140,6 @@ class Reduced(Expr):
     heavy = True
 
     def parts(self) -> list[Expr]:
-        """See `Expr.parts`."""
         return [self.x]
 
 
@@ -156,7 +150,6 @@ class IsNan(Expr):
     x: Expr
 
     def parts(self) -> list[Expr]:
-        """See `Expr.parts`."""
         return [self.x]
 
 
@@ -199,7 +192,6 @@ class Elementwise(Expr):
         object.__setattr__(self, "reduction", min((*below, *own), key=lambda item: item.order, default=None))
 
     def parts(self) -> list[Expr]:
-        """See `Expr.parts`."""
         return [arg for arg in self.args if isinstance(arg, Expr)]
 
 

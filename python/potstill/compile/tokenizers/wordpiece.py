@@ -32,7 +32,6 @@ class WordPieceTables(Tables):
     max_chars_per_word: int
 
     def piece_in_text(self, token_id: int) -> str | None:
-        """See `Tables.piece_in_text`."""
         if not 0 <= token_id < self.pieces:
             return None
         text = self.text(token_id)
@@ -46,7 +45,6 @@ class WordPieceTables(Tables):
         return text if whole or token_id in self.added_ids else None
 
     def lower(self, to: Lowering) -> Any:
-        """See `Tables.lower`."""
         normalizer = made(
             fb.BertNormalizerT, lowercase=self.lowercase, stripAccents=self.strip_accents,
             cleanText=self.clean_text, handleChineseChars=self.handle_chinese_chars,
