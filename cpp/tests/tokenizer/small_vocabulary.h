@@ -1,4 +1,4 @@
-// Tables over a hand-made vocabulary, built the way python/potstill/compile/tokenizer.py builds them.
+// Tables over a hand-made vocabulary, built the way python/potstill/compile/tokenizers builds them.
 #pragma once
 
 #include <cstddef>
