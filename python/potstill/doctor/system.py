@@ -149,6 +149,11 @@ _PARTS = {
 }
 
 
+def nearest(folder: Path) -> Path:
+    """The folder, or the nearest above it that exists."""
+    return next((place for place in (folder, *folder.parents) if place.exists()), folder)
+
+
 def wheel_machine(machine: str, bits: int) -> str:
     """Machine of the wheels that fit a process: a 32-bit Python on a 64-bit Arm kernel needs armv7l. Empty: none."""
     if machine in ("x86_64", "AMD64"):

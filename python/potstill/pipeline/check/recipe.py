@@ -90,10 +90,8 @@ def check_teacher(
         findings.warning("teacher", note)
     tokenizer = check_tokenizer(findings, recipe, teacher)
     if said is not None and said.lowercase and tokenizer is not None:
-        try:
+        with findings.refusals("tokenizer"):
             lowercased(tokenizer, vectors.source)
-        except PotstillError as error:
-            findings.refused("tokenizer", error)
     if splits is not None and tokenizer is not None:
         for sentence in examine_texts(tokenizer, splits, recipe.data.max_tokens):
             findings.warning("texts", sentence)
