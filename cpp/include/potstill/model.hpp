@@ -79,7 +79,8 @@ struct Info {
 
 // A tensor of a file.
 struct Weight {
-  std::string name, dtype;      // "f32", "i8", "i4", "i32" or "u8"
+  std::string_view name;        // as long as a copy of its model lives
+  const char* dtype;            // "f32", "i8", "i4", "i32" or "u8"
   std::vector<uint32_t> shape;  // as the model sees it, without padding
   uint64_t bytes = 0;           // in the file
 };

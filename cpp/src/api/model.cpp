@@ -143,7 +143,7 @@ std::vector<OpInfo> Model::ops() const {
 std::vector<Weight> Model::weights() const {
   std::vector<Weight> all;
   for (const fb::Tensor* tensor : *impl_->graph->file.model->tensors()) {
-    all.push_back({tensor->name()->str(),
+    all.push_back({tensor->name()->string_view(),
                    kDTypes[static_cast<std::size_t>(tensor->dtype())],
                    {tensor->shape()->begin(), tensor->shape()->end()},
                    tensor->size()});

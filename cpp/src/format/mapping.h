@@ -31,6 +31,9 @@ class Mapping {
 
   std::span<const std::byte> bytes() const noexcept { return {data_.get(), size_}; }
 
+  // Whether bytes() are pages of a file, which change when it does.
+  bool of_file() const noexcept { return of_file_; }
+
   // Hints about a part of bytes(); the contents stay what they are, and a copy stays where it is. `expect` brings in a
   // mapped file's pages at once, which costs 60 us a MiB where page faults cost 90. `release` takes whole pages out of
   // this process's memory again; the next read of one brings it back from the page cache.

@@ -65,73 +65,157 @@ Preamble read_preamble(std::span<const std::byte> bytes, const std::string& wher
   return head;
 }
 
-// The header, verified; the sections begin behind its padding.
-std::span<const std::byte> read_header(std::span<const std::byte> bytes, const Preamble& head,
-                                       const std::string& where) {
+// The verifier looks into every element of a vector of tables, and FlatBuffers does not keep references from naming one
+// table many times: how many there are is checked before. Deeper down there are labels alone, of kMaxHeads heads.
+bool counts_fit(const uint8_t* raw, std::size_t size) {
+  flatbuffers::Verifier verifier(raw, size);
+  const flatbuffers::uoffset_t offset = verifier.VerifyOffset(0);
+  if (offset == 0) return true;  // no FlatBuffer: the verifier says so
+  const auto* root = reinterpret_cast<const flatbuffers::Table*>(raw + offset);
+  if (!root->VerifyTableStart(verifier)) return true;
+  const auto count = [&](flatbuffers::voffset_t field) -> uint32_t {
+    using Any = flatbuffers::Vector<flatbuffers::Offset<flatbuffers::Table>>;
+    if (!root->VerifyOffset(verifier, field)) return 0;
+    const auto* vector = root->GetPointer<const Any*>(field);
+    return vector != nullptr && verifier.VerifyVector(vector) ? vector->size() : 0;
+  };
+  return count(fb::Model::VT_TENSORS) <= kMaxTensors && count(fb::Model::VT_VALUES) <= kMaxValues &&
+         count(fb::Model::VT_OPS) <= kMaxOps && count(fb::Model::VT_HEADS) <= kMaxHeads;
+}
+
+// Copies the header of a mapped file. The sections begin behind its padding.
+void read_header(File& file, const Preamble& head) {
   const auto size = static_cast<std::size_t>(head.header_size);
   const auto padded = static_cast<std::size_t>(round_up_64(head.header_size));
-  const std::byte* data = bytes.data() + sizeof(Preamble);
-  if (xxh64(data, padded) != head.header_xxh64) {
-    fail("F009", "the checksum of the header is wrong, the file is damaged", where, kCopyAgain);
+  std::span<const std::byte> bytes = file.mapping.bytes().subspan(sizeof(Preamble), padded);
+  file.budget.step(padded, file.where);
+  if (file.mapping.of_file()) {
+    file.budget.keep(padded, file.where);
+    file.own = std::make_unique_for_overwrite<std::byte[]>(padded);
+    std::memcpy(file.own.get(), bytes.data(), padded);
+    bytes = {file.own.get(), padded};
   }
-  if (!all_zero(bytes.subspan(sizeof(Preamble) + size, padded - size))) {
-    fail("F010", "the padding after the header is not zero", where);
+  if (xxh64(bytes.data(), padded) != head.header_xxh64) {
+    fail("F009", "the checksum of the header is wrong, the file is damaged", file.where, kCopyAgain);
   }
-  const auto* raw = reinterpret_cast<const uint8_t*>(data);
-  flatbuffers::Verifier verifier(raw, size);
+  if (!all_zero(bytes.subspan(size))) fail("F010", "the padding after the header is not zero", file.where);
+  const auto* raw = reinterpret_cast<const uint8_t*>(bytes.data());
+  if (size >= 8 && !counts_fit(raw, size)) {
+    fail("F013", "the number of tensors, values, ops or heads is out of range", file.where);
+  }
+  constexpr flatbuffers::uoffset_t kDepth = 8, kTables = kMaxTensors + kMaxValues + 2 * kMaxOps + 4 * kMaxProvenance;
+  flatbuffers::Verifier verifier(raw, size, kDepth, kTables);
   if (size < 8 || !fb::VerifyModelBuffer(verifier)) {
-    fail("F011", "the header is not a valid FlatBuffers table of this schema", where);
+    fail("F011", "the header is not a valid FlatBuffers table of this schema", file.where);
   }
-  return bytes.subspan(sizeof(Preamble), size);
+  file.header = bytes.first(size);
+  file.model = fb::GetModel(raw);
 }
 
-void check_text(const flatbuffers::String* text, const char* field, const std::string& where) {
-  if (text != nullptr && !valid_utf8({text->c_str(), text->size()})) {
-    fail("F048", std::string(field) + " is not UTF-8", where);
-  }
-}
+// Looks at every text and list of the header once, and counts what is made of them: by the same figures on every
+// machine.
+class Contents {
+ public:
+  Contents(Budget& budget, const std::string& where) : budget_(budget), where_(where) {}
 
-// Texts that are handed on as they are; names of tensors, values and ops are made printable instead.
-void check_texts(const fb::Model& model, const std::string& where) {
-  const fb::Card& card = *model.card();
-  check_text(card.name(), "the model's name", where);
-  check_text(card.task(), "its task", where);
-  check_text(card.scheme(), "its scheme", where);
-  check_text(card.producer(), "its producer", where);
-  check_text(card.license(), "its license", where);
-  if (card.provenance() != nullptr) {
-    for (const auto* entry : *card.provenance()) {
-      check_text(entry->key(), "a key of its provenance", where);
-      check_text(entry->value(), "a value of its provenance", where);
+  void check(const fb::Model& model) {
+    for (const fb::Tensor* tensor : *model.tensors()) element(kTensorBytes), read(*tensor->name(), kMaxName, "name");
+    for (const fb::Value* value : *model.values()) element(kValueBytes), read(*value->name(), kMaxName, "name");
+    for (const fb::Op* op : *model.ops()) {
+      element(kOpBytes), keep(*op->name(), kMaxName, "name");
+      most(op->inputs(), kMaxInputs, "inputs of an op");
+    }
+    for (const fb::Head* head : *model.heads()) {
+      element(kHeadBytes), keep(*head->name(), kMaxName, "name"), utf8(*head->name());
+      most(head->labels(), kMaxWidth, "labels of a head");
+      if (head->labels() == nullptr) continue;
+      for (const auto* label : *head->labels()) text(label);
+    }
+    const fb::Card& card = *model.card();
+    for (const auto* text_of : {card.name(), card.task(), card.scheme(), card.producer(), card.license()})
+      text(text_of);
+    most(card.provenance(), kMaxProvenance, "entries of its provenance");
+    if (card.provenance() != nullptr) {
+      for (const auto* entry : *card.provenance()) text(entry->key()), text(entry->value());
+    }
+    if (const auto* ids = model.input_as_TokenIds(); ids != nullptr && ids->forbidden_ids() != nullptr) {
+      budget_.step(ids->forbidden_ids()->size(), where_);
+      budget_.keep(uint64_t{4} * ids->forbidden_ids()->size(), where_);
+    }
+    if (model.tokenizer() != nullptr) check(*model.tokenizer());
+  }
+
+ private:
+  // Of the structures that are made for each, on a 64-bit machine.
+  static constexpr uint64_t kTensorBytes = 64, kValueBytes = 96, kOpBytes = 288, kHeadBytes = 64, kTextBytes = 32;
+
+  void check(const fb::Tokenizer& tokenizer) {
+    most(tokenizer.normalizers(), kMaxSteps, "normalizers");
+    most(tokenizer.pre_tokenizers(), kMaxSteps, "pre-tokenizers");
+    most(tokenizer.single(), kMaxSteps, "parts of a template");
+    most(tokenizer.pair(), kMaxSteps, "parts of a template");
+    most(tokenizer.added(), kMaxAddedTokens, "added tokens");
+  }
+
+  void element(uint64_t bytes) {
+    budget_.step(1, where_);
+    budget_.keep(bytes, where_);
+  }
+
+  template <typename Vector>
+  void most(const Vector* vector, std::size_t limit, const char* what) const {
+    if (vector != nullptr && vector->size() > limit) {
+      fail("F065", std::to_string(vector->size()) + " " + what + ", at most " + std::to_string(limit) + " are read",
+           where_);
     }
   }
-  for (const fb::Head* head : *model.heads()) {
-    check_text(head->name(), "a head's name", where);
-    if (head->labels() == nullptr) continue;
-    for (const auto* label : *head->labels()) check_text(label, "a label", where);
+
+  void read(const flatbuffers::String& text, uint32_t limit, const char* what) {
+    if (text.size() > limit) {
+      fail("F065",
+           std::string("a ") + what + " has " + std::to_string(text.size()) + " bytes, at most " +
+               std::to_string(limit) + " are read",
+           where_);
+    }
+    budget_.step(text.size(), where_);
   }
-}
+
+  void keep(const flatbuffers::String& text, uint32_t limit, const char* what) {
+    read(text, limit, what);
+    budget_.keep(kTextBytes + text.size(), where_);
+  }
+
+  // Texts that are handed on as they are; names of tensors, values and ops are made printable instead.
+  void text(const flatbuffers::String* text) {
+    if (text == nullptr) return;
+    keep(*text, kMaxText, "text");
+    utf8(*text);
+  }
+
+  void utf8(const flatbuffers::String& text) const {
+    if (!valid_utf8(text.string_view())) fail("F048", "'" + printable(text.string_view()) + "' is not UTF-8", where_);
+  }
+
+  Budget& budget_;
+  const std::string& where_;
+};
 
 }  // namespace
 
 File read(Mapping mapping, std::string where) {
-  File file{std::move(mapping), std::move(where), {}, nullptr, {}};
-  const auto bytes = file.mapping.bytes();
-  const Preamble head = read_preamble(bytes, file.where);
-  file.header = read_header(bytes, head, file.where);
-  file.model = fb::GetModel(file.header.data());
+  const uint64_t size = mapping.bytes().size();
+  File file{std::move(mapping), std::move(where), {}, nullptr, {}, Budget(size), nullptr};
+  const Preamble head = read_preamble(file.mapping.bytes(), file.where);
+  read_header(file, head);
   if (file.model->schema_version() != kSchemaVersion) {
     fail("F012",
          "the header has schema version " + std::to_string(file.model->schema_version()) + ", this potstill reads " +
              std::to_string(kSchemaVersion),
          file.where, kUpdate);
   }
-  if (file.model->tensors()->size() > kMaxTensors || file.model->values()->size() > kMaxValues ||
-      file.model->ops()->size() > kMaxOps || file.model->ops()->size() == 0) {
-    fail("F013", "the number of tensors, values or ops is out of range", file.where);
-  }
-  check_texts(*file.model, file.where);
-  file.tensors = read_tensors(file.mapping, kAlignment + round_up_64(head.header_size), *file.model, file.where);
+  if (file.model->ops()->size() == 0) fail("F013", "the model has no op", file.where);
+  Contents(file.budget, file.where).check(*file.model);
+  read_tensors(file, kAlignment + round_up_64(head.header_size));
   return file;
 }
 

@@ -134,46 +134,44 @@ Content read_content(const Mapping& mapping, const Tensor& tensor) {
   }
 }
 
-Tensor read_tensor(const Mapping& mapping, uint64_t& position, const fb::Tensor& entry, const std::string& where) {
-  const std::span<const std::byte> file = mapping.bytes();
-  Tensor tensor{printable({entry.name()->c_str(), entry.name()->size()}), entry.dtype(), entry.layout(), {}, {}};
-  const std::string place = where + ": tensor '" + tensor.name + "'";
+Tensor read_tensor(File& file, uint64_t& position, const fb::Tensor& entry) {
+  const std::span<const std::byte> bytes = file.mapping.bytes();
+  const auto fail = [&](const char* code, const std::string& what, const char* next_step = kCompileAgain) {
+    format::fail(code, what, file.where + ": tensor '" + printable(entry.name()->string_view()) + "'", next_step);
+  };
   if (entry.dtype() > fb::DType::U8 || entry.layout() > fb::Layout::RowMajorI4) {
-    fail("F014", "unknown dtype or layout", place);
+    fail("F014", "unknown dtype or layout");
   }
   if (entry.shape()->size() == 0 || entry.shape()->size() > kMaxRank) {
-    fail("F015", "a shape needs 1 to " + std::to_string(kMaxRank) + " dimensions", place);
+    fail("F015", "a shape needs 1 to " + std::to_string(kMaxRank) + " dimensions");
   }
-  tensor.shape.assign(entry.shape()->begin(), entry.shape()->end());
+  Tensor tensor{entry.name()->string_view(), entry.dtype(), entry.layout(), {}, {}};
+  tensor.shape = {entry.shape()->data(), entry.shape()->size()};
   const uint64_t needed = stored_bytes(tensor.dtype, tensor.layout, tensor.shape);
-  if (needed == 0) fail("F016", "shape, dtype and layout do not go together", place);
+  if (needed == 0) fail("F016", "shape, dtype and layout do not go together");
   // A vector of 4-byte elements may count its padding to 16 entries as used: the bytes of the file are the same.
   const bool vector = tensor.shape.size() == 1 && element_bytes(tensor.dtype) == 4;
   if (entry.size() != needed && !(vector && entry.size() == round_up_64(needed))) {
-    fail("F017", "size is " + std::to_string(entry.size()) + " bytes, its shape needs " + std::to_string(needed),
-         place);
+    fail("F017", "size is " + std::to_string(entry.size()) + " bytes, its shape needs " + std::to_string(needed));
   }
   if (entry.offset() != position) {
-    fail("F018",
-         "it begins at byte " + std::to_string(entry.offset()) + ", not right after the one before it at " +
-             std::to_string(position),
-         place);
+    fail("F018", "it begins at byte " + std::to_string(entry.offset()) + ", not right after the one before it at " +
+                     std::to_string(position));
   }
   const uint64_t padded = round_up_64(needed);
-  if (padded > file.size() - position) fail("F019", "it ends after the end of the file", place, kCopyAgain);
-  tensor.data = file.subspan(static_cast<std::size_t>(position), static_cast<std::size_t>(padded));
+  if (padded > bytes.size() - position) fail("F019", "it ends after the end of the file", kCopyAgain);
+  tensor.data = bytes.subspan(static_cast<std::size_t>(position), static_cast<std::size_t>(padded));
   position += padded;
-  const Content content = read_content(mapping, tensor);
-  if (content.hash != entry.xxh64()) {
-    fail("F020", "its checksum is wrong, the file is damaged", place, kCopyAgain);
-  }
+  file.budget.step(2 * padded, file.where);
+  const Content content = read_content(file.mapping, tensor);
+  if (content.hash != entry.xxh64()) fail("F020", "its checksum is wrong, the file is damaged", kCopyAgain);
   if (!all_zero(tensor.data.subspan(static_cast<std::size_t>(needed))) || !inner_padding_is_zero(tensor)) {
-    fail("F021", "its padding is not zero", place);
+    fail("F021", "its padding is not zero");
   }
   // -128 times -128 twice is over int16, which the fast kernels add in; scales are for [-127, 127] anyway.
-  if (content.minus_128) fail("F044", "an int8 weight is -128, outside [-127, 127]", place);
-  if (content.minus_8) fail("F044", "an int4 value is -8, outside [-7, 7]", place);
-  if (content.not_finite) fail("F046", "it holds NaN or an infinity", place);
+  if (content.minus_128) fail("F044", "an int8 weight is -128, outside [-127, 127]");
+  if (content.minus_8) fail("F044", "an int4 value is -8, outside [-7, 7]");
+  if (content.not_finite) fail("F046", "it holds NaN or an infinity");
   return tensor;
 }
 
@@ -214,16 +212,13 @@ uint64_t stored_bytes(fb::DType dtype, fb::Layout layout, std::span<const uint32
   return bytes;
 }
 
-std::vector<Tensor> read_tensors(const Mapping& mapping, uint64_t begin, const fb::Model& model,
-                                 const std::string& where) {
-  std::vector<Tensor> tensors;
-  tensors.reserve(model.tensors()->size());
+void read_tensors(File& file, uint64_t begin) {
+  file.tensors.reserve(file.model->tensors()->size());
   uint64_t position = begin;
-  for (const fb::Tensor* entry : *model.tensors()) tensors.push_back(read_tensor(mapping, position, *entry, where));
-  if (position != mapping.bytes().size()) {
-    fail("F019", std::to_string(mapping.bytes().size() - position) + " bytes follow the last tensor", where);
+  for (const fb::Tensor* entry : *file.model->tensors()) file.tensors.push_back(read_tensor(file, position, *entry));
+  if (position != file.mapping.bytes().size()) {
+    fail("F019", std::to_string(file.mapping.bytes().size() - position) + " bytes follow the last tensor", file.where);
   }
-  return tensors;
 }
 
 }  // namespace potstill::format

@@ -19,8 +19,7 @@ bool all_zero(std::span<const std::byte> bytes) noexcept;
 // layout that does not go with the dtype, more than 2^48 bytes).
 uint64_t stored_bytes(fb::DType dtype, fb::Layout layout, std::span<const uint32_t> shape) noexcept;
 
-// Throws Error F014..F021, F044, F046.
-std::vector<Tensor> read_tensors(const Mapping& mapping, uint64_t begin, const fb::Model& model,
-                                 const std::string& where);
+// Fills `file.tensors` from its model; the first section must be at `begin`. Throws Error F014..F021, F044, F046.
+void read_tensors(File& file, uint64_t begin);
 
 }  // namespace potstill::format

@@ -155,8 +155,9 @@ std::unique_ptr<const Graph> build(format::File file, int threads, uint64_t work
   read_input(*graph);
   graph->values = read_values(graph->file);
   check_order(graph->file);
+  ops::Sums sums(graph->file.tensors.size(), -1);
   for (const fb::Op* op : *model.ops()) {
-    graph->ops.push_back(ops::make(ops::Load(graph->file, graph->values, *op)));
+    graph->ops.push_back(ops::make(ops::Load(graph->file, graph->values, *op, sums)));
     if (const auto* table = op->body_as_Embedding(); table != nullptr) {
       const uint32_t rows = graph->file.tensors[static_cast<std::size_t>(table->word_t())].shape[0];
       const uint32_t types =
@@ -174,6 +175,9 @@ std::unique_ptr<const Graph> build(format::File file, int threads, uint64_t work
   const std::size_t tokens = std::max<std::size_t>(kChunkTokens, graph->max_tokens);
   graph->sizes = {tokens, tokens, graph->max_tokens, threads};
   graph->work_a_thread = work_a_thread;
+  // Placing compares every two of at most four buffers an op: its value, two forms and its scratch.
+  const uint64_t buffers = 4 * graph->ops.size();
+  graph->file.budget.step(buffers * buffers / 2, graph->file.where);
   const int kept[] = {graph->embedding, graph->logits};
   graph->plan = plan(graph->values, graph->ops, kept, graph->sizes);
   return graph;

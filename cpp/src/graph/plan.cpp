@@ -13,8 +13,6 @@ namespace {
 // Far above any model this core is for, and inside a 32-bit address space.
 constexpr std::size_t kMaxArena = std::size_t{2} << 30;
 
-std::size_t round_up_64(std::size_t value) { return (value + 63) / 64 * 64; }
-
 struct Life {
   std::size_t first = SIZE_MAX;
   std::size_t last = 0;
@@ -54,6 +52,10 @@ std::vector<std::size_t> place(std::span<const Interval> buffers, std::size_t li
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return buffers[a].bytes > buffers[b].bytes; });
   std::vector<std::size_t> placed;  // sorted by offset
+  // What is placed ends below `limit`, which is far from the end of the address space.
+  const auto end_of = [&](std::size_t index) {
+    return static_cast<std::size_t>(kernels::round_up(offsets[index] + buffers[index].bytes, 64));
+  };
   total = 0;
   for (const std::size_t index : order) {
     const Interval& buffer = buffers[index];
@@ -62,14 +64,14 @@ std::vector<std::size_t> place(std::span<const Interval> buffers, std::size_t li
       const bool overlaps = buffers[other].first <= buffer.last && buffer.first <= buffers[other].last;
       if (!overlaps) continue;
       if (offsets[other] >= at && offsets[other] - at >= buffer.bytes) break;  // the gap before `other` fits
-      at = std::max(at, round_up_64(offsets[other] + buffers[other].bytes));
+      at = std::max(at, end_of(other));
     }
     if (buffer.bytes > limit || at > limit - buffer.bytes) {
       format::fail("F045", "it would need more than " + std::to_string(limit >> 20) + " MiB of working memory", "graph",
                    "use a smaller max_tokens or a smaller model");
     }
     offsets[index] = at;
-    total = std::max(total, round_up_64(at + buffer.bytes));
+    total = std::max(total, end_of(index));
     placed.insert(std::upper_bound(placed.begin(), placed.end(), at,
                                    [&](std::size_t offset, std::size_t other) { return offset < offsets[other]; }),
                   index);
@@ -107,9 +109,8 @@ Plan plan(std::span<const ops::Shape> values, std::span<const std::unique_ptr<op
   std::vector<std::size_t> buffer_of(values.size(), 0);
   for (std::size_t v = 0; v < values.size(); ++v) {
     if (owner[v] != v) continue;
-    const uint64_t bytes = uint64_t{rows(v)} * values[v].width * sizeof(float);
     buffer_of[v] = buffers.size();
-    buffers.push_back({static_cast<std::size_t>(std::min<uint64_t>(bytes, SIZE_MAX)), lives[v].first, lives[v].last});
+    buffers.push_back({uint64_t{rows(v)} * values[v].width * sizeof(float), lives[v].first, lives[v].last});
   }
   const std::size_t first_form = buffers.size();
   const std::vector<FormLife> forms = form_lives(values.size(), ops);

@@ -13,7 +13,7 @@ namespace potstill::graph {
 
 // A buffer that must not share memory with any other whose [first, last] (op indices, inclusive) overlaps.
 struct Interval {
-  std::size_t bytes;
+  uint64_t bytes;
   std::size_t first;
   std::size_t last;
 };

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <new>
-#include <optional>
 #include <string>
 
 #include "parallel/fp_state.h"
@@ -16,7 +15,7 @@ namespace {
 constexpr std::align_val_t kAlignment{64};
 
 void check(const Graph& graph, const Ragged& batch) {
-  const std::optional<int32_t> padding = graph.tokenizer ? graph.tokenizer->padding() : std::nullopt;
+  const int32_t padding = graph.tokenizer ? graph.tokenizer->padding() : -1;
   for (std::size_t s = 0; s + 1 < batch.offsets.size(); ++s) {
     const std::size_t begin = batch.offsets[s], end = batch.offsets[s + 1];
     const std::string place = "sequence " + std::to_string(s);
@@ -40,7 +39,7 @@ void check(const Graph& graph, const Ragged& batch) {
                     graph.types == 1 ? "it reads one text, not a pair of texts" : "use types 0 and 1");
       }
       if (std::binary_search(graph.forbidden.begin(), graph.forbidden.end(), static_cast<uint32_t>(batch.ids[i]))) {
-        const bool filler = padding == batch.ids[i];
+        const bool filler = batch.ids[i] == padding;
         throw Error("I104", "token id " + std::to_string(batch.ids[i]) + " must not stand in a sequence of this model",
                     place + ", position " + std::to_string(i - begin),
                     filler ? "it is padding: leave it out, or pass attention_mask" : "leave it out");
@@ -49,7 +48,7 @@ void check(const Graph& graph, const Ragged& batch) {
     if (graph.tokenizer && graph.tokenizer->padded(batch.ids.subspan(begin, end - begin))) {
       throw Error(
           "I103",
-          "the sequence is padded: the id " + std::to_string(*padding) + " stands behind its text, or before it",
+          "the sequence is padded: the id " + std::to_string(padding) + " stands behind its text, or before it",
           place, "leave the padding out, or pass attention_mask");
     }
   }

@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace potstill::kernels {
 
@@ -153,8 +154,12 @@ struct KernelTable {
 };
 
 // Floats of scratch one attention_head call may use, for every kernel set.
-constexpr std::size_t round_up(std::size_t v, std::size_t to) { return (v + to - 1) / to * to; }
-constexpr std::size_t attention_scratch(std::size_t tokens, std::size_t head_size) {
+template <typename Size>
+constexpr Size round_up(Size v, std::type_identity_t<Size> to) {
+  return (v + to - 1) / to * to;
+}
+template <typename Size>  // of 64 bits where no limit of the sizes is known yet
+constexpr Size attention_scratch(Size tokens, std::type_identity_t<Size> head_size) {
   // k transposed [head_size][tokens16], v padded [tokens][head16], scores for a block of 16 rows [16][tokens16]
   return round_up(tokens, 16) * (head_size + 16) + tokens * round_up(head_size, 16);
 }

@@ -7,8 +7,8 @@ namespace potstill::ops {
 namespace {
 
 struct Attention : Op {
-  std::size_t scratch_bytes(const Sizes& sizes) const override {
-    return static_cast<std::size_t>(sizes.threads) * per_thread(sizes.max_tokens) * sizeof(float);
+  uint64_t scratch_bytes(const Sizes& sizes) const override {
+    return static_cast<uint64_t>(sizes.threads) * per_thread(sizes.max_tokens) * sizeof(float);
   }
 
   void run(const Run& run) const override {
@@ -17,7 +17,7 @@ struct Attention : Op {
     for (std::size_t s = 0; s < sequences; ++s) {
       longest = std::max<std::size_t>(longest, run.offsets[s + 1] - run.offsets[s]);
     }
-    const std::size_t stride = per_thread(longest);
+    const auto stride = static_cast<std::size_t>(per_thread(longest));
     auto* scratch = reinterpret_cast<float*>(run.scratch);
     const float* x = run.values[inputs[0]];
     float* y = run.values[output];
@@ -35,7 +35,7 @@ struct Attention : Op {
   Facts facts() const override { return {.heads = heads}; }
 
   Cost cost(std::span<const uint32_t> offsets) const override {
-    const std::size_t width = heads * head_size;
+    const uint64_t width = heads * head_size;
     Cost cost{.bytes = offsets.back() * 4 * width * 4};
     for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
       const uint64_t tokens = offsets[s + 1] - offsets[s];
@@ -44,7 +44,8 @@ struct Attention : Op {
     return cost;
   }
 
-  std::size_t per_thread(std::size_t tokens) const {
+  // In 64 bits: a hostile file's product of sizes must not wrap on a 32-bit machine.
+  uint64_t per_thread(uint64_t tokens) const {
     return kernels::round_up(kernels::attention_scratch(tokens, head_size), 16);
   }
 

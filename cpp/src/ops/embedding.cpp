@@ -17,7 +17,7 @@ struct Embedding : Op {
   Facts facts() const override { return {.inputs = vocabulary, .weights = stored}; }
 
   Cost cost(std::span<const uint32_t> offsets) const override {
-    return {.bytes = offsets.back() * width * ((scale != nullptr ? 1 : 4) + 4 + 4)};
+    return {.bytes = uint64_t{offsets.back()} * width * ((scale != nullptr ? 1 : 4) + 4 + 4)};
   }
 
   kernels::WordType type = kernels::WordType::F32;
@@ -60,12 +60,12 @@ std::unique_ptr<Op> make_embedding(const Load& load) {
                           std::to_string(max_tokens));
   }
   op->position = position.as<float>();
-  op->parameters = (std::size_t{word.shape[0]} + max_tokens) * op->width;
+  op->parameters = (uint64_t{word.shape[0]} + max_tokens) * op->width;
   if (body.type_t() != -1) {
     const format::Tensor& types =
         load.tensor(body.type_t(), "type", fb::DType::F32, fb::Layout::RowMajor, {0, op->width});
     op->types = types.as<float>();
-    op->parameters += std::size_t{types.shape[0]} * op->width;
+    op->parameters += uint64_t{types.shape[0]} * op->width;
   }
   return op;
 }

@@ -56,9 +56,9 @@ struct Linear : Op {
   }
 
   Cost cost(std::span<const uint32_t> offsets) const override {
-    const std::size_t count = rows(of, offsets);
+    const uint64_t count = rows(of, offsets);
     const bool integer = quant != fb::InputQuant::None;
-    const std::size_t weights = n * k * (integer ? 1 : 4) / (int4 ? 2 : 1) + n * (integer ? 12 : 4);
+    const uint64_t weights = uint64_t{n} * k * (integer ? 1 : 4) / (int4 ? 2 : 1) + n * (integer ? 12 : 4);
     return {.macs = count * n * k,
             .bytes = weights + count * (k * (integer ? 4 + 2 : 4) + n * (has_residual ? 8 : 4)),
             .integer = integer};
@@ -161,12 +161,12 @@ std::unique_ptr<Op> make_linear(const Load& load) {
   if (quantized) {
     op->col_scale = column(body.scale_t(), "scale", fb::DType::F32).as<float>();
     op->colsum = column(body.colsum_t(), "colsum", fb::DType::I32).as<int32_t>();
-    check_colsum(load, weight, op->colsum);
+    if (load.first_sums(body.weight_t(), body.colsum_t())) check_colsum(load, weight, op->colsum);
   } else if (body.scale_t() != -1 || body.colsum_t() != -1) {
     load.fail("F031", "an f32 matrix has no scales, but scale or colsum is given");
   }
   if (body.bias_t() != -1) op->bias = column(body.bias_t(), "bias", fb::DType::F32).as<float>();
-  op->parameters = op->n * op->k + (op->bias != nullptr ? op->n : 0);
+  op->parameters = uint64_t{op->n} * op->k + (op->bias != nullptr ? op->n : 0);
   return op;
 }
 

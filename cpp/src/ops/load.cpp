@@ -1,15 +1,13 @@
+#include <algorithm>
+
 #include "format/fail.h"
 #include "ops/op.h"
 
 namespace potstill::ops {
 
-Load::Load(const format::File& file, std::span<const Shape> values, const fb::Op& op)
-    : file_(file),
-      values_(values),
-      op_(op),
-      where_(file.where + ": op '" + format::printable({op.name()->c_str(), op.name()->size()}) + "'") {}
-
-void Load::fail(const char* code, std::string what) const { format::fail(code, std::move(what), where_); }
+void Load::fail(const char* code, std::string what) const {
+  format::fail(code, std::move(what), file_.where + ": op '" + format::printable(op_.name()->string_view()) + "'");
+}
 
 void Load::expect_inputs(std::size_t least, std::size_t most) const {
   if (inputs() < least || inputs() > most) {
@@ -42,22 +40,29 @@ const format::Tensor& Load::tensor(int32_t index, const char* field, fb::DType d
                                    std::initializer_list<uint64_t> shape) const {
   const format::Tensor& tensor = any_tensor(index, field);
   if (tensor.dtype != dtype || tensor.layout != layout) {
-    fail("F029", std::string("its tensor ") + field + " ('" + tensor.name + "') has another dtype or layout");
+    fail("F029", std::string("its tensor ") + field + " ('" + format::printable(tensor.name) +
+                     "') has another dtype or layout");
   }
-  bool same = tensor.shape.size() == shape.size();
-  std::string wanted, found;
-  std::size_t i = 0;
-  for (const uint64_t dim : shape) {
-    wanted += (i > 0 ? ", " : "") + (dim == 0 ? std::string("any") : std::to_string(dim));
-    same = same && (dim == 0 || tensor.shape[i] == dim);
-    ++i;
-  }
-  if (!same) {
+  const auto fits = [](uint32_t found, uint64_t wanted) { return wanted == 0 || found == wanted; };
+  if (!std::equal(tensor.shape.begin(), tensor.shape.end(), shape.begin(), shape.end(), fits)) {
+    std::string wanted, found;
+    for (const uint64_t dim : shape) {
+      wanted += (wanted.empty() ? "" : ", ") + (dim == 0 ? std::string("any") : std::to_string(dim));
+    }
     for (const uint32_t dim : tensor.shape) found += (found.empty() ? "" : ", ") + std::to_string(dim);
-    fail("F030",
-         std::string("its tensor ") + field + " ('" + tensor.name + "') is [" + found + "], not [" + wanted + "]");
+    fail("F030", std::string("its tensor ") + field + " ('" + format::printable(tensor.name) + "') is [" + found +
+                     "], not [" + wanted + "]");
   }
   return tensor;
+}
+
+bool Load::first_sums(int32_t weight, int32_t colsum) const {
+  int32_t& known = sums_[static_cast<std::size_t>(weight)];
+  if (known == colsum) return false;
+  if (known != -1) fail("F047", "its weights have other sums in another op");
+  known = colsum;
+  file_.budget.step(file_.tensors[static_cast<std::size_t>(weight)].data.size(), file_.where);
+  return true;
 }
 
 }  // namespace potstill::ops

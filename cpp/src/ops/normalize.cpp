@@ -22,7 +22,9 @@ struct Normalize : Op {
 
   const char* kind() const override { return "Normalize"; }
 
-  Cost cost(std::span<const uint32_t> offsets) const override { return {.bytes = (offsets.size() - 1) * width * 8}; }
+  Cost cost(std::span<const uint32_t> offsets) const override {
+    return {.bytes = uint64_t{offsets.size() - 1} * width * 8};
+  }
 
   std::size_t width = 0;
   float eps = 0;

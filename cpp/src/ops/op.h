@@ -31,7 +31,7 @@ struct Sizes {
 };
 
 // Rows of a value in a chunk with these offsets.
-inline std::size_t rows(fb::Rows kind, std::span<const uint32_t> offsets) {
+inline uint64_t rows(fb::Rows kind, std::span<const uint32_t> offsets) {
   return kind == fb::Rows::Tokens ? offsets.back() : offsets.size() - 1;
 }
 
@@ -62,8 +62,8 @@ struct Quantized {
   std::size_t ld = 0;           // columns, a multiple of 32; zero from the value's width on
 
   static constexpr std::size_t leading(std::size_t width) { return kernels::round_up(width, 32); }
-  static constexpr std::size_t bytes(std::size_t rows, std::size_t width) {
-    return 2 * kernels::round_up(rows * 4, 64) + rows * leading(width);
+  static constexpr uint64_t bytes(uint64_t rows, std::size_t width) {
+    return 2 * ((rows * 4 + 63) / 64 * 64) + rows * leading(width);
   }
   float* scale() const { return reinterpret_cast<float*>(memory); }
   int32_t* zero() const { return reinterpret_cast<int32_t*>(memory + kernels::round_up(rows * 4, 64)); }
@@ -88,7 +88,7 @@ struct Run {
   uint32_t op;                         // index of the op that is run
   std::byte* scratch;                  // this op's scratch_bytes, 64-byte aligned
 
-  std::size_t rows(fb::Rows kind) const { return ops::rows(kind, offsets); }
+  std::size_t rows(fb::Rows kind) const { return static_cast<std::size_t>(ops::rows(kind, offsets)); }
 };
 
 class Op {
@@ -100,7 +100,7 @@ class Op {
   virtual const char* kind() const = 0;
   virtual Cost cost(std::span<const uint32_t> offsets) const = 0;  // offsets as in Run
   virtual Facts facts() const { return {}; }
-  virtual std::size_t scratch_bytes(const Sizes&) const { return 0; }
+  virtual uint64_t scratch_bytes(const Sizes&) const { return 0; }
 
   // How it wants input i quantized, if at all; it then finds the form in Run::forms.
   virtual fb::InputQuant wants(std::size_t) const { return fb::InputQuant::None; }
@@ -119,14 +119,18 @@ class Op {
 
   std::vector<uint32_t> inputs;  // value indices
   uint32_t output = 0;
-  std::string name;            // as the file says
-  std::size_t parameters = 0;  // learned numbers
+  std::string name;         // as the file says
+  uint64_t parameters = 0;  // learned numbers
 };
+
+// For each tensor the one with its sums, -1: not known yet.
+using Sums = std::vector<int32_t>;
 
 // Everything a factory sees; all its checks throw Error with the op's name as the place.
 class Load {
  public:
-  Load(const format::File& file, std::span<const Shape> values, const fb::Op& op);
+  Load(format::File& file, std::span<const Shape> values, const fb::Op& op, Sums& sums)
+      : file_(file), values_(values), op_(op), sums_(sums) {}
 
   const fb::Op& op() const { return op_; }
   const format::File& file() const { return file_; }
@@ -147,13 +151,18 @@ class Load {
                                std::initializer_list<uint64_t> shape) const;
   const format::Tensor& any_tensor(int32_t index, const char* field) const;
 
+  // True when the weights at `weight` have not been summed yet, and `colsum` is to be compared with their sums; false
+  // when it has been. F047 when they were compared with other sums: each matrix is read once, however many ops share
+  // it.
+  bool first_sums(int32_t weight, int32_t colsum) const;
+
   [[noreturn]] void fail(const char* code, std::string what) const;
 
  private:
-  const format::File& file_;
+  format::File& file_;
   std::span<const Shape> values_;
   const fb::Op& op_;
-  std::string where_;
+  Sums& sums_;
 };
 
 using Factory = std::unique_ptr<Op> (*)(const Load&);

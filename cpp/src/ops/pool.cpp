@@ -25,7 +25,8 @@ struct Pool : Op {
   const char* kind() const override { return "Pool"; }
 
   Cost cost(std::span<const uint32_t> offsets) const override {
-    return {.bytes = (mean ? offsets.back() + offsets.size() - 1 : 2 * (offsets.size() - 1)) * width * 4};
+    const uint64_t sequences = offsets.size() - 1;
+    return {.bytes = (mean ? offsets.back() + sequences : 2 * sequences) * width * 4};
   }
 
   bool mean = true;

@@ -21,19 +21,19 @@ constexpr std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1
 
 Split split_product(std::size_t rows, std::size_t n, std::size_t k, int threads) {
   const auto team = static_cast<std::size_t>(threads);
-  if (team == 1 || rows * n * k < kSmall) return {rows, ceil_div(n, 16) * 16, 1, 1};
+  if (team == 1 || uint64_t{rows} * n * k < kSmall) return {rows, ceil_div(n, 16) * 16, 1, 1};
   std::size_t block = rows, row_blocks = 1;
   if (rows > kBlockRows) {
     block = ceil_div(ceil_div(rows, ceil_div(rows, kBlockRows)), kRowStep) * kRowStep;
     row_blocks = ceil_div(rows, block);
   }
   Split best{};
-  std::size_t least = SIZE_MAX;
+  uint64_t least = UINT64_MAX;
   for (std::size_t each = 1; each <= 6; ++each) {  // column blocks for each thread
     const std::size_t columns = ceil_div(ceil_div(n, each * team), 16) * 16;
     const std::size_t tasks = ceil_div(n, columns) * row_blocks, rounds = ceil_div(tasks, team);
     // The time of the last thread to finish; half a task more, because threads don't start together.
-    const std::size_t task = block * columns * k, time = rounds * (task + kTaskCost) + task / 2;
+    const uint64_t task = uint64_t{block} * columns * k, time = rounds * (task + kTaskCost) + task / 2;
     if (time >= least) continue;
     least = time;
     best = {block, columns, row_blocks, tasks};

@@ -43,17 +43,16 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text) const {
   return ids;
 }
 
-std::optional<std::int32_t> Tokenizer::padding() const noexcept {
+std::int32_t Tokenizer::padding() const noexcept {
   const auto pad = static_cast<std::int32_t>(parts_.pad_id);
-  if (pad == parts_.around.first() || pad == parts_.around.last()) return std::nullopt;
-  return pad;
+  return pad == parts_.around.first() || pad == parts_.around.last() ? -1 : pad;
 }
 
 bool Tokenizer::padded(std::span<const std::int32_t> ids) const noexcept {
-  const std::optional<std::int32_t> pad = padding();
-  if (!pad) return false;
-  const auto text = std::find_if(ids.begin(), ids.end(), [&](std::int32_t id) { return id != *pad; });
-  return ids.back() == *pad || (text != ids.begin() && *text == parts_.around.first());
+  const std::int32_t pad = padding();
+  if (pad < 0) return false;
+  const auto text = std::find_if(ids.begin(), ids.end(), [&](std::int32_t id) { return id != pad; });
+  return ids.back() == pad || (text != ids.begin() && *text == parts_.around.first());
 }
 
 }  // namespace potstill::tokenizer

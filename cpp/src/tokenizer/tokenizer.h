@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -46,8 +45,8 @@ class Tokenizer {
   const Template& around() const noexcept { return parts_.around; }
   std::int32_t unk_id() const noexcept { return parts_.model->unk_id(); }
 
-  // The padding token, if texts neither begin nor end with it.
-  std::optional<std::int32_t> padding() const noexcept;
+  // The padding token, or -1 when texts begin or end with it: padding cannot be told from text then.
+  std::int32_t padding() const noexcept;
 
   // Whether a sequence (not empty) is filled up with it: behind a text, or before its first special token.
   bool padded(std::span<const std::int32_t> ids) const noexcept;

@@ -69,7 +69,7 @@ struct FakeOp : ops::Op {
   int in_place() const override { return alias_; }
   fb::InputQuant wants(std::size_t input) const override { return input == 0 ? quant : fb::InputQuant::None; }
   bool gives_symmetric() const override { return gives; }
-  std::size_t scratch_bytes(const ops::Sizes&) const override { return bytes_; }
+  uint64_t scratch_bytes(const ops::Sizes&) const override { return bytes_; }
   fb::InputQuant quant = fb::InputQuant::None;
   bool gives = false;
   int alias_;

@@ -128,31 +128,53 @@ void StillBuilder::token_ids(uint32_t max_tokens) {
   model.input.Set(std::move(ids));
 }
 
+namespace {
+
+// A copy by packing and unpacking.
+std::unique_ptr<fb::ModelT> copy_of(const fb::ModelT& model) {
+  const Bytes packed = pack(model);
+  return std::unique_ptr<fb::ModelT>(fb::GetModel(packed.data())->UnPack());
+}
+
+// Sets where the sections are behind a header of `size` bytes, and their checksums.
+void place(fb::ModelT& model, const std::vector<Bytes>& sections, std::size_t size) {
+  uint64_t offset = 64 + padded(size);
+  for (std::size_t i = 0; i < sections.size(); ++i) {
+    const Bytes section = padded(sections[i]);
+    model.tensors[i]->offset = offset;
+    model.tensors[i]->xxh64 = format::xxh64(section.data(), section.size());
+    offset += section.size();
+  }
+}
+
+}  // namespace
+
+Bytes StillBuilder::file_packed(const std::function<Bytes(const fb::ModelT&)>& packed_by) const {
+  const std::unique_ptr<fb::ModelT> copy = copy_of(model);
+  Bytes header;
+  for (int round = 0; round < 2; ++round) {  // the header's size moves the sections
+    place(*copy, sections, header.size());
+    header = packed_by(*copy);
+  }
+  return assemble(header, sections);
+}
+
 Bytes StillBuilder::file(const std::function<void(fb::ModelT&)>& spoil) const {
-  // Copy by packing and unpacking; then two rounds, because the header's size moves the sections.
-  const Bytes first = pack(model);
-  std::unique_ptr<fb::ModelT> copy(fb::GetModel(first.data())->UnPack());
+  if (!spoil) return file_packed(pack);
+  const std::unique_ptr<fb::ModelT> copy = copy_of(model);
   Bytes header;
   for (int round = 0; round < 2; ++round) {
-    uint64_t offset = 64 + padded(header.size());
-    for (std::size_t i = 0; i < sections.size(); ++i) {
-      const Bytes section = padded(sections[i]);
-      copy->tensors[i]->offset = offset;
-      copy->tensors[i]->xxh64 = format::xxh64(section.data(), section.size());
-      offset += section.size();
-    }
+    place(*copy, sections, header.size());
     header = pack(*copy);
   }
-  if (spoil) {
-    spoil(*copy);
-    const std::size_t before = header.size();
+  spoil(*copy);
+  const std::size_t before = header.size();
+  header = pack(*copy);
+  // A change of the header's size moves every section: keep them where the header says.
+  const int64_t shift = static_cast<int64_t>(padded(header.size())) - static_cast<int64_t>(padded(before));
+  if (shift != 0) {
+    for (auto& tensor : copy->tensors) tensor->offset += static_cast<uint64_t>(shift);
     header = pack(*copy);
-    // Appended to the header's room, a change of size would move every section: keep them where the header says.
-    if (padded(before) != padded(header.size())) {
-      const int64_t shift = static_cast<int64_t>(padded(header.size())) - static_cast<int64_t>(padded(before));
-      for (auto& tensor : copy->tensors) tensor->offset += static_cast<uint64_t>(shift);
-      header = pack(*copy);
-    }
   }
   return assemble(header, sections);
 }

@@ -57,6 +57,9 @@ class StillBuilder {
 
   // Lays the file out. `spoil` may change the header after offsets, sizes and checksums of the sections are in.
   Bytes file(const std::function<void(fb::ModelT&)>& spoil = {}) const;
+
+  // The same with a header that no packing of the objects gives: `pack` is called for each round of offsets.
+  Bytes file_packed(const std::function<Bytes(const fb::ModelT&)>& pack) const;
 };
 
 // The file around a finished header.
