@@ -1,5 +1,5 @@
-// _core.Tokenizer: the tokenizer of a file by itself, whatever its graph. The compiler's tests use it to compare ids with
-// Hugging Face tokenizers on text of every kind.
+// _core.Tokenizer: the tokenizer of a file by itself, whatever its graph. The compiler's tests use it to compare ids
+// with Hugging Face tokenizers on text of every kind.
 #pragma once
 
 #include <pybind11/pybind11.h>

@@ -46,10 +46,9 @@ void check(const Graph& graph, const Ragged& batch) {
       }
     }
     if (graph.tokenizer && graph.tokenizer->padded(batch.ids.subspan(begin, end - begin))) {
-      throw Error(
-          "I103",
-          "the sequence is padded: the id " + std::to_string(padding) + " stands behind its text, or before it",
-          place, "leave the padding out, or pass attention_mask");
+      throw Error("I103",
+                  "the sequence is padded: the id " + std::to_string(padding) + " stands behind its text, or before it",
+                  place, "leave the padding out, or pass attention_mask");
     }
   }
 }

@@ -144,10 +144,10 @@ std::optional<Tokenizer> load(format::File& file, std::uint32_t vocabulary, std:
   parts.pad_id = load.header().pad_id();
   parts.vocabulary = read_vocabulary(load);
   if (parts.vocabulary.size() > vocabulary) {
-    format::fail("F043",
-                 std::to_string(parts.vocabulary.size()) + " pieces, but only " + std::to_string(vocabulary) +
-                     " embedding rows",
-                 file.where + ": tokenizer");
+    format::fail(
+        "F043",
+        std::to_string(parts.vocabulary.size()) + " pieces, but only " + std::to_string(vocabulary) + " embedding rows",
+        file.where + ": tokenizer");
   }
   load.refuse(Tokenizer::problem(parts));
   parts.splitter = splitter.make(load);

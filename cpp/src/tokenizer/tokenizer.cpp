@@ -19,8 +19,7 @@ const char* Tokenizer::problem(const Parts& parts) noexcept {
   return AddedTokens::problem(parts.vocabulary, parts.added_ids);
 }
 
-Tokenizer::Tokenizer(Parts parts)
-    : parts_(std::move(parts)), added_(parts_.vocabulary, std::move(parts_.added_ids)) {}
+Tokenizer::Tokenizer(Parts parts) : parts_(std::move(parts)), added_(parts_.vocabulary, std::move(parts_.added_ids)) {}
 
 void Tokenizer::encode(std::string_view text, std::vector<std::int32_t>& out) const {
   std::string storage;

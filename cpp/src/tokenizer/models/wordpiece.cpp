@@ -67,7 +67,8 @@ WordPiece::Match WordPiece::longest(std::string_view word, std::size_t begin) co
   for (std::size_t end = 1; end <= rest.size(); ++end) {
     hash = fnv1a(rest.substr(end - 1, 1), hash);
     const std::size_t after = begin + end;
-    if (after == word.size() || utf8::begins(word[after])) candidates[count++] = {hash, static_cast<std::uint32_t>(end)};
+    if (after == word.size() || utf8::begins(word[after]))
+      candidates[count++] = {hash, static_cast<std::uint32_t>(end)};
   }
   while (count-- > 0) {
     const Candidate& candidate = candidates[count];
