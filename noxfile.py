@@ -182,9 +182,8 @@ def peers(session: nox.Session) -> None:
     Without a model: the common student (BERT 4 x 312, random weights), made once. ``-- --quick`` for a first look,
     ``-- --json FILE --png FILE`` to keep the figures, ``-- --help`` for the rest.
     """
-    environment.install(session, environment.requirements(EVERYTHING), torch=True)
+    environment.install(session, *EVERYTHING, wheel=wheel_jobs.host_wheel())
     environment.install_optional(session, environment.requirements(["peers"]))
-    environment.install_wheel(session, wheel_jobs.host_wheel())
     session.run("potstill", "bench", "--peers", *session.posargs)
 
 

@@ -9,6 +9,8 @@ import pytest
 
 import fast
 
+pytest_plugins = ["tiny_task"]
+
 # Tests run on shared machines of few cores: one thread each keeps times and float sums the same everywhere.
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",

@@ -9,6 +9,6 @@ import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-# Last, so that an installed wheel comes first: the tree has no compiled core. What is imported from it here needs none.
+# Last, so that an installed wheel comes first: the tree has no compiled core, which nothing imported here needs.
 if (_tree := str(PROJECT / "python")) not in sys.path:
     sys.path.append(_tree)

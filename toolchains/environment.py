@@ -40,9 +40,6 @@ def friendly(function: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-# --- installing -------------------------------------------------------------------------------------------------------
-
-
 def requirements(names: Iterable[str]) -> list[str]:
     """The requirements of pyproject.toml's extras and dependency groups called `names`, sorted, each once."""
     data = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -127,13 +124,12 @@ def _install_torch(session: Any) -> None:
     try:
         session.install("-q", "--constraint", str(TORCH_CONSTRAINT), *extra, "torch")
     except Exception as error:  # nox's CommandFailed, whose class lives in nox
-        raise BuildError(
-            "B012",
-            f"no CPU build of PyTorch for {tag} could be installed",
-            index or "the configured package index",
+        what = f"no CPU build of PyTorch for {tag} could be installed"
+        next_step = (
             "check the network; or set POTSTILL_TORCH_INDEX to an index with CPU builds; or put the wheel into a "
-            "folder and name it in PIP_FIND_LINKS",
-        ) from error
+            "folder and name it in PIP_FIND_LINKS"
+        )
+        raise BuildError("B012", what, index or "the configured package index", next_step) from error
 
 
 def torch_index(environment: Mapping[str, str], pip_config: str, python_tag: str) -> str | None:
@@ -193,9 +189,6 @@ def platforms(system: System, machine: str) -> list[str]:
     """The wheel tags that run on a system, newest first."""
     newest = glibc_version(system.glibc)[1]
     return [*(f"manylinux_2_{minor}_{machine}" for minor in range(newest, 16, -1)), f"manylinux2014_{machine}"]
-
-
-# --- arguments after -- -----------------------------------------------------------------------------------------------
 
 
 def split_options(words: Sequence[str], names: Iterable[str]) -> tuple[dict[str, str], list[str]]:

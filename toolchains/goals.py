@@ -116,7 +116,7 @@ def goal_of(wheel: Path) -> Goal:
     fitting = [target for target in targets.values() if found and found[2].endswith(f"_{target.wheel}")]
     if not found or not fitting:
         raise BuildError(
-            "B036", "the name is not that of a wheel of ours for Linux", wheel.name,
+            "B036", "this is not the name of one of our Linux wheels", wheel.name,
             f"expected potstill-VERSION-cp311-cp311-PLATFORM.whl, PLATFORM one of {', '.join(sorted(targets))}",
         )  # fmt: skip
     target, python = fitting[0], f"3.{found[1]}"

@@ -43,7 +43,7 @@ def output(
             command, env=env, input=input, capture_output=True, text=True, check=False, timeout=timeout
         )
     except subprocess.TimeoutExpired as error:
-        raise BuildError(code, f"no end after {timeout:.0f} s", where, "see whether the host is busy") from error
+        raise BuildError(code, f"no end after {timeout:.0f} s", where, "check whether the host is busy") from error
     if done.returncode:
         show(done.stdout + done.stderr)
         raise BuildError(code, failure(done), where, next_step)

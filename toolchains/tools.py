@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from potstill.boards import Target
@@ -34,6 +34,7 @@ PACKAGES = {
     "/usr/include/valgrind/callgrind.h": "valgrind",
     "/usr/include/benchmark/benchmark.h": "libbenchmark-dev",
     "dpkg-deb": "dpkg",
+    "objdump": "binutils",
     "pkg-config": "pkgconf",
     "apt-get": "apt",
     "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
@@ -65,9 +66,7 @@ def missing_packages(tools: Iterable[str]) -> list[str]:
     return sorted({_package(tool) for tool in tools if not present(tool)})
 
 
-def install_command(packages: Sequence[str]) -> list[str]:
-    """The apt-get command that installs `packages`."""
-    return ["apt-get", "install", "-y", "--no-install-recommends", *packages]
+INSTALL = ("apt-get", "install", "-y", "--no-install-recommends")
 
 
 def require(tools: Iterable[str], wanted_by: str) -> None:
@@ -79,9 +78,7 @@ def require(tools: Iterable[str], wanted_by: str) -> None:
     tools = list(tools)
     if packages := missing_packages(tools):
         absent = ", ".join(tool for tool in tools if not present(tool))
-        raise BuildError(
-            "B001", f"not found: {absent}", wanted_by, f"run: sudo {shlex.join(install_command(packages))}"
-        )
+        raise BuildError("B001", f"not found: {absent}", wanted_by, f"run: sudo {shlex.join([*INSTALL, *packages])}")
 
 
 def _privilege() -> list[str] | None:
@@ -99,31 +96,24 @@ def bootstrap(tools: Iterable[str], say: Callable[[str], None]) -> None:
     """Install the Debian packages of absent `tools`; does nothing, and asks for nothing, when all are there.
 
     Raises:
-        BuildError: no apt-get here; apt-get failed; no right to install; all name what is needed.
+        BuildError: no apt-get here; apt-get failed; no right to install; each names what is needed.
     """
     packages = missing_packages(tools)
     if not packages:
         return
+    named = " ".join(packages)
     if not shutil.which("apt-get"):
-        raise BuildError(
-            "B004", "no apt-get on this system", "/usr/bin", f"install the equivalents of: {' '.join(packages)}"
-        )
-    command = install_command(packages)
+        raise BuildError("B004", "no apt-get on this system", "/usr/bin", f"install the equivalents of: {named}")
+    command = [*INSTALL, *packages]
     privilege = _privilege()
     if privilege is None:
-        raise BuildError(
-            "B013",
-            "Debian packages are missing and this user may not install them",
-            " ".join(packages),
-            f"run once: sudo apt-get update && sudo {shlex.join(command)}",
-        )
+        what = "Debian packages are missing and this user may not install them"
+        raise BuildError("B013", what, named, f"run once: sudo apt-get update && sudo {shlex.join(command)}")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for step in (["apt-get", "-q", "update"], command):
         say(shlex.join([*privilege, *step]))
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        done = subprocess.run(
-            [*privilege, *step], env=environment, check=False, stdin=None if privilege else subprocess.DEVNULL
-        )
+        keyboard = None if privilege else subprocess.DEVNULL  # sudo may ask
+        done = subprocess.run([*privilege, *step], env=environment, check=False, stdin=keyboard)
         if done.returncode:
-            raise BuildError(
-                "B006", f"apt-get ended with status {done.returncode}", shlex.join(step), "see its messages above"
-            )
+            what = f"apt-get ended with status {done.returncode}"
+            raise BuildError("B006", what, shlex.join(step), "see its messages above")

@@ -16,7 +16,7 @@ template <class T>
 class Block {
  public:
   explicit Block(std::size_t size)
-      : data_(new (std::align_val_t{64}) T[size](), [](T* p) { ::operator delete[](p, std::align_val_t{64}); }),
+      : data_(new(std::align_val_t{64}) T[size](), [](T* p) { ::operator delete[](p, std::align_val_t{64}); }),
         size_(size) {}
   T* get() const { return data_.get(); }
   T& operator[](std::size_t i) const { return data_.get()[i]; }

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from potstill.bench.engine import Peer
+from potstill.bench.race import Contender
 from potstill.compare.agreement import agreement, check
-from potstill.compare.contender import Contender
 
 
 def contender(engine: str, precision: str, logits: Any) -> Contender:

@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 
 import tiny
-from potstill.bench import rounds
+from potstill.bench import race, rounds
+from potstill.bench.race import Contender
 from potstill.cli import main
 from potstill.compare import exports, versus
 from potstill.compare.comparison import bench_peers
-from potstill.compare.contender import Contender
 from potstill.compare.peers import COMPARED
 from potstill.compare.plot import write_png
 from potstill.compare.sentences import Sentences
 from potstill.compare.show import table
+from potstill.compare.worker import Worker
 from potstill.errors import InputError
 from potstill.work.progress import QuietProgress
 
@@ -109,7 +110,7 @@ def test_an_interrupt_prints_what_there_is(
             times[0].clear()
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(versus.rounds, "interleave", interrupted)
+    monkeypatch.setattr(race.rounds, "interleave", interrupted)
     texts = str(still.with_name("texts.txt"))
     words = ["bench", str(still), "--peers", "--quick", "--lengths", "8", "--only", "onnxruntime fp32"]
     assert main([*words, "--texts", texts]) == 130
@@ -124,8 +125,12 @@ def test_an_engine_that_dies_leaves_the_race(still: Path, quick: None, monkeypat
     ask = Contender.ask
 
     def dying(self: Contender, limit: float, when: str = "", **job: Any) -> Any:
-        if self.peer.engine == "onnxruntime" and job.get("case") == "real lengths, batch 1" and self.worker is not None:
-            self.worker._process.kill()
+        if (
+            self.peer.engine == "onnxruntime"
+            and job.get("case") == "real lengths, batch 1"
+            and isinstance(self.place, Worker)
+        ):
+            self.place._process.kill()
         return ask(self, limit, when, **job)
 
     monkeypatch.setattr(Contender, "ask", dying)

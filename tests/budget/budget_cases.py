@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from potstill.models.recipes import parse_recipe
 from potstill.pipeline.budget.ladder import Teacher
-from potstill.recipe.load import parse_recipe
 from potstill.recipe.schema import Recipe
 
 MINILM = Teacher(layers=6, hidden=384, vocabulary=30522, tokens_seen=20000, labels=2)

@@ -16,10 +16,10 @@ from potstill.cli import main
 from potstill.doctor.model import Limits
 from potstill.doctor.model import check as doctor_check
 from potstill.errors import CompileError, PotstillError
+from potstill.models.recipes import load_recipe
 from potstill.pipeline.builder import run_build
 from potstill.pipeline.check import Findings, check_recipe
 from potstill.pipeline.check.shape import read_shape
-from potstill.recipe import load_recipe
 
 BERT = {"max_position_embeddings": 64}
 SMALL = ["student.layers=1", "student.hidden=16", "student.heads=4", "student.intermediate=32", "data.max_tokens=32"]

@@ -57,7 +57,7 @@ def test_what_the_files_say_counts(tmp_path: Path) -> None:
     path = folder(tmp_path, CASED, {**BERT, "tokenizer_config.json": {"do_lower_case": True}})
     tables = read_tokenizer(path)
     assert tables.lowercase and "cannot occur ('Le', 'Film')" in tables.notes[0]
-    with pytest.raises(CompileError, match="by the tokenizer's own files text is lower-cased") as caught:
+    with pytest.raises(CompileError, match="the tokenizer's own files say that text is lower-cased") as caught:
         read_tokenizer(path, lowercase=False)
     assert caught.value.code == "C148"
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False}), "utf-8")

@@ -116,7 +116,7 @@ def test_it_is_refused_for_pairs_and_only_for_pairs(typed: Path, tmp_path: Path)
 def test_small_limits_cut_like_hugging_face(typed: Path, tmp_path: Path, limit: int) -> None:
     folder, out = saved(tmp_path / "tokenizer", BERT), tmp_path / "pairs.still"
     if limit < 5:
-        with pytest.raises(CompileError, match="holds no pair") as caught:
+        with pytest.raises(CompileError, match="too short: a pair takes 5") as caught:
             compile_onnx(typed, out, tokenizer=folder, pairs=True, max_tokens=limit, verify=False)
         assert caught.value.code == "C146"
         return

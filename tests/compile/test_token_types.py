@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
+import bert
 from onnx_graphs import POSITIONS, VOCABULARY, encoder
 from potstill.compile import compile_onnx
 from potstill.compile.evaluate import Evaluator
@@ -61,12 +62,10 @@ def test_an_onnx_without_token_types_is_refused(tmp_path: Path) -> None:
 
 
 def test_pairs_have_the_ids_and_types_of_hugging_face(tmp_path: Path, typed: Path) -> None:
-    from transformers import BertTokenizer
-
     letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters]
+    pieces = [*bert.SPECIAL, *letters]
     pieces = (pieces + [f"##{letter}" for letter in letters])[:VOCABULARY]
-    tokenizer = BertTokenizer(vocab={piece: i for i, piece in enumerate(pieces)}, model_max_length=POSITIONS)
+    tokenizer = bert.tokenizer(pieces, POSITIONS)
     tokenizer.save_pretrained(tmp_path / "tokenizer")
     out = tmp_path / "pairs.still"
     compile_onnx(typed, out, tokenizer=tmp_path / "tokenizer", pairs=True)

@@ -13,7 +13,7 @@ import pytest
 from potstill.data import demo, load_data, teacher_dir
 from potstill.data.corpora import sentences
 from potstill.errors import DataError, SystemFailure
-from potstill.recipe import load_recipe
+from potstill.models.recipes import load_recipe
 from potstill.recipe.schema import Data
 from potstill.work.cache import cache_dir
 

@@ -14,7 +14,7 @@ from potstill.data.files import read_file
 from potstill.data.labels import Raw
 from potstill.data.sources import read_classes
 from potstill.errors import DataError
-from potstill.recipe import load_recipe
+from potstill.models.recipes import load_recipe
 from potstill.recipe.schema import Data
 
 ROWS = [("Grüße, sagte er; dann |", "froh"), ("nichts\tdavon", "trüb"), ('das "Wort"', "froh")]

@@ -9,8 +9,9 @@ import pytest
 
 from potstill.data import load_data
 from potstill.data.splits import Rows, Splits, drop_duplicates
-from potstill.errors import DataError
-from potstill.recipe.schema import Data, Recipe
+from potstill.errors import DataError, RecipeError
+from potstill.models.recipes import parse_recipe
+from potstill.recipe.schema import Data
 
 
 def write(path: Path, rows: list[dict[str, object]]) -> Data:
@@ -63,10 +64,10 @@ def test_what_is_wrong_with_second_texts(tmp_path: Path, change: dict[str, objec
 
 def test_recipes_that_ask_for_pairs_where_there_are_none() -> None:
     content = {"name": "p", "teacher": {"model": "x"}, "data": {"source": "x.csv", "text_pair": "b"}}
-    with pytest.raises(ValueError, match="single texts"):
-        Recipe.model_validate({**content, "task": "embedding"})
+    with pytest.raises(RecipeError, match="single texts"):
+        parse_recipe({**content, "task": "embedding"}, "test")
     content["data"] = {**content["data"], "unlabelled": ["demo:tweets"]}  # type: ignore[dict-item]
-    with pytest.raises(ValueError, match="asks for pairs"):
-        Recipe.model_validate(content)
+    with pytest.raises(RecipeError, match="asks for pairs"):
+        parse_recipe(content, "test")
     with pytest.raises(DataError, match="D031"):
         load_data(Data(source="demo:movie-reviews", text_pair="b"), seed=1, cache=Path("unused"))

@@ -16,7 +16,7 @@ from potstill.distil.losses import LossInputs
 from potstill.distil.losses.logits import hard
 from potstill.distil.train.class_weights import WeightedTrainer, balanced, chosen
 from potstill.models.heads.classification import macro_f1
-from potstill.recipe import load_recipe
+from potstill.models.recipes import load_recipe
 
 
 def test_balanced_weights_make_classes_count_alike() -> None:

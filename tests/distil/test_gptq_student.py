@@ -17,7 +17,7 @@ from potstill.models.classifier import load_classifier
 from potstill.models.evaluation import outputs
 from potstill.models.tokens import encode, load_tokenizer
 from potstill.quantize import gptq
-from potstill.quantize.fused_layers import Layout, student_layout
+from potstill.quantize.fused_layers import Layout
 from potstill.quantize.rounded_student import RoundedStudent
 from potstill.runtime.rows import TokenRows
 from potstill.still.reader import read_still
@@ -25,12 +25,6 @@ from potstill.still.schemes import Scheme, scheme_by_name
 from potstill.work.progress import QuietProgress
 
 INT4 = scheme_by_name("int4")
-
-
-@pytest.fixture(scope="module")
-def layout(tiny_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Layout:
-    work = tmp_path_factory.mktemp("layout")
-    return student_layout(load_classifier(tiny_teacher), tiny_teacher, work, opset=18, max_tokens=16)
 
 
 @pytest.fixture

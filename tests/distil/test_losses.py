@@ -7,8 +7,9 @@ import math
 import pytest
 import torch
 
-from potstill.distil.losses import LOSSES, LossInputs, total
+from potstill.distil.losses import LOSSES, TOKEN_LOSSES, LossInputs, total
 from potstill.errors import TrainError
+from potstill.recipe.schema import Distil
 
 LN2 = math.log(2.0)
 
@@ -64,6 +65,10 @@ def test_weight_zero_needs_no_teacher() -> None:
     value, parts = total(LossInputs(torch.zeros(1, 2), labels=torch.tensor([1])), {"hard": 1.0, "soft": 0.0})
     assert value.item() == pytest.approx(LN2)
     assert set(parts) == {"hard"}
+
+
+def test_losses_of_tokens_have_a_key() -> None:
+    assert set(TOKEN_LOSSES) <= set(Distil.model_fields)
 
 
 @pytest.mark.parametrize(("weights", "code"), [({"hint": 1.0}, "T020"), ({"soft": 1.0}, "T021")])

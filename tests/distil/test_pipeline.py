@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 
+from heard import Heard
+from killed import Killed, kill_after, same, weights
 from potstill.distil.distillation import distil
 from potstill.distil.teacher.finetune import finetune
 from potstill.distil.teacher.label_order import label_order
@@ -20,44 +22,6 @@ from potstill.errors import TrainError
 from potstill.models.classifier import load_classifier
 from potstill.models.evaluation import accuracy
 from potstill.work.progress import QuietProgress
-
-
-class Killed(BaseException):
-    """Stands for kill -9: nothing may catch it."""
-
-
-class Recorder(QuietProgress):
-    """Keeps the messages."""
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-
-    def message(self, text: str) -> None:
-        self.messages.append(text)
-
-
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return dict(load_classifier(folder).state_dict())
-
-
-def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
-    return first.keys() == second.keys() and all(first[name].equal(second[name]) for name in first)
-
-
-def kill_after(monkeypatch: pytest.MonkeyPatch, writes: int) -> None:
-    """Die in the middle of writing a checkpoint: after its weights, before the rest."""
-    from transformers import Trainer
-
-    original = Trainer._save_optimizer_and_scheduler
-    left = [writes]
-
-    def dying(self: Any, folder: str) -> None:
-        if left[0] == 0:
-            raise Killed
-        left[0] -= 1
-        original(self, folder)
-
-    monkeypatch.setattr(Trainer, "_save_optimizer_and_scheduler", dying)
 
 
 @pytest.fixture
@@ -73,7 +37,7 @@ def train(splits: Any, make_recipe: Callable[..., Any], tmp_path: Path) -> Calla
 
 
 def test_the_teacher_learns_and_is_written(train: Any, splits: Any, tmp_path: Path) -> None:
-    progress = Recorder()
+    progress = Heard()
     metrics = train("teacher", teacher__epochs=10, teacher__early_stopping_patience=0, progress=progress)
     assert metrics["fine_tuned"] and metrics["test_accuracy"] > 0.8
     assert 1 <= metrics["best_epoch"] <= len(metrics["epochs"]) == 10

@@ -9,41 +9,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
+from killed import Killed, kill_after, same, weights
 from potstill.compile import compile_onnx
 from potstill.compile.evaluate import Evaluator
 from potstill.distil.train import checkpoints
 from potstill.export.onnx import export_onnx
-from potstill.models.classifier import load_classifier
 from potstill.models.tokens import encode, load_tokenizer
 from potstill.quantize import qat
-from potstill.quantize.fused_layers import Layout, student_layout
+from potstill.quantize.fused_layers import Layout
 from potstill.recipe.schema import Quantize
 from potstill.still.reader import read_still
 from potstill.still.schemes import scheme_by_name
 from potstill.work.progress import QuietProgress
 
 SCHEME = scheme_by_name("int4")
-
-
-class Killed(BaseException):
-    """Stands for kill -9: nothing may catch it."""
-
-
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return dict(load_classifier(folder).state_dict())
-
-
-def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
-    return first.keys() == second.keys() and all(first[name].equal(second[name]) for name in first)
-
-
-@pytest.fixture(scope="module")
-def layout(tiny_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Layout:
-    """The student's layers: its export takes longer than its training, so it is made once."""
-    work = tmp_path_factory.mktemp("layout")
-    return student_layout(load_classifier(tiny_teacher), tiny_teacher, work, opset=18, max_tokens=16)
 
 
 @pytest.fixture
@@ -114,19 +94,9 @@ def test_a_start_that_is_best_is_kept(train: Any, monkeypatch: pytest.MonkeyPatc
 def test_a_killed_run_resumes_to_the_same_bits(
     train: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, writes: int
 ) -> None:
-    from transformers import Trainer
-
     whole = train("whole")
-    original, left = Trainer._save_optimizer_and_scheduler, [writes]
-
-    def dying(self: Any, folder: str) -> None:
-        if left[0] == 0:
-            raise Killed
-        left[0] -= 1
-        original(self, folder)
-
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_save_optimizer_and_scheduler", dying)
+        kill_after(patch, writes)
         with pytest.raises(Killed):
             train("broken")
     assert not (tmp_path / "broken").exists()

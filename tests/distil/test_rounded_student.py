@@ -33,19 +33,6 @@ from potstill.still.schemes import Scheme, scheme_by_name
 LIMIT = 16
 
 
-@pytest.fixture(scope="module")
-def exported(tiny_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_onnx(tiny_teacher, tmp_path_factory.mktemp("onnx") / "model.onnx", max_tokens=LIMIT)
-
-
-@pytest.fixture(scope="module")
-def layout(tiny_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Layout:
-    work = tmp_path_factory.mktemp("work")
-    found = student_layout(load_classifier(tiny_teacher), tiny_teacher, work, opset=18, max_tokens=LIMIT)
-    assert not list(work.iterdir())
-    return found
-
-
 def scheme(name: str, layout: Layout) -> Scheme:
     """By name; `mixed` has every dtype in some layer."""
     if name != "mixed":
@@ -75,14 +62,18 @@ def test_layers_are_found_by_their_weights(layout: Layout) -> None:
     assert up.importance is not None and down.importance is None
 
 
-def test_foreign_weights_are_refused(tiny_teacher: Path, exported: Path) -> None:
-    from potstill.compile.import_onnx import import_onnx
+def test_the_export_for_a_layout_leaves_nothing(layout: Layout, tiny_teacher: Path, tmp_path: Path) -> None:
+    found = student_layout(load_classifier(tiny_teacher), tiny_teacher, tmp_path, opset=18, max_tokens=LIMIT)
+    assert not list(tmp_path.iterdir()) and found.embedding.name == layout.embedding.name
+    assert [layer.name for layer in found.linears] == [layer.name for layer in layout.linears]
 
+
+def test_foreign_weights_are_refused(tiny_teacher: Path, tiny_graph: Any) -> None:
     student = load_classifier(tiny_teacher)
     with torch.no_grad():
         student.get_submodule("backbone.encoder.layer.2.output.dense").weight.add_(1e-3)
     with pytest.raises(TrainError) as caught:
-        match_layers(student, import_onnx(exported).graph)
+        match_layers(student, tiny_graph)
     assert caught.value.code == "T095"
 
 

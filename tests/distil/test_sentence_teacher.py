@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from transformers import AutoModel, BertTokenizer
+from transformers import AutoModel
 
-from conftest import VOCABULARY, make_dataset
+import bert
 from potstill.distil import distillation as run
 from potstill.distil.teacher import finetune as teacher
 from potstill.distil.teacher.sentence import sentence_model, teacher_vectors
@@ -24,6 +24,7 @@ from potstill.models.evaluation import predictions
 from potstill.models.tokens import load_tokenizer
 from potstill.models.vectors import pool, unit_length
 from potstill.work.progress import QuietProgress
+from tiny_task import VOCABULARY, make_dataset
 
 HIDDEN = 24
 IDS = torch.tensor([[2, 5, 14, 9, 3], [2, 18, 3, 0, 0]])
@@ -237,8 +238,7 @@ def test_a_classifier_takes_the_pooling_alone(tiny_encoder: Path, tmp_path: Path
 
 def test_texts_are_lower_cased_where_the_folder_says_so(tiny_encoder: Path, tmp_path: Path) -> None:
     root = sentence_folder(tiny_encoder, tmp_path / "st", settings={"do_lower_case": True, "max_seq_length": 32})
-    cased = {word: index for index, word in enumerate(VOCABULARY)}
-    BertTokenizer(vocab=cased, do_lower_case=False, model_max_length=32).save_pretrained(root)
+    bert.tokenizer(VOCABULARY, lower=False).save_pretrained(root)
     assert load_tokenizer(root)("The FILM").input_ids == [2, 1, 1, 3]
     _teacher(_recipe(root), tmp_path / "made")
     made = load_tokenizer(tmp_path / "made")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import torch
 
-from potstill.distil.students import basis
+from potstill.distil.students import basis, inits, kinds
 from potstill.distil.students.job import Job, make_student, spread_layers
 from potstill.errors import TrainError
 from potstill.models.classifier import load_classifier
@@ -162,6 +162,11 @@ def test_pca_needs_text_and_a_bert(tiny_teacher: Path) -> None:
         make_student(Job(settings(), foreign, LABELS, sample()))
     assert error.value.code == "T042"
     assert make_student(Job(settings(init="random"), foreign, LABELS, TokenRows([]))).student.config.num_labels == 2
+
+
+def test_a_recipe_can_name_what_has_a_file() -> None:
+    assert set(inits.NAMES) == set(get_args(Student.model_fields["init"].annotation))
+    assert Student.model_fields["architecture"].default in kinds.NAMES
 
 
 def test_spread_layers() -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import textwrap
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from potstill.models.evaluation import outputs
 from potstill.models.rows import TokenDataset
 from potstill.models.tokens import Collator
 from potstill.runtime.rows import TokenRows
+from warm_process import WarmProcess
 
 VOCABULARY = 21
 
@@ -486,27 +485,31 @@ def train_in_processes(folder: Path, batch: int) -> tuple[int, dict[str, torch.T
     return steps, {name: tensor.detach().clone() for name, tensor in weights.items()}
 
 
+RANK = """
+import os, sys
+from pathlib import Path
+import torch
+sys.path.insert(0, sys.argv[1])
+from test_trainer import train_in_processes
+out = Path(sys.argv[2])
+torch.save(train_in_processes(out, 4), out / f"rank{os.environ['RANK']}.pt")
+"""
+
+
 def test_two_processes_take_the_steps_of_one(tmp_path: Path) -> None:
-    """Two gloo processes under torchrun end with the same student, that of one process with twice the batch."""
-    script = tmp_path / "job.py"
-    script.write_text(
-        textwrap.dedent(
-            """
-            import os, sys
-            from pathlib import Path
-            import torch
-            sys.path.insert(0, sys.argv[1])
-            from test_trainer import train_in_processes
-            out = Path(sys.argv[2])
-            torch.save(train_in_processes(out, 4), out / f"rank{os.environ['RANK']}.pt")
-            """
-        ),
-        encoding="utf-8",
-    )
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--rdzv-backend=c10d"]
-    command += ["--rdzv-endpoint=localhost:0", str(script), str(Path(__file__).parent), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    """Two gloo processes, as torchrun starts them, end with the same student: that of one with twice the batch."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    started = []
+    for rank in ("0", "1"):
+        variables = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+        variables |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        words = [str(Path(__file__).parent), str(tmp_path)]
+        started.append(WarmProcess(RANK, words, tmp_path / f"printed{rank}", variables))
+    for process in started:
+        _, errors = process.communicate(timeout=240)
+        assert process.returncode == 0, errors[-3000:]
     (steps, first), (_, second) = (torch.load(tmp_path / f"rank{rank}.pt") for rank in range(2))
     alone_steps, alone = train_in_processes(tmp_path, 8)
     assert steps == alone_steps == 6

@@ -13,9 +13,9 @@ import potstill
 from potstill import _core
 from potstill.doctor import wheel
 from potstill.doctor.check import Check, Status
-from potstill.doctor.elf import read_elf
 from potstill.doctor.system import System
 from potstill.errors import SystemFailure
+from potstill.runtime.elf import read_elf
 
 CORE = Path(str(_core.__file__))
 
@@ -23,11 +23,11 @@ CORE = Path(str(_core.__file__))
 @pytest.mark.parametrize(
     ("facts", "ending"),
     [
-        ({"machine": "aarch64", "bits": 64, "python": (3, 13)}, "cp313-cp313-manylinux*_aarch64.whl"),
-        ({"machine": "aarch64", "bits": 32}, "cp311-cp311-manylinux*_armv7l.whl"),
-        ({"machine": "armv7l", "bits": 32}, "cp311-cp311-manylinux*_armv7l.whl"),
-        ({"machine": "armv8l", "bits": 32}, "cp311-cp311-manylinux*_armv7l.whl"),
-        ({"machine": "x86_64", "bits": 64}, "cp311-cp311-manylinux*_x86_64.whl"),
+        ({"machine": "aarch64", "bits": 64, "python": (3, 13)}, "cp313-cp313-manylinux_*_aarch64.whl"),
+        ({"machine": "aarch64", "bits": 32}, "cp311-cp311-manylinux_*_armv7l.whl"),
+        ({"machine": "armv7l", "bits": 32}, "cp311-cp311-manylinux_*_armv7l.whl"),
+        ({"machine": "armv8l", "bits": 32}, "cp311-cp311-manylinux_*_armv7l.whl"),
+        ({"machine": "x86_64", "bits": 64}, "cp311-cp311-manylinux_*_x86_64.whl"),
         ({"machine": "armv6l", "bits": 32}, ""),
         ({"machine": "x86_64", "bits": 32}, ""),
     ],
@@ -73,7 +73,7 @@ def test_elf_reader() -> None:
     for damage in (b"", b"\x7fELF", CORE.read_bytes()[:200]):
         bad = CORE.parent / "no-such-module.so"
         with pytest.raises(SystemFailure) as error:
-            wheel.read_elf(bad) if not damage else _read_bytes(damage)
+            read_elf(bad) if not damage else _read_bytes(damage)
         assert error.value.code == "S070"
 
 

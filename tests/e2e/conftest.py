@@ -21,8 +21,8 @@ from warm_process import WarmProcess
 
 @pytest.fixture(scope="module", autouse=True)
 def quick_bench() -> Iterator[None]:
-    """Builds in this process have a short benchmark: two rounds at one length, no measurement of memory."""
-    quick = functools.partial(host.bench_host, rounds=2, lengths=(16,), memory=False)
+    """Builds in this process have a short benchmark: two rounds at one length, all engines in this process."""
+    quick = functools.partial(host.bench_host, rounds=2, lengths=(16,), apart=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(host, "bench_host", quick)
         yield
@@ -55,9 +55,9 @@ from pathlib import Path
 start = time.monotonic()
 from potstill.work.progress import make_progress
 from potstill.pipeline.builder import run_build
-from potstill.recipe import load_recipe
+from potstill.models.recipes import load_recipe
 from potstill.compare import host
-host.bench_host = functools.partial(host.bench_host, rounds=2, lengths=(16,), memory=False)
+host.bench_host = functools.partial(host.bench_host, rounds=2, lengths=(16,), apart=False)
 recipe, out, cache = map(Path, sys.argv[1:4])
 last = sys.argv[4] or None
 recipe = load_recipe(recipe, sys.argv[5:])

@@ -9,11 +9,11 @@ import pytest
 from tiny_files import RECIPE, write_data, write_teacher
 
 from potstill.errors import PotstillError
+from potstill.models.recipes import load_recipe
 from potstill.pipeline.budget import search
 from potstill.pipeline.budget.meet import meet_budget
 from potstill.pipeline.builder import run_build
 from potstill.pipeline.stage import Context
-from potstill.recipe import load_recipe
 from potstill.recipe.schema import BudgetTime
 from potstill.work.progress import QuietProgress
 from potstill.work.store import Store

@@ -113,7 +113,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     write_words(folder / "words.conll")
     for name, (task, source) in STAND_INS.items():
         (folder / name).write_text(RECIPE.format(name=name, task=task, source=source), encoding="utf-8")
-    quick = functools.partial(host.bench_host, rounds=2, lengths=(16,), memory=False)
+    quick = functools.partial(host.bench_host, rounds=2, lengths=(16,), apart=False)
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
         patch.setattr(host, "bench_host", quick)
         patch.setenv("POTSTILL_CACHE", str(folder / "cache"))

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from potstill.cli import main
+from potstill.models.recipes import load_recipe
 from potstill.pipeline.builder import run_build
 from potstill.pipeline.report.table import render
-from potstill.recipe import load_recipe
 from potstill.still.reader import read_still
 from potstill.still.schema import kind
 

@@ -28,7 +28,7 @@ from potstill.distil.train.trainer import DistillationTrainer
 from potstill.cli import main
 
 rank, folder, failing = os.environ.get("RANK", "0"), Path(sys.argv[1]), sys.argv[2]
-host.bench_host = functools.partial(host.bench_host, rounds=2, lengths=(16,), memory=False)
+host.bench_host = functools.partial(host.bench_host, rounds=2, lengths=(16,), apart=False)
 teacher_cache.SHARD_ROWS = 64
 write = teacher_cache.Shard.write
 

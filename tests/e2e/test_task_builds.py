@@ -17,8 +17,8 @@ from tiny_files import BAD, GOOD, sentence, write_teacher
 
 import potstill
 from potstill.errors import InputError
+from potstill.models.recipes import load_recipe
 from potstill.pipeline.builder import run_build
-from potstill.recipe import load_recipe
 
 SETTINGS = """
 name = "tiny"

@@ -13,6 +13,7 @@ import tiny
 from potstill.errors import ExportError
 from potstill.export import parity
 from potstill.export.parity import ParityLimits, ParityReport, check_parity
+from potstill.models import rows as models
 from potstill.runtime.rows import TokenRows
 from potstill.work.progress import QuietProgress
 
@@ -112,14 +113,14 @@ def test_failures_name_what_is_wrong() -> None:
 
 
 def test_another_tokenizer_is_counted(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    true_rows = parity.token_rows
+    true_rows = models.encode_dataset
 
     def swapped(*arguments: Any) -> TokenRows:
         rows = true_rows(*arguments)
         rows.ids = [*rows.ids[:3], [2, 9, 3], *rows.ids[4:]]
         return rows
 
-    monkeypatch.setattr(parity, "token_rows", swapped)
+    monkeypatch.setattr(models, "encode_dataset", swapped)
     found = check_parity(
         tiny.model(base, "mean"),
         {"still_fp32": tiny.build(base)["still_fp32"]},

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from potstill.models.recipes import load_recipe
 from potstill.pipeline.engine import prune, run_stages
 from potstill.pipeline.stage import Context, Stage
-from potstill.recipe import load_recipe
 from potstill.work.atomic import sweep_temporaries, write_json
 from potstill.work.lock import out_lock
 from potstill.work.progress import PlainProgress

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from potstill.recipe import Recipe, load_recipe
+from potstill.card import Card, heads_of
+from potstill.models.recipes import load_recipe
+from potstill.recipe import Recipe
 
 ALL = ["data", "teacher", "student", "onnx", "tflite", "still", "verify", "bench"]
 ROWS = "text,label\n" + "".join(f"text {i},{'ab'[i % 2]}\n" for i in range(20))
@@ -20,7 +22,7 @@ FACTS: dict[str, dict[str, Any]] = {
     "data": {"labels": ["a", "b"], "fingerprint": "f", "labelled_fingerprint": "l", "rows": {"train": 16}},
     "teacher": {"test_accuracy": 0.9, "validation_accuracy": 0.8},
     "student": {"test_accuracy": 0.85},
-    "still": {"scheme": "int8"},
+    "still": {"scheme": "int8", "card": Card("mine", heads_of(["a", "b"]), 16, scheme="int8").info()},
     "verify": {
         "parity": [{"export": "onnx", "length": 8, "batch": 1, "max_abs_difference": 1e-6}],
         "label_agreement": {"onnx": 1.0, "still": 0.99},

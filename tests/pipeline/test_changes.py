@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from stub_stages import ROWS, write_recipe
 
+from potstill.models.recipes import load_recipe
 from potstill.pipeline import builder as run
 from potstill.pipeline.changes import changes
-from potstill.recipe import load_recipe
 from potstill.work.progress import PlainProgress
 
 OLD: dict[str, dict[str, Any]] = {

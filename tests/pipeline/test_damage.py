@@ -12,10 +12,10 @@ import pytest
 from stub_stages import ALL, write_recipe
 
 from potstill.errors import SystemFailure
+from potstill.models.recipes import load_recipe
 from potstill.pipeline import builder as run
 from potstill.pipeline import engine, publish
 from potstill.pipeline.stage import Context, Stage
-from potstill.recipe import load_recipe
 from potstill.work import contents
 from potstill.work.progress import PlainProgress, QuietProgress
 from potstill.work.store import Store

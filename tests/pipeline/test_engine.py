@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from potstill.errors import PotstillError, SystemFailure, TrainError
+from potstill.models.recipes import load_recipe
 from potstill.pipeline import engine
 from potstill.pipeline.engine import run_stages
 from potstill.pipeline.stage import Context, Stage
 from potstill.pipeline.stages import run_onnx, run_verify
-from potstill.recipe import load_recipe
 from potstill.work.lock import out_lock, wait_lock
 from potstill.work.progress import QuietProgress
 from potstill.work.store import Store

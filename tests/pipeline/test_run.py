@@ -12,8 +12,8 @@ import pytest
 from stub_stages import ALL, FACTS, FILES, ROWS, write_recipe
 
 from potstill.errors import DataError, SystemFailure
+from potstill.models.recipes import load_recipe
 from potstill.pipeline import builder as run
-from potstill.recipe import load_recipe
 from potstill.work.progress import PlainProgress
 
 
@@ -23,8 +23,8 @@ def test_artefacts_get_their_final_names(tmp_path: Path, ran: list[str]) -> None
     assert ran == ALL
     found = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file() and "stages" not in p.parts)
     assert found == [
-        ".lock", "model.int8.onnx", "model.int8.tflite", "model.onnx", "model.still", "model.tflite", "recipe.toml",
-            "report.json",
+        ".lock", "README.md", "model.int8.onnx", "model.int8.tflite", "model.onnx", "model.still", "model.tflite",
+        "recipe.toml", "report.json",
         "student/model.safetensors", "student/vocab.txt", "tokenizer/vocab.txt",
     ]  # fmt: skip
     assert json.loads((out / "report.json").read_text()) == report

@@ -10,8 +10,9 @@ import pytest
 from stub_stages import ALL, ROWS, write_recipe
 
 from potstill.errors import RecipeError
+from potstill.models.recipes import load_recipe
 from potstill.pipeline import builder as run
-from potstill.recipe import Recipe, bundled_names, load_recipe
+from potstill.recipe import Recipe, bundled_names
 from potstill.recipe.docs import recipe_text
 
 LOCAL = ["teacher.model=models/mine", "data.unlabelled=['more.txt']", "data.validation=valid.csv", "data.test=t.csv"]

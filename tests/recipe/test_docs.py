@@ -9,9 +9,8 @@ import pytest
 
 from potstill.errors import RecipeError
 from potstill.keys.values import keys_but, values_of
-from potstill.recipe import load_recipe
+from potstill.models.recipes import load_recipe, parse_recipe
 from potstill.recipe.docs import bundled_text, schema_json, schema_markdown, template
-from potstill.recipe.load import parse_recipe
 from potstill.recipe.schema import SECTIONS, Recipe
 from potstill.work.contents import content_hash
 

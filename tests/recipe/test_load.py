@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from potstill.errors import InputError, RecipeError, SystemFailure
-from potstill.recipe import apply_overrides, bundled_names, load_recipe
+from potstill.models.recipes import load_recipe
+from potstill.recipe import apply_overrides, bundled_names
 
 BASE = """
 name = "mine"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from potstill.errors import RecipeError
-from potstill.recipe.load import parse_recipe
+from potstill.models.recipes import parse_recipe
 from potstill.recipe.schema import Recipe
 
 PAIR = {"data": {"text_pair": "b"}}

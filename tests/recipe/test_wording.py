@@ -7,7 +7,7 @@ import re
 import pytest
 
 from potstill.errors import RecipeError
-from potstill.recipe.load import load_recipe
+from potstill.models.recipes import load_recipe
 from potstill.recipe.schema import SECTIONS, Recipe
 from potstill.recipe.wording import wanted
 

@@ -17,7 +17,7 @@ import pytest
 import potstill
 import tiny
 from potstill.errors import InputError, SystemFailure
-from potstill.runtime.backends import Backend, litert, open_backend
+from potstill.runtime.backends import litert, open_backend
 from potstill.runtime.rows import TokenRows
 
 
@@ -26,33 +26,9 @@ def backend(base: Path) -> Any:
     return open_backend("litert", tiny.build(base)["tflite"], 1)
 
 
-def test_ragged_batch_equals_pytorch(base: Path, backend: Any) -> None:
-    ids = tiny.ragged(9)
-    logits, pooled = tiny.torch_outputs(tiny.model(base, "mean"), ids)
-    found = backend.run(TokenRows(ids))
-    np.testing.assert_allclose(found.logits, logits, rtol=0, atol=2e-5)
-    np.testing.assert_allclose(found.embedding, pooled, rtol=0, atol=2e-5)
-
-
 def test_shortest_signature_that_fits(backend: Any) -> None:
     assert [backend.padded_length(tokens) for tokens in (1, 8, 9, 24)] == [8, 8, 24, 24]
     assert backend.info["lengths"] == [8, 24]
-
-
-def test_facts(backend: Any) -> None:
-    assert isinstance(backend, Backend)
-    assert backend.card.labels == tuple(tiny.LABELS)
-    assert backend.card.max_tokens == tiny.MAX_TOKENS
-    assert backend.info["engine"].startswith("ai-edge-litert ")
-    assert backend.info["threads"] == 1
-
-
-@pytest.mark.parametrize(
-    ("ids", "code"), [([[5], []], "I001"), ([[5] * 25], "I002"), ([[5, 160]], "I003"), ([[5, -1]], "I003")]
-)
-def test_bad_ids(backend: Any, ids: list[list[int]], code: str) -> None:
-    with pytest.raises(InputError, match=code):
-        backend.run(TokenRows(ids))
 
 
 def test_loading_says_nothing(base: Path) -> None:
@@ -87,16 +63,6 @@ def test_threads_share_one_model(backend: Any) -> None:
         np.testing.assert_array_equal(result, wanted)
 
 
-def test_classify_as_our_core(base: Path) -> None:
-    files = tiny.build(base)
-    model = potstill.load(files["tflite"], threads=1, backend="litert")
-    own = potstill.load(files["still_fp32"], threads=1)
-    texts = ["the soup is hot", "a bowl of cold tea", "mild"]
-    for found, wanted in zip(model.classify(texts), own.classify(texts), strict=True):
-        assert found.label == wanted.label
-        assert found.score == pytest.approx(wanted.score, abs=1e-4)
-
-
 def test_a_file_without_our_metadata(base: Path, tmp_path: Path) -> None:
     # Cut the appended archive off: the interpreter's own content ends where the first zip entry starts.
     content = tiny.build(base)["tflite"].read_bytes()
@@ -108,14 +74,6 @@ def test_a_file_without_our_metadata(base: Path, tmp_path: Path) -> None:
         backend.run(TokenRows([[5, 6]])).logits,
         open_backend("litert", tiny.build(base)["tflite"], 1).run(TokenRows([[5, 6]])).logits,
     )
-
-
-def test_refused_files(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="I051"):
-        open_backend("litert", tmp_path / "absent.tflite", 1)
-    (tmp_path / "bad.tflite").write_bytes(b"rubbish, and more of it")
-    with pytest.raises(InputError, match="I052"):
-        open_backend("litert", tmp_path / "bad.tflite", 1)
 
 
 def only_old_engine(monkeypatch: pytest.MonkeyPatch, numpy_version: str) -> None:

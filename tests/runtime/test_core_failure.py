@@ -16,7 +16,8 @@ import pytest
 
 import potstill
 from potstill.errors import SystemFailure
-from potstill.runtime.core_failure import Interpreter, core_failure, wheel_name
+from potstill.runtime.core_failure import Interpreter, core_failure
+from potstill.runtime.elf import wheel_file
 
 PACKAGE = Path(potstill.__file__).parent
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
@@ -146,7 +147,7 @@ def test_userland_of_the_other_width(tmp_path: Path, python: Interpreter, header
     error = core_failure(ImportError("no module"), folder=tmp_path, python=python)
     assert error.code == "S030"
     assert error.what == f"this wheel is for {wheel_for}, and this is Python {python.name}"
-    assert wheel_name(python, potstill.__version__) in error.next_step
+    assert wheel_file(python.version, python.machine, potstill.__version__) in error.next_step
 
 
 def test_machine_without_wheels(tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import platform
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from toolchains.emulate.emulator import Emulator
 
 from potstill import boards
 
@@ -60,3 +62,22 @@ def host() -> boards.Target:
     return dataclasses.replace(
         known, name=machine, wheel=machine, elf=elf, triple=f"{machine}-linux-gnu", load_alignment=4096
     )
+
+
+@pytest.fixture
+def system_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A root whose python3.11 is a shell script that runs its second argument. Programs in ``tools`` beside it are
+    found first; qemu-aarch64 there drops its options and runs the program."""
+    scripts = {"system/usr/bin/python3.11": 'shift\nexec sh -c "$@"', "tools/qemu-aarch64": 'shift 4\nexec "$@"'}
+    for name, script in scripts.items():
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'tools'}{os.pathsep}{os.environ['PATH']}")
+    return tmp_path / "system"
+
+
+@pytest.fixture
+def emulator(system_root: Path, tmp_path: Path) -> Emulator:
+    """An emulated Pi 4."""
+    return Emulator(boards.board("pi4"), system_root, tmp_path / "boards")

@@ -13,7 +13,6 @@ from toolchains import environment
 
 
 def test_requirements_of_the_project() -> None:
-    """Extras and groups come from pyproject.toml; unknown names are errors."""
     lines = environment.requirements(["build", "test"])
     assert any(line.startswith("torch") for line in lines)
     assert any(line.startswith("pytest") for line in lines)
@@ -23,7 +22,6 @@ def test_requirements_of_the_project() -> None:
 
 
 def test_install_once(session: Any) -> None:
-    """A second call with the same list does nothing; another list installs."""
     environment.install_lines(session, ["a"])
     environment.install_lines(session, ["a"])
     assert session.installed == [("-q", "a")]
@@ -32,7 +30,6 @@ def test_install_once(session: Any) -> None:
 
 
 def test_failed_install_is_repeated(session: Any) -> None:
-    """No stamp is left by a failure."""
     session.broken = {"a"}
     with pytest.raises(RuntimeError):
         environment.install_lines(session, ["a"])
@@ -42,7 +39,6 @@ def test_failed_install_is_repeated(session: Any) -> None:
 
 
 def test_wheel_installed_by_content(session: Any, tmp_path: Path) -> None:
-    """The same name with other bytes is installed again."""
     wheel = tmp_path / "x.whl"
     wheel.write_bytes(b"1")
     for _ in range(2):
@@ -97,7 +93,6 @@ def test_optional_packages(session: Any) -> None:
 
 
 def test_no_torch(session: Any) -> None:
-    """B012 names the ways out."""
     session.broken = {"torch"}
     with pytest.raises(PotstillError, match=r"error\[B012\].*POTSTILL_TORCH_INDEX.*PIP_FIND_LINKS"):
         environment.install_lines(session, ["torch"])
@@ -131,12 +126,10 @@ def test_constraint_file_covers_each_platform() -> None:
     ],
 )
 def test_pipeline_arguments(words: list[str], arguments: list[str], folder: str) -> None:
-    """What follows -- goes to potstill build; the folder is known for the steps after it."""
     assert environment.build_arguments(words) == (arguments, Path(folder))
 
 
 def test_split_options() -> None:
-    """Both spellings; the rest keeps its order; a value left out is an error."""
     assert environment.split_options(["-k", "x", "--board", "pi4", "--model=m"], ["board", "model"]) == (
         {"board": "pi4", "model": "m"},
         ["-k", "x"],
@@ -146,7 +139,6 @@ def test_split_options() -> None:
 
 
 def test_friendly_errors(session: Any) -> None:
-    """A session ends with the error's line."""
 
     @environment.friendly
     def failing(_: object) -> None:

@@ -19,7 +19,7 @@ python = "{python}"
 glibc = "{glibc}"
 packages = ["libpython3-dev"]
 
-[boards.rock5]
+[boards.testers-own]
 title = "Another board"
 core = "cortex-a76"
 clock_mhz = 2000
@@ -28,29 +28,23 @@ ram_mb = 4096
 systems = {systems}
 memory = {{ read_gb_s_one = 9.0, read_gb_s_all = 10.0, last_cache_kb = 3072, source = "a guess" }}
 chip = {{ implementer = 0x41, architecture = 8, variant = 4, part = 0xd0b, revision = 0 }}
-[boards.rock5.aarch64]
+[boards.testers-own.aarch64]
 qemu_cpu = "cortex-a76"
 page_size = 4096
 features = "fp asimd"
 """
 
 
-def _own(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    python: str = "3.12",
-    glibc: str = "2.39",
-    systems: str = '["noble"]',
-) -> None:
+def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **changed: str) -> None:
     file = tmp_path / "own.toml"
-    file.write_text(OWN_BOARD.format(python=python, glibc=glibc, systems=systems), encoding="utf-8")
+    values = {"python": "3.12", "glibc": "2.39", "systems": '["noble"]', **changed}
+    file.write_text(OWN_BOARD.format(**values), encoding="utf-8")
     monkeypatch.setenv("POTSTILL_BOARDS", str(file))
 
 
 @pytest.fixture(autouse=True)
 def no_own_boards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tester's own boards stay out."""
+    """The tester's own boards are ignored."""
     monkeypatch.delenv("POTSTILL_BOARDS", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
 
@@ -59,31 +53,28 @@ BUILT_IN = {"aarch64-cp311", "aarch64-cp313", "armv7l-cp311", "armv7l-cp313"}
 
 
 def test_wheels_of_the_built_in_boards() -> None:
-    """Every machine type with every Python; each board's wheel is among them."""
     assert set(wheel_jobs.known_goals()) == {"host", *BUILT_IN}
     assert {board_goal(board).name for board in boards.load_boards().values()} == BUILT_IN
 
 
 def test_own_board_with_a_known_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It uses the wheels that are there."""
     _own(tmp_path, monkeypatch, systems='["bookworm"]')
-    assert board_goal(boards.board("rock5")).folder == board_goal(boards.board("pi4")).folder
+    assert board_goal(boards.board("testers-own")).folder == board_goal(boards.board("pi4")).folder
     assert set(wheel_jobs.known_goals()) == {"host", *BUILT_IN}
 
 
 def test_own_board_with_a_system_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One more session, and the sessions of that board name it."""
     _own(tmp_path, monkeypatch)
     assert set(wheel_jobs.known_goals()) == {"host", *BUILT_IN, "aarch64-cp312"}
     needed = ["wheels(host)", "wheels(aarch64-cp311)", "wheels(aarch64-cp312)"]
-    assert wheel_jobs.wheel_sessions(default=["rock5", "pi4", "pi5"]) == needed
+    assert wheel_jobs.wheel_sessions(default=["testers-own", "pi4", "pi5"]) == needed
 
 
 def test_oldest_glibc_is_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two systems with one Python share a wheel; it must run on the older."""
     _own(tmp_path, monkeypatch, python="3.13", glibc="2.31")
     goal = wheel_jobs.known_goals()["aarch64-cp313"]
-    assert goal.glibc == "2.31" and goal.board is not None and goal.board.name == "rock5"
+    assert goal.glibc == "2.31" and goal.board is not None and goal.board.name == "testers-own"
     assert goals.goal_of(Path("potstill-0.1.0-cp313-cp313-manylinux_2_34_aarch64.whl")).glibc == "2.31"
 
 
@@ -105,7 +96,6 @@ def test_broken_own_file_leaves_the_sessions(tmp_path: Path, monkeypatch: pytest
     ],
 )
 def test_asked_boards(words: list[str], expected: list[str] | None) -> None:
-    """Both spellings, with and without the equals sign."""
     assert wheel_jobs.asked_boards(words) == expected
 
 
@@ -118,9 +108,6 @@ def test_wheels_of_a_session() -> None:
     assert wheel_jobs.wheel_sessions(words, default=["pi2"]) == ["wheels(host)", "wheels(aarch64-cp311)"]
     assert wheel_jobs.wheel_sessions(["--boards=pi2-trixie,pi3-32-trixie"]) == ["wheels(host)", "wheels(armv7l-cp313)"]
     assert wheel_jobs.wheel_sessions(["--board", "nonesuch"]) == ["wheels(host)"]
-
-
-# --- hosts ------------------------------------------------------------------------------------------------------------
 
 
 def _python(monkeypatch: pytest.MonkeyPatch, machine: str, minor: int, bits: int = 64) -> None:
@@ -207,7 +194,6 @@ def test_where_libraries_are_searched(
     ],
 )
 def test_goal_of_a_file(name: str, expected: tuple[str, str]) -> None:
-    """Machine type, Python and limit of anybody's wheel."""
     goal = goals.goal_of(Path(f"potstill-0.1.0-{name}.whl"))
     assert (goal.name, goal.glibc) == expected
 
@@ -217,6 +203,5 @@ def test_goal_of_a_file(name: str, expected: tuple[str, str]) -> None:
     ["potstill-0.1.0-cp311-cp311-macosx_14_0_arm64.whl", "numpy-2.0-cp311-cp311-linux_aarch64.whl", "potstill.zip"],
 )
 def test_strange_files(name: str) -> None:
-    """B036 names what is expected."""
     with pytest.raises(PotstillError, match=r"error\[B036\].*PLATFORM one of aarch64, armv7l, x86_64"):
         goals.goal_of(Path(name))

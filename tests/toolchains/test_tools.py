@@ -28,7 +28,6 @@ def _fake(folder: Path, name: str, script: str) -> None:
 
 
 def test_no_cross_compiler(empty_path: Path) -> None:
-    """B001 names the tool and the command."""
     with pytest.raises(PotstillError) as caught:
         tools.require(["aarch64-linux-gnu-g++", "qemu-aarch64"], "wheels(aarch64)")
     text = str(caught.value)
@@ -37,7 +36,6 @@ def test_no_cross_compiler(empty_path: Path) -> None:
 
 
 def test_present_tools_need_nothing(empty_path: Path) -> None:
-    """bootstrap neither asks nor runs when all is there."""
     _fake(empty_path, "cmake", "exit 1")
     said: list[str] = []
     tools.bootstrap(["cmake"], said.append)
@@ -46,14 +44,12 @@ def test_present_tools_need_nothing(empty_path: Path) -> None:
 
 
 def test_no_apt(empty_path: Path) -> None:
-    """B004 on a system without apt-get."""
     with pytest.raises(PotstillError) as caught:
         tools.bootstrap(["ninja"], print)
     assert "error[B004]" in str(caught.value) and "ninja-build" in str(caught.value)
 
 
 def test_no_right_to_install(empty_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """B013 gives an ordinary user the command to run."""
     _fake(empty_path, "apt-get", "exit 1")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(PotstillError) as caught:
@@ -65,7 +61,6 @@ def test_no_right_to_install(empty_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_root_installs_once(empty_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Root: update, then one install of what is missing."""
     log = tmp_path / "log"
     _fake(empty_path, "apt-get", f'echo "$@" >> {log}')
     monkeypatch.setattr(os, "geteuid", lambda: 0)
@@ -77,7 +72,6 @@ def test_root_installs_once(empty_path: Path, tmp_path: Path, monkeypatch: pytes
 
 
 def test_apt_failure(empty_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """B006 when apt-get fails."""
     _fake(empty_path, "apt-get", "exit 100")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     with pytest.raises(PotstillError) as caught:
@@ -127,7 +121,6 @@ def test_toolchain_file_without_compiler(tmp_path: Path) -> None:
     ],
 )
 def test_target_python_without_root(tmp_path: Path, variables: dict[str, str], named: str) -> None:
-    """target_python.cmake refuses to guess."""
     if shutil.which("aarch64-linux-gnu-g++") is None:
         pytest.skip("needs g++-aarch64-linux-gnu")
     toolchain = str(PROJECT / "toolchains" / "cmake" / "aarch64-linux-gnu.cmake")

@@ -1,4 +1,4 @@
-"""What of the Python package a board's wheel holds: it runs models, the wheel of a build machine makes them as well.
+"""Which part of the Python package a board's wheel holds: what runs models. A build machine's wheel makes them too.
 
 It lacks whole folders, listed in pyproject.toml, where the build backend reads them too.
 """
@@ -56,7 +56,7 @@ def modules(names: Iterable[str]) -> list[str]:
 
 
 def import_problems(folder: Path, names: Iterable[str]) -> list[str]:
-    """What of the modules `names` in `folder` cannot be imported with the standard library alone.
+    """Which of the modules `names` in `folder` cannot be imported with the standard library alone.
 
     By this machine's Python, without its installed packages (``-I -S``).
     """

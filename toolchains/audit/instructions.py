@@ -1,16 +1,15 @@
 """Instructions above a machine's baseline, in object files (by function) and in finished libraries (by section).
 
-Code outside its kernel set that holds one of them dies with "Illegal instruction" on the older boards, or on somebody's
-older PC. A stripped library has no functions to name, but each kernel set's code is in a section of its own
+Code outside its kernel set that holds one of them dies with "Illegal instruction" on older boards and older PCs. A
+stripped library has no functions to name, but each kernel set's code is in a section of its own
 (cpp/src/kernels/sets.def, which also says what it may hold). AArch64 is decoded here, from its fixed-length encodings;
-x86 by binutils' objdump, which comes with the compiler; 32-bit ARM by toolchains/audit/arm32.py.
+x86 by binutils' objdump, which comes with the compiler; 32-bit ARM by arm32.py.
 """
 
 from __future__ import annotations
 
 import re
 import struct
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -19,8 +18,9 @@ from typing import Any
 from elftools.elf.elffile import ELFFile
 
 from potstill.boards import Target, kernel_sets
-from potstill.errors import BuildError
+from toolchains import tools
 from toolchains.audit import arm32
+from toolchains.programs import output
 
 # A64 encodings above ARMv8.0 (Arm ARM, C4 "A64 instruction set encoding"): mask, value, name.
 NEWER_A64 = (
@@ -153,14 +153,9 @@ def _kind_of_x86(words: str, mnemonic: str) -> str:
 
 
 def _disassemble(path: Path) -> list[str]:
+    tools.require(["objdump"], "the wheel audit")
     command = ["objdump", "-d", "--no-show-raw-insn", str(path)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    except FileNotFoundError as error:
-        raise BuildError("B001", "not found: objdump", "the wheel audit", "install the package binutils") from error
-    if done.returncode:
-        raise BuildError("B037", f"objdump: {done.stderr.strip()[-200:]}", path.name, "see whether the object is whole")
-    return done.stdout.splitlines()
+    return output(command, "B037", path.name, "check whether the object is complete").splitlines()
 
 
 def problems_of(path: Path, place: str, elf: ELFFile) -> list[str]:

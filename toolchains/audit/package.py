@@ -1,4 +1,4 @@
-"""What a package of the C and C++ library holds must be for its machine, and ask for no more than it says.
+"""What a package of the C and C++ library holds must fit its machine, and need no more than it says.
 
 Needs pyelftools and binutils' c++filt: run in a session's environment, ``python -m toolchains.audit.package``.
 """

@@ -1,9 +1,9 @@
 """Wheel audit: name, ELF files, glibc floor, size and instructions must all tell the same story.
 
-What it refuses is what users of other runtimes meet on a Pi: a wheel labelled for one machine holding another's code,
-a C library floor that is not true, instructions that the board lacks.
+It refuses what users of other runtimes run into on a Pi: a wheel labelled for one machine that holds another's code, a
+wrong C library floor, instructions that the board lacks.
 
-The wheel file alone is enough, also somebody else's. With the objects it was linked from the audit names functions.
+The wheel file alone is enough, even someone else's. With the objects it was linked from, the audit names functions.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _check_library(name: str, path: Path, target: Target, python: str, report: A
         try:
             file = ELFFile(stream)
         except ELFError:
-            report.problems.append(f"{short} is no ELF file")
+            report.problems.append(f"{short} is not an ELF file")
             return (0, 0)
         if ".cpython-" in short and f".cpython-{python}-{target.triple}." not in short:
             report.problems.append(f"the suffix of {short} does not fit cp{python} on {target.wheel}")
@@ -111,7 +111,7 @@ def audit_wheel(wheel: Path, target: Target, glibc_limit: str, *, board: bool = 
 
 
 def _check_metadata(archive: zipfile.ZipFile, prefix: str, platforms: str, report: Audit) -> None:
-    """METADATA asks for nothing; WHEEL's tags equal the file name's; the command is there."""
+    """METADATA requires nothing; WHEEL's tags equal the file name's; the command is there."""
     names = archive.namelist()
     inside = {n.partition(".dist-info/")[2]: archive.read(n) for n in names if ".dist-info/" in n}
     for requirement in email.message_from_bytes(inside.get("METADATA", b"")).get_all("Requires-Dist") or []:

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from potstill.errors import PotstillError
+from potstill.work.atomic import write_json
 from toolchains.cycles import mca, report, windows
 
 
@@ -49,7 +50,7 @@ def _run(options: argparse.Namespace) -> None:
         print(report.explanation(modelled[-1], int(number), costs.model))
     if options.json:
         data = {"cpu": options.cpu, "note": report.MODEL_NOTE, "windows": [m.data(options.top) for m in modelled]}
-        options.json.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        write_json(options.json, data)
 
 
 def main(arguments: list[str] | None = None) -> int:

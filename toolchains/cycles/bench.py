@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from potstill import boards
 from potstill.boards import Board
 from potstill.errors import BuildError, PotstillError
+from potstill.work.atomic import write_json
 from toolchains.cycles import engines, mca, report, windows
 from toolchains.emulate import jobs as board_jobs
 from toolchains.emulate.emulator import Emulator
@@ -27,7 +27,7 @@ def numbers(text: str, name: str) -> list[int]:
     """
     words = text.split(",")
     if not all(word.isdecimal() and int(word) > 0 for word in words):
-        raise BuildError("B016", f"{text!r} is no list of whole numbers", f"--{name}", f"for example --{name} 16,64")
+        raise BuildError("B016", f"{text!r} is not a list of whole numbers", f"--{name}", f"for example --{name} 16,64")
     return sorted({int(word) for word in words})
 
 
@@ -59,8 +59,7 @@ def bench(session: Any, options: Mapping[str, str], stills: Sequence[str]) -> No
         paths = board_jobs.int8_first(engines.models(session, lengths))
     results = [_on_board(session, boards.board(name), paths, peers, lengths, top) for name in names]
     if "json" in options:
-        data = json.dumps({"note": report.MODEL_NOTE, "boards": results}, indent=1)
-        Path(options["json"]).write_text(data + "\n", encoding="utf-8")
+        write_json(Path(options["json"]), {"note": report.MODEL_NOTE, "boards": results})
         session.log(f"written: {options['json']}")
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from potstill import boards
 from potstill.bench.predict.terms import TERMS, terms
 from potstill.still.schemes import SCHEMES
+from potstill.work.atomic import write_json
 from toolchains import PROJECT
 from toolchains.cycles import mca, models, report, sets, windows
 from toolchains.cycles.engines import LONGEST
@@ -73,8 +74,7 @@ def count_all() -> None:
                 for (sizes, scheme), found in zip(jobs, counted, strict=True):
                     rows += [(sizes, scheme, w.label, report.model(w, costs).cycles) for w in found]
                 counts.append((kernels, core, rows))
-    COUNTS.parent.mkdir(parents=True, exist_ok=True)
-    COUNTS.write_text(json.dumps(counts), encoding="utf-8")
+    write_json(COUNTS, counts)
 
 
 def fit_all() -> None:

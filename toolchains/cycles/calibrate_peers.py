@@ -17,6 +17,7 @@ from typing import Any
 from potstill import boards
 from potstill.bench.predict.terms import PEER_TERMS, peer_terms
 from potstill.boards import Board
+from potstill.work.atomic import write_json
 from toolchains import PROJECT
 from toolchains.cycles import engines, mca, models, report
 from toolchains.cycles.calibrate import OUT, shape
@@ -66,8 +67,7 @@ def _counted(board: Board, packages: Path, peer: engines.Engine, sizes: Sequence
             costs = mca.Costs(board.qemu_cpu)
             modelled = {tokens: report.model(window, costs) for tokens, window in run.found.items()}
         rows = [[tokens, m.cycles, m.bound] for tokens, m in modelled.items()]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"version": run.version, "rows": rows}), encoding="utf-8")
+        write_json(path, {"version": run.version, "rows": rows})
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 

@@ -1,8 +1,8 @@
 """Instructions of every kernel, counted and held against a stored baseline: the session ``counts``.
 
-A count has no noise, so 5 % more is a regression of the code and not of the machine. What it cannot see are stalls: the
-cost model (toolchains/cycles) and real boards do. The Arm sets run under qemu-user with the cost model's plugin, AVX2
-under valgrind's callgrind. AVX-512 is counted by nobody here: neither valgrind nor qemu 7.2 executes it.
+A count has no noise, so 5 % more is a regression of the code and not of the machine. It does not see stalls; the cost
+model (toolchains/cycles) and real boards do. The Arm sets run under qemu-user with the cost model's plugin, AVX2
+under valgrind's callgrind. AVX-512 is not counted: neither valgrind nor qemu 7.2 executes it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def read_dumps(folder: Path, listing: str) -> Counts:
             totals[int(label[1])] = int(total[1])
     names = _names(listing)
     if missing := sorted(set(names) - set(totals)):
-        raise BuildError("B021", f"no count of {names[missing[0]]}", "callgrind", "see whether valgrind.h was found")
+        raise BuildError("B021", f"no count of {names[missing[0]]}", "callgrind", "check whether valgrind.h was found")
     return {name: totals[number] for number, name in names.items()}
 
 
@@ -128,7 +128,7 @@ def measure(session: Any) -> dict[str, Any]:
         compilers["x86_64"] = _compiler(session, "g++")
         instructions |= {kernels: count_x86(program, kernels) for kernels in sets.x86_sets()}
     else:
-        session.log(f"{', '.join(sets.x86_sets())}: not counted, this is no x86-64 machine")
+        session.log(f"{', '.join(sets.x86_sets())}: not counted: this is not an x86-64 machine")
     return {"compilers": compilers, "instructions": instructions}
 
 
@@ -152,14 +152,9 @@ def check(session: Any, update: bool) -> None:
         session.log(f"{BASELINE.relative_to(PROJECT)}: {cases} counts written")
         return
     if worse:
-        other = {
-            name for name, version in found["compilers"].items() if known.get("compilers", {}).get(name) != version
-        }
-        hint = f" (the baseline is of another g++ for {', '.join(sorted(other))})" if other else ""
-        raise BuildError(
-            "B023",
-            f"{len(worse)} kernels need over {TOLERANCE:.0%} more instructions:\n" + "\n".join(worse) + f"\n{hint}",
-            BASELINE.name,
-            "make them cheaper or, when the change is wanted, run nox -s counts -- --update",
-        )
+        other = sorted(dict(found["compilers"].items() - known.get("compilers", {}).items()))
+        hint = f"\n(the baseline is of another g++ for {', '.join(other)})" if other else ""
+        what = f"{len(worse)} kernels need over {TOLERANCE:.0%} more instructions:\n" + "\n".join(worse) + hint
+        next_step = "make them cheaper or, when the change is wanted, run nox -s counts -- --update"
+        raise BuildError("B023", what, BASELINE.name, next_step)
     session.log(f"{cases} kernel counts within {TOLERANCE:.0%} of {BASELINE.relative_to(PROJECT)}")

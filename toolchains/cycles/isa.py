@@ -92,6 +92,6 @@ def _disassembled(codes: Sequence[bytes], isa: Isa) -> list[list[str]]:
         return found
     if len(codes) == 1:
         return [[]]
-    # After what is no instruction llvm-mc may go on at an odd byte, and lose the blocks behind.
+    # After bytes that are no instruction, llvm-mc may go on at an odd byte and lose the blocks that follow.
     half = len(codes) // 2
     return _disassembled(codes[:half], isa) + _disassembled(codes[half:], isa)

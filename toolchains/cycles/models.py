@@ -1,4 +1,4 @@
-"""Random encoders in every engine's format and every scheme of ours, on the same weights.
+"""Random encoders in every engine's format and in each of our schemes, on the same weights.
 
 ``python -m toolchains.cycles.models FOLDER LAYERS,HIDDEN,FFN,HEADS N...`` (N: lengths in tokens). TFLite's graphs have
 fixed lengths, one for each N. Needs the extras ``build`` and ``tflite``.

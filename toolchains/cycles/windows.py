@@ -103,7 +103,7 @@ def parse(text: str, where: str) -> list[Window]:
             raise BuildError("B021", rest, where, "open and close each window once, in one thread")
         ended = kind == "end"
     if not ended:
-        raise BuildError("B021", "the plugin's output was cut short", where, "see whether the program was killed")
+        raise BuildError("B021", "the plugin's output was cut short", where, "check whether the program was killed")
     return [Window(label, {blocks[number]: times for number, times in runs.items()}) for label, runs in raw]
 
 

@@ -63,7 +63,7 @@ class Chroot:
     def unavailable(self) -> str:
         """Why this host cannot do it, "" if it can."""
         if shutil.which("unshare") is None:
-            return "there is no unshare (package util-linux)"
+            return "unshare is not installed (package util-linux)"
         try:
             self.run([f"/usr/bin/python{self.emulator.board.system.python}", "--version"], timeout=60)
         except Exception as error:
@@ -72,9 +72,8 @@ class Chroot:
 
     def _mounts(self) -> list[str]:
         """Shell commands that make the root a machine; those of the host's files the emulator itself needs."""
-        program = shutil.which(f"{self.emulator.board.target.qemu}-static") or shutil.which(
-            self.emulator.board.target.qemu
-        )
+        qemu = self.emulator.board.target.qemu
+        program = shutil.which(f"{qemu}-static") or shutil.which(qemu)
         binfmt = "/proc/sys/fs/binfmt_misc"
         entry = binfmt_entry(self.emulator.board.target.name, str(program))
         lines = [f"mount -t binfmt_misc binfmt_misc {binfmt}", f"printf %s {shlex.quote(entry)} > {binfmt}/register"]
@@ -110,7 +109,7 @@ class Chroot:
             place.mkdir(parents=True, exist_ok=True)
             if path != Path("/dev") and any(place.iterdir()):
                 raise BuildError(
-                    "B030", f"{path} is the host's and the board's", str(self.root), "install qemu-user-static"
+                    "B030", f"the host and the board both have {path}", str(self.root), "install qemu-user-static"
                 )
         else:
             place.parent.mkdir(parents=True, exist_ok=True)

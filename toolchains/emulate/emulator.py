@@ -1,6 +1,6 @@
 """Running programs as if on a board: qemu-user with the board's CPU, a root of its system, its /proc/cpuinfo.
 
-Right results are right results; no time measured here means anything.
+Results are exact; times measured here mean nothing.
 """
 
 from __future__ import annotations
@@ -46,12 +46,8 @@ class Emulator:
         self.board = board
         self.root = folder / board.name
         if not (system_root / f"usr/bin/python{board.system.python}").exists():
-            raise BuildError(
-                "B014",
-                f"no python{board.system.python} in the target root",
-                str(system_root),
-                "delete it and run again",
-            )
+            what = f"no python{board.system.python} in the target root"
+            raise BuildError("B014", what, str(system_root), "delete it and run again")
         self._prepare(system_root)
 
     @property

@@ -129,12 +129,9 @@ def compare(
         runs = _on_boards(emulators, model, text_file, say)
     boards = {emulator.board.name: result for emulator, result in runs}
     if different := disagreements(host, boards):
-        raise BuildError(
-            "B015",
-            f"{len(different)} results differ from the host's reference kernels",
-            ", ".join(different[:4]),
-            "the numeric contract is broken: run nox -s cpp, then nox -s cpp -- --board pi4",
-        )
+        what = f"{len(different)} results differ from the host's reference kernels"
+        next_step = "the numeric contract is broken: run nox -s cpp, then nox -s cpp -- --board pi4"
+        raise BuildError("B015", what, ", ".join(different[:4]), next_step)
     content = {
         "note": NOTE,
         "runs": [_summary(*run) for run in runs],

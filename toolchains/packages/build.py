@@ -1,4 +1,4 @@
-"""The session ``package``: libpotstill and potstill-run as .tar.gz and .deb, checked by who would use them.
+"""The session ``package``: libpotstill and potstill-run as .tar.gz and .deb, checked the way their users would.
 
 For each machine: build, pack twice (an archive with lib/, a .deb with Debian's lib/TRIPLE/), audit both, unpack, build
 cpp/examples against them by find_package and by pkg-config, shared and static, and run everything on a model. A
@@ -234,7 +234,7 @@ def _try(session: Any, packager: _Packager, archive: Path, deb: Path, model: Pat
     tool, where, board = str(prefix / "bin" / "potstill-run"), "this machine", packager.goal.board
     emulator = None
     if board is not None:
-        # A root of its own: the other sessions' boards have nothing installed that they have not put there.
+        # A root of its own, so that the other sessions' boards stay as they are.
         emulator = Emulator(board, sysroot.root_of(board, session.log), WORK / "boards")
         subprocess.run(["dpkg-deb", "-x", deb, emulator.root], check=True)
         tool, where = "/usr/bin/potstill-run", f"{board.title}, emulated"
@@ -253,7 +253,7 @@ def _try(session: Any, packager: _Packager, archive: Path, deb: Path, model: Pat
 
 
 def package(session: Any, goals: Sequence[Goal], options: Mapping[str, str]) -> None:
-    """The whole session; `options`: model."""
+    """The session's work; `options`: model."""
     model = _model(session, options)
     for goal in goals:
         packager = _Packager(session, goal)

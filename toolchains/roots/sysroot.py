@@ -59,12 +59,9 @@ def find_mirror(suite: str) -> str:
         return known[0].rstrip("/")
     mirror = mirror_of(_output(["apt-get", "update", "--print-uris"]), suite)
     if mirror is None:
-        raise BuildError(
-            "B005",
-            "this host's package sources name no Debian mirror",
-            "apt-get indextargets",
-            "set POTSTILL_DEBIAN_MIRROR to the address of a Debian mirror and install debian-archive-keyring",
-        )
+        what = "this host's package sources name no Debian mirror"
+        next_step = "set POTSTILL_DEBIAN_MIRROR to the address of a Debian mirror and install debian-archive-keyring"
+        raise BuildError("B005", what, "apt-get indextargets", next_step)
     return mirror
 
 
@@ -76,22 +73,13 @@ def _output(command: Sequence[str]) -> str:
 def apt_options(state: Path, architecture: str) -> list[str]:
     """Options that keep apt-get inside `state` and make it think it runs on `architecture`."""
     settings = {
-        "Dir::State": state,
-        "Dir::State::status": state / "status",
-        "Dir::State::lists": state / "lists",
-        "Dir::Cache": state / "cache",
-        "Dir::Etc::sourcelist": state / "sources.list",
-        "Dir::Etc::sourceparts": "/dev/null",
-        "Dir::Etc::preferencesparts": "/dev/null",
-        "APT::Architecture": architecture,
-        "APT::Architectures::": architecture,
-        "APT::Install-Recommends": 0,
-        "APT::Sandbox::User": "",
-        "Debug::NoLocking": 1,
-        "Acquire::Retries": 3,
-        "Acquire::Languages": "none",
-        "Dpkg::Use-Pty": 0,
-    }
+        "Dir::State": state, "Dir::State::status": state / "status", "Dir::State::lists": state / "lists",
+        "Dir::Cache": state / "cache", "Dir::Etc::sourcelist": state / "sources.list",
+        "Dir::Etc::sourceparts": "/dev/null", "Dir::Etc::preferencesparts": "/dev/null",
+        "APT::Architecture": architecture, "APT::Architectures::": architecture, "APT::Install-Recommends": 0,
+        "APT::Sandbox::User": "", "Debug::NoLocking": 1, "Dpkg::Use-Pty": 0,
+        "Acquire::Retries": 3, "Acquire::Languages": "none",
+    }  # fmt: skip
     return [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
 
 
@@ -99,15 +87,12 @@ def _apt(state: Path, architecture: str, *arguments: str) -> None:
     command = ["apt-get", "-q", *apt_options(state, architecture), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
-        # Which host it is, is the user's affair.
+        # The mirror's name stays out of the message.
         said = re.sub(r"\w+://[^/\s]+|\s*\[IP:[^]]*\]", "", done.stderr + done.stdout)
         lines = [line for line in said.splitlines() if line.startswith(("E:", "W:"))]
-        raise BuildError(
-            "B006",
-            f"apt-get {arguments[0]} failed: {' '.join(lines[:3]) or done.stderr.strip()[-300:]}",
-            f"packages for {architecture}",
-            "check the network and the mirror (POTSTILL_DEBIAN_MIRROR), then run the same command again",
-        )
+        what = f"apt-get {arguments[0]} failed: {' '.join(lines[:3]) or done.stderr.strip()[-300:]}"
+        next_step = "check the network and the mirror (POTSTILL_DEBIAN_MIRROR), then run the same command again"
+        raise BuildError("B006", what, f"packages for {architecture}", next_step)
 
 
 def _download(state: Path, architecture: str, suite: str, packages: Sequence[str]) -> list[Path]:
@@ -123,7 +108,7 @@ def _download(state: Path, architecture: str, suite: str, packages: Sequence[str
 
 
 def finish_layout(root: Path) -> None:
-    """What maintainer scripts would have done and programs need: /lib and /bin links of a merged /usr, and /proc,
+    """What maintainer scripts would have done, and programs need: /lib and /bin links of a merged /usr, and /proc,
     where `emulate.board_root` puts a board's cpuinfo."""
     for name in ("bin", "sbin", "lib"):
         if not (root / name).exists() and (root / "usr" / name).is_dir():

@@ -1,8 +1,8 @@
 """Every node test of the installed onnx through the compiler: its file is right, or there is a numbered error.
 
-onnx makes its node tests itself: 1,884 small models (onnx 1.23) of all operators, types and opsets. Nearly all of them
-are nothing the core runs, which makes them good strangers. To get past the first checks, each is also tried behind an
-embedding table, whose rows are its first input: the token ids 0, 1, ... then give just that input.
+onnx makes its node tests itself: 1,884 small models (onnx 1.23) of all operators, types and opsets. The core
+runs hardly any of them, which makes them a good test of refusal. To get past the first checks, each is also tried
+behind an embedding table whose rows are its first input: the token ids 0, 1, ... then give just that input.
 ``python -m toolchains.sessions.conformance`` prints the counts and exits 1 when a model compiles to something else than
 onnx expects, or ends in anything but an error of ours.
 """
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Fewer mean that the tests were not found, not that all is well.
+# Fewer mean that the tests were not found.
 FEWEST = 1500
 BEHIND = ", behind a table"  # ends the names of the second form
 CHUNK = 16  # cases handed to a process at a time
@@ -92,7 +92,7 @@ def behind_table(model: Any, inputs: Any, outputs: Any) -> tuple[Any, Any, Any] 
     ]
     for field, values in (
         (graph.node, nodes),
-        # The mask is read by nobody: a fixed length without one is refused.
+        # Nothing reads the mask, but a fixed length without one is refused.
         (graph.input, [helper.make_tensor_value_info(n, TensorProto.INT64, [1, rows]) for n in ("input_ids", "mask")]),
         (graph.output, [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [None] * y.ndim)]),
     ):

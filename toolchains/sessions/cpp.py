@@ -30,7 +30,7 @@ _SUFFIXES = {".cpp", ".cc", ".h"}
 
 
 def sources() -> list[Path]:
-    """Every C++ file of ours."""
+    """Our C++ files."""
     return sorted(p for p in (PROJECT / "cpp").rglob("*") if p.suffix in _SUFFIXES)
 
 

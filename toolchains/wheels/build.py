@@ -1,7 +1,7 @@
 """Building, repairing and auditing wheels, for this machine and for the boards.
 
 One wheel is built once per state of the sources: its name and the sources' hash are kept beside it, and a second call
-is a hash and a look (0.1 s). CMake's build folder is kept as well, one for all Pythons of a machine type, so that a
+only compares them (0.1 s). CMake's build folder is kept as well, one for all Pythons of a machine type, so that a
 changed file, or the next Python's module, compiles alone.
 """
 

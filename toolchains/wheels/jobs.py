@@ -98,14 +98,14 @@ def build_wheel(session: Any, name: str) -> Path | None:
                 raise
             goal.folder.mkdir(parents=True, exist_ok=True)
             _missing(goal).write_text(str(error), encoding="utf-8")
-            session.warn(f"NO WHEEL {goal.name}: the headers of its Python cannot be had from the mirror: {error}")
+            session.warn(f"NO WHEEL {goal.name}: the mirror does not deliver the headers of its Python: {error}")
             return None
     _missing(goal).unlink(missing_ok=True)
     return wheels.build(goal, root, session.run, session.log)
 
 
 def why_missing(board: boards.Board) -> str:
-    """Why the session of `board`'s wheel made none and still succeeded; empty when there is no such reason."""
+    """Why the session of `board`'s wheel succeeded without making one; empty if it made one or has not run."""
     file = _missing(board_goal(board))
     return file.read_text(encoding="utf-8") if file.is_file() else ""
 

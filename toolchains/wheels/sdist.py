@@ -22,7 +22,7 @@ from toolchains.goals import DIST
 from toolchains.programs import Run
 from toolchains.wheels.build import EPOCH
 
-# Tracked, but only of use in the repository.
+# Tracked, but useful in the repository only.
 NOT_SHIPPED = (".ci/",)
 # Never in an archive: products, caches, environments.
 FORBIDDEN = {".nox", ".cache", ".git", "dist", "build", "__pycache__", ".venv", ".mypy_cache", ".ruff_cache"}
@@ -56,8 +56,8 @@ def problems_of(inside: Iterable[str], wanted: set[str] | None) -> list[str]:
         wanted: the files git tracks, None when unknown.
     """
     inside = set(inside) - {"PKG-INFO"}
-    found = [f"{name} has no place in it" for name in sorted(inside) if FORBIDDEN & set(name.split("/")[:-1])]
-    found += [f"{name} is a build's product" for name in sorted(inside) if name.endswith(_PRODUCTS)]
+    found = [f"{name} does not belong in it" for name in sorted(inside) if FORBIDDEN & set(name.split("/")[:-1])]
+    found += [f"{name} is a build product" for name in sorted(inside) if name.endswith(_PRODUCTS)]
     if wanted is not None:
         shipped = {name for name in wanted if not name.startswith(NOT_SHIPPED)}
         found += [f"{name} is missing" for name in sorted(shipped - inside)]

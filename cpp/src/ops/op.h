@@ -1,6 +1,6 @@
 // What an op is: made and checked once at load, then run many times, from several threads at once.
 //
-// To add one: its table in still.fbs, a file here with a factory, a line in registry.cpp.
+// To add one: its table in still.fbs, a file here with a factory, its row in ops.def.
 #pragma once
 
 #include <cstddef>
@@ -167,12 +167,8 @@ class Load {
 
 using Factory = std::unique_ptr<Op> (*)(const Load&);
 
-std::unique_ptr<Op> make_embedding(const Load& load);
-std::unique_ptr<Op> make_layer_norm(const Load& load);
-std::unique_ptr<Op> make_linear(const Load& load);
-std::unique_ptr<Op> make_attention(const Load& load);
-std::unique_ptr<Op> make_pool(const Load& load);
-std::unique_ptr<Op> make_normalize(const Load& load);
+#define POTSTILL_OP(table, factory) std::unique_ptr<Op> factory(const Load& load);
+#include "ops/ops.def"
 
 // The op of a header entry whose value indices are already checked. Throws Error F023, F027..F034, F047.
 std::unique_ptr<Op> make(const Load& load);

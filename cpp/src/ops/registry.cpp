@@ -13,9 +13,8 @@ struct Entry {
 };
 
 constexpr std::array kOps{
-    Entry{fb::OpBody::Embedding, make_embedding}, Entry{fb::OpBody::LayerNorm, make_layer_norm},
-    Entry{fb::OpBody::Linear, make_linear},       Entry{fb::OpBody::Attention, make_attention},
-    Entry{fb::OpBody::Pool, make_pool},           Entry{fb::OpBody::Normalize, make_normalize},
+#define POTSTILL_OP(table, factory) Entry{fb::OpBody::table, factory},
+#include "ops/ops.def"
 };
 
 }  // namespace

@@ -178,6 +178,27 @@ TEST(Words, AreReadPieceByPiece) {
   EXPECT_EQ(error_of([&] { (void)without.tokenize_words(std::span(&words, 1)); }), "I005");
 }
 
+TEST(Words, HaveTheLogitsOfTheirFirstPieces) {
+  const Model model = Model::from_memory(TinyBert(TinyShape{.per_token = true, .tokenizer = true}).file(), 1);
+  const std::vector<std::vector<std::string_view>> texts{{"ab", "c"}, {"d"}, {"c", "ab", "ab"}};
+  std::vector<Words> read = model.tokenize_words(texts);
+  const Output out = model.run(read);
+  ASSERT_EQ(out.logits.rows, 6u);
+  const std::size_t width = out.logits.columns;
+  std::size_t row = 0;
+  for (const Words& text : read) {
+    const Output tokens = model.run(std::span(&text.ids, 1));
+    for (const int32_t first : text.firsts) {
+      const float* wanted = tokens.logits.data.data() + static_cast<std::size_t>(first) * width;
+      EXPECT_EQ(std::memcmp(out.logits.data.data() + row++ * width, wanted, width * sizeof(float)), 0);
+    }
+  }
+  for (const int32_t outside : {-1, static_cast<int32_t>(read[1].ids.size())}) {
+    read[1].firsts = {outside};
+    EXPECT_EQ(error_of([&] { (void)model.run(read); }), "I020");
+  }
+}
+
 TEST(TokenTypes, OutOfRangeOrOfAnotherNumberAreRefused) {
   const Model pairs = Model::from_memory(TinyBert(TinyShape{.types = 2}).file(), 1);
   const Model single = Model::from_memory(TinyBert(TinyShape{}).file(), 1);

@@ -18,10 +18,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from potstill.bench.meters import NEEDED, Found, Meter, find_meters
 from potstill.work.columns import columns
+
+if TYPE_CHECKING:
+    from potstill.work.progress import Progress
 
 BLOCKS = 5
 IDLE_SECONDS, LOAD_SECONDS = 1.5, 2.5
@@ -186,7 +189,7 @@ def bench_energy(
     path: Path,
     lengths: Iterable[int] | None,
     threads: Iterable[int],
-    progress: Any,
+    progress: Progress,
     found: Found | None = None,
     blocks: int = BLOCKS,
 ) -> dict[str, Any]:

@@ -1,28 +1,24 @@
-"""Milliseconds of one sentence, for us and for peers, measured so that the comparison is fair on a shared machine.
-
-Contenders take turns in rounds, so that a slow minute of the machine hits all of them. Each turn has one call that is
-not counted (caches, clock, sleeping threads), then a few that are. Median and the 10th and 90th percentile are over all
-counted calls. All run in this process.
-"""
+"""`potstill bench MODEL`: milliseconds of one sentence, and the lengths that are measured."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from potstill.bench.engine import OWN, Peer
-from potstill.bench.rounds import interleave, sentence, settle, spread, timed
-from potstill.errors import InputError, PotstillError, SystemFailure
+from potstill.bench.race import Contender, Race, all_measured, made_up
+from potstill.errors import InputError
 from potstill.work.columns import columns
+
+if TYPE_CHECKING:
+    from potstill.work.progress import Progress
 
 LENGTHS = (16, 64)
 THREADS = (1, 2)
 # Rounds wanted, and seconds after which a length and thread count has enough of them.
 ROUNDS = 25
-CALLS_A_TURN = 3
-_BUDGET_SECONDS = 4.0
+BUDGET_SECONDS = 4.0
 
 
 def fitting_lengths(asked: Iterable[int] | None, limit: int) -> list[int]:
@@ -54,18 +50,16 @@ def those_that_fit(lengths: Iterable[int], limit: int) -> list[int]:
 
 
 def bench_still(
-    path: Path,
-    lengths: Iterable[int] | None = None,
-    threads: Iterable[int] = (1,),
-    progress: Any = None,
+    path: Path, lengths: Iterable[int] | None, threads: Sequence[int], progress: Progress
 ) -> list[dict[str, Any]]:
-    """Measure a `.still` file alone; with peers: `potstill.compare.comparison.bench_peers`.
+    """Measure a `.still` file alone, in this process; with peers: `potstill.compare.comparison.bench_peers`.
 
     Args:
         lengths: tokens of a sentence; None for `LENGTHS` as far as the model takes them.
+        threads: thread counts.
 
     Returns:
-        Rows as `measure`.
+        Rows as `potstill.bench.race.Race.run` gives.
 
     Raises:
         InputError: a length over the model's limit.
@@ -74,68 +68,12 @@ def bench_still(
     from potstill.runtime.backends import open_backend
 
     info = open_backend("native", path, 1).info
-    lengths = fitting_lengths(lengths, int(info["max_tokens"]))
-    own = Peer("Potstill", str(info["scheme"]), "still", OWN)
-    return measure(
-        [(own, path)], lengths=lengths, threads=tuple(threads), vocabulary=int(info["vocabulary"]), progress=progress
-    )
-
-
-def measure(
-    contenders: Sequence[tuple[Peer, Path]],
-    *,
-    lengths: Sequence[int],
-    threads: Sequence[int],
-    vocabulary: int,
-    rounds: int = ROUNDS,
-    progress: Any = None,
-) -> list[dict[str, Any]]:
-    """Time contenders against each other, batch 1.
-
-    Returns:
-        Rows ``{engine, precision, tokens, padded_to, threads, median_ms, min_ms, p10_ms, p90_ms, runs}``; a contender
-        that cannot be loaded is named through `progress` and has no row.
-
-    Raises:
-        SystemFailure: not one contender could be loaded.
-    """
-    progress = or_quiet(progress)
+    cases = made_up(fitting_lengths(lengths, int(info["max_tokens"])), int(info["vocabulary"]))
+    own = [Contender(Peer("Potstill", str(info["scheme"]), "still", OWN), path)]
     rows: list[dict[str, Any]] = []
-    with progress.task("bench", total=len(threads) * len(lengths) * rounds, unit="rounds") as task:
-        for count in threads:
-            opened = []
-            for peer, path in contenders:
-                runner = attempt(partial(peer.open, path, count), peer, progress)
-                if runner is not None:
-                    opened.append((peer, runner))
-            if not opened:
-                raise SystemFailure("S063", "no engine could be loaded", "bench", "pip install 'potstill[onnxruntime]'")
-            for tokens in lengths:
-                calls = [runner.prepare([sentence(tokens, vocabulary)]) for _, runner in opened]
-                for call in calls:
-                    call()
-                times: list[list[int]] = [[] for _ in calls]
-                turns = [partial(_turn, call) for call in calls]
-                interleave(turns, times, rounds=rounds, budget=_BUDGET_SECONDS, seed=tokens, task=task)
-                for (peer, runner), taken in zip(opened, times, strict=True):
-                    rows.append(
-                        {
-                            "engine": peer.engine,
-                            "precision": peer.precision,
-                            "tokens": tokens,
-                            "padded_to": runner.padded(tokens),
-                            "threads": count,
-                            **spread(taken),
-                        }
-                    )
+    Race(threads, ROUNDS, BUDGET_SECONDS).run(own, cases, rows, progress)
+    all_measured(own, progress)
     return rows
-
-
-def _turn(call: Callable[[], object]) -> list[int]:
-    call()
-    taken = timed([call], CALLS_A_TURN)
-    settle()
-    return taken
 
 
 def format_rows(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -148,20 +86,3 @@ def format_rows(rows: Sequence[Mapping[str, Any]]) -> str:
         figures = [f"{row[key]:.3f}" for key in ("median_ms", "p10_ms", "p90_ms")]
         lines.append([row["engine"], row["precision"], tokens, str(row["threads"]), *figures, str(row["runs"])])
     return "\n".join(columns(lines, left=2))
-
-
-def attempt(work: Callable[[], Any], peer: Peer, progress: Any) -> Any:
-    """The result of the work, or None after telling why that peer has no row."""
-    try:
-        return work()
-    except PotstillError as error:
-        progress.message(f"{peer.name} is not measured: {error}")
-        return None
-
-
-def or_quiet(progress: Any) -> Any:
-    if progress is not None:
-        return progress
-    from potstill.work.progress import make_progress
-
-    return make_progress()

@@ -105,25 +105,27 @@ class Card:
             info["labels"], logits=info["logits"] > 0, embedding=info["hidden"] > 0,
             **{key: info[key] for key in ("per_token", "multi_label", "score", "normalized")},
         )  # fmt: skip
-        kept = (
-            "scheme", "vocabulary", "pairs", "forbidden_ids", "producer", "license", "provenance",
-        )  # fmt: skip
+        kept = ("scheme", "vocabulary", "pairs", "forbidden_ids", "producer", "license", "provenance")
         return cls(info["name"], heads, info["max_tokens"], **{key: info[key] for key in kept})
 
     def info(self) -> dict[str, Any]:
-        """The facts that `potstill.Model.info` begins with."""
+        """The facts as they stand in `potstill.Model.info` and in reports."""
         return {
             "name": self.name,
             "task": self.task,
+            "scheme": self.scheme,
             "labels": list(self.labels),
             "multi_label": self.multi_label,
             "pairs": self.pairs,
             "per_token": self.per_token,
             "normalized": self.normalized,
             "score": self.score,
+            "forbidden_ids": list(self.forbidden_ids),
             "max_tokens": self.max_tokens,
             "vocabulary": self.vocabulary,
             "producer": self.producer,
+            "license": self.license,
+            "provenance": self.provenance,
         }
 
     def _head(self, output: str) -> Head | None:

@@ -25,7 +25,7 @@ _NAMES = ("labels", "max_tokens", "pad_id", "vocabulary", *_FLAGS, *_TEXTS)
 
 def notes_of(card: Card) -> dict[str, Any]:
     """What a file notes of its model: ``labels``, ``max_tokens``, ``pad_id``, ``vocabulary``, ``task``, ``producer``,
-    and where they are true ``multi_label``, ``pairs`` and ``normalized``.
+    of a score how it is given, and where they are true ``multi_label``, ``pairs`` and ``normalized``.
     """
     return {
         "labels": list(card.labels),
@@ -34,7 +34,7 @@ def notes_of(card: Card) -> dict[str, Any]:
         "vocabulary": card.vocabulary,
         "task": card.task,
         "producer": card.producer,
-        **{name: True for name in _FLAGS if getattr(card, name)},
+        **{name: getattr(card, name) for name in ("score", *_FLAGS) if getattr(card, name)},
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from potstill.compare.contender import Contender
+from potstill.bench.race import Contender
 
 # fp32 engines agree with each other to about 1e-5 of the largest logit; others must at least resemble the fp32 ones.
 _FP32_ALLOWED = 1e-2

@@ -8,10 +8,13 @@ random by a fixed seed. Speed does not depend on the values. Weights are larger 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from potstill.errors import missing_package
 from potstill.work.atomic import atomic_folder
+
+if TYPE_CHECKING:
+    from potstill.work.progress import Progress
 
 MAX_TOKENS = 128
 SIZES: dict[str, Any] = {
@@ -26,7 +29,7 @@ _SEED = 0
 _VERSION = 1
 
 
-def common_student(cache: Path, progress: Any = None) -> Path:
+def common_student(cache: Path, progress: Progress | None = None) -> Path:
     """The `.still` file of the common student, with ``common.onnx`` and ``student/`` beside it; made once (20 s).
 
     Raises:

@@ -7,11 +7,17 @@ import platform
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from potstill.bench.measure import those_that_fit
+from potstill.bench.race import Race
 from potstill.compare import exports, sentences, versus
+from potstill.compare.agreement import check
+from potstill.compare.worker import Worker
 from potstill.errors import InputError
+
+if TYPE_CHECKING:
+    from potstill.work.progress import Progress
 
 
 def bench_peers(
@@ -24,7 +30,7 @@ def bench_peers(
     student: Path | None = None,
     texts: Path | None = None,
     seed: int = 0,
-    progress: Any,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Measure a model on every engine that can be had.
 
@@ -42,7 +48,7 @@ def bench_peers(
     Returns:
         ``{host, model, settings, contenders, rows, interrupted}``: contenders ``{engine, precision, version, settings,
         reason, load_ms, peak_rss_bytes, label_agreement, max_abs_difference, relative_difference, reference}`` with an
-        empty reason when measured; rows as `potstill.compare.versus.compare` gives.
+        empty reason when measured; rows as `potstill.bench.race.Race.run` gives.
 
     Raises:
         InputError: no length fits the model; no texts;
@@ -96,16 +102,9 @@ def bench_peers(
         "real_origin": real.origin,
         "litert_lengths": list(source.lengths),
     }
-    rows, interrupted = versus.compare(
-        source,
-        everyone,
-        versus.cases(fitting, real, source.vocabulary, single),
-        threads=threads,
-        wanted=settings["rounds"],
-        budget=settings["seconds_a_case"],
-        seed=seed,
-        progress=progress,
-    )
+    todo = versus.cases(fitting, real, source.vocabulary, single)
+    race = Race(threads, settings["rounds"], settings["seconds_a_case"], seed, Worker, check)
+    rows, interrupted = versus.compare(source, everyone, todo, race, progress)
     return {
         "host": host(),
         "model": {

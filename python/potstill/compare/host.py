@@ -1,83 +1,71 @@
-"""What a build measures on its host: every engine that has a file, in this process, and each one's peak memory.
-
-`potstill.compare.versus` gives each engine a process of its own.
-"""
+"""What a build measures on its host: every engine that has a file, with its peak memory and load time."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from potstill.bench.measure import LENGTHS, ROUNDS, THREADS, attempt, measure, or_quiet
+from potstill.bench.measure import BUDGET_SECONDS, LENGTHS, ROUNDS, THREADS
+from potstill.bench.race import Contender, Here, Race, all_measured, made_up
 from potstill.compare.peers import PEERS
+from potstill.compare.peers.pytorch import threads_kept
+from potstill.compare.worker import Worker
+from potstill.runtime.backends import open_backend
 
-# Length of the sentence after which peak memory is read, unless the model takes fewer tokens.
-_MEMORY_TOKENS = 64
+if TYPE_CHECKING:
+    from potstill.work.progress import Progress
 
 
 def bench_host(
-    model_dir: Path | None,
+    model_dir: Path,
     exports: Mapping[str, Path],
     *,
     max_tokens: int,
-    vocabulary: int | None = None,
-    progress: Any = None,
+    scheme: str,
+    progress: Progress,
     lengths: Iterable[int] = LENGTHS,
-    threads: Iterable[int] = THREADS,
+    threads: Sequence[int] = THREADS,
     rounds: int = ROUNDS,
-    memory: bool = True,
-    scheme: str = "int8",
+    apart: bool = True,
 ) -> dict[str, list[dict[str, Any]]]:
     """Measure every engine that has a file.
 
     Args:
-        model_dir: classifier folder for PyTorch, or None to leave PyTorch out.
-        exports: file of each export, keys as in `potstill.export.parity.BACKENDS`.
+        model_dir: classifier folder for PyTorch.
+        exports: file of each export, keys as in `potstill.export.parity.BACKENDS`; `still` is among them.
         max_tokens: lengths above it are cut to it.
-        vocabulary: number of token ids; None to read it from a `.still` file among the exports.
-        progress: a `potstill.work.progress.Progress`, or None.
+        scheme: of the export `still`.
+        progress: names the engines that cannot be measured.
         lengths: tokens of a sentence, specials included.
         threads: thread counts.
         rounds: rounds wanted of each length and thread count; a time budget may stop earlier.
-        memory: also start each engine in a fresh process for its peak memory and load time.
-        scheme: of the export `still`.
+        apart: each engine runs in a process of its own; else all run in this one, and memory is not measured.
 
     Returns:
-        ``bench``: rows as `measure` gives; ``memory``: rows as `potstill.bench.memory.measure_memory` gives.
+        ``bench``: rows as `Race.run` gives; ``memory``: ``{engine, precision, tokens, peak_rss_bytes, load_ms}``, bytes
+        after the first sentence, which is of the longest length.
+
+    Raises:
+        SystemFailure: not one engine could be loaded.
     """
-    progress = or_quiet(progress)
-    files = {**exports, **({"pytorch": model_dir} if model_dir is not None else {})}
-    peers = [
-        (dataclasses.replace(peer, precision=scheme) if peer.export == "still" else peer, files[peer.export])
-        for peer in PEERS
-        if peer.export in files
-    ]
-    wanted = sorted({min(length, max_tokens) for length in lengths})
-    vocabulary = vocabulary or _vocabulary(exports)
-    rows = measure(
-        peers, lengths=wanted, threads=tuple(threads), vocabulary=vocabulary, rounds=rounds, progress=progress
-    )
-    found: dict[str, list[dict[str, Any]]] = {"bench": rows, "memory": []}
-    if memory:
-        from potstill.bench.memory import measure_memory
-
-        tokens = min(_MEMORY_TOKENS, max_tokens)
-        with progress.task("memory", total=len(peers), unit="engines") as task:
-            for peer, path in peers:
-                if not peer.option:
-                    work = partial(measure_memory, peer, path, tokens=tokens, vocabulary=vocabulary)
-                    row = attempt(work, peer, progress)
-                    found["memory"] += [row] if row is not None else []
-                task.advance(1, note=peer.name)
-    return found
-
-
-def _vocabulary(exports: Mapping[str, Path]) -> int:
-    """Token ids of the model, by a `.still` file; without one, 100: no vocabulary is smaller."""
-    from potstill.runtime.backends import open_backend
-
-    still = next((exports[key] for key in ("still", "still_fp32") if key in exports), None)
-    return int(open_backend("native", still, 1).info["vocabulary"]) if still is not None else 100
+    files = {**exports, "pytorch": model_dir}
+    peers = [dataclasses.replace(peer, precision=scheme) if peer.export == "still" else peer for peer in PEERS]
+    everyone = [Contender(peer, files[peer.export]) for peer in peers if peer.export in files]
+    vocabulary = int(open_backend("native", exports["still"], 1).info["vocabulary"])
+    # The longest first: peak memory is read when the first case has run.
+    wanted = sorted({min(length, max_tokens) for length in lengths}, reverse=True)
+    rows: list[dict[str, Any]] = []
+    race = Race(threads, rounds, BUDGET_SECONDS, place=Worker if apart else Here)
+    with nullcontext() if apart else threads_kept():
+        race.run(everyone, made_up(wanted, vocabulary), rows, progress)
+    all_measured(everyone, progress)
+    memory = [
+        {"engine": contender.peer.engine, "precision": contender.peer.precision, "tokens": wanted[0],
+         **{key: contender.facts[key] for key in ("peak_rss_bytes", "load_ms")}}
+        for contender in everyone
+        if "peak_rss_bytes" in contender.facts and not contender.peer.option
+    ]  # fmt: skip
+    return {"bench": rows, "memory": memory}

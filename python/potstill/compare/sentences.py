@@ -11,10 +11,13 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from potstill.bench.rounds import sentence
 from potstill.errors import InputError, PotstillError, missing_module
+
+if TYPE_CHECKING:
+    from potstill.work.progress import Progress
 
 _DEMO_BUILD = Path("build/sentiment")
 # Tokens, specials included and cut to 64, of the 1,056 test sentences of the recipe `sentiment` (seed 7): every 16th in
@@ -40,7 +43,13 @@ class Sentences:
 
 
 def real(
-    still: Path, *, count: int, max_tokens: int, vocabulary: int, texts: Path | None = None, progress: Any = None
+    still: Path,
+    *,
+    count: int,
+    max_tokens: int,
+    vocabulary: int,
+    texts: Path | None = None,
+    progress: Progress | None = None,
 ) -> Sentences:
     """A sample of real sentences, evenly spaced in the order of length, so that it has the lengths of all of them.
 
@@ -102,7 +111,7 @@ def _each(backend: Any, texts: Sequence[str]) -> list[list[int]]:
     return rows
 
 
-def _texts(still: Path, given: Path | None, progress: Any) -> tuple[list[str], str]:
+def _texts(still: Path, given: Path | None, progress: Progress | None) -> tuple[list[str], str]:
     if given is not None:
         try:
             lines = [line.strip() for line in given.read_text(encoding="utf-8").splitlines() if line.strip()]
@@ -130,9 +139,9 @@ def _texts(still: Path, given: Path | None, progress: Any) -> tuple[list[str], s
         return [], ""
 
 
-def _demo_test_set(progress: Any) -> list[str]:
+def _demo_test_set(progress: Progress | None) -> list[str]:
     from potstill.data import cache_dir, load_data
-    from potstill.recipe import load_recipe
+    from potstill.models.recipes import load_recipe
 
     recipe = load_recipe("sentiment", ["data.unlabelled=[]"])
     splits = load_data(recipe.data, seed=recipe.seed, cache=cache_dir(), progress=progress)

@@ -1,7 +1,7 @@
 """One engine in a process of its own, driven over a pipe: ``python -m potstill.compare.worker``.
 
 So the engines' thread pools, OpenMP runtimes, memory and crashes stay apart; an instruction the CPU lacks ends the
-worker and not the benchmark. The clock is read in the worker, around the calls alone. Each request is one JSON object a
+worker and not the benchmark. Each request is one JSON object a
 line on standard input, each answer one on standard output; the end of the input ends the worker.
 """
 
@@ -19,19 +19,17 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from potstill.bench.engine import Peer
+from potstill.bench.memory import peak_rss_bytes
+from potstill.bench.race import Engine
 from potstill.errors import PotstillError, SystemFailure, missing_module
 
-OPEN_LIMIT = 300.0
+if TYPE_CHECKING:
+    from potstill.compare.exports import Source
+
 MAKE_LIMIT = 1800.0
-TURN_LIMIT = 120.0
-# Passes of one turn: about so many milliseconds, so that one engine's turn is neither a blink nor a long time.
-_TURN_MS = 10.0
-_LEAST_PASSES, _MOST_PASSES = 3, 20
-# Calls that are not counted at the start of a turn: caches, clock, sleeping threads.
-_WARM_CALLS = 4
 
 
 class Worker:
@@ -125,14 +123,8 @@ class Worker:
         return SystemFailure("S062", reason, self.peer.name, "see the message")
 
 
-class _Engine:
+class _Engine(Engine):
     """The worker's side."""
-
-    def __init__(self) -> None:
-        self.runner: Any = None
-        self.cases: dict[str, list[Any]] = {}
-        self.passes: dict[str, int] = {}
-        self.peer: Peer | None = None
 
     def make(self, source: Mapping[str, Any], key: str) -> dict[str, Any]:
         from potstill.compare.exports import Source, make
@@ -141,38 +133,12 @@ class _Engine:
         whole: Any = {**source, **paths, "lengths": tuple(source["lengths"])}
         return {"path": str(make(Source(**whole), key))}
 
-    def open(self, peer: Mapping[str, Any], path: str, threads: int) -> dict[str, Any]:
-        self.peer = Peer(**peer)
-        start = time.perf_counter()
-        self.runner = self.peer.open(Path(path), threads)
-        return {"load_ms": (time.perf_counter() - start) * 1e3, "version": self.peer.version()}
-
     def warm(self, case: str, batches: Sequence[Sequence[Sequence[int]]], least: int) -> dict[str, Any]:
-        """Prepare a case and run it once, to make the first call's work and to show the logits."""
-        from potstill.bench.memory import peak_rss_bytes
-        from potstill.bench.rounds import settle, timed
-
-        calls = [self.runner.prepare(batch) for batch in batches]
-        rows = [row for call in calls for row in memoryview(call()).tolist()]
-        # The second pass tells how long one takes.
-        taken = timed(calls, 1)[0] / 1e6
-        self.cases[case] = calls
-        self.passes[case] = max(least, min(_MOST_PASSES, round(_TURN_MS / max(taken, 1e-3))))
-        settle()
-        padded = self.runner.padded(len(batches[0][0]))
-        return {"logits": rows, "padded_to": padded, "peak_rss_bytes": peak_rss_bytes()}
-
-    def turn(self, case: str) -> dict[str, Any]:
-        from potstill.bench.rounds import settle, timed
-
-        calls = self.cases[case]
-        timed(calls[:_WARM_CALLS], 1)
-        taken = timed(calls, self.passes[case])
-        settle()
-        return {"nanoseconds": taken}
+        """Also tells the peak memory: the process is Python, the engine and the model."""
+        return {**super().warm(case, batches, least), "peak_rss_bytes": peak_rss_bytes()}
 
 
-def source_as_json(source: Any) -> dict[str, Any]:
+def source_as_json(source: Source) -> dict[str, Any]:
     """A `potstill.compare.exports.Source` for the request ``make``."""
     return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(source).items()}
 

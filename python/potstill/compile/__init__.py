@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
-from potstill.compile.compiler import CompileReport, compile_onnx
+from potstill.compile.compiler import compile_onnx
+from potstill.compile.report import CompileReport
 
 __all__ = ["CompileReport", "compile_onnx"]

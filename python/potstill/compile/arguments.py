@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,55 @@ from potstill.paths import read_path
 from potstill.runtime.inputs import kind_of, read_flag, read_strings, whole_number
 from potstill.still.schemes import Scheme, scheme_by_name
 from potstill.work.atomic import check_replaceable
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What `compile_onnx` was asked for; its docstring says what each is. None: not said."""
+
+    onnx: Path
+    out: Path
+    scheme: Scheme
+    tokenizer: Path | None
+    labels: list[str] | None
+    name: str | None
+    max_tokens: int | None
+    provenance: dict[str, str]
+    license: str | None
+    output: str | None
+    pooling: str | None
+    multi_label: bool | None
+    pairs: bool | None
+    activation: str | None
+    lowercase: bool | None
+    verify: bool
+
+
+def read_arguments(onnx: object, out: object, **given: Any) -> Asked:
+    """What a caller gave, as `compile_onnx` names it.
+
+    Raises:
+        InputError, CompileError: an argument has a type or value that it cannot have.
+    """
+    source = path_of(onnx, "onnx")
+    return Asked(
+        onnx=source,
+        tokenizer=folder_of(given["tokenizer"], "tokenizer"),
+        out=out_of(out, source),
+        labels=labels_of(given["labels"]),
+        max_tokens=limit_of(given["max_tokens"]),
+        provenance=provenance_of(given["provenance"]),
+        name=text_of(given["name"], "name"),
+        license=text_of(given["license"], "license"),
+        output=text_of(given["output"], "output"),
+        pooling=text_of(given["pooling"], "pooling"),
+        activation=text_of(given["activation"], "activation"),
+        multi_label=choice_of(given["multi_label"], "multi_label"),
+        pairs=choice_of(given["pairs"], "pairs"),
+        lowercase=choice_of(given["lowercase"], "lowercase"),
+        verify=read_flag(given["verify"], "verify"),
+        scheme=scheme_of(given["scheme"], given["embedding"]),
+    )
 
 
 def path_of(given: Any, name: str) -> Path:
@@ -51,7 +101,9 @@ def _encodable(text: str, name: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise InputError("I140", "bytes that are no UTF-8", f"{name}: {text[:40]}", f"give {name} in UTF-8") from None
+        raise InputError(
+            "I140", "text that is not valid UTF-8", f"{name}: {text[:40]}", f"give {name} in UTF-8"
+        ) from None
     return text
 
 
@@ -60,7 +112,7 @@ def out_of(given: Any, source: Path) -> Path:
     out = path_of(given, "out")
     check_replaceable(out)
     if os.path.realpath(out) == os.path.realpath(source):
-        raise InputError("I142", "the model would be written over what it is made from", str(out), "name another file")
+        raise InputError("I142", "the .still would overwrite its own ONNX", str(out), "name another file")
     return out
 
 
@@ -88,7 +140,7 @@ def scheme_of(given: Any, embedding: Any) -> Scheme:
 
 
 def provenance_of(given: Any) -> dict[str, str]:
-    """Names and texts. InputError: they are none."""
+    """Names and texts. InputError: it is something else."""
     if given is None:
         return {}
     if not isinstance(given, Mapping) or not all(isinstance(part, str) for pair in given.items() for part in pair):

@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING, Any
 from potstill.errors import CompileError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[Any]
-
+    from potstill.still.arrays import Array
 # Functions that call functions: PyTorch's exporter nests two deep. The inliner itself recurses, and has no bound.
 _DEEPEST_CALL = 64
 _MOST_NODES = 1_000_000  # after inlining; the largest encoders have some thousands

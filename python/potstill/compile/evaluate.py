@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from potstill.compile.ir import Array
 from potstill.compile.ops import OPS
+from potstill.still.arrays import Array
 from potstill.still.packed import PackedModel
 from potstill.still.schema import fb, kind
 

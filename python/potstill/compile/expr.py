@@ -2,7 +2,7 @@
 
 A heavy operator (embedding, linear, attention, pooling, recognised layer norm) is a `Leaf`. What an exporter puts
 between heavy operators stays an unevaluated expression tree, so that GELU, biases, residuals and layer norms can be
-recognised by what they compute (passes/), whatever the order of their nodes.
+recognised by what they compute (ops/), whatever the order of their nodes.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from potstill.compile.views import Axes
 from potstill.errors import CompileError
 from potstill.still.activations import erf, gelu, gelu_tanh
-
-Array = NDArray[Any]
+from potstill.still.arrays import Array
 
 TOKENS = "tokens"  # one row a token
 SEQUENCES = "sequences"  # one row a text
@@ -71,7 +69,6 @@ class Product(Expr):
     heavy = True
 
     def parts(self) -> list[Expr]:
-        """See `Expr.parts`."""
         return [self.x]
 
 
@@ -87,7 +84,6 @@ class Norm(Expr):
     heavy = True
 
     def parts(self) -> list[Expr]:
-        """See `Expr.parts`."""
         return [self.x]
 
 
@@ -107,7 +103,6 @@ class Scores(Expr):
     k: Columns
 
     def parts(self) -> list[Expr]:
-        """See `Expr.parts`."""
         return [self.q.expr, self.k.expr]
 
 
@@ -119,7 +114,6 @@ class Softmax(Expr):
     scale: float
 
     def parts(self) -> list[Expr]:
-        """See `Expr.parts`."""
         return self.scores.parts()
 
 
@@ -133,7 +127,6 @@ class Context(Expr):
     heavy = True
 
     def parts(self) -> list[Expr]:
-        """See `Expr.parts`."""
         return [*self.probabilities.parts(), self.v.expr]
 
 
@@ -147,7 +140,6 @@ class Reduced(Expr):
     heavy = True
 
     def parts(self) -> list[Expr]:
-        """See `Expr.parts`."""
         return [self.x]
 
 
@@ -158,7 +150,6 @@ class IsNan(Expr):
     x: Expr
 
     def parts(self) -> list[Expr]:
-        """See `Expr.parts`."""
         return [self.x]
 
 
@@ -201,7 +192,6 @@ class Elementwise(Expr):
         object.__setattr__(self, "reduction", min((*below, *own), key=lambda item: item.order, default=None))
 
     def parts(self) -> list[Expr]:
-        """See `Expr.parts`."""
         return [arg for arg in self.args if isinstance(arg, Expr)]
 
 

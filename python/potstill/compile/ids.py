@@ -9,24 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from potstill.compile.load import Node, Source
 from potstill.compile.run import SHAPE_OPS, run_onnx
 from potstill.errors import CompileError
+from potstill.still.arrays import Array
 
 if TYPE_CHECKING:
     from potstill.compile.specialise import Inputs, Specialised
 
-Array = NDArray[Any]
-
 # Of an id that texts contain its piece; None for an id that no text has.
 Piece = Callable[[int], str | None]
 
-# A value that is another for more ids than this is no test for special tokens.
+# A value that differs for more ids than this is not a test for special tokens.
 _MOST = 8
 
 # Operators that give a value for each id from that id alone, and those that only lay values out.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,20 +15,13 @@ from potstill.compile.fuse import Fuser
 from potstill.compile.ids import Piece, forbidden_ids, sample_ids
 from potstill.compile.interpret import interpret, known
 from potstill.compile.ir import Graph, Op
-from potstill.compile.load import load_onnx
+from potstill.compile.load import Source, load_onnx
 from potstill.compile.ops import Embedding, Linear, Normalize
 from potstill.compile.ops.embedding import EmbeddingSum
 from potstill.compile.ops.linear import reaches
 from potstill.compile.outputs import Chosen, ambiguous, choose_outputs, is_classifier
 from potstill.compile.positions import resolve_embedding
-from potstill.compile.sentence import (
-    SMALLEST_LENGTH,
-    adoptable_pooling,
-    check_prompts,
-    check_vector,
-    notes_of,
-    whole_output,
-)
+from potstill.compile.sentence import SMALLEST_LENGTH, Followed, check_vector, follow, notes_of
 from potstill.compile.specialise import PROBE_LENGTH, Inputs, Specialised, classify_inputs, specialise
 from potstill.compile.steady import check_repeatable, check_sizes
 from potstill.compile.views import is_plain
@@ -80,68 +73,70 @@ def import_onnx(
         SystemFailure: onnx or onnxruntime is not installed.
     """
     source = load_onnx(path)
-    noted = noted_number(source.notes, "max_tokens")
-    if noted:
-        max_tokens = min(noted, max_tokens or noted)
     inputs = classify_inputs(source)
-    _check_fixed_length(inputs, max_tokens, path)
+    limit = least(max_tokens, noted_number(source.notes, "max_tokens") or None)
+    _check_fixed_length(inputs, limit, path)
+    onnx = _at_one_length(source, inputs)
+    followed = follow(None if is_classifier(onnx, output) else sentence, onnx.source.outputs, pooling, output)
+    chosen = choose_outputs(onnx, followed.pooling, followed.output)
+    forbidden = _check_ids(onnx, chosen, piece)
+    found, outputs = _fused(onnx, chosen)
+    normalized = _as_followed(found, followed, chosen)
+    limit = least(limit, followed.max_tokens)
+    pairs = source.notes.get("pairs") is True if pairs is None else pairs
+    resolve = partial(resolve_embedding, graph=onnx, limit=limit, pairs=pairs)
+    logits, embedding, rows = _with_positions(found.get("logits"), found.get("embedding"), onnx, resolve)
+    halved = ["the ONNX is in half precision: its weights are used as they are, in f32 arithmetic"]
+    notes = [
+        *chosen.notes,
+        *(f"the id {i} marks padding and must not occur inside a sequence" for i in forbidden),
+        *(halved if source.halved else ()),
+        *onnx.notes,
+        *notes_of(followed.sentence, chosen.pooling),
+    ]
+    graph = Graph(embedding, logits, rows, tuple(notes), forbidden)
+    return Imported(graph, onnx, outputs, chosen.pooling, normalized, followed.sentence)
+
+
+def least(*limits: int | None) -> int | None:
+    """The lowest of the limits that there are."""
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _at_one_length(source: Source, inputs: Inputs) -> Specialised:
     length = inputs.fixed_length or PROBE_LENGTH
-    graph = specialise(source, sample_ids(source, inputs.ids, length, seed=0), inputs)
-    sentence = None if sentence is None or is_classifier(graph, output) else sentence
-    asked = (pooling, output)
-    if sentence is not None:
-        check_prompts(sentence)
-        pooling, output = _as_told(sentence, pooling, output, source.outputs)
-        if sentence.max_tokens is not None:
-            max_tokens = min(sentence.max_tokens, max_tokens or sentence.max_tokens)
-    chosen = choose_outputs(graph, pooling, output)
-    graph.notes.extend(chosen.notes)
-    check_repeatable(graph, chosen.names())
-    check_sizes(graph, chosen.names())
-    forbidden = forbidden_ids(graph, chosen.names(), piece)
-    graph.notes.extend(f"the id {i} marks padding and must not occur inside a sequence" for i in forbidden)
-    if source.halved:
-        graph.notes.append("the ONNX is in half precision: its numbers are taken as they are and computed with in f32")
+    return specialise(source, sample_ids(source, inputs.ids, length, seed=0), inputs)
+
+
+def _check_ids(onnx: Specialised, chosen: Chosen, piece: Piece | None) -> tuple[int, ...]:
+    """The ids that a text must not have, of a model that gives one answer to every other text."""
+    check_repeatable(onnx, chosen.names())
+    check_sizes(onnx, chosen.names())
+    return forbidden_ids(onnx, chosen.names(), piece)
+
+
+def _fused(onnx: Specialised, chosen: Chosen) -> tuple[dict[str, Op], dict[str, str]]:
+    """As `_results`; rounded numbers are named as the cause where they are."""
     try:
-        values = interpret(graph, chosen.names())
-        found, outputs = _results(graph, chosen, values, Fuser(length))
+        return _results(onnx, chosen, interpret(onnx, chosen.names()), Fuser(onnx.length))
     except CompileError as error:
-        if source.halved and error.code == "C010":
+        if onnx.source.halved and error.code == "C010":
             raise CompileError(
-                "C103", "an activation is not recognised, its numbers being rounded to half precision", error.where,
+                "C103", "an activation is not recognised: its constants are rounded to half precision", error.where,
                 "compile from the fp32 ONNX",
             ) from error  # fmt: skip
         raise
-    normalized = False
-    if sentence is not None:
-        graph.notes.extend(notes_of(sentence, chosen.pooling))
-        if chosen.tokens is not None:
-            normalized = sentence.normalized
-            if normalized:
-                found["embedding"] = Normalize("normalize", found["embedding"], SMALLEST_LENGTH)
-        elif asked == (None, None) and output is not None:
-            check_vector(found["embedding"], sentence, output)
-    pairs = source.notes.get("pairs") is True if pairs is None else pairs
-    resolve = partial(resolve_embedding, graph=graph, limit=max_tokens, pairs=pairs)
-    logits, embedding, rows = _with_positions(found.get("logits"), found.get("embedding"), graph, resolve)
-    return Imported(
-        Graph(embedding, logits, rows, tuple(graph.notes), forbidden),
-        graph,
-        outputs,
-        chosen.pooling,
-        normalized,
-        sentence,
-    )
 
 
-def _as_told(
-    sentence: SentenceModel, pooling: str | None, output: str | None, names: Sequence[str]
-) -> tuple[str | None, str | None]:
-    """Pooling and output: what the user asked for, else the finished vector, else the folder's pooling."""
-    if output is not None or pooling is not None:
-        return pooling, output
-    whole = whole_output(tuple(names))
-    return (None, whole) if whole is not None else (adoptable_pooling(sentence), None)
+def _as_followed(found: dict[str, Op], followed: Followed, chosen: Chosen) -> bool:
+    """Normalise vectors that are pooled here, and check those that the ONNX gives whole; whether it normalised."""
+    sentence = followed.sentence
+    if sentence is not None and chosen.tokens is not None and sentence.normalized:
+        found["embedding"] = Normalize("normalize", found["embedding"], SMALLEST_LENGTH)
+        return True
+    if sentence is not None and followed.whole is not None:
+        check_vector(found["embedding"], sentence, followed.whole)
+    return False
 
 
 def _check_fixed_length(inputs: Inputs, limit: int | None, path: Path) -> None:
@@ -169,9 +164,7 @@ def unknown_operators(path: Path) -> dict[str, int]:
     """
     try:
         source = load_onnx(path)
-        inputs = classify_inputs(source)
-        length = inputs.fixed_length or PROBE_LENGTH
-        graph = specialise(source, sample_ids(source, inputs.ids, length, seed=0), inputs)
+        graph = _at_one_length(source, classify_inputs(source))
     except CompileError:
         return {}
     found = [f"{node.domain}.{node.op}" if node.domain else node.op for node in graph.nodes if not known(node)]

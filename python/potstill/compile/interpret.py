@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from potstill.compile import layout, matmul
 from potstill.compile.expr import (
@@ -26,8 +24,7 @@ from potstill.compile.reading import Handler, Reader, more_than_look_up, unsuppo
 from potstill.compile.specialise import Specialised
 from potstill.compile.views import Axes, axis, reshape, shape_of
 from potstill.errors import CompileError
-
-Array = NDArray[Any]
+from potstill.still.arrays import Array
 
 _BINARY = {"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min"}
 _UNARY = {"Sqrt", "Reciprocal", "Neg", "Abs", "Exp", "Log", "Erf", "Tanh", "Relu", "Sigmoid", "Softplus"}
@@ -55,7 +52,7 @@ def known(node: Node) -> bool:
 def _binary(it: Reader, node: Node) -> list[Tensor]:
     values = [it.value(node, i) for i in range(len(node.inputs))]
     if len(values) != 2:
-        raise unsupported(node, "it has not two inputs")
+        raise unsupported(node, "it does not have two inputs")
     a, b = values
     shape = it.graph.shapes[node.outputs[0]]
     if any(isinstance(v, Tensor) and isinstance(v.expr, Ids) for v in values):
@@ -177,7 +174,7 @@ def _gather(it: Reader, node: Node) -> list[Tensor]:
         table = data.value if isinstance(data, Const) else None
         if not isinstance(indices.expr, Ids) or table is None or table.ndim != 2 or at not in (0, -2):
             raise CompileError(
-                "C015", "a look-up by token id other than rows of an embedding table", node.label,
+                "C015", "token ids look up something other than rows of an embedding table", node.label,
                 "only absolute position embeddings and one word embedding table are supported",
             )  # fmt: skip
         expr = Lookup(TOKENS, table.shape[1], node.label, table, node.inputs[0])

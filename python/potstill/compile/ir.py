@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from numpy.typing import NDArray
+from potstill.still.arrays import Array
 
 if TYPE_CHECKING:
     from potstill.compile.evaluate import Evaluation
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from potstill.compile.reading import Reader
     from potstill.runtime.oplist import OpFacts
     from potstill.still.schemes import Scheme
-
-Array = NDArray[Any]
-
-ACTIVATIONS = ("none", "gelu", "gelu_poly", "relu", "tanh", "gelu_tanh")
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from potstill.compile.expr import (
     SCORES,
@@ -22,8 +20,7 @@ from potstill.compile.expr import (
 from potstill.compile.load import Node
 from potstill.compile.views import Atom, Axes, ViewError, atoms_of, cut, is_plain, merge, shape_of
 from potstill.errors import CompileError
-
-Array = NDArray[Any]
+from potstill.still.arrays import Array
 
 
 def constant_operand(node: Node, tensor: Tensor, const: Const, shape: Sequence[int]) -> Const:

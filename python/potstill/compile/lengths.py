@@ -7,16 +7,12 @@ beyond a number that is somewhere in the graph, or at the greatest length.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from potstill.compile.load import Node
 from potstill.compile.run import SHAPE_OPS
 from potstill.compile.specialise import Specialised
-
-Array = NDArray[Any]
 
 # Operators that hold a length or place against a number, or compute with both.
 _MEETING = frozenset(

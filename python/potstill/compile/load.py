@@ -16,10 +16,7 @@ from potstill.compile.bounds import array_of, check_functions, first_line, nodes
 from potstill.errors import CompileError, missing_package
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[Any]
-
+    from potstill.still.arrays import Array
 # Operators that only occur in graphs whose weights are already rounded; rounding them again would compound the error.
 QUANTIZED_OPS = frozenset(
     {

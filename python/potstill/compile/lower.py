@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from potstill.card import Card, Head
-from potstill.compile.ir import Array, Graph, Op, operator_names
+from potstill.compile.ir import Graph, Op, operator_names
 from potstill.compile.ops import LayerNorm
 from potstill.errors import CompileError
 from potstill.runtime.oplist import OpFacts
 from potstill.still import pack
+from potstill.still.arrays import Array
 from potstill.still.int4 import quantize_rows_int4
 from potstill.still.packed import DTYPES, PackedModel, byte_view
 from potstill.still.schema import fb, made, words
@@ -95,7 +96,7 @@ def _check_limits(graph: Graph) -> None:
     if not _TOKENS[0] <= graph.max_tokens <= _TOKENS[1]:
         raise CompileError(
             "C124", f"the model takes texts of {graph.max_tokens:,} tokens", ops[-1].name,
-            f"a file is for a limit of {_TOKENS[0]} to {_TOKENS[1]:,}: export with another length, or give max_tokens",
+            f"a file takes {_TOKENS[0]} to {_TOKENS[1]:,} tokens: export with another length, or give max_tokens",
         )  # fmt: skip
     if len(ops) > _MOST_OPS:
         raise _too_large(f"{len(ops):,} operators, a file holds {_MOST_OPS:,}", ops[-1].name)
@@ -129,7 +130,7 @@ def lower(graph: Graph, scheme: Scheme, card: Card, tokenizer: Tables | None = N
     if unknown:
         raise CompileError(
             "C027", f"the scheme names a layer that this model lacks ({len(unknown)} in all)", unknown[0],
-            "measure the layers of this very model: potstill sensitivity",
+            "measure the layers of this model: potstill sensitivity",
         )  # fmt: skip
     for op in graph.ordered():
         work.add(op)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from potstill.compile import layout
 from potstill.compile.expr import (
@@ -27,8 +24,6 @@ from potstill.compile.expr import (
 from potstill.compile.load import Node
 from potstill.compile.views import Atom, Axes, Axis, ViewError, atoms_of, axis, is_plain, merge, reshape
 from potstill.errors import CompileError
-
-Array = NDArray[Any]
 
 
 def product(node: Node, a: Tensor | Const, b: Tensor | Const) -> Tensor:

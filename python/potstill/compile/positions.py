@@ -6,18 +6,14 @@ at the greatest length the model allows, found by bisection: beyond its table th
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from potstill.compile.ops import Embedding
 from potstill.compile.ops.embedding import EmbeddingSum
 from potstill.compile.run import run_onnx
 from potstill.compile.specialise import Specialised
 from potstill.errors import CompileError
-
-Array = NDArray[Any]
+from potstill.still.arrays import Array
 
 # Nobody runs longer texts on these models; also the answer for a model without position embeddings.
 LONGEST = 4096

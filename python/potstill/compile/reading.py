@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-from numpy.typing import NDArray
 
 from potstill.compile.expr import SCORES, TOKENS, Const, Elementwise, Expr, Ids, Tensor
 from potstill.compile.ids import PICKS
@@ -13,8 +10,8 @@ from potstill.compile.load import Node
 from potstill.compile.specialise import Specialised
 from potstill.compile.views import ViewError, atoms_of, axis, is_plain, shape_of
 from potstill.errors import CompileError
+from potstill.still.arrays import Array
 
-Array = NDArray[Any]
 Value = Tensor | Const
 
 

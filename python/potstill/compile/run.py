@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from numpy.typing import NDArray
-
 from potstill.compile.bounds import first_line, memory_bound
 from potstill.compile.load import Source
 from potstill.errors import CompileError, missing_package
-
-Array = NDArray[Any]
+from potstill.still.arrays import Array
 
 SHAPE_OPS = ("Shape", "Size")
 

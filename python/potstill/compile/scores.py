@@ -56,7 +56,7 @@ def _config(path: Path) -> Mapping[str, Any] | None:
     except (OSError, ValueError) as error:
         raise CompileError("C142", "the model's config cannot be read", str(path), _STEP) from error
     if not isinstance(config, dict):
-        raise CompileError("C142", "the model's config is no JSON object", str(path), _STEP)
+        raise CompileError("C142", "the model's config is not a JSON object", str(path), _STEP)
     names = config.get("id2label")
     outputs = len(names) if isinstance(names, dict) else config.get("num_labels")
     return config if outputs == 1 else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from potstill.compile.ir import Op
@@ -34,9 +36,40 @@ def sentence_beside(onnx: Path, tokenizer: Path | None) -> SentenceModel | None:
     return None
 
 
-def whole_output(names: tuple[str, ...]) -> str | None:
-    """Of an ONNX's outputs the one that is the finished vector, as sentence-transformers names it."""
-    return next((name for name in names if "sentence_embedding" in name.lower()), None)
+@dataclass(frozen=True)
+class Followed:
+    """Output and pooling to take, and the folder that they are of.
+
+    Attributes:
+        sentence: the folder; None: none is followed.
+        pooling, output: as `choose_outputs` takes them.
+        whole: the output that is the finished vector, taken because the folder was followed.
+    """
+
+    sentence: SentenceModel | None
+    pooling: str | None
+    output: str | None
+    whole: str | None = None
+
+    @property
+    def max_tokens(self) -> int | None:
+        """The longest text by the folder."""
+        return None if self.sentence is None else self.sentence.max_tokens
+
+
+def follow(sentence: SentenceModel | None, outputs: Sequence[str], pooling: str | None, output: str | None) -> Followed:
+    """What the user asked for, else the finished vector among the ONNX's outputs, else the folder's pooling.
+
+    Raises:
+        CompileError: the folder asks for something that a file cannot hold.
+    """
+    if sentence is None:
+        return Followed(None, pooling, output)
+    check_prompts(sentence)
+    if output is not None or pooling is not None:
+        return Followed(sentence, pooling, output)
+    whole = next((name for name in outputs if "sentence_embedding" in name.lower()), None)
+    return Followed(sentence, None if whole else adoptable_pooling(sentence), whole, whole)
 
 
 def adoptable_pooling(sentence: SentenceModel) -> str:
@@ -62,7 +95,7 @@ def check_prompts(sentence: SentenceModel) -> None:
     """A prompt before every text, which the file could not put there."""
     if sentence.default_prompt:
         raise CompileError(
-            "C164", f"the model puts {sentence.default_prompt!r} before every text, which a .still file does not",
+            "C164", f"the model puts {sentence.default_prompt!r} before every text, which a .still file cannot do",
             str(sentence.folder / "config_sentence_transformers.json"),
             "set default_prompt_name to null in a copy of the folder, and write the prompt into your texts",
         )  # fmt: skip
@@ -85,8 +118,10 @@ def check_vector(embedding: Op, sentence: SentenceModel, output: str) -> None:
         )  # fmt: skip
 
 
-def notes_of(sentence: SentenceModel, pooling: str | None) -> list[str]:
+def notes_of(sentence: SentenceModel | None, pooling: str | None) -> list[str]:
     """What the user should know of what was adopted; `pooling` is None where the ONNX pools by itself."""
+    if sentence is None:
+        return []
     taken = sentence.pooling if pooling is None else pooling
     told = _told(taken, len(sentence.dense), sentence.normalized)
     notes = [f"vectors are as the sentence-transformers folder says: {told}"]

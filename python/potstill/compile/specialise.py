@@ -13,14 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from potstill.compile.ids import IdTest, compared_with, id_tests
 from potstill.compile.load import Node, Source, flatten
 from potstill.compile.run import SHAPE_OPS, names_used, run_onnx
 from potstill.errors import CompileError
-
-Array = NDArray[Any]
+from potstill.still.arrays import Array
 
 # Any small prime would do: a length that no other dimension of a model is likely to share.
 PROBE_LENGTH = 7

@@ -11,18 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from potstill.compile.bounds import nodes_within
 from potstill.compile.load import Node
 from potstill.compile.run import SHAPE_OPS, run_onnx
 from potstill.compile.specialise import Specialised
 from potstill.errors import CompileError
-
-Array = NDArray[Any]
+from potstill.still.arrays import Array
 
 _FEW = 8  # numbers of a value that are followed one by one
 _BUDGET = 3e8  # numbers that are computed in all: about two seconds
@@ -47,7 +44,7 @@ def check_repeatable(graph: Specialised, wanted: Iterable[str]) -> None:
         needed.update(node.inputs)
         if not node.domain and (node.op in _DRAWS or (node.op == "Dropout" and _drops(graph, node))):
             raise CompileError(
-                "C170", f"the model draws random numbers ({node.op}): it gives another answer every time", node.label,
+                "C170", f"the model draws random numbers ({node.op}): each answer is different", node.label,
                 "export it for inference: model.eval() before torch.onnx.export",
             )  # fmt: skip
 

@@ -6,28 +6,30 @@ Whatever the importer may have misread shows here as a difference; no file is wr
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from potstill.card import Card
 from potstill.compile.evaluate import Evaluator
 from potstill.compile.ids import compared_with, sample_ids, vocabulary
 from potstill.compile.import_onnx import Imported
 from potstill.compile.ir import Graph
 from potstill.compile.lengths import lengths_around
-from potstill.compile.ops import Embedding
+from potstill.compile.lower import lower
+from potstill.compile.ops.embedding import reads_pairs
 from potstill.compile.run import run_onnx
 from potstill.compile.sentence import SMALLEST_LENGTH
 from potstill.compile.steady import odd_lengths, odd_splits
 from potstill.errors import CompileError, PotstillError
 from potstill.runtime.rows import TokenRows
+from potstill.still.arrays import Array
 from potstill.still.packed import PackedModel
-
-Array = NDArray[Any]
+from potstill.still.schemes import SCHEMES
 
 # Of the largest output; f32 in another order of summation differs by about 1e-6.
 TOLERANCE = 1e-4
@@ -65,8 +67,8 @@ def check_lengths(graph: Graph) -> list[int]:
     return sorted({min(2, longest), min(max(longest // 3, 1), _EXACT), longest})
 
 
-def verify(model: PackedModel, imported: Imported) -> list[Difference]:
-    """Compare a model packed with scheme fp32 with the ONNX it came from.
+def check_onnx(imported: Imported, card: Card) -> list[dict[str, Any]]:
+    """Compare the graph in f32 with the ONNX it came from; `Difference`s as dicts.
 
     Compared are texts of the three lengths of `check_lengths`, which are returned, texts at both sides of every number
     that the graph holds a length against, at lengths where one of its constants changes, and texts with the ids that
@@ -76,7 +78,7 @@ def verify(model: PackedModel, imported: Imported) -> list[Difference]:
         CompileError: the ONNX gives no finite numbers; they differ; they differ for certain ids;
             they differ from a certain length on; they differ for pairs.
     """
-    checked = _Comparison(Evaluator(model), imported)
+    checked = _Comparison(Evaluator(lower(imported.graph, SCHEMES["fp32"], card)), imported)
     shown = check_lengths(imported.graph)
     longest = imported.graph.max_tokens
     around = lengths_around(imported.onnx, longest)
@@ -100,7 +102,7 @@ def verify(model: PackedModel, imported: Imported) -> list[Difference]:
                 "C102", f"the {worst.output} differs from the ONNX by {worst.relative:.1e} for texts with {special}",
                 checked.where, _OTHER_BACKEND,
             )  # fmt: skip
-    return checked.shown
+    return [asdict(difference) for difference in checked.shown]
 
 
 class _Comparison:
@@ -162,7 +164,7 @@ class _Comparison:
             )  # fmt: skip
 
     def length_error(self, worst: Difference) -> CompileError:
-        """The error for a model that computes otherwise at other lengths, or is wrong in any case."""
+        """The error for a model that gives something else at other lengths, or is wrong in any case."""
         if worst.tokens == self.imported.onnx.length or not _fine(
             self.compare(self.sample(min(self.imported.onnx.length, self.imported.graph.max_tokens)))
         ):
@@ -172,7 +174,7 @@ class _Comparison:
             )  # fmt: skip
         limit = self._lower_limit()
         return CompileError(
-            "C104", f"the model computes otherwise at {worst.tokens} tokens than at {self.imported.onnx.length} (a "
+            "C104", f"the model gives something else at {worst.tokens} tokens than at {self.imported.onnx.length} (a "
             f"window, branch or scale that depends on the length; {worst.output} differs by {worst.relative:.1e})",
             self.where, f"{limit}; or {_OTHER_BACKEND}" if limit else _OTHER_BACKEND,
         )  # fmt: skip
@@ -225,7 +227,12 @@ def core_available() -> bool:
     return importlib.util.find_spec("potstill._core") is not None
 
 
-def verify_file(path: Path, model: PackedModel, imported: Imported) -> None:
+def check_of_file(model: PackedModel, imported: Imported) -> Callable[[Path], None] | None:
+    """What checks the written file of `model`; None where there is no core to run it."""
+    return partial(_check_file, model=model, imported=imported) if core_available() else None
+
+
+def _check_file(path: Path, model: PackedModel, imported: Imported) -> None:
     """Load the written file with the core and compare with the numpy evaluation of the same packed model.
 
     Raises:
@@ -266,7 +273,7 @@ def verify_file(path: Path, model: PackedModel, imported: Imported) -> None:
 
 def pair_types(graph: Graph, tokens: int) -> list[int] | None:
     """Token types of a pair whose texts share `tokens` evenly; None for a model of single texts."""
-    if not any(isinstance(op, Embedding) and op.types is not None for op in graph.ordered()):
+    if not reads_pairs(graph):
         return None
     return [0] * (tokens // 2) + [1] * (tokens - tokens // 2)
 

@@ -12,7 +12,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-TOKEN = "t"  # rows of the matrix
 COLUMN = "c"
 KEY = "s"  # second token axis of attention scores
 

@@ -30,10 +30,10 @@ _HASH_TAGS = ("#", "SYM", "PUNCT", "O")
 _HASHTAG = re.compile(r"#\w+")
 # What a line of column names calls the words.
 _WORDS = ("word", "words", "token", "tokens", "form", "text")
-# A file without an empty line is one sentence; over so many words it is none.
+# A file without an empty line is one sentence; with more words than this it is not a sentence.
 _LONGEST = 100
 _SPACES = re.compile(r"[ \t]+")
-# Lines by which a .txt file is judged.
+# Lines that decide what a .txt file holds.
 _SAMPLE = 2000
 
 
@@ -174,7 +174,7 @@ def _layout(blocks: Sequence[Sequence[_Line]], label: str, path: Path) -> _Layou
 def _found_layout(
     blocks: Sequence[Sequence[_Line]], even: Sequence[_Line], width: int, label: str, path: Path
 ) -> _Layout:
-    """The columns by what stands in them."""
+    """The columns, recognised by what they hold."""
     last = width - 1
     if width >= 3 and _numbered(blocks, width):
         if width == _CONLLU:

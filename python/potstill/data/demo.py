@@ -144,7 +144,7 @@ def is_there(name: str, cache: Path) -> bool:
 
 
 def _damage(folder: Path, package: Package) -> str | None:
-    """What is wrong with the fetched files, in words; "" where there are none of this package, None with all well."""
+    """What is wrong with the fetched files, in words; "" without files of this package, None when all is well."""
     if not folder.is_dir():
         return ""
     try:
@@ -200,7 +200,7 @@ def _download(package: Package, work: Path, progress: Progress) -> Path:
 
 
 def _last_word(output: str) -> str:
-    """The line of pip's output that tells most, without addresses."""
+    """The most telling line of pip's output, without addresses."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     telling = [line for line in lines if line.startswith("ERROR:")] or lines or ["no message"]
     text = re.sub(r"(https?|file)://[^\s'\")]+", "the package index", telling[-1].removeprefix("ERROR:").strip())

@@ -109,7 +109,7 @@ def _both(path: Path, line: int, wide: int) -> DataError:
         f"the file is written in two encodings: this line is no UTF-8, {wide:,} other lines with letters beyond ASCII "
         "are",
         f"{path}, line {line}",
-        "write the line anew in UTF-8 (rows of files in different encodings were joined), and leave data.encoding out",
+        "write the line in UTF-8 (rows of files in different encodings were joined), and leave data.encoding out",
     )
 
 
@@ -232,7 +232,7 @@ def _is_word(read: str) -> bool:
 def _nul(path: Path, number: int) -> DataError:
     return DataError(
         "D041",
-        "a NUL byte stands in the text",
+        "the text holds a NUL byte",
         f"{path}, line {number}",
         "the file is damaged or no text; remove the byte, or state data.encoding if it is UTF-16",
     )

@@ -159,7 +159,7 @@ def _number(value: Any) -> float | None:
 
 
 def refuse_missing(labels: Sequence[Any], raw: Raw, index: int) -> None:
-    """Refuse labels of row `index` that spell that there is none; for columns whose names are not given.
+    """Refuse labels of row `index` that say that the value is missing; for columns whose names are not given.
 
     Raises:
         DataError: it is one.
@@ -168,7 +168,7 @@ def refuse_missing(labels: Sequence[Any], raw: Raw, index: int) -> None:
         if isinstance(value, str) and value.strip().lower() in _MISSING:
             raise DataError(
                 "D054",
-                f"the label {value.strip()!r} is how programs write that there is none",
+                f"the label {value.strip()!r} is how programs write that a value is missing",
                 raw.at(index),
                 "fill the label in or delete the row; if it is a class, list all classes in data.labels",
             )

@@ -246,7 +246,7 @@ def make_splits(
         shares = [share / total for share in shares]
         dealt = deal(parts["train"], [*shares, 1.0 - sum(shares)], seed)
         if not all(map(len, dealt)) and all(shares) and len(parts["train"]) >= _ENOUGH:
-            note("data: the classes are too small to be dealt each by itself: rows are dealt whatever their class")
+            note("data: the classes are too small to be dealt one by one: rows are dealt regardless of their class")
             dealt = deal(parts["train"], [*shares, 1.0 - sum(shares)], seed, by_class=False)
         parts["train"] = dealt[-1]
         parts.update(zip(missing, dealt[:-1], strict=True))

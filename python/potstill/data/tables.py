@@ -24,9 +24,9 @@ SEPARATORS = ",;\t|"
 _NAMES = {"\t": "a tab", " ": "a space"}
 # A field over this is a quote that was never closed, not a text for an encoder.
 _LARGEST_FIELD = 16 * 1024 * 1024
-# Lines by which separator and header are judged.
+# Lines that decide separator and header.
 _SAMPLE = 200
-# Lines before the header among which it is looked for, to tell where it is.
+# So many lines are searched for the header, to say where it is.
 _TITLES = 20
 # Excel's own note of the separator, before the header.
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
@@ -119,7 +119,7 @@ def _is_tsv(path: Path) -> bool:
 
 
 def _separator(lines: Sequence[str], wanted: Wanted, usual: str) -> str:
-    """The one by which the header has the wanted columns; else one that cuts all lines alike; else the usual one."""
+    """The one that gives the header the wanted columns; else one that cuts all lines alike; else the usual one."""
     candidates = sorted(SEPARATORS, key=lambda mark: mark != usual)
     cut = {mark: _cut(lines, mark) for mark in candidates}
     for most in (1, _TITLES):
@@ -244,7 +244,7 @@ def _refuse_titles(where: str, sample: Sequence[Row], wanted: Wanted) -> None:
         if has_all(wanted, ["" if cell is None else str(cell) for cell in row]):
             raise DataError(
                 "D051",
-                "the names of the columns do not stand in the first line",
+                "the first line does not hold the names of the columns",
                 f"{where}, line {line}",
                 "delete the lines before it",
             )
@@ -323,7 +323,7 @@ def read_xlsx(path: Path, wanted: Wanted) -> Raw:
     except Exception as error:  # zip, XML and its own errors alike
         said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise DataError(
-            "D012", f"the workbook cannot be read: {said}", str(path), "open it and save it as .xlsx anew, or as CSV"
+            "D012", f"the workbook cannot be read: {said}", str(path), "open it and save it as .xlsx again, or as CSV"
         ) from error
     filled = {name: rows for name, rows in sheets.items() if rows}
     fitting = [name for name, rows in filled.items() if has_all(wanted, [str(cell) for cell in rows[0][1]])]

@@ -29,7 +29,7 @@ _NEARLY = re.compile(r"[BIESLUMW][-_:./|].+|.+[-_:./|][BIESLUMW]", re.IGNORECASE
 
 
 def nearly(names: Iterable[str]) -> list[str]:
-    """Of names of which most spell entities, but not all or not as `looks_like_tags` knows it, those that do not."""
+    """Where most names spell entities, but not all, or not as `looks_like_tags` knows it: those that do not."""
     kinds = [name for name in names if name != "O"]
     alike = [name for name in kinds if _NEARLY.fullmatch(name)]
     if looks_like_tags(kinds) or 3 * len(alike) < 2 * len(kinds) or not alike:

@@ -54,7 +54,7 @@ def tag_names(train: Raw, given: Sequence[str] | None) -> list[str]:
     """Names of the tags: those of the recipe, else the source's own, else the distinct values of `train`, sorted.
 
     Raises:
-        DataError: as `tag_ids`; as `refuse_scores_and_ids`; a tag that is none.
+        DataError: as `tag_ids`; as `refuse_scores_and_ids`; something that is not a tag.
     """
     if given is not None:
         return list(given)

@@ -7,12 +7,9 @@ import re
 from pathlib import Path
 
 from potstill.doctor.check import Findings
-from potstill.doctor.elf import Elf, read_elf
 from potstill.doctor.system import System, wheel_machine
 from potstill.errors import PotstillError
-
-# What a wheel's module asks for beyond glibc, by the Debian package that brings it.
-_PACKAGES = {"libstdc++.so.6": "libstdc++6", "libgcc_s.so.1": "libgcc-s1", "libgomp.so.1": "libgomp1"}
+from potstill.runtime.elf import PACKAGES, Elf, modules, python_tag, read_elf, wheel_file
 
 
 def wheel_name(system: System) -> str:
@@ -21,24 +18,12 @@ def wheel_name(system: System) -> str:
     A 32-bit Python needs armv7l, whatever the kernel's machine is.
     """
     machine = wheel_machine(system.machine, system.bits)
-    tag = f"cp{system.python[0]}{system.python[1]}"
-    return f"potstill-*-{tag}-{tag}-manylinux*_{machine}.whl" if machine else ""
+    return wheel_file(system.python, machine) if machine else ""
 
 
 def _glibc(text: str) -> tuple[int, int]:
     found = re.match(r"(\d+)\.(\d+)", text)
     return (int(found[1]), int(found[2])) if found else (0, 0)
-
-
-def modules(package: Path) -> list[Path]:
-    """The compiled modules of an installed package, whatever machine and Python they are for."""
-    return sorted(package.glob("_core*.so"))
-
-
-def suffix_tag(path: Path) -> str:
-    """``cp311`` of ``_core.cpython-311-aarch64-linux-gnu.so``; empty when it has none."""
-    found = re.search(r"\.cpython-(\d+)", path.name)
-    return f"cp{found[1]}" if found else ""
 
 
 def check(system: System, package: Path) -> Findings:
@@ -76,8 +61,8 @@ def _check_module(findings: Findings, system: System, path: Path, fitting: str) 
         findings.failure(path.name, seen, f"pip uninstall potstill, then install {fitting}")
         return
     tag = f"cp{system.python[0]}{system.python[1]}"
-    if suffix_tag(path) not in ("", tag):
-        findings.failure(path.name, f"made for {suffix_tag(path)}, this Python is {tag}", f"install {fitting}")
+    if python_tag(path) not in ("", tag):
+        findings.failure(path.name, f"made for {python_tag(path)}, this Python is {tag}", f"install {fitting}")
         return
     here = _glibc(system.libc[1])
     if system.libc[0] == "glibc" and here < elf.glibc:
@@ -100,7 +85,7 @@ def _check_libraries(findings: Findings, system: System, elf: Elf) -> None:
         if not present:
             absent.append(name)
     if absent:
-        packages = " ".join(_PACKAGES.get(name, name) for name in absent)
+        packages = " ".join(PACKAGES.get(name, name) for name in absent)
         findings.failure("libraries", f"missing: {', '.join(absent)}", f"sudo apt-get install {packages}")
     else:
         findings.ok("libraries", ", ".join(elf.needed) or "none needed")

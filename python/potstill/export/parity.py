@@ -12,21 +12,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from potstill.errors import ExportError, missing_package
-from potstill.export.parity_rows import (
-    ROWS,
-    at_words_of,
-    grid_of,
-    has_pairs,
-    reference,
-    token_rows,
-    word_rows,
-    words_read,
-)
 from potstill.export.quiet import quiet
 from potstill.runtime.rows import TokenRows
+
+if TYPE_CHECKING:
+    from potstill.work.progress import Progress
 
 # One token alone, one and two tokens with [CLS] and [SEP], and lengths around the blocks that kernels work in.
 LENGTHS = (1, 3, 4, 7, 16, 33)
@@ -139,7 +132,7 @@ def check_parity(
     dataset: Any,
     *,
     max_tokens: int,
-    progress: Any = None,
+    progress: Progress | None = None,
     lengths: Sequence[int] = LENGTHS,
     batches: Sequence[int] = BATCHES,
     task: Any = None,
@@ -172,16 +165,22 @@ def check_parity(
     unknown = sorted(set(exports) - set(BACKENDS))
     if unknown:
         raise ExportError("X021", f"unknown export {unknown[0]!r}", "exports", f"use {', '.join(BACKENDS)}")
-    texts: list[Any] = [str(text) for text in dataset["text"]]
+    texts: list[Any] = list(dataset["text"])
     if not texts:
         raise ExportError("X022", "the test set is empty", str(model_dir), "give at least one sentence")
     try:
         with quiet():
+            from potstill.export.parity_rows import grid_of
             from potstill.models.classifier import load_classifier
-            from potstill.models.heads import Truth, task_named
+            from potstill.models.evaluation import outputs
+            from potstill.models.heads import task_named
+            from potstill.models.heads.base import Truth
+            from potstill.models.rows import encode_dataset
+            from potstill.models.tokens import load_tokenizer
 
             model = load_classifier(model_dir, attention="eager")
             earlier = None if before is None else load_classifier(before, attention="eager")
+            rows = encode_dataset(load_tokenizer(model_dir), dataset, max_tokens)
     except ImportError as error:
         raise missing_package(error.name or "torch", "build", "the parity check") from error
     if progress is None:
@@ -189,24 +188,19 @@ def check_parity(
 
         progress = QuietProgress()
     task = task or task_named("classification")
-    with quiet():
-        second = [str(text) for text in dataset["text_pair"]] if has_pairs(dataset) else None
-        if task.words:
-            texts = [list(row) for row in dataset["text"]]
-            rows = word_rows(model_dir, texts, max_tokens)
-        else:
-            rows = token_rows(model_dir, texts, second, max_tokens)
     grid = grid_of(rows, model, sorted({*(n for n in lengths if n < max_tokens), max_tokens}), batches)
     if truth is None:
         truth = Truth(task.label_array(list(dataset["label"]), model.config.num_labels))
-    report = ParityReport(sentences=len(texts), metric=task.metric)
-    with progress.task("parity", total=len(texts) * (len(exports) + 1), unit="sentences") as shown:
-        wanted = at_words_of(reference(model, rows, shown), rows)
-        wanted_grid = [reference(model, batch) for batch in grid]
+    second = list(dataset["text_pair"]) if rows.types is not None else None
+    report = ParityReport(sentences=len(rows), metric=task.metric)
+    with progress.task("parity", total=len(rows) * (len(exports) + 1), unit="sentences") as shown:
+        wanted = outputs(model, rows)
+        shown.advance(len(rows), note="PyTorch")
+        wanted_grid = [outputs(model, batch) for batch in grid]
         report.reference_accuracy = task.score(wanted, truth)
-        answers_before = None if earlier is None else at_words_of(reference(earlier, rows), rows)
+        answers_before = None if earlier is None else outputs(earlier, rows)
+        test = _Test(task, texts, second, rows, truth, max_tokens, answers_before)
         for export, path in exports.items():
-            test = _Test(task, texts, second, rows, truth, max_tokens, answers_before)
             _compare(report, export, path, test, wanted, (grid, wanted_grid), shown)
     return report
 
@@ -233,6 +227,7 @@ def _compare(
 ) -> None:
     import numpy as np
 
+    from potstill.export.parity_rows import ROWS, at_words_of, words_read
     from potstill.models.evaluation import Outputs
     from potstill.runtime.backends import open_backend
 

@@ -8,6 +8,7 @@ and so has a `*ForTokenClassification`.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -251,6 +252,16 @@ def _loss(config: Any, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tens
     return nn.functional.cross_entropy(logits.float(), labels)
 
 
+def label_tables(labels: Sequence[str]) -> dict[str, Any]:
+    """The names of the labels as a configuration holds them, ``id2label`` and ``label2id``."""
+    return {"id2label": dict(enumerate(labels)), "label2id": {label: index for index, label in enumerate(labels)}}
+
+
+def label_names(config: Any) -> list[str]:
+    """The names of the labels in a configuration, in the order of the outputs."""
+    return [str(config.id2label[index]) for index in range(len(config.id2label))]
+
+
 def head_name(model: nn.Module) -> str:
     """Dotted name of the last linear layer with one output a label.
 
@@ -375,8 +386,7 @@ def load_encoder(
     config = EncoderClassifierConfig(
         backbone=backbone_config,
         pooling=pooling,
-        id2label=dict(enumerate(labels)),
-        label2id={label: index for index, label in enumerate(labels)},
+        **label_tables(labels),
         attn_implementation=attention,
         **more,
     )

@@ -41,7 +41,7 @@ def model_errors(model: Path | str) -> Iterator[None]:
 
     Raises:
         TrainError: no such folder or hub model; a folder that holds no loadable model; the hub cannot
-            be reached; the hub wants a login for it.
+            be reached; the hub asks for a login.
     """
     from huggingface_hub import errors as hub
 

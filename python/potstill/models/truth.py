@@ -30,7 +30,7 @@ def truth_of(
         student_dir: holds the projection the student was trained with.
         teacher_dir: run only where the task needs its vectors.
         max_tokens: tokens kept of each text.
-        progress: told the rows done.
+        progress: reports the rows done.
     """
     array = task.label_array(list(dataset["label"]), len(labels))
     if task.labelled:

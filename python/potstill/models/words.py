@@ -21,7 +21,7 @@ def encode_words(
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Token ids of rows of words, specials included, cut to max_tokens, and `words` of each: lists of int32 arrays.
 
-    A word of which the tokenizer keeps nothing (control characters alone) is read as the unknown token.
+    A word that the tokenizer drops (control characters alone) is read as the unknown token.
 
     Args:
         tokenizer: a fast Hugging Face tokenizer.

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from potstill.models.recipes import load_recipe
 from potstill.paths import read_path
 from potstill.pipeline.builder import run_build
-from potstill.recipe import load_recipe
 from potstill.runtime.inputs import read_flag, read_strings
 from potstill.work.processes import current
 from potstill.work.progress import make_progress

@@ -45,7 +45,7 @@ def run_build(
     Under torchrun every process calls it with the same arguments: see `potstill.work.processes`.
 
     Args:
-        recipe: see `potstill.recipe.load_recipe`.
+        recipe: see `potstill.models.recipes.load_recipe`.
         out: output folder; the results of the stages are kept in its folder `stages`.
         progress: where to tell; None is quiet.
         cache: shared downloads and teacher outputs; None is `potstill.work.cache.cache_dir()`.

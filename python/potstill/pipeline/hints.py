@@ -13,7 +13,7 @@ def slow_inference(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Sentences on integers slower than floats, threads that cost time, and time spent on padding.
 
     Args:
-        rows: as `potstill.bench.measure.measure` gives.
+        rows: as `potstill.bench.race.Race.run` gives.
     """
     times = {(row["engine"], row["precision"], row["tokens"], row["threads"]): row["median_ms"] for row in rows}
     return [*_integers(times), *_threads(times), *_padding(rows)]

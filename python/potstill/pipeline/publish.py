@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from potstill.pipeline.report.hub import hub_card
 from potstill.pipeline.report.intervals import intervals, retained
 from potstill.pipeline.rounding import final_student
 from potstill.pipeline.stage import Context
@@ -26,7 +27,7 @@ ARTEFACTS = {
     "tflite": "model.tflite",
     "tflite_int8": "model.int8.tflite",
 }
-REPORT = "report.json"
+REPORT, HUB_CARD = "report.json", "README.md"
 # Written beside it by an emulated run of the model (toolchains), and shown by reports.
 EMULATED = "emulated.json"
 
@@ -61,17 +62,15 @@ def publish(context: Context, out: Path) -> None:
             (out / final).unlink(missing_ok=True)
     for name, source in (("tokenizer", context.folder("still") / "tokenizer"), ("student", final_student(context))):
         _publish_tree(context, source, out / name)
-    recipe, text = out / "recipe.toml", recipe_text(context.recipe)
-    if not _has_text(recipe, text):
-        with atomic_write(recipe) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    _publish_text(recipe_text(context.recipe), out / "recipe.toml")
 
 
-def _has_text(path: Path, text: str) -> bool:
-    try:
-        return path.read_bytes() == text.encode()
-    except OSError:
-        return False
+def _publish_text(text: str, final: Path) -> None:
+    with contextlib.suppress(OSError):
+        if final.read_bytes() == text.encode():
+            return
+    with atomic_write(final) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _stored(context: Context, path: Path) -> tuple[str, tuple[int, str]]:
@@ -155,7 +154,7 @@ def make_report(context: Context, budget: Mapping[str, Any] | None = None) -> di
         "warnings": [*_warnings(context), *_meaningless(teacher)],
         "keys": dict(context.keys),
         "seed": context.recipe.seed,
-        "provenance": context.facts("still").get("provenance", {}),
+        "card": context.facts("still")["card"],
         "versions": {name: record.facts.get("versions", {}) for name, record in context.records.items()},
         **({"budget": dict(budget)} if budget is not None else {}),
         "settings": context.recipe.content(),
@@ -197,8 +196,9 @@ def _quantization(context: Context, packed: float) -> dict[str, Any]:
 
 
 def write_report(report: Mapping[str, Any], out: Path) -> None:
-    """Write `report.json`, atomically."""
+    """Write `report.json`, and of it the model's card `README.md`, each atomically."""
     write_json(out / REPORT, report)
+    _publish_text(hub_card(report), out / HUB_CARD)
 
 
 def _without_seconds(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -206,4 +206,4 @@ def _without_seconds(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # Facts of a stage that stand in a place of their own.
-_ELSEWHERE = ("seconds", "resumed", "warnings", "versions", "provenance")
+_ELSEWHERE = ("seconds", "resumed", "warnings", "versions", "card")

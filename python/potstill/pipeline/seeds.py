@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from potstill.errors import InputError
+from potstill.models.recipes import load_recipe
 from potstill.pipeline.builder import STAGES_FOLDER, run_build
 from potstill.pipeline.report.intervals import retained
-from potstill.recipe import load_recipe
 from potstill.work.atomic import write_json
 from potstill.work.progress import Progress
 

@@ -174,6 +174,7 @@ def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     from potstill.compile import compile_onnx
     from potstill.distil.teacher.cache import weights_hash
     from potstill.pipeline.rounding import chosen_scheme
+    from potstill.runtime.backends import open_backend
     from potstill.still.schemes import SCHEMES
 
     del work
@@ -214,7 +215,7 @@ def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
                 "scheme": scheme.name, "parameters": report.parameters, "ops": dict(report.ops), "notes": report.notes,
                 "embedding": scheme.embedding, "layers": dict(scheme.layers),
             }  # fmt: skip
-            facts["provenance"] = provenance
+            facts["card"] = open_backend("native", out / name, 1).card.info()
     return facts
 
 
@@ -298,7 +299,9 @@ def _teacher_name(recipe: Recipe) -> str:
 
 
 def _source_identity(context: Context) -> dict[str, Any]:
-    return dict(source_identity(context.recipe.data, labelled=context.recipe.task != "embedding"))
+    from potstill.models.heads import task_of
+
+    return dict(source_identity(context.recipe.data, labelled=task_of(context.recipe).labelled))
 
 
 def _host_identity(context: Context) -> dict[str, Any]:
@@ -339,17 +342,15 @@ def _license(recipe: Recipe) -> str | None:
 def run_bench(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Milliseconds of PyTorch, onnxruntime, LiteRT and Potstill on this host."""
     from potstill.compare.host import bench_host
-    from potstill.compare.peers.pytorch import threads_kept
     from potstill.pipeline.hints import slow_inference
 
     del work
-    with threads_kept():
-        found = bench_host(
-            final_student(context),
-            export_files(context),
-            max_tokens=max_tokens(context.recipe),
-            scheme=context.facts("still")["scheme"],
-            progress=context.progress,
-        )
+    found = bench_host(
+        final_student(context),
+        export_files(context),
+        max_tokens=max_tokens(context.recipe),
+        scheme=context.facts("still")["scheme"],
+        progress=context.progress,
+    )
     (out / "bench.json").write_text(json.dumps(found, indent=2), encoding="utf-8")
     return {**found, "warnings": slow_inference(found["bench"])}

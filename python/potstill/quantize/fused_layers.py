@@ -10,10 +10,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
 from potstill.compile.ir import Graph, operator_names
@@ -21,9 +19,8 @@ from potstill.compile.ops import Attention, Embedding, LayerNorm, Linear
 from potstill.compile.ops.embedding import embedding_importance
 from potstill.compile.ops.linear import input_importance, producer_activation
 from potstill.errors import TrainError
+from potstill.still.arrays import Array
 from potstill.still.schemes import ONE_SIDED
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from potstill.distil.train.encoded import encode_splits
@@ -27,14 +26,13 @@ from potstill.quantize.fused_layers import FusedLinear, student_layout
 from potstill.quantize.gptq_solver import Statistics, round_layer
 from potstill.quantize.rounded_student import RoundedStudent
 from potstill.runtime.rows import TokenRows
+from potstill.still.arrays import Array
 from potstill.still.int4 import quantize_rows_int4
 from potstill.still.schemes import Scheme
 from potstill.work.progress import Progress, QuietProgress
 
 if TYPE_CHECKING:
     from potstill.data.splits import Splits
-
-Array = NDArray[Any]
 
 _BATCH = 64
 
@@ -65,7 +63,7 @@ def round_student(
         rows: calibration texts at most, spread evenly over the training rows.
         data_tokens: texts are cut to so many tokens.
         max_tokens, opset: of the export, which decide the operators' names.
-        progress: told about layers.
+        progress: reports layers.
 
     Returns:
         ``scheme``, ``layers`` (how many were rounded this way), ``rows``; with labels ``validation_accuracy`` and
@@ -118,7 +116,7 @@ def compensate(
         plain: the same student without rounding.
         scheme: dtypes of the layers.
         rows: token rows to calibrate on.
-        progress: told the layers done.
+        progress: reports the layers done.
 
     Returns:
         The number of layers.

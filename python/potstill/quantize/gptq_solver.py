@@ -17,15 +17,12 @@ layers and the same int4 token table it is 5.4: what is left is the table's. Lab
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from potstill.still.arrays import Array
 from potstill.still.int4 import LARGEST, quantize_rows_int4
 from potstill.still.schemes import SMALLEST
-
-Array = NDArray[Any]
 
 # Added to the diagonal of H, as a share of its mean: the value of the paper.
 DAMPING = 0.01

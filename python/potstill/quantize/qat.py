@@ -74,7 +74,7 @@ def quantize_aware(
         max_tokens: longest text of the export, by which the student's graph is read.
         cache: teacher outputs are kept under ``teacher-outputs/``.
         work: checkpoints; survives kills.
-        progress: told about steps and epochs.
+        progress: reports steps and epochs.
 
     Returns:
         ``scheme``, ``metric`` (the name of "accuracy"); ``validation_accuracy``, ``test_accuracy`` and ``agreement``

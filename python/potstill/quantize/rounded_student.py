@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from potstill.quantize.fake_quant import FakeQuantEmbedding, FakeQuantGelu, FakeQuantLinear
 from potstill.quantize.fused_layers import FusedLinear, Layout, scaled
+from potstill.still.arrays import Array
 from potstill.still.int4 import quantize_rows_int4
 from potstill.still.schemes import Scheme, quantize_rows
-
-Array = NDArray[Any]
 
 # Rounds of "round, write the result back" until a grid repeats itself; two suffice but for rows of few values.
 _ROUNDS = 8

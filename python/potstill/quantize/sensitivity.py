@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from potstill.quantize.choice import stored_bytes
+from potstill.still.arrays import Array
 from potstill.work.atomic import atomic_write
 from potstill.work.columns import columns
 from potstill.work.progress import Progress, QuietProgress
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from potstill.models.heads import Task
     from potstill.quantize.rounded_student import RoundedStudent
     from potstill.runtime.rows import TokenRows
-
-Array = NDArray[Any]
 
 ROWS = 512
 DTYPES = ("i8", "i4")
@@ -150,7 +148,7 @@ def measure_folder(
         TrainError: a layer of the compiled graph that the student lacks; errors of loading and exporting.
     """
     from potstill.errors import InputError
-    from potstill.models.classifier import load_classifier
+    from potstill.models.classifier import label_names, load_classifier
     from potstill.models.heads import task_named
     from potstill.models.rows import encode_dataset
     from potstill.models.tokens import load_tokenizer
@@ -167,8 +165,8 @@ def measure_folder(
         )
     tokenizer, student = load_tokenizer(model_dir), load_classifier(model_dir)
     layout = student_layout(student, model_dir, work, opset=opset, max_tokens=max_tokens)
-    names = student.config.id2label
-    task = task.with_labels([names[index] for index in range(len(names))])
+    names = label_names(student.config)
+    task = task.with_labels(names)
     labels = task.label_array(list(dataset["label"]), len(names))
     texts = encode_dataset(tokenizer, dataset, data_tokens)
     return measure(RoundedStudent(student, layout), texts, labels, task=task, count=rows, progress=progress)

@@ -15,6 +15,7 @@ Tokens = Annotated[int, Field(ge=4, le=8192)]
 Weight = Annotated[float, Field(ge=0.0, le=100.0)]
 Precision = Literal["auto", "fp32", "bf16"]
 Pooling = Literal["mean", "cls"]
+# Each has a file in potstill/models/heads.
 Task = Literal["classification", "multi-label", "embedding", "token-classification"]
 
 

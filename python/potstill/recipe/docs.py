@@ -29,7 +29,7 @@ def schema_markdown() -> str:
     return "\n".join(parts)
 
 
-# What a new recipe names before its writer does: it builds as it is.
+# What a new recipe names until its writer does: it builds without a change.
 _FIRST = {
     "teacher": {"model": "demo:all-minilm-l6-v2"},
     "data": {"source": "demo:movie-reviews"},
@@ -53,7 +53,7 @@ def recipe_text(recipe: Recipe) -> str:
     """A recipe as TOML, every key with its meaning; local paths are made absolute, so that it can be moved."""
     values, base = recipe.content(), recipe.base
     teacher, data = values["teacher"], values["data"]
-    if (model := resolve(teacher["model"], base)).is_dir():  # else a model on the hub, whatever file is called so
+    if (model := resolve(teacher["model"], base)).is_dir():  # else a model on the hub, even if a file has that name
         teacher["model"] = str(model.absolute())
     source = resolve(data["source"], base)
     data["source"], *data["unlabelled"] = (_absolute(name, base) for name in (data["source"], *data["unlabelled"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,11 @@ def bundled_names() -> list[str]:
     return sorted(path.stem for path in BUNDLED_DIR.glob("*.toml"))
 
 
-def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+# What does not go with a recipe's task, each "reason; next step": the heads tell it (potstill.models.recipes).
+Refusals = Callable[[Recipe], Iterable[str]]
+
+
+def read_recipe(name: str | Path, overrides: Sequence[str], refusals: Refusals) -> Recipe:
     """The recipe in the file `name`, or the bundled one of that name, with `overrides` applied.
 
     Args:
@@ -46,7 +50,7 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         ) from error
     bundled = path.parent == BUNDLED_DIR
     where = f"bundled recipe {path.stem}" if bundled else str(path)
-    recipe = parse_recipe(apply_overrides(content, overrides), where)
+    recipe = checked_recipe(apply_overrides(content, overrides), where, refusals)
     recipe.set_base(None if bundled else path.parent.absolute())
     return recipe
 
@@ -66,7 +70,7 @@ def find_recipe(name: str | Path) -> Path:
             return path
         if path.exists():
             step = "name the TOML file in it" if path.is_dir() else "save it as a file first"
-            raise RecipeError("R001", "a recipe is a regular file, and this is none", text, step)
+            raise RecipeError("R001", "a recipe is a regular file, and this is not one", text, step)
     if (BUNDLED_DIR / f"{text}.toml").is_file() and "/" not in text:
         return BUNDLED_DIR / f"{text}.toml"
     names = bundled_names()
@@ -81,7 +85,7 @@ def find_recipe(name: str | Path) -> Path:
     )
 
 
-def parse_recipe(content: Mapping[str, Any], where: str) -> Recipe:
+def checked_recipe(content: Mapping[str, Any], where: str, refusals: Refusals) -> Recipe:
     """A checked recipe from TOML content.
 
     Raises:
@@ -89,9 +93,12 @@ def parse_recipe(content: Mapping[str, Any], where: str) -> Recipe:
             choices; settings that contradict each other; several of these, each told.
     """
     try:
-        return Recipe.model_validate(content)
+        recipe = Recipe.model_validate(content)
+        problems = [_contradiction(reason, f"{where}, the recipe") for reason in refusals(recipe)]
     except ValidationError as error:
         problems = [_problem(entry, where) for entry in error.errors(include_url=False)]
+    if not problems:
+        return recipe
     if len(problems) == 1:
         raise problems[0]
     listed = "".join(f"\n  {problem}" for problem in problems)
@@ -141,7 +148,7 @@ def _where(path: Path, raw: bytes, error: Exception) -> str:
 
 
 def _toml_hint() -> str:
-    return "texts stand in double quotes, truth values are true and false, sections are [teacher], [data], ..."
+    return "texts are written in double quotes, truth values as true and false, sections as [teacher], [data], ..."
 
 
 def _problem(entry: Mapping[str, Any], where: str) -> RecipeError:
@@ -162,12 +169,17 @@ def _problem(entry: Mapping[str, Any], where: str) -> RecipeError:
         hint = f"did you mean {close[0]!r}? " if close else ""
         return RecipeError("R007", f"{given!r} is not one of the choices", place, f"{hint}use {choices}")
     if kind == "value_error":
-        reason, _, hint = str(limits["error"]).partition("; ")
-        return RecipeError("R008", reason, place, hint or f"correct {key}")
+        return _contradiction(str(limits["error"]), place, f"correct {key}")
     asked = wanted(kind, limits)
     if is_wrong_type(kind):
         return RecipeError("R005", f"{_shown(given)} is of the wrong type: {asked} is needed", place, _about(path))
     return RecipeError("R006", f"{_shown(given)} is out of range: {asked} is needed", place, _about(path))
+
+
+def _contradiction(text: str, place: str, otherwise: str = "correct the recipe") -> RecipeError:
+    """A refusal, "reason; next step"."""
+    reason, _, hint = text.partition("; ")
+    return RecipeError("R008", reason, place, hint or otherwise)
 
 
 def _shown(value: Any) -> str:

@@ -8,9 +8,14 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from potstill.recipe.base import Section, Task
-from potstill.recipe.inputs import Data, Teacher
-from potstill.recipe.learning import Distil, Student
-from potstill.recipe.making import Budget, BudgetTime, Compile, Export, Quantize
+from potstill.recipe.budget import Budget, BudgetTime
+from potstill.recipe.compile import Compile
+from potstill.recipe.data import Data
+from potstill.recipe.distil import Distil
+from potstill.recipe.export import Export
+from potstill.recipe.quantize import Quantize
+from potstill.recipe.student import Student
+from potstill.recipe.teacher import Teacher
 
 __all__ = [
     "SECTIONS",
@@ -77,78 +82,18 @@ class Recipe(Section):
             raise ValueError('quantize.qat_epochs has no meaning with compile.scheme = "fp32"; set it to 0')
         if self.data.text_pair is not None:
             self._check_pairs()
-        if self.distil.class_weights != "none" and self.task != "classification":
-            raise ValueError(
-                f'distil.class_weights weighs rows of one class each, task = "{self.task}" has none; set it to "none"'
-            )
-        if self.task == "embedding":
-            self._check_embedding()
-        if self.task == "token-classification":
-            self._check_words()
         return self
 
     def _check_pairs(self) -> None:
-        """What does not go with pairs of texts."""
-        if self.task == "embedding":
-            raise ValueError(f'data.text_pair does not go with task = "{self.task}"; it reads single texts')
+        """What does not go with pairs of texts, whatever the task."""
         if self.data.unlabelled:
             raise ValueError("data.unlabelled holds single texts, data.text_pair asks for pairs; leave one of them out")
         if self.distil.augment:
             raise ValueError("distil.augment makes single texts, data.text_pair asks for pairs; set it to 0")
         if self.student.architecture in ("static", "factorized"):
             raise ValueError(
-                f"a {self.student.architecture} student has no token types, by which the two texts of a pair are told "
+                f"a {self.student.architecture} student has no token types, which tell the two texts of a pair "
                 'apart; use student.architecture = "bert", or leave data.text_pair out'
-            )
-
-    def _check_embedding(self) -> None:
-        """What needs labels, or their scores."""
-        if self.teacher.finetune == "always":
-            raise ValueError('teacher.finetune = "always" has no meaning with task = "embedding": nothing is labelled')
-        if self.student.init == "prune":
-            raise ValueError(
-                'student.init = "prune" looks at the scores of labels, which task = "embedding" lacks; use "pca"'
-            )
-        if self.student.head_hidden:
-            raise ValueError(
-                'student.head_hidden is part of a classification head, which task = "embedding" lacks; set it to 0'
-            )
-        if self.quantize.qat_epochs > 0:
-            raise ValueError(
-                'quantize.qat_epochs trains on the scores of labels, which task = "embedding" lacks; set it to 0'
-            )
-        if self.compile.scheme == "mixed":
-            raise ValueError(
-                'compile.scheme = "mixed" measures layers by the scores of labels, which task = "embedding" lacks; '
-                'use "int8" or "int4"'
-            )
-        if self.budget.stated:
-            raise ValueError(
-                'budget chooses among students of classifiers and does not know task = "embedding"; leave it out and '
-                "set student.layers and student.hidden"
-            )
-
-    def _check_words(self) -> None:
-        """What is of whole texts."""
-        task = 'task = "token-classification"'
-        if self.data.text_pair is not None:
-            raise ValueError(f"data.text_pair does not go with {task}; it reads single rows of words")
-        if self.distil.pooled_cosine > 0:
-            raise ValueError(f"distil.pooled_cosine compares vectors of whole texts, which {task} lacks; set it to 0")
-        if self.distil.augment:
-            raise ValueError(f"distil.augment makes texts whose words have no tags, {task} needs them; set it to 0")
-        if self.student.architecture == "static":
-            raise ValueError(
-                f"a static student sees each token alone, {task} asks what a word is among others; use "
-                'student.architecture = "bert"'
-            )
-        for section in (self.teacher, self.student):
-            if section.pooling not in ("auto", "mean"):
-                raise ValueError(f"pooling makes one vector of a text, {task} answers every word; leave it out")
-        if self.budget.stated:
-            raise ValueError(
-                f"budget chooses among students of whole texts and does not know {task}; leave it out and set "
-                "student.layers and student.hidden"
             )
 
     def set_base(self, base: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""What a key wants, in our words: pydantic tells its findings by type, and its own sentences are for programmers."""
+"""What a key needs, in our words: pydantic gives its findings a type, and its own sentences are for programmers."""
 
 from __future__ import annotations
 

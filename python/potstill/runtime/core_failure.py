@@ -10,26 +10,16 @@ from __future__ import annotations
 import os
 import platform
 import re
-import struct
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from potstill.errors import SystemFailure
+from potstill.runtime.elf import PACKAGES, machine_of, modules, python_tag, wheel_file
 
-# e_machine and 32 or 64 bits of an ELF header -> machine part of a wheel's platform tag.
-_MACHINES = {(183, 64): "aarch64", (40, 32): "armv7l", (62, 64): "x86_64", (3, 32): "i686", (243, 64): "riscv64"}
 _WHEELS = ("aarch64", "armv7l", "x86_64")
 _BY_MULTIARCH = {"aarch64-linux-gnu": "aarch64", "arm-linux-gnueabihf": "armv7l", "i386-linux-gnu": "i686"}
-_PACKAGES = {
-    "libgomp.so.1": "libgomp1",
-    "libstdc++.so.6": "libstdc++6",
-    "libgcc_s.so.1": "libgcc-s1",
-    "libm.so.6": "libc6",
-    "libc.so.6": "libc6",
-}
-_PYTHON = re.compile(r"\.cpython-3(\d+)t?-")
 _VERSION = re.compile(r"([^\s:]+): version `((GLIBC|GLIBCXX|CXXABI)_[\d.]+)' not found")
 _ABSENT = re.compile(r"(\S+\.so[\w.]*): cannot open shared object file")
 _SOURCE = "or build it here: pip install --no-binary potstill potstill"
@@ -47,7 +37,7 @@ class Interpreter:
     def running(cls) -> Interpreter:
         """This process."""
         known = _BY_MULTIARCH.get(getattr(sys.implementation, "_multiarch", ""))
-        machine = known or _elf_machine(Path(sys.executable)) or platform.machine()
+        machine = known or machine_of(Path(sys.executable)) or platform.machine()
         return cls(sys.version_info[:2], machine, _glibc())
 
     @property
@@ -77,29 +67,10 @@ def _named(machine: str) -> str:
     return f"{machine} ({'64' if machine.endswith('64') else '32'}-bit)"
 
 
-def _elf_machine(path: Path) -> str:
-    """Machine of an ELF file, "" when it is none or cannot be read."""
-    try:
-        with path.open("rb") as file:
-            header = file.read(20)
-    except OSError:
-        return ""
-    if len(header) < 20 or header[:4] != b"\x7fELF":
-        return ""
-    machine = struct.unpack("<H" if header[5] == 1 else ">H", header[18:20])[0]
-    return _MACHINES.get((machine, 64 if header[4] == 2 else 32), f"ELF machine {machine}")
-
-
-def wheel_name(python: Interpreter, version: str) -> str:
-    """Pattern of the right wheel's file name."""
-    tag = f"cp{python.version[0]}{python.version[1]}"
-    return f"potstill-{version}-{tag}-{tag}-manylinux_*_{python.machine}.whl"
-
-
 def _install(python: Interpreter, version: str) -> str:
     if python.machine not in _WHEELS:
         return f"there is no wheel for {python.machine}: build it here: pip install --no-binary potstill potstill"
-    return f"install {wheel_name(python, version)}, {_SOURCE}"
+    return f"install {wheel_file(python.version, python.machine, version)}, {_SOURCE}"
 
 
 def core_failure(error: ImportError, *, folder: Path | None = None, python: Interpreter | None = None) -> SystemFailure:
@@ -117,7 +88,7 @@ def core_failure(error: ImportError, *, folder: Path | None = None, python: Inte
 
     folder = folder or Path(__file__).resolve().parents[1]
     python = python or Interpreter.running()
-    files = sorted(folder.glob("_core*.so"))
+    files = modules(folder)
     if not files:
         return SystemFailure(
             "S032", "the native part of Potstill is missing", str(folder / "_core*.so"),
@@ -129,16 +100,15 @@ def core_failure(error: ImportError, *, folder: Path | None = None, python: Inte
 
 def _other_machine(files: Sequence[Path], python: Interpreter, version: str) -> SystemFailure | None:
     """The native parts there are for others, whatever the files are called."""
-    here = [path for path in files if _elf_machine(path) in (python.machine, "")]
+    here = [path for path in files if machine_of(path) in (python.machine, "")]
     if not here:
-        machine = _elf_machine(files[0])
+        machine = machine_of(files[0])
         what = f"this wheel is for {_named(machine)}, and this is Python {python.name}"
         return SystemFailure("S030", what, str(files[0]), _install(python, version))
-    for path in here:
-        found = _PYTHON.search(path.name)
-        if found is None or int(found[1]) == python.version[1]:
-            return None
-    what = f"this wheel is for Python 3.{found[1] if found else '?'}, and this is Python {python.name}"
+    tags = [python_tag(path) for path in here]
+    if not {"", "cp{}{}".format(*python.version)}.isdisjoint(tags):
+        return None
+    what = f"this wheel is for Python 3.{tags[0][3:]}, and this is Python {python.name}"
     return SystemFailure("S031", what, str(here[0]), _install(python, version))
 
 
@@ -155,7 +125,7 @@ def _loader(message: str, path: Path, python: Interpreter) -> SystemFailure:
         return SystemFailure("S033", what, str(path), "apt-get install --only-upgrade libstdc++6, " + _SOURCE)
     if absent := _ABSENT.search(message):
         library = Path(absent[1]).name
-        package = _PACKAGES.get(library)
+        package = PACKAGES.get(library)
         step = f"sudo apt-get install {package}" if package else f"install the package that has {library}"
         return SystemFailure("S034", f"the shared library {library} is not installed", str(path), step)
     if "alignment not page-aligned" in message or "not properly aligned" in message:

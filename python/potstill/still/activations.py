@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from potstill.still.arrays import Array
 
 # erf from the standard library on a grid, cubic Hermite between: h^4 / 384 * max of the 4th derivative < 5e-13, and
 # no scipy needed.

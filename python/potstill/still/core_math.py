@@ -7,12 +7,9 @@ such case. The constants are those of cpp/src/kernels/coefficients.h; a test com
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from potstill.still.arrays import Array
 
 F = np.float32
 LANES = 16

@@ -22,14 +22,10 @@ Sums run in float64 along rows, in numpy's fixed order and without BLAS, so that
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from potstill.still.arrays import Array
 from potstill.still.schemes import SMALLEST
-
-Array = NDArray[Any]
 
 LARGEST = 7  # values are in [-7, 7]
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from potstill.still.arrays import Array
 
 VECTOR_PAD = 16  # entries; per-column vectors of a linear layer
 

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from potstill.still import pack
+from potstill.still.arrays import Array
 from potstill.still.schema import fb, kind, word
-
-Array = NDArray[Any]
 
 # What sections hold: int4 as bytes of two values.
 DTYPES: dict[str, np.dtype[Any]] = {

@@ -6,15 +6,12 @@ core_math.py has the core's own order and polynomials. What an operator makes of
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from potstill.still import core_math
 from potstill.still.activations import gelu, gelu_tanh
-
-Array = NDArray[Any]
+from potstill.still.arrays import Array
 
 _SMALLEST = np.float32(1e-30)
 

@@ -28,14 +28,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from potstill.errors import CompileError
-
-Array = NDArray[Any]
+from potstill.still.arrays import Array
 
 # Activations whose results are one-sided (GELU is above -0.17): symmetric int8 would waste half of its range.
 ONE_SIDED = ("gelu", "gelu_poly", "gelu_tanh", "relu")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import bert
 from potstill.distil.distillation import distil
 from potstill.distil.students.job import Job, make_student
 from potstill.models.classifier import EncoderClassifier, load_classifier, load_encoder
@@ -27,25 +28,13 @@ from potstill.work.progress import QuietProgress
 WORDS = ["good", "fine", "great", "bad", "dull", "poor"]
 FILL = ["film", "plot", "the", "was", "and"]
 LETTERS = list("abcdefghijklmnopqrstuvwxyz")
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-PIECES = ["[unused0]", *SPECIAL, "unseen", *WORDS, *FILL, *LETTERS, *(f"##{letter}" for letter in LETTERS)]
+PIECES = ["[unused0]", *bert.SPECIAL, "unseen", *WORDS, *FILL, *LETTERS, *(f"##{letter}" for letter in LETTERS)]
 
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random BERT encoder whose token types matter, with a tokenizer that can spell."""
-    import torch
-    from transformers import BertConfig, BertModel, BertTokenizer
-
-    folder = tmp_path_factory.mktemp("combined")
-    torch.manual_seed(3)
-    config = BertConfig(
-        vocab_size=len(PIECES), hidden_size=24, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48,
-        max_position_embeddings=32, pad_token_id=1, initializer_range=0.3,
-    )  # fmt: skip
-    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
-    BertTokenizer(vocab={piece: i for i, piece in enumerate(PIECES)}, model_max_length=32).save_pretrained(folder)
-    return folder
+    return bert.encoder(tmp_path_factory.mktemp("combined"), PIECES, layers=2)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -15,13 +15,15 @@ from potstill.data.labels import Raw
 from potstill.distil.distillation import distil
 from potstill.distil.losses import LossInputs, total
 from potstill.distil.teacher.finetune import finetune
-from potstill.errors import TrainError
+from potstill.errors import RecipeError, TrainError
 from potstill.models.classifier import load_classifier, load_encoder
 from potstill.models.evaluation import Outputs, predictions
-from potstill.models.heads import TASKS, Truth, task_named, task_of
+from potstill.models.heads import TASKS, Truth, task_named
 from potstill.models.heads.embedding import PROJECTION, project, teacher_projection
+from potstill.models.recipes import parse_recipe
 from potstill.models.truth import truth_of
-from potstill.recipe.schema import Data, Recipe
+from potstill.recipe.base import Task as TaskName
+from potstill.recipe.schema import Data
 from potstill.work.progress import QuietProgress
 
 TASK = task_named("embedding")
@@ -30,7 +32,7 @@ DATA = Data(source="x.csv")
 
 def test_registry() -> None:
     assert [task_named(name).name for name in TASKS] == list(TASKS)
-    assert task_of(SimpleNamespace()).name == "classification"
+    assert set(TASKS) == set(get_args(TaskName)), "a recipe can name every task that has a file, and no other"
     with pytest.raises(TrainError, match="T070"):
         task_named("translation")
 
@@ -81,8 +83,8 @@ def test_metrics_and_agreement() -> None:
 
 def test_a_finetuned_embedding_teacher_makes_no_sense() -> None:
     content = {"name": "e", "task": "embedding", "teacher": {"model": "x", "finetune": "always"}}
-    with pytest.raises(ValueError, match="nothing is labelled"):
-        Recipe.model_validate({**content, "data": {"source": "texts.txt"}})
+    with pytest.raises(RecipeError, match="nothing is labelled"):
+        parse_recipe({**content, "data": {"source": "texts.txt"}}, "test")
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from potstill.runtime.rows import TokenRows
 from potstill.work.progress import QuietProgress
 
 TASK = task_named("multi-label")
-# Words of the tiny task (tests/distil/conftest.py) that tell its two classes.
+# Words of the tiny task (tests/support/tiny_task.py) that tell its two classes.
 GROUPS = ({"bad", "dull", "poor", "sad"}, {"good", "fine", "great", "happy"})
 STRONG = {"bad", "sad", "great", "happy"}
 

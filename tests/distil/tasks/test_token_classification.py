@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+import bert
 from potstill.data.tagging import entities, looks_like_tags
 from potstill.distil.distillation import distil
 from potstill.distil.teacher.cache import Keeping, teacher_outputs
@@ -190,16 +191,8 @@ def tagging(count: int, seed: int) -> tuple[list[list[str]], list[list[int]]]:
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random encoder whose states still tell a token from its neighbours, and the tokenizer that spells."""
-    from transformers import BertConfig, BertModel
-
     folder = tmp_path_factory.mktemp("words")
-    torch.manual_seed(3)
-    config = BertConfig(
-        vocab_size=len(lettered.VOCABULARY), hidden_size=24, num_hidden_layers=2, num_attention_heads=4,
-        intermediate_size=48,
-        max_position_embeddings=32, initializer_range=0.1, pad_token_id=lettered.VOCABULARY.index("[PAD]"),
-    )  # fmt: skip
-    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    bert.encoder(folder, lettered.VOCABULARY, layers=2, initializer_range=0.1)
     lettered.tokenizer().save_pretrained(folder)
     return folder
 

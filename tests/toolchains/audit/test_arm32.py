@@ -77,7 +77,6 @@ def test_as_the_assembler_has_them(tmp_path: Path, mode: str) -> None:
     ],
 )
 def test_attributes(attributes: dict[str, int], problem: str) -> None:
-    """ARMv8 code, newer floating point and the other calling convention are named."""
     assert arm32.problems_of_attributes(attributes) == ([problem] if problem else [])
 
 

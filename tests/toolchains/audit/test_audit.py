@@ -41,13 +41,7 @@ def _link(folder: Path, *flags: str) -> bytes:
 
 
 def _wheel(
-    folder: Path,
-    platforms: str,
-    files: dict[str, bytes],
-    *,
-    metadata: str = METADATA,
-    tags: str = "",
-    without: str = "",
+    folder: Path, platforms: str, files: dict[str, bytes], metadata: str = METADATA, tags: str = "", without: str = ""
 ) -> Path:
     path = folder / NAME.format(platforms)
     files = {**files, **{name: b"" for name in NEEDED if name != without}}
@@ -66,7 +60,6 @@ MODULE = "potstill/_core.cpython-311-{}.so"
 
 
 def test_good_wheel(tmp_path: Path, library: bytes, host: boards.Target) -> None:
-    """No problem, and the facts are reported."""
     wheel = _wheel(tmp_path, f"manylinux_2_34_{host.wheel}", {MODULE.format(host.triple): library})
     report = audit.check(wheel, host, "2.36")
     assert report.problems == []
@@ -110,11 +103,10 @@ def test_x86_module_named_aarch64(tmp_path: Path, library: bytes, host: boards.T
         ("command", "no console script potstill"),
         ("boards", "potstill/boards/boards.toml is missing"),
         ("stage", "potstill/pipeline/api.py is missing"),
-        ("garbage", "is no ELF file"),
+        ("garbage", "is not an ELF file"),
     ],
 )
 def test_lies(tmp_path: Path, library: bytes, host: boards.Target, change: str, named: str) -> None:
-    """One wrong thing at a time."""
     data = _link(tmp_path) if change == "symbols" else library
     platforms = f"manylinux_2_34_{host.wheel}"
     platforms = {
@@ -144,7 +136,6 @@ def test_lies(tmp_path: Path, library: bytes, host: boards.Target, change: str, 
 
 
 def test_board_wheels_own_limit(tmp_path: Path, library: bytes, host: boards.Target) -> None:
-    """Half of what a laptop's wheel may have, and none of its files."""
     files = {MODULE.format(host.triple): library, "potstill/table.bin": b"\0" * 1_150_000}
     wheel = _wheel(tmp_path, f"manylinux_2_34_{host.wheel}", files)
     assert audit.audit_wheel(wheel, host, "2.36").problems == []
@@ -161,10 +152,8 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert audit.main([str(wheel), str(stranger)]) == 1
     errors = capsys.readouterr().err
     assert "0 extension modules" in errors
-    assert "error[B036]: the name is not that of a wheel of ours for Linux; potstill-0.1.0-cp311-cp311-win_" in errors
+    assert "error[B036]: this is not the name of one of our Linux wheels; potstill-0.1.0-cp311-cp311-win_" in errors
 
-
-# --- instructions ---------------------------------------------------------------------------------------------------
 
 DOT = """
 #include <arm_neon.h>
@@ -207,7 +196,6 @@ def test_newer_instruction_in_the_baseline(tmp_path: Path, call: str) -> None:
 
 @cross
 def test_right_objects(tmp_path: Path) -> None:
-    """Plain NEON anywhere and dot products in their folder: nothing to report."""
     _object(tmp_path, "src/kernels/neon/gemm.o", DOT.format(name="plain", call=BASELINE), "-march=armv8-a")
     text = DOT.format(name="dot", call="vdotq_s32(a, x, y)")
     _object(tmp_path, "src/kernels/neon_dotprod/gemm.o", text, "-march=armv8.2-a+dotprod")
@@ -226,14 +214,11 @@ def test_mergeable_function_in_a_special_object(tmp_path: Path) -> None:
 
 
 def test_no_objects_is_a_problem(tmp_path: Path, library: bytes, host: boards.Target) -> None:
-    """An audit that looked at nothing must not pass."""
     wheel = _wheel(tmp_path, f"manylinux_2_34_{host.wheel}", {MODULE.format(host.triple): library})
     (tmp_path / "empty").mkdir()
     with pytest.raises(PotstillError, match="no object files"):
         audit.check(wheel, host, "2.36", tmp_path / "empty")
 
-
-# --- instructions in a finished, stripped wheel -----------------------------------------------------------------------
 
 NOP, SDOT, FADD_HALF, LDADD = 0xD503201F, 0x4E829420, 0x4E421420, 0xB8200041
 
@@ -290,7 +275,6 @@ def test_sections_of_a_stripped_wheel(tmp_path: Path, section: str, word: int, n
 @cross
 @pytest.mark.parametrize("leaks", [False, True])
 def test_linked_library(tmp_path: Path, leaks: bool) -> None:
-    """Compiled, linked with our linker script and stripped: the set's code is in its section, a leak is not."""
     dot, flags = "vdotq_s32(a, x, y)", "-march=armv8.2-a+dotprod"
     _object(tmp_path, "src/kernels/neon_dotprod/gemm.o", DOT.format(name="dot", call=dot), flags, "-fPIC")
     text, options = (dot, flags) if leaks else (BASELINE, "-march=armv8-a")

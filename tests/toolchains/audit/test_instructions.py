@@ -52,7 +52,6 @@ def _assemble(folder: Path, lines: list[str], march: str) -> list[str]:
 
 @cross
 def test_every_newer_extension_is_known(tmp_path: Path) -> None:
-    """One or more instructions of each extension between ARMv8.1 and v8.6, and SVE."""
     lines = _lines(NEWER)
     names = _assemble(tmp_path, lines, "armv8.6-a+sve+fp16+fp16fml+bf16+i8mm")
     assert [line for line, name in zip(lines, names, strict=True) if not name] == []
@@ -125,7 +124,6 @@ def test_newer_x86_in_the_baseline(tmp_path: Path, target: str) -> None:
 @gxx
 @pytest.mark.parametrize("target", LEAKS)
 def test_avx512_in_the_avx2_set(tmp_path: Path, target: str) -> None:
-    """AVX2's objects may hold AVX2 and nothing of AVX-512."""
     assert bool(_x86_problems(tmp_path, "avx2", target)) == target.startswith("avx512")
 
 

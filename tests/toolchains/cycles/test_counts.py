@@ -79,7 +79,6 @@ def test_update_keeps_what_was_not_counted(baseline: Path, session: Any, monkeyp
 
 
 def test_the_stored_baseline_is_whole() -> None:
-    """The same cases for every set, all counted."""
     stored = json.loads(counts.BASELINE.read_text(encoding="utf-8"))["instructions"]
     assert set(stored) == {*sets.arm_sets(), *sets.x86_sets()}
     names = {frozenset(cases) for cases in stored.values()}

@@ -93,7 +93,6 @@ def test_a_block_that_falls_through_is_joined(assembly: None) -> None:
 
 
 def test_three_blocks_become_one(assembly: None) -> None:
-    """A chain is joined from its end."""
     runs = {block(0, ADD): 4, block(4, ADD): 4, block(8, LOOP): 4}
     assert joined(runs) == {block(0, ADD + ADD + LOOP): 4}
 
@@ -129,7 +128,6 @@ def test_disassembly_leaves_out_what_is_no_instruction() -> None:
 
 
 def test_regions_are_named_by_place() -> None:
-    """One region a block, also for one of nothing known."""
     assert mca.regions([["add x0, x1, x2"], [], ["ret"]]).splitlines() == [
         "# LLVM-MCA-BEGIN 0", "add x0, x1, x2", "# LLVM-MCA-END 0", "# LLVM-MCA-BEGIN 1", "", "# LLVM-MCA-END 1",
         "# LLVM-MCA-BEGIN 2", "ret", "# LLVM-MCA-END 2",
@@ -158,7 +156,6 @@ def test_cores_differ_and_costs_are_kept(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_no_model_for_a_core() -> None:
-    """B016 names the cores that have one."""
     with pytest.raises(PotstillError, match=r"error\[B016\].*cortex-a72"):
         mca.model_of("cortex-x4")
 
@@ -191,7 +188,6 @@ def test_a_window_with_its_costs(tmp_path: Path) -> None:
     ],
 )
 def test_short_names(full: str, expected: str) -> None:
-    """A table has no room for template arguments."""
     assert symbols.short(full) == expected
 
 
@@ -253,7 +249,6 @@ def test_only_marked_windows_are_counted(program: Path) -> None:
 @needs_cross
 @needs_llvm
 def test_blocks_have_names_and_bytes(program: Path) -> None:
-    """The hot loop is found by its bytes and, in its file, its symbol."""
     found, _ = windows.run(windows.emulated([str(program)], "cortex-a72"))
     hottest = max(found[0].runs, key=lambda b: found[0].runs[b])
     assert (hottest.code[:4], found[0].runs[hottest], hottest.file) == (FMLA, 1000, str(program))
@@ -272,7 +267,6 @@ def test_modelled_cycles_of_a_loop(program: Path, tmp_path: Path) -> None:
 
 @needs_cross
 def test_failures_of_the_program(tmp_path: Path) -> None:
-    """A program that fails, and one without markers."""
     source, made = tmp_path / "plain.s", tmp_path / "plain"
     for status, message in ((3, "status 3"), (0, "no window was marked")):
         source.write_text(f".globl _start\n_start: mov x0, #{status}\nmov x8, #93\nsvc #0\n", encoding="utf-8")
@@ -305,7 +299,6 @@ def test_files_and_wheel_tags_of_peers() -> None:
 
 
 def test_arguments_of_the_bench() -> None:
-    """Peers by module; lists of numbers."""
     assert [peer.precision for peer in engines.chosen("litert")] == ["fp32", "int8"]
     assert engines.chosen("none") == []
     assert bench.numbers("64,16,16", "lengths") == [16, 64]
@@ -317,15 +310,8 @@ def test_arguments_of_the_bench() -> None:
 
 def test_table_compares_with_the_first_row_of_ours() -> None:
     """Ratio by length, padding shown, a length without a row of ours has no ratio."""
-    row = {
-        "version": "1",
-        "precision": "int8",
-        "instructions": 2e6,
-        "ports": 1e6,
-        "ms": 0.5,
-        "padded_to": 16,
-        "tokens": 16,
-    }
+    figures = {"instructions": 2e6, "ports": 1e6, "ms": 0.5, "padded_to": 16, "tokens": 16}
+    row = {"version": "1", "precision": "int8", **figures}
     rows = [
         {**row, "engine": "Potstill", "cycles": 1_000_000},
         {**row, "engine": "Potstill", "precision": "fp32", "cycles": 3_000_000},
@@ -363,7 +349,6 @@ def test_blocks_of_other_instruction_sets() -> None:
     ],
 )
 def test_how_blocks_end(kind: isa.Isa, text: str, expected: str) -> None:
-    """By mnemonic."""
     assert kind.ending(text) == expected
 
 

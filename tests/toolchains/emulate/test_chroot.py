@@ -11,7 +11,6 @@ import pytest
 from toolchains.emulate.chroot import Chroot, binfmt_entry, libraries
 from toolchains.emulate.emulator import Emulator
 
-from potstill import boards
 from potstill.errors import PotstillError
 
 
@@ -60,17 +59,10 @@ def test_libraries_of_the_emulator() -> None:
     assert libraries("\tnot a dynamic executable\n") == []
 
 
-@pytest.fixture
-def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """An emulated Pi 4 whose emulator is the shell."""
-    python = tmp_path / "system/usr/bin/python3.11"
-    python.parent.mkdir(parents=True)
-    python.write_bytes(b"")
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    shutil.copy("/bin/true", tools / "qemu-aarch64")
-    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
-    return Emulator(boards.board("pi4"), tmp_path / "system", tmp_path / "boards")
+@pytest.fixture(autouse=True)
+def a_program(emulator: Emulator, tmp_path: Path) -> None:
+    """The emulator is a program, whose libraries can be asked for."""
+    shutil.copy("/bin/true", tmp_path / "tools" / "qemu-aarch64")
 
 
 def test_a_host_without_user_namespaces(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +78,6 @@ def test_a_host_without_user_namespaces(emulator: Emulator, tmp_path: Path, monk
 
 
 def test_a_host_without_unshare(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The package is named."""
     monkeypatch.setenv("PATH", str(tmp_path / "tools"))
     assert "util-linux" in Chroot(emulator).unavailable
 

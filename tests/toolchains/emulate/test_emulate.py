@@ -18,28 +18,6 @@ from toolchains.emulate import same_bits
 BOARD = boards.board("pi4")
 
 
-@pytest.fixture
-def system_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A root whose python3.11 is a shell script that runs its second argument, and a pretended emulator."""
-    root = tmp_path / "system"
-    python = root / "usr/bin/python3.11"
-    python.parent.mkdir(parents=True)
-    python.write_text('#!/bin/sh\nshift\nexec sh -c "$@"\n', encoding="utf-8")
-    python.chmod(0o755)
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    (tools / "qemu-aarch64").write_text('#!/bin/sh\nshift 4\nexec "$@"\n', encoding="utf-8")
-    (tools / "qemu-aarch64").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
-    return root
-
-
-@pytest.fixture
-def emulator(system_root: Path, tmp_path: Path) -> Emulator:
-    """An emulated Pi 4."""
-    return Emulator(BOARD, system_root, tmp_path / "boards")
-
-
 def test_command_names_cpu_and_root(emulator: Emulator) -> None:
     """The board's CPU is always given: the emulator's default has instructions that no Pi has."""
     command = emulator.python("-c", "pass")
@@ -49,7 +27,6 @@ def test_command_names_cpu_and_root(emulator: Emulator) -> None:
 
 
 def test_environment_is_the_boards(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the host's Python or BLAS settings gets in."""
     for name in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "OPENBLAS_CORETYPE", "VIRTUAL_ENV"):
         monkeypatch.setenv(name, "x")
     environment = emulator.environment({"POTSTILL_ISA": "neon"})
@@ -97,7 +74,6 @@ def test_install_replaces(emulator: Emulator, tmp_path: Path) -> None:
 
 
 def test_install_is_skipped_when_current(emulator: Emulator, tmp_path: Path) -> None:
-    """The same wheel is not unpacked again."""
     wheel = _wheel(tmp_path, "1")
     emulator.install(wheel)
     mark = emulator.site / "potstill" / "mark"
@@ -118,20 +94,15 @@ def test_run_and_failures(emulator: Emulator) -> None:
 
 
 def test_no_emulator(system_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """B001 with the package's name."""
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     with pytest.raises(PotstillError, match=r"error\[B001\].*qemu-user"):
         Emulator(BOARD, system_root, tmp_path / "boards")
 
 
 def test_root_without_python(tmp_path: Path, system_root: Path) -> None:
-    """B014."""
     (tmp_path / "empty").mkdir()
     with pytest.raises(PotstillError, match=r"error\[B014\]"):
         Emulator(BOARD, tmp_path / "empty", tmp_path / "boards")
-
-
-# --- equal bits -----------------------------------------------------------------------------------------------------
 
 
 def _result(*rows: str, isa: str = "neon") -> dict[str, object]:
@@ -198,7 +169,6 @@ def test_compare_writes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_compare_refuses_other_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """B015, and nothing is written."""
     monkeypatch.setattr(same_bits, "host_matrix", lambda *_: _result("00aa", "11bb"))
     with pytest.raises(PotstillError, match=r"error\[B015\].*pi4 reference/1/alone text 0"):
         _compare(tmp_path, _Fixed(_result("00ab", "11bb")))

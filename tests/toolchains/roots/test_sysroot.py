@@ -46,7 +46,6 @@ def downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 def test_key_depends_on_the_list_only() -> None:
-    """Order does not matter, contents do."""
     one = sysroot.root_key("arm64", "bookworm", ["b", "a"])
     assert one == sysroot.root_key("arm64", "bookworm", ["a", "b"])
     assert one.startswith("bookworm-arm64-")
@@ -70,13 +69,11 @@ def test_mirror_from_apt() -> None:
 
 
 def test_own_mirror_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """POTSTILL_DEBIAN_MIRROR."""
     monkeypatch.setenv("POTSTILL_DEBIAN_MIRROR", "http://mirror.example/debian")
     assert sysroot.find_mirror("bookworm") == "http://mirror.example/debian"
 
 
 def test_no_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
-    """B005 says what to set."""
     monkeypatch.delenv("POTSTILL_DEBIAN_MIRROR", raising=False)
     monkeypatch.setattr(sysroot, "_output", lambda command: "")
     with pytest.raises(PotstillError) as caught:
@@ -94,7 +91,6 @@ def test_apt_stays_in_its_folder(tmp_path: Path) -> None:
 
 
 def test_apt_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """B006 carries apt's own lines; no root appears."""
     fake = tmp_path / "bin"
     fake.mkdir()
     (fake / "apt-get").write_text("#!/bin/sh\necho 'E: Unable to locate package nix' >&2\nexit 100\n", encoding="utf-8")
@@ -144,7 +140,6 @@ def test_broken_package_leaves_no_root(tmp_path: Path, downloads: list[Path]) ->
 
 
 def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """POTSTILL_CACHE, then XDG_CACHE_HOME."""
     monkeypatch.setenv("POTSTILL_CACHE", str(tmp_path / "own"))
     assert sysroot.cache_folder() == tmp_path / "own"
     monkeypatch.delenv("POTSTILL_CACHE")
@@ -153,14 +148,10 @@ def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_boards_use_their_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    """root_of passes the board's architecture, suite and packages on."""
     seen: list[object] = []
     monkeypatch.setattr(sysroot, "make_root", lambda *a, **k: seen.append(a) or Path())
     sysroot.root_of(boards.board("pi2"))
     assert seen == [("armhf", "bookworm", boards.board("pi2").system.packages)]
-
-
-# --- a release that the mirror does not deliver -----------------------------------------------------------------------
 
 
 def _mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: set[str]) -> list[str]:
@@ -211,7 +202,6 @@ def test_the_release_itself_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_no_substitute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The error is that of the release asked for."""
     _mirror(monkeypatch, tmp_path, {"trixie", "testing"})
     with pytest.raises(PotstillError, match=r"error\[B006\]: no index of trixie; armhf"):
         sysroot.root_of(boards.board("pi2-trixie"), lambda _: None)

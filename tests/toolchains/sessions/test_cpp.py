@@ -8,13 +8,11 @@ from toolchains.sessions import cpp
 
 
 def test_gcc_options_are_dropped() -> None:
-    """GCC's own options go, quoting and everything else stay."""
     command = "/usr/bin/c++ '-DNAME=\"a b\"' -I/x -mavx2 -fno-schedule-insns -fno-tree-pre -flto=auto -c a.cpp"
     kept = "/usr/bin/c++ '-DNAME=\"a b\"' -I/x -mavx2 -c a.cpp"
     assert cpp.clang_command(command, Path("/omp")) == f"{kept} -isystem /omp " + " ".join(cpp._CLANG_ONLY)
 
 
 def test_sources_are_ours() -> None:
-    """Every folder of the core is covered."""
     folders = {path.parent.name for path in cpp.sources()}
     assert {"format", "kernels", "reference", "ops", "graph", "tokenizer", "bindings"} <= folders

@@ -21,7 +21,7 @@ INSIDE = (WANTED - {".ci/run"}) | {"PKG-INFO"}
 
 
 def test_right_archive() -> None:
-    """Nothing to report; .ci is of use in the repository only."""
+    """Nothing to report; .ci serves the repository only."""
     assert sdist.problems_of(INSIDE, WANTED) == []
 
 
@@ -30,18 +30,17 @@ def test_right_archive() -> None:
     [
         ("", "cpp/src/a.cpp", "cpp/src/a.cpp is missing"),
         ("notes.txt", "", "notes.txt is not tracked by git"),
-        ("python/potstill/_core.cpython-311-x86_64-linux-gnu.so", "", "is a build's product"),
-        ("python/potstill/still/_still_fb.py", "", "is a build's product"),
-        (".cache/wheels/x", "", "has no place in it"),
-        (".nox/tests/bin/python", "", "has no place in it"),
-        ("dist/potstill.whl", "", "has no place in it"),
+        ("python/potstill/_core.cpython-311-x86_64-linux-gnu.so", "", "is a build product"),
+        ("python/potstill/still/_still_fb.py", "", "is a build product"),
+        (".cache/wheels/x", "", "does not belong in it"),
+        (".nox/tests/bin/python", "", "does not belong in it"),
+        ("dist/potstill.whl", "", "does not belong in it"),
     ],
 )
 @pytest.mark.parametrize("git", [True, False])
 def test_wrong_archives(more: str, less: str, named: str, git: bool) -> None:
-    """Each fault is named; without git those that can be told without it."""
     problems = "; ".join(sdist.problems_of((INSIDE | {more} if more else INSIDE) - {less}, WANTED if git else None))
-    assert (named in problems) is (git or named in ("is a build's product", "has no place in it"))
+    assert (named in problems) is (git or named in ("is a build product", "does not belong in it"))
 
 
 def test_without_git(tmp_path: Path) -> None:
@@ -97,7 +96,6 @@ def _archive(folder: Path) -> Path:
     ],
 )
 def test_wheel_from_the_archive(tmp_path: Path, names: list[str], message: str) -> None:
-    """Every file of the package and one module, or B032."""
     archive, wheel = _archive(tmp_path), tmp_path / "potstill.whl"
     with zipfile.ZipFile(wheel, "w") as made:
         for name in names:

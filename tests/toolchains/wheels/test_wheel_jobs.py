@@ -51,7 +51,6 @@ def test_wheel_that_may_be_missing(session: Any, monkeypatch: pytest.MonkeyPatch
     ("name", "code"), [("aarch64-cp311", "B006"), ("armv7l-cp311", "B006"), ("armv7l-cp313", "B007")]
 )
 def test_wheels_that_must_be(session: Any, monkeypatch: pytest.MonkeyPatch, name: str, code: str) -> None:
-    """Every other wheel, and every other reason, is a failure."""
     monkeypatch.setattr(sysroot, "root_of", _no_root(code))
     with pytest.raises(PotstillError, match=rf"error\[{code}\]"):
         wheel_jobs.build_wheel(session, name)
@@ -93,7 +92,6 @@ def test_audit_of_all(session: Any) -> None:
 
 
 def test_audit_of_a_file(session: Any, tmp_path: Path) -> None:
-    """Somebody's file; a name or an option that is wrong is named."""
     file = tmp_path / PI
     file.touch()
     wheel_jobs.audit(session, [str(file)])

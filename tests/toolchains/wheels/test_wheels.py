@@ -42,7 +42,6 @@ def tree(tmp_path: Path) -> Path:
     ],
 )
 def test_source_hash(tree: Path, name: str, changes: bool) -> None:
-    """Sources count; tests, build products and other folders do not."""
     before = wheel_sources.source_hash(tree)
     assert wheel_sources.source_hash(tree) == before
     (tree / name).parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +66,6 @@ def _published(goal: goals.Goal, tmp_path: Path, tag: str = "manylinux_2_34") ->
 
 
 def test_published_wheel_is_found(goal: goals.Goal, tmp_path: Path) -> None:
-    """Found for the same sources; not for others, not when altered, not when gone."""
     assert wheels.built(goal) is None
     final = _published(goal, tmp_path)
     assert wheels.built(goal) == final
@@ -79,7 +77,6 @@ def test_published_wheel_is_found(goal: goals.Goal, tmp_path: Path) -> None:
 
 
 def test_publish_replaces_this_targets_wheel_only(goal: goals.Goal, tmp_path: Path) -> None:
-    """Another machine's and another Python's wheels stay."""
     _published(goal, tmp_path, "manylinux_2_28")
     names = ["cp311-cp311-manylinux_2_34_x86_64", "cp313-cp313-manylinux_2_34_aarch64"]
     others = [f"potstill-0.1.0-{name}.whl" for name in names]
@@ -112,7 +109,6 @@ def test_machine_of_a_boards_type_keeps_everything(
 
 
 def test_damaged_stamp_means_rebuild(goal: goals.Goal, tmp_path: Path) -> None:
-    """A stamp cut short is as good as none."""
     _published(goal, tmp_path)
     stamp = goal.folder / "wheel.txt"
     stamp.write_text(stamp.read_text(encoding="utf-8")[:10], encoding="utf-8")

@@ -60,7 +60,7 @@ inline const float (*constants(const float (*table)[4]))[4] {
 inline Addend addend(const float (&lanes)[4]) { return {lanes}; }
 inline V fma(V x, V y, Addend z) {
   V copy;
-  __asm__ volatile("ldr %q0, %1" : "=w"(copy) : "m"(*reinterpret_cast<const float (*)[4]>(z.lanes)));
+  __asm__ volatile("ldr %q0, %1" : "=w"(copy) : "m"(*reinterpret_cast<const float(*)[4]>(z.lanes)));
   return vfmaq_f32(copy, x, y);
 }
 
@@ -114,7 +114,7 @@ inline Offset splat_offset(int32_t zero) { return vdupq_n_s16(static_cast<int16_
 inline int16x8_t low_halves(V x, V y) { return vuzp1q_s16(vreinterpretq_s16_f32(x), vreinterpretq_s16_f32(y)); }
 template <bool kShifted>
 inline void quantize16(int8_t* q, const Many<V, 4>& x, V scale, Offset offset) {
-  const float (*magic)[4] = constants(kMagicTable);
+  const float(*magic)[4] = constants(kMagicTable);
   const int16x8_t a = low_halves(fma(x.v[0], scale, addend(*magic)), fma(x.v[1], scale, addend(*magic)));
   const int16x8_t b = low_halves(fma(x.v[2], scale, addend(*magic)), fma(x.v[3], scale, addend(*magic)));
   if constexpr (kShifted) {

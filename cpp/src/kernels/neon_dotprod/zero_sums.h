@@ -17,7 +17,7 @@ class ZeroSums {
   }
   POTSTILL_INLINE W zero() const {
     W sums;
-    __asm__ volatile("ldr %q0, %1" : "=w"(sums) : "m"(*reinterpret_cast<const int32_t (*)[4]>(zeros_)));
+    __asm__ volatile("ldr %q0, %1" : "=w"(sums) : "m"(*reinterpret_cast<const int32_t(*)[4]>(zeros_)));
     return sums;
   }
 

@@ -23,7 +23,7 @@ alignas(16) static constexpr float kGeluPolyTable[][4] = {POTSTILL_LANES(constan
 template <class T>
 POTSTILL_INLINE inline T exp_of_negative(const T& x) {
   namespace c = constant;
-  const float (*table)[4] = constants(kExpTable);
+  const float(*table)[4] = constants(kExpTable);
   const T a = at_least(x, splat(c::kExpMin));
   const T shifted = fma(a, splat(c::kLog2E), addend(table[0]));
   const T n = sub(shifted, splat(c::kMagic));
@@ -44,7 +44,7 @@ POTSTILL_INLINE inline T gelu(const T& x) {
   namespace c = constant;
   const T a = at_most(abs_(x), splat(c::kGeluEnd));
   const T t = div(splat_as<T>(1.0f), fma(a, splat(c::kGeluP), splat(1.0f)));
-  const float (*table)[4] = constants(kGeluTable);
+  const float(*table)[4] = constants(kGeluTable);
   const T t2 = mul(t, t);
   const T p01 = fma(t, splat(c::kGelu1), addend(table[0])), p23 = fma(t, splat(c::kGelu3), addend(table[1]));
   const T p45 = fma(t, splat(c::kGelu5), addend(table[2]));
@@ -56,7 +56,7 @@ POTSTILL_INLINE inline T gelu(const T& x) {
 template <class T>
 POTSTILL_INLINE inline T gelu_poly(const T& x) {
   namespace c = constant;
-  const float (*table)[4] = constants(kGeluPolyTable);
+  const float(*table)[4] = constants(kGeluPolyTable);
   const T a = at_most(at_least(x, splat(-c::kGeluPolyEnd)), splat(c::kGeluPolyEnd));
   const T s = mul(a, a);
   const T s2 = mul(s, s), s4 = mul(s2, s2);

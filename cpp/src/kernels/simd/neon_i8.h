@@ -24,10 +24,10 @@ struct NeonI8 {
       const int8x16_t w0 = vld1q_s8(w), w1 = vld1q_s8(w + 16), w2 = vld1q_s8(w + 32), w3 = vld1q_s8(w + 48);
       unroll<R>([&](auto r) POTSTILL_INLINE {
         const int8x16_t a = vld1q_s8(x + r * ldx);
-        acc[r][0] = start.template run<r % 2 == 0>(a, w0);
-        acc[r][1] = start.template run<r % 2 == 0>(a, w1);
-        acc[r][2] = start.template run<r % 2 == 0>(a, w2);
-        acc[r][3] = start.template run<r % 2 == 0>(a, w3);
+        acc[r][0] = start.template run < r % 2 == 0 > (a, w0);
+        acc[r][1] = start.template run < r % 2 == 0 > (a, w1);
+        acc[r][2] = start.template run < r % 2 == 0 > (a, w2);
+        acc[r][3] = start.template run < r % 2 == 0 > (a, w3);
       });
     }
     for (w += 64, x += 16; w != end; w += 64, x += 16) {

@@ -68,8 +68,10 @@ def measured(still: Path, rows: Sequence[Prediction]) -> dict[tuple[int, int], f
     if not mine:
         return {}
     from potstill.bench.measure import bench_still
+    from potstill.work.progress import make_progress
 
-    cases = bench_still(still, sorted({row.tokens for row in mine}), sorted({row.threads for row in mine}))
+    tokens, threads = sorted({row.tokens for row in mine}), sorted({row.threads for row in mine})
+    cases = bench_still(still, tokens, threads, make_progress())
     return {(case["tokens"], case["threads"]): float(case["median_ms"]) for case in cases}
 
 

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from potstill.commands import Command, numbers, words
 from potstill.errors import InputError, not_in_this_wheel
@@ -14,6 +14,9 @@ from potstill.paths import existing
 from potstill.work.atomic import write_json
 from potstill.work.progress import make_progress
 from potstill.work.wheel import builds_models
+
+if TYPE_CHECKING:
+    from potstill.work.progress import Progress
 
 _INTERRUPTED = 130
 _PEERS_ONLY = ("only", "quick", "student", "png")
@@ -69,13 +72,13 @@ def run_bench(args: argparse.Namespace) -> int:
     else:
         from potstill.bench.measure import bench_still, format_rows
 
-        rows = bench_still(still, args.lengths, args.threads or (1,), progress=progress)
+        rows = bench_still(still, args.lengths, args.threads or (1,), progress)
         text = format_rows(rows)
     _show(rows, text, args.json)
     return 0
 
 
-def _peers(args: argparse.Namespace, progress: Any) -> int:
+def _peers(args: argparse.Namespace, progress: Progress) -> int:
     if not builds_models():
         raise not_in_this_wheel("the comparison with other engines", "potstill bench --peers")
     from potstill.compare import versus
@@ -101,7 +104,7 @@ def _peers(args: argparse.Namespace, progress: Any) -> int:
     return _INTERRUPTED if result["interrupted"] else 0
 
 
-def _predict(args: argparse.Namespace, progress: Any) -> int:
+def _predict(args: argparse.Namespace, progress: Progress) -> int:
     from potstill.bench.predict import show
     from potstill.boards import board
 
@@ -114,7 +117,7 @@ def _predict(args: argparse.Namespace, progress: Any) -> int:
     return 0
 
 
-def _common(progress: Any) -> Path:
+def _common(progress: Progress) -> Path:
     from potstill.compare.common_student import common_student
     from potstill.work.cache import cache_dir
 

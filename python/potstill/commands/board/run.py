@@ -47,26 +47,18 @@ def _answer(model: Any, text: str, args: argparse.Namespace) -> str:
         vector = memoryview(model.embed([given], truncate=args.truncate)).tolist()[0]
         return _json({"text": text, "embedding": vector})
     if model.score_kind:
-        return _score(model, given, text, args)
-    prediction = model.classify([given], truncate=args.truncate, threshold=args.threshold)[0]
-    if not args.json:
+        score = model.score([given], truncate=args.truncate)[0]
+        line, row = f"{score:.4f}\t", {"text": text, "score": score}
+    else:
+        found = model.classify([given], truncate=args.truncate, threshold=args.threshold)[0]
         # A text may have several labels; one without any has its line too.
-        found = [(label, prediction.scores[label]) for label in prediction.labels] or [("-", prediction.score)]
-        return "".join(f"{label}\t{score:.4f}\t" for label, score in found) + text
-    row = {"text": text, "label": prediction.label, "score": prediction.score, "scores": prediction.scores}
-    if model.multi_label:
-        row["labels"] = list(prediction.labels)
-    if args.logits:
-        row["logits_hex"] = bytes(memoryview(model.logits([given], truncate=args.truncate))).hex()
-    return _json(row)
-
-
-def _score(model: Any, given: Any, text: str, args: argparse.Namespace) -> str:
-    """Score and text, or one JSON object."""
-    score = model.score([given], truncate=args.truncate)[0]
+        labels = [(label, found.scores[label]) for label in found.labels] or [("-", found.score)]
+        line = "".join(f"{label}\t{score:.4f}\t" for label, score in labels)
+        row = {"text": text, "label": found.label, "score": found.score, "scores": found.scores}
+        if model.multi_label:
+            row["labels"] = list(found.labels)
     if not args.json:
-        return f"{score:.4f}\t{text}"
-    row: dict[str, Any] = {"text": text, "score": score}
+        return line + text
     if args.logits:
         row["logits_hex"] = bytes(memoryview(model.logits([given], truncate=args.truncate))).hex()
     return _json(row)

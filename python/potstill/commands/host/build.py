@@ -8,8 +8,8 @@ from potstill.commands import Command, print_json
 
 
 def _build(args: argparse.Namespace) -> int:
+    from potstill.models.recipes import load_recipe
     from potstill.pipeline.api import build, out_folder
-    from potstill.recipe import load_recipe
     from potstill.work.processes import current
 
     report = build(args.recipe, args.out, overrides=args.set, quiet=args.quiet)

@@ -33,7 +33,7 @@ def _recipe(args: argparse.Namespace) -> int:
 
 def _check_recipe(args: argparse.Namespace) -> None:
     """Print what is known of a build before its first stage, and raise what it would end in."""
-    from potstill.recipe import load_recipe
+    from potstill.models.recipes import load_recipe
     from potstill.work.cache import cache_dir
 
     named = args.file or "sentiment"

@@ -8,10 +8,10 @@ from potstill.commands import Command, between, print_json
 
 
 def _search(args: argparse.Namespace) -> int:
+    from potstill.models.recipes import load_recipe
     from potstill.pipeline.api import out_folder
     from potstill.pipeline.budget.search import FOLDER, run_search
     from potstill.pipeline.budget.show import render, write_png
-    from potstill.recipe import load_recipe
     from potstill.recipe.schema import BudgetTime
     from potstill.work.progress import make_progress
 

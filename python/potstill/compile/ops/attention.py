@@ -10,10 +10,11 @@ import numpy as np
 
 from potstill.compile import matmul
 from potstill.compile.expr import Columns, Context, Expr, Tensor, plain_name
-from potstill.compile.ir import Array, Op
+from potstill.compile.ir import Op
 from potstill.compile.ops.linear import Linear
 from potstill.compile.reading import Handler, Reader, unsupported
 from potstill.still import core_math, reference
+from potstill.still.arrays import Array
 from potstill.still.schema import fb, made
 
 if TYPE_CHECKING:
@@ -47,12 +48,10 @@ class Attention(Op):
 
     @property
     def width(self) -> int:
-        """See `Op.width`."""
         return self.qkv.width // 3
 
     @classmethod
     def recognise(cls, expr: Expr, fuser: Fuser) -> Op | None:
-        """See `Op.recognise`."""
         if not isinstance(expr, Context):
             return None
         scores = expr.probabilities.scores
@@ -64,16 +63,13 @@ class Attention(Op):
         return result
 
     def lower(self, to: Lowering, name: str) -> Any:
-        """See `Op.lower`."""
         return made(fb.AttentionT, heads=self.heads)
 
     @staticmethod
     def evaluate(body: Any, inputs: Sequence[Array], run: Evaluation) -> Array:
-        """See `Op.evaluate`."""
         return (core_math.attention if run.exact else reference.attention)(inputs[0], body.heads)
 
     def facts(self, base: OpFacts) -> OpFacts:
-        """See `Op.facts`."""
         return base._replace(heads=self.heads)
 
 

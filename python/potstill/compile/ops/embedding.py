@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from potstill.compile.expr import Const, Expr, Lookup, stem_of, weight_of
-from potstill.compile.ir import Array, Op
+from potstill.compile.ir import Graph, Op
 from potstill.still import core_math
+from potstill.still.arrays import Array
 from potstill.still.schema import fb
 from potstill.still.schemes import quantize_rows
 
@@ -41,22 +42,19 @@ class Embedding(Op):
 
     @property
     def width(self) -> int:
-        """See `Op.width`."""
         return int(self.word.shape[1])
 
     @classmethod
     def recognise(cls, expr: Expr, fuser: Fuser) -> Op | None:
-        """See `Op.recognise`; positions are added later."""
+        """Positions are added later."""
         if not isinstance(expr, Lookup):
             return None
         return EmbeddingSum(stem_of(expr.name, "embeddings"), weight_of(expr.table, expr), 1.0, ())
 
     def dtype(self, scheme: Scheme, name: str, *, head: bool) -> str:
-        """See `Op.dtype`."""
         return scheme.embedding
 
     def lower(self, to: Lowering, name: str) -> Any:
-        """See `Op.lower`."""
         body, dtype = fb.EmbeddingT(), to.dtype(self)
         if dtype == "f32":
             body.wordT = to.tensor(f"{name}.word", "f32", self.word)
@@ -72,7 +70,6 @@ class Embedding(Op):
 
     @staticmethod
     def evaluate(body: Any, inputs: Sequence[Array], run: Evaluation) -> Array:
-        """See `Op.evaluate`."""
         position, scale = run.weights[body.positionT][: len(run.ids)], run.weights.get(body.wordScaleT)
         word = run.weights[body.wordT][run.ids].astype(np.float32)
         rows = word + position if scale is None else core_math.fma(word, scale[run.ids][:, None], position)
@@ -80,8 +77,12 @@ class Embedding(Op):
         return rows if added is None else rows + added[run.types]
 
     def facts(self, base: OpFacts) -> OpFacts:
-        """See `Op.facts`."""
         return base._replace(inputs=int(self.word.shape[0]))
+
+
+def reads_pairs(graph: Graph) -> bool:
+    """Whether the texts of a pair are told apart, by their token types."""
+    return any(isinstance(op, Embedding) and op.types is not None for op in graph.ordered())
 
 
 def embedding_importance(norm: Any) -> Array | None:
@@ -114,11 +115,9 @@ class EmbeddingSum(Op):
         return True
 
     def plus(self, const: Const, sign: float) -> EmbeddingSum:
-        """See `Op.plus`."""
         return replace(self, addends=(*self.addends, Addend(const, sign)))
 
     def times(self, factor: Array) -> EmbeddingSum | None:
-        """See `Op.times`."""
         if factor.ndim:
             return None
         addends = tuple(Addend(a.const, a.factor * float(factor)) for a in self.addends)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from potstill.compile.expr import Const, Elementwise, Expr, Norm, Tensor, evaluate, plain_name, walk
-from potstill.compile.ir import Array, Op
+from potstill.compile.ir import Op
 from potstill.compile.reading import Handler, Reader, unsupported
 from potstill.compile.views import is_plain
 from potstill.still import core_math, reference
+from potstill.still.arrays import Array
 from potstill.still.schema import fb, made
 
 if TYPE_CHECKING:
@@ -58,31 +59,26 @@ class LayerNorm(Op):
 
     @property
     def width(self) -> int:
-        """See `Op.width`."""
         return int(self.gamma.shape[0])
 
     @classmethod
     def condense(cls, expr: Expr) -> Expr | None:
-        """See `Op.condense`."""
         return match_layer_norm(expr)
 
     @classmethod
     def recognise(cls, expr: Expr, fuser: Fuser) -> Op | None:
-        """See `Op.recognise`."""
         if not isinstance(expr, Norm):
             return None
         gamma, beta = (np.asarray(v, np.float32) for v in (expr.gamma, expr.beta))
         return cls(plain_name(expr.node), fuser.op(expr.x), gamma, beta, expr.eps)
 
     def plus(self, const: Const, sign: float) -> Op | None:
-        """See `Op.plus`."""
         if const.is_matrix:
             return None
         vector = np.broadcast_to(sign * const.wide, (self.width,))
         return replace(self, beta=(self.beta.astype(np.float64) + vector).astype(np.float32))
 
     def times(self, factor: Array) -> Op | None:
-        """See `Op.times`."""
         if factor.ndim > 1:
             return None
         vector = np.broadcast_to(factor, (self.width,)).astype(np.float64)
@@ -90,13 +86,11 @@ class LayerNorm(Op):
         return replace(self, gamma=gamma, beta=beta)
 
     def lower(self, to: Lowering, name: str) -> Any:
-        """See `Op.lower`."""
         gamma, beta = to.tensor(f"{name}.gamma", "f32", self.gamma), to.tensor(f"{name}.beta", "f32", self.beta)
         return made(fb.LayerNormT, gammaT=gamma, betaT=beta, eps=float(np.float32(self.eps)))
 
     @staticmethod
     def evaluate(body: Any, inputs: Sequence[Array], run: Evaluation) -> Array:
-        """See `Op.evaluate`."""
         norm = core_math.layer_norm if run.exact else reference.layer_norm
         return norm(inputs[0], run.weights[body.gammaT], run.weights[body.betaT], body.eps)
 

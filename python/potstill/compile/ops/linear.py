@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from potstill.compile.expr import Const, Elementwise, Expr, Product, stem_of, weight_of
-from potstill.compile.ir import Array, Op
+from potstill.compile.ir import Op
 from potstill.compile.ops.layer_norm import LayerNorm
 from potstill.errors import CompileError
 from potstill.still import core_math, reference
+from potstill.still.arrays import Array
 from potstill.still.schema import fb, word, words
 from potstill.still.schemes import quantize_rows
 
@@ -41,7 +42,6 @@ class Linear(Op):
 
     @property
     def width(self) -> int:
-        """See `Op.width`."""
         return int(self.weight.shape[0])
 
     @property
@@ -51,7 +51,7 @@ class Linear(Op):
 
     @classmethod
     def recognise(cls, expr: Expr, fuser: Fuser) -> Op | None:
-        """See `Op.recognise`: a product, or an activation on one."""
+        """A product, or an activation on one."""
         if isinstance(expr, Product):
             return cls(stem_of(expr.name, expr.node), fuser.op(expr.x), weight_of(expr.weight, expr))
         activated = fuser.activation(expr) if isinstance(expr, Elementwise) else None
@@ -63,7 +63,6 @@ class Linear(Op):
         return replace(base, activation=activated.kind)
 
     def plus(self, const: Const, sign: float) -> Op | None:
-        """See `Op.plus`."""
         if const.is_matrix or not self.bare:
             return None
         vector = np.broadcast_to(sign * const.wide, (self.width,))
@@ -71,7 +70,6 @@ class Linear(Op):
         return replace(self, bias=bias.astype(np.float32))
 
     def times(self, factor: Array) -> Op | None:
-        """See `Op.times`."""
         if factor.ndim > 1 or not self.bare:
             return None
         vector = np.broadcast_to(factor, (self.width,)).astype(np.float64)
@@ -80,11 +78,10 @@ class Linear(Op):
         return replace(self, weight=weight, bias=bias)
 
     def dtype(self, scheme: Scheme, name: str, *, head: bool) -> str:
-        """See `Op.dtype`. Heads stay f32 in every scheme, those on tokens too."""
+        """Heads stay f32 in every scheme, those on tokens too."""
         return scheme.linear_dtype(name) if self.per_token and not head else "f32"
 
     def lower(self, to: Lowering, name: str) -> Any:
-        """See `Op.lower`."""
         if self.weight.shape[1] > _LONGEST_ROW:
             what = f"{self.weight.shape[1]:,} inputs of a layer, a file holds {_LONGEST_ROW:,}"
             raise CompileError("C123", f"the model is too large: {what}", self.name, "use a smaller student")
@@ -114,7 +111,6 @@ class Linear(Op):
 
     @staticmethod
     def evaluate(body: Any, inputs: Sequence[Array], run: Evaluation) -> Array:
-        """See `Op.evaluate`."""
         weight, bias = run.weights[body.weightT], run.weights.get(body.biasT)
         shift = np.zeros(len(weight), np.float32) if bias is None else bias
         if body.inputQuant == fb.InputQuant.None_:
@@ -131,7 +127,6 @@ class Linear(Op):
         return y + inputs[1] if len(inputs) > 1 else y
 
     def facts(self, base: OpFacts) -> OpFacts:
-        """See `Op.facts`."""
         return base._replace(inputs=int(self.weight.shape[1]), activation=self.activation != "none")
 
 

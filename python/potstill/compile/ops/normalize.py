@@ -15,9 +15,10 @@ import numpy as np
 
 from potstill.compile import layout
 from potstill.compile.expr import SEQUENCES, Const, Elementwise, Expr, Ids, Tensor, evaluate, walk
-from potstill.compile.ir import Array, Op
+from potstill.compile.ir import Op
 from potstill.compile.reading import Handler, Reader, unsupported
 from potstill.still import core_math, reference
+from potstill.still.arrays import Array
 from potstill.still.schema import fb, made
 
 if TYPE_CHECKING:
@@ -55,22 +56,18 @@ class Normalize(Op):
 
     @property
     def width(self) -> int:
-        """See `Op.width`."""
         return self.x.width
 
     @classmethod
     def recognise(cls, expr: Expr, fuser: Fuser) -> Op | None:
-        """See `Op.recognise`."""
         unit = match_l2_norm(expr) if isinstance(expr, Elementwise) else None
         return None if unit is None else cls("normalize", fuser.op(unit.x), unit.eps)
 
     def lower(self, to: Lowering, name: str) -> Any:
-        """See `Op.lower`."""
         return made(fb.NormalizeT, eps=float(np.float32(self.eps)))
 
     @staticmethod
     def evaluate(body: Any, inputs: Sequence[Array], run: Evaluation) -> Array:
-        """See `Op.evaluate`."""
         return (core_math.l2_normalize if run.exact else reference.l2_normalize)(inputs[0], body.eps)
 
 

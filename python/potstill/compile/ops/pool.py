@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from potstill.compile.expr import Expr, Reduced
-from potstill.compile.ir import Array, Op
+from potstill.compile.ir import Op
 from potstill.still import core_math
+from potstill.still.arrays import Array
 from potstill.still.schema import fb, made, words
 
 if TYPE_CHECKING:
@@ -26,12 +27,10 @@ class _OfTokens(Op):
 
     @property
     def width(self) -> int:
-        """See `Op.width`."""
         return self.x.width
 
     @functools.cached_property
     def per_token(self) -> bool:
-        """See `Op.per_token`."""
         return False
 
 
@@ -43,19 +42,16 @@ class Pool(_OfTokens):
 
     @classmethod
     def recognise(cls, expr: Expr, fuser: Fuser) -> Op | None:
-        """See `Op.recognise`."""
         if not isinstance(expr, Reduced):
             return None
         x = fuser.op(expr.x)
         return SumPool("pool", x) if expr.kind == "sum" else cls("pool", x, "cls")
 
     def lower(self, to: Lowering, name: str) -> Any:
-        """See `Op.lower`."""
         return made(fb.PoolT, kind=words(fb.PoolKind)[self.kind])
 
     @staticmethod
     def evaluate(body: Any, inputs: Sequence[Array], run: Evaluation) -> Array:
-        """See `Op.evaluate`."""
         if body.kind == fb.PoolKind.Cls:
             return inputs[0][:1]
         return core_math.mean_pool(inputs[0]) if run.exact else inputs[0].mean(axis=0, keepdims=True)
@@ -68,7 +64,6 @@ class SumPool(_OfTokens):
     factor: float = 1.0
 
     def times(self, factor: Array) -> SumPool | None:
-        """See `Op.times`."""
         return None if factor.ndim else replace(self, factor=self.factor * float(factor))
 
 

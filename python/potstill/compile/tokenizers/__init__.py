@@ -16,6 +16,7 @@ from potstill.compile.tokenizers import wordpiece
 from potstill.compile.tokenizers.base import OTHER_BACKEND, Tables, TokenizerFile
 from potstill.compile.tokenizers.casing import described, is_stated
 from potstill.errors import CompileError, missing_package
+from potstill.models.sentence_folder import SentenceModel
 
 __all__ = ["MODELS", "Tables", "read_tokenizer", "tables_from_json"]
 
@@ -55,8 +56,8 @@ def read_tokenizer(folder: Path, *, lowercase: bool | None = None) -> Tables:
     tables = _tables(file)
     if lowercase is not None and tables.lowercase is not lowercase:
         file.refuse(
-            "C148", f"by the tokenizer's own files text is {described(tables.lowercase, tables.strip_accents)}",
-            "leave --cased and --lowercase out, or mend the tokenizer's files",
+            "C148", f"the tokenizer's own files say that text is {described(tables.lowercase, tables.strip_accents)}",
+            "leave --cased and --lowercase out, or fix the tokenizer's files",
         )  # fmt: skip
     return tables if stated or lowercase is not None else _with_guess(tables, file)
 
@@ -66,6 +67,14 @@ def tables_from_json(
 ) -> Tables:
     """The tables of a parsed ``tokenizer.json``; `where` names it in errors. Raises like `read_tokenizer`."""
     return _tables(TokenizerFile(content, where, pad_token, max_tokens))
+
+
+def lowercased_by(tables: Tables, sentence: SentenceModel | None) -> Tables:
+    """The tables with what the sentence-transformers folder does to texts before the tokenizer sees them."""
+    if sentence is None or not sentence.lowercase or tables.lowercase:
+        return tables
+    note = "texts are lower-cased before the tokenizer, as the sentence-transformers folder says"
+    return replace(tables, lowercase=True, notes=(*tables.notes, note))
 
 
 def _tables(file: TokenizerFile) -> Tables:

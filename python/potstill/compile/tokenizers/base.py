@@ -55,11 +55,13 @@ class Tables:
         offsets: ``vocabulary + 1`` byte offsets into `blob`, int32; an id that no piece has is an empty text.
         slots: hash table over FNV-1a-32 of a piece's bytes, int32 ids or -1; a power of two, at least twice the
             vocabulary. It holds the model's vocabulary only: an added token outside of it is in `blob` alone.
+        lowercase, strip_accents: what becomes of a text before it is cut into words.
+        cls_id, sep_id: around a text.
         added_ids: ids of the pieces that are cut out of the raw text before normalization.
         pad_id: the tokenizer's padding token, the unknown token when it has none (the core never pads).
         max_tokens: ``model_max_length``, specials included; None when the tokenizer sets no limit.
         pairs_problem: why the core would encode a pair of texts differently; None: it encodes pairs exactly.
-        unreachable: the pieces that no text can hold.
+        unreachable: the pieces that no text can hold, as far as that was looked into.
         notes: what the user should know.
     """
 
@@ -68,16 +70,13 @@ class Tables:
     slots: list[int]
     lowercase: bool
     strip_accents: bool
-    clean_text: bool
-    handle_chinese_chars: bool
-    unk_id: int
     cls_id: int
     sep_id: int
     pad_id: int
     max_tokens: int | None
     added_ids: list[int]
     pairs_problem: str | None
-    unreachable: Unreachable = field(compare=False)
+    unreachable: Unreachable = field(default=Unreachable([], 0), compare=False, kw_only=True)
     notes: tuple[str, ...] = field(default=(), compare=False, kw_only=True)
 
     @property

@@ -25,11 +25,13 @@ MAX_PREFIX_BYTES = 64
 class WordPieceTables(Tables):
     """`Tables`, and what of the model the core needs."""
 
+    clean_text: bool
+    handle_chinese_chars: bool
+    unk_id: int
     continuing_prefix: str
     max_chars_per_word: int
 
     def piece_in_text(self, token_id: int) -> str | None:
-        """See `Tables.piece_in_text`."""
         if not 0 <= token_id < self.pieces:
             return None
         text = self.text(token_id)
@@ -43,7 +45,6 @@ class WordPieceTables(Tables):
         return text if whole or token_id in self.added_ids else None
 
     def lower(self, to: Lowering) -> Any:
-        """See `Tables.lower`."""
         normalizer = made(
             fb.BertNormalizerT, lowercase=self.lowercase, stripAccents=self.strip_accents,
             cleanText=self.clean_text, handleChineseChars=self.handle_chinese_chars,
@@ -123,7 +124,7 @@ def _notes(unreachable: Unreachable) -> tuple[str, ...]:
         return ()
     return (
         f"{len(unreachable.pieces)} of {unreachable.of} pieces of the tokenizer's vocabulary cannot occur "
-        f"({unreachable.examples}): its case folding seems to be another than the vocabulary was made for",
+        f"({unreachable.examples}): the vocabulary seems to have been made for different case folding",
     )
 
 

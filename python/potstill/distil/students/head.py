@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from potstill.distil.students.basis import ridge
 from potstill.distil.students.job import Job
+from potstill.distil.students.weights import put
 from potstill.models.classifier import labels_words
 from potstill.models.evaluation import outputs
 from potstill.runtime.rows import TokenRows
@@ -30,9 +30,8 @@ def fit_head(job: Job) -> None:
     if job.student.head is not None:
         read = _random_features(job, read)
     weight, bias = ridge(read, taught, strength=1e-2)
-    with torch.no_grad():
-        job.student.classifier.weight.copy_(torch.from_numpy(np.asarray(weight, dtype=np.float32)))
-        job.student.classifier.bias.copy_(torch.from_numpy(np.asarray(bias, dtype=np.float32)))
+    put(job.student.classifier.weight, weight)
+    put(job.student.classifier.bias, bias)
 
 
 def _random_features(job: Job, pooled: np.ndarray) -> np.ndarray:
@@ -44,7 +43,6 @@ def _random_features(job: Job, pooled: np.ndarray) -> np.ndarray:
     directions = random.standard_normal((layer.out_features, layer.in_features)) / np.sqrt(layer.in_features)
     weight = np.asarray(directions / np.maximum(deviation, 1e-3 * max(float(deviation.max()), 1e-30)), dtype=np.float32)
     bias = np.asarray(-weight @ mean, dtype=np.float32)
-    with torch.no_grad():
-        layer.weight.copy_(torch.from_numpy(weight))
-        layer.bias.copy_(torch.from_numpy(bias))
+    put(layer.weight, weight)
+    put(layer.bias, bias)
     return np.asarray(np.maximum(pooled @ weight.T + bias, 0.0), dtype=np.float32)

@@ -12,7 +12,7 @@ _ACTIVATION_KEYS = ("hidden_act", "activation", "activation_function", "hidden_a
 
 
 def activation_of(config: Any) -> str:
-    """Name of the activation of an encoder's feed-forward part, as transformers calls it; GELU where it tells none."""
+    """Name of the activation of an encoder's feed-forward part, as transformers calls it; GELU if it names none."""
     named = (getattr(config, key, None) for key in _ACTIVATION_KEYS)
     return next((str(name) for name in named if name), "gelu")
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Job:
-    """What an initialisation gets, and what it tells.
+    """What an initialisation is given, and what it sets.
 
     Attributes:
         settings: the student that is wanted.
@@ -106,7 +106,7 @@ def _built(job: Job) -> tuple[Any, Any]:
     if job.rows.types is not None and getattr(encoder.config, "type_vocab_size", None) in (0, 1):
         raise TrainError(
             "T071",
-            "the teacher does not tell the second text of a pair from the first",
+            "the teacher cannot tell the second text of a pair from the first",
             f"teacher of type {encoder.config.model_type}",
             "use a BERT teacher, or leave data.text_pair out",
         )

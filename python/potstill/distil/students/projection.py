@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import nn
 
 from potstill.distil.students.basis import gain_and_bias, ridge, shrink_bilinear, shrink_product
 from potstill.distil.students.head import fit_head
 from potstill.distil.students.job import Job
 from potstill.distil.students.teacher_view import Encoder, Layer, Taps, encoder_of
+from potstill.distil.students.weights import numbers, put
 from potstill.distil.vocabulary.choice import aligned
 from potstill.errors import TrainError
 from potstill.runtime.rows import TokenRows
@@ -116,12 +116,12 @@ def sample_rows(rows: TokenRows, init: str) -> TokenRows:
 
 def _project_embeddings(teacher: Encoder, student: Encoder, axes: np.ndarray, kept: np.ndarray | None) -> None:
     for name in ("word_embeddings", "position_embeddings", "token_type_embeddings"):
-        table = _array(getattr(teacher.embeddings, name).weight)
+        table = numbers(getattr(teacher.embeddings, name).weight)
         if name == "word_embeddings" and kept is not None:
             table = table[kept]
         weight = getattr(student.embeddings, name).weight
         # The student of a teacher for long contexts has fewer positions.
-        _set(weight, table[: len(weight)] @ axes)
+        put(weight, table[: len(weight)] @ axes)
 
 
 def _set_layer(
@@ -130,7 +130,7 @@ def _set_layer(
     """One student layer from one teacher layer; everything before it is already set.
 
     ``end`` is the teacher's layer whose output this layer should give: its own, and for the student's last layer the
-    teacher's last, so that teacher layers left out after it are made up for.
+    teacher's last, which makes up for the teacher layers left out after it.
     """
     taught = theirs.collect(
         {"down": source.down, "before_attended": source.attention_norm, "before_out": end.norm},
@@ -158,7 +158,7 @@ def _set_heads(
     `shrink_product`).
     """
     wide, narrow = source.query.out_features // source.heads, own.query.out_features // own.heads
-    out = axes.T @ _array(source.attention_out.weight)
+    out = axes.T @ numbers(source.attention_out.weight)
     blocks = [slice(head * wide, (head + 1) * wide) for head in range(source.heads)]
     moments = {name: [_moment(taught[name][:, block]) for block in blocks] for name in ("query", "key", "value")}
     if scores is None:
@@ -181,26 +181,26 @@ def _set_heads(
             (own.key, source.key, key, scale),
             (own.value, source.value, value, 1.0),
         ):
-            _set(own_map.weight[target], factor * (short @ _array(map_.weight)[block] @ axes))
-            _set(own_map.bias[target], factor * (short @ _array(map_.bias)[block]))
-        _set(own.attention_out.weight[:, target], back)
-    _set(own.attention_out.bias, axes.T @ _array(source.attention_out.bias))
+            put(own_map.weight[target], factor * (short @ numbers(map_.weight)[block] @ axes))
+            put(own_map.bias[target], factor * (short @ numbers(map_.bias)[block]))
+        put(own.attention_out.weight[:, target], back)
+    put(own.attention_out.bias, axes.T @ numbers(source.attention_out.bias))
 
 
 def _set_neurons(
     own: Layer, source: Layer, axes: np.ndarray, activations: np.ndarray, scores: LayerScores | None
 ) -> None:
     """The feed-forward neurons of the highest scores, or that move the output most (variance times output's length)."""
-    up, down = _array(source.up.weight) @ axes, axes.T @ _array(source.down.weight)
+    up, down = numbers(source.up.weight) @ axes, axes.T @ numbers(source.down.weight)
     sizes = activations.var(axis=0) * (down**2).sum(axis=0) if scores is None else scores.neurons
     count = min(own.up.out_features, len(sizes))
     kept = np.sort(np.argsort(-sizes, kind="stable")[:count])
     rest = np.setdiff1d(np.arange(len(sizes)), kept)
-    _set(own.up.weight[:count], up[kept])
-    _set(own.up.bias[:count], _array(source.up.bias)[kept])
-    _set(own.down.weight[:, :count], down[:, kept])
+    put(own.up.weight[:count], up[kept])
+    put(own.up.bias[:count], numbers(source.up.bias)[kept])
+    put(own.down.weight[:, :count], down[:, kept])
     # Dropped neurons still give their mean.
-    _set(own.down.bias, axes.T @ _array(source.down.bias) + down[:, rest] @ activations[:, rest].mean(axis=0))
+    put(own.down.bias, axes.T @ numbers(source.down.bias) + down[:, rest] @ activations[:, rest].mean(axis=0))
 
 
 def _fit_block(
@@ -219,8 +219,8 @@ def _fit_block(
     missing = before_targets - seen["sum"]
     if np.abs(missing).max() > 1e-4 * np.abs(before_targets).max():
         weight, bias = ridge(seen["in"], missing, _RIDGE)
-        _set(linear.weight, _array(linear.weight) + weight)
-        _set(linear.bias, _array(linear.bias) + bias)
+        put(linear.weight, numbers(linear.weight) + weight)
+        put(linear.bias, numbers(linear.bias) + bias)
         seen["sum"] = seen["sum"] + seen["in"] @ weight.T + bias
     _set_norm(norm, seen["sum"], targets)
 
@@ -232,19 +232,10 @@ def _fit_norm(ours: Taps, norm: nn.LayerNorm, targets: np.ndarray) -> None:
 def _set_norm(norm: nn.LayerNorm, rows: np.ndarray, targets: np.ndarray) -> None:
     normed = (rows - rows.mean(1, keepdims=True)) / np.sqrt(rows.var(1, keepdims=True) + norm.eps)
     gain, bias = gain_and_bias(normed, targets)
-    _set(norm.weight, gain)
-    _set(norm.bias, bias)
+    put(norm.weight, gain)
+    put(norm.bias, bias)
 
 
 def _moment(rows: np.ndarray) -> np.ndarray:
     wide = rows.astype(np.float64)
     return wide.T @ wide / len(wide)
-
-
-def _array(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().float().cpu().numpy().astype(np.float64)
-
-
-def _set(tensor: torch.Tensor, values: np.ndarray) -> None:
-    with torch.no_grad():
-        tensor.copy_(torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)))

@@ -22,7 +22,7 @@ from potstill.distil.train.clock import Clock
 from potstill.distil.train.diagnosis import diagnose_teacher
 from potstill.distil.train.encoded import EncodedSplits, encode_splits
 from potstill.distil.train.fit import TRAIN_SAMPLE, Run, facts_of, fit, write_model
-from potstill.models.classifier import head_name, load_classifier, load_encoder, load_pretrained
+from potstill.models.classifier import head_name, label_tables, load_classifier, load_encoder, load_pretrained
 from potstill.models.evaluation import outputs
 from potstill.models.heads import Truth
 from potstill.models.hub import keep_random_state, model_errors, quiet_loading
@@ -187,8 +187,7 @@ def start_model(run: Run, vectors: Vectors, order: list[int] | None) -> Any:
         head.weight.copy_(head.weight[order].clone())
         if head.bias is not None:
             head.bias.copy_(head.bias[order].clone())
-    model.config.id2label = dict(enumerate(labels))
-    model.config.label2id = {label: index for index, label in enumerate(labels)}
+    model.config.update(label_tables(labels))
     return model
 
 

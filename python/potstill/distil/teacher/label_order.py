@@ -34,7 +34,7 @@ _NAMELESS = re.compile(r"LABEL_\d+")
 def label_order(config: Any, labels: Sequence[str]) -> list[int] | None:
     """For each of our labels, the output of the model that gives it; None when the model does not know them.
 
-    Names are compared without case. Nameless outputs (``LABEL_0`` ...) are taken in their order, for want of better.
+    Names are compared without case. Nameless outputs (``LABEL_0`` ...) are taken in their order.
     """
     names = {int(index): str(name) for index, name in (config.id2label or {}).items()}
     if not has_head(config) or len(names) != len(labels):
@@ -204,7 +204,7 @@ class Head:
 def believed(
     head: Head, train: TokenDataset, recipe: Recipe, task: Task, progress: Progress
 ) -> tuple[list[int] | None, list[str]]:
-    """The order in which the head gives our labels, measured on training rows; None: it must be trained anew.
+    """The order in which the head gives our labels, measured on training rows; None: a new head must be trained.
 
     A head whose names fit is kept even when it answers no better than a guess, with a warning; one without names, or
     with names that its answers contradict, goes by its answers.

@@ -99,7 +99,7 @@ def teacher_vectors(
     _check(sentence, max_tokens)
     if sentence.prompts:
         names = ", ".join(sorted(sentence.prompts))
-        notes.append(f"the teacher knows prompts ({names}): texts are taken as they are, so write a prompt into them")
+        notes.append(f"the teacher has prompts ({names}): texts are used without, so write a prompt into them")
     return Vectors(source, pooling, sentence, notes)
 
 

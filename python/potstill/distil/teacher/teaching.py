@@ -102,7 +102,7 @@ def _kept_places(run: Run, teacher: Teacher, student: nn.Module, rows: TokenData
 
 
 def _makers(cache: Path) -> str:
-    """The code and the libraries that a teacher's outputs are made by: those of another make are made anew."""
+    """A hash of the code and libraries that compute a teacher's outputs: others compute them again."""
     made_by = sources(cache).closure(teacher_outputs)
     return content_hash({"code": made_by.code, "libraries": made_by.libraries})
 

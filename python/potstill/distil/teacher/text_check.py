@@ -94,7 +94,7 @@ def _read(tokenizer: Any, texts: Sequence[Any]) -> list[_Row]:
     if not texts:
         return []
     plain = [text if isinstance(text, str) else " ".join(text) for text in texts]
-    # Only tokenizers in Rust tell where a token stands; of others the unknown tokens are counted all the same.
+    # Only tokenizers in Rust know the place of a token; for others, too, unknown tokens are counted.
     placed = bool(getattr(tokenizer, "is_fast", False))
     found = tokenizer(
         plain, add_special_tokens=False, truncation=False, return_offsets_mapping=placed, verbose=False

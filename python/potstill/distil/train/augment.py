@@ -41,7 +41,7 @@ def with_augmented(
         teacher: gives the embedding table.
         copies: new texts for a training text.
         seed: with the row and the copy it decides the text.
-        progress: told how many texts were made.
+        progress: reports how many texts were made.
     """
     if copies == 0:
         return splits
@@ -68,7 +68,7 @@ def augment(texts: Sequence[str], tokenizer: Any, table: np.ndarray, copies: int
 
     Args:
         texts: the originals.
-        tokenizer: a fast tokenizer: it tells which part of a text a piece is.
+        tokenizer: a fast tokenizer, which knows the part of the text of each piece.
         table: the embedding of each piece, ``[pieces, width]``.
         copies: texts made of each.
         seed: any number.

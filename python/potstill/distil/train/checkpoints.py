@@ -73,7 +73,7 @@ class KeepBest(TrainerCallback):
         work: folder of the checkpoints and of the best weights.
         patience: epochs without a better value before stopping; None never stops.
         save_steps: steps between checkpoints inside an epoch; one is always written after each epoch.
-        announce: told each evaluation: epoch (from 1), value, whether it is the best.
+        announce: called after each evaluation with epoch (from 1), value, and whether it is the best.
         average: evaluate and keep this average of the weights instead of the weights themselves.
         start: evaluate the weights before the first step too, as epoch 0, so that training never ends with worse ones.
     """

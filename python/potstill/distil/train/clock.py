@@ -1,4 +1,4 @@
-"""What each phase of a run took."""
+"""How long each phase of a run took."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def diagnose_settings(settings: Distil) -> list[str]:
         notes.append(f"temperature {settings.temperature:g} is outside the usual 1 to 4: try distil.temperature = 2")
     if settings.alpha > 0.7:
         notes.append(
-            f"alpha {settings.alpha:g} leaves the teacher little say: 0 to 0.7 is usual, 0 listens to the teacher alone"
+            f"alpha {settings.alpha:g} gives the teacher little weight: 0 to 0.7 is usual, at 0 it decides alone"
         )
     return notes
 

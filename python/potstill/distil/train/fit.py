@@ -108,7 +108,7 @@ def fit(
 
 
 def facts_of(history: list[dict[str, Any]], model: nn.Module) -> dict[str, Any]:
-    """What is told of every training: ``epochs``, ``best_epoch`` (0 for the start), ``parameters``."""
+    """Figures of every training: ``epochs``, ``best_epoch`` (0 for the start), ``parameters``."""
     best = max(history, key=lambda entry: entry["accuracy"], default=None)
     count = sum(parameter.numel() for parameter in model.parameters())
     return {"epochs": history, "best_epoch": int(best["epoch"]) if best else 0, "parameters": count}

@@ -20,7 +20,7 @@ class ForwardProgress(TrainerCallback):
         self._last = 0.0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Tell the total, and where a resumed run goes on."""
+        """Report the total, and where a resumed run goes on."""
         self.task.update(state.global_step, total=state.max_steps)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""What the loss of a distillation is made of: weights by name, and what some losses want to know besides."""
+"""What the loss of a distillation consists of: weights by name, and settings of some losses."""
 
 from __future__ import annotations
 

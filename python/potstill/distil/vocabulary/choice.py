@@ -1,7 +1,7 @@
 """The student's vocabulary: the teacher's, or the part of it that the texts use.
 
 Most of a small student is its token table: 7.8 of 9.5 M parameters at 2 layers of 256. A task's texts use a third of
-BERT's pieces or less. Kept are the special tokens, every single character (so that any word can still be spelt) and
+BERT's pieces or less. The special tokens are kept, every single character (so that any word can be spelt) and
 the pieces seen often enough; words whose pieces went are cut anew, greedily, over what is left (`pruned_tokenizer`).
 
 Teacher and student then read a text as different ids, and sometimes as different numbers of tokens. The teacher keeps
@@ -86,7 +86,7 @@ def pieces_by_settings(
         size: pieces of the teacher.
     """
     counts = piece_counts(train, unlabelled, size, settings.vocabulary_unlabelled_weight)
-    # Whether a character occurs is asked of all texts, whatever an occurrence counts.
+    # All texts decide whether a character occurs, whatever weight an occurrence has.
     occur = piece_counts(train, unlabelled, size) if settings.vocabulary_characters == "seen" else None
     always = fallback_ids(content, occur)
     return kept_pieces(counts, always, settings.vocabulary_min_count, settings.vocabulary_size)

@@ -1,4 +1,4 @@
-"""What a model can be for, by name. To add a task: a module here with a subclass of `Task`, and a line in the table.
+"""What a model can be for: a task a file, found by its name. README.md tells how to add one.
 
 Importing this package imports neither torch nor numpy.
 """
@@ -6,18 +6,17 @@ Importing this package imports neither torch nor numpy.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+import pkgutil
+from typing import TYPE_CHECKING
 
 from potstill.errors import TrainError
 from potstill.models.heads.base import Task, Truth
 
-# Modules with a class of this name.
-TASKS = {
-    "classification": ("potstill.models.heads.classification", "Classification"),
-    "multi-label": ("potstill.models.heads.multi_label", "MultiLabel"),
-    "embedding": ("potstill.models.heads.embedding", "Embedding"),
-    "token-classification": ("potstill.models.heads.token_classification", "TokenClassification"),
-}
+if TYPE_CHECKING:
+    from potstill.recipe.schema import Recipe
+
+# The names of a recipe; each has a file with `TASK`.
+TASKS = tuple(file.name.replace("_", "-") for file in pkgutil.iter_modules(__path__) if file.name != "base")
 
 __all__ = ["TASKS", "Task", "Truth", "task_named", "task_of"]
 
@@ -30,11 +29,10 @@ def task_named(name: str) -> Task:
     """
     if name not in TASKS:
         raise TrainError("T070", f"unknown task {name!r}", "task", f"use one of {', '.join(TASKS)}")
-    module, kind = TASKS[name]
-    task: Task = getattr(importlib.import_module(module), kind)()
-    return task
+    found: type[Task] = importlib.import_module(f"{__name__}.{name.replace('-', '_')}").TASK
+    return found()
 
 
-def task_of(recipe: Any) -> Task:
-    """The task of a recipe; classification when it names none."""
-    return task_named(getattr(recipe, "task", "classification"))
+def task_of(recipe: Recipe) -> Task:
+    """The task of a recipe."""
+    return task_named(recipe.task)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from potstill.data.labels import Raw
     from potstill.models.evaluation import Outputs
-    from potstill.recipe.schema import Data
+    from potstill.recipe.schema import Data, Distil, Recipe
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,16 @@ class Task(ABC):
         """A split's label column as an array (of words `Tags`) for losses and metrics; ``labels``: number of names."""
 
     @abstractmethod
-    def loss_weights(self, settings: Any) -> dict[str, float]:
+    def loss_weights(self, settings: Distil) -> dict[str, float]:
         """Names of `potstill.distil.losses.LOSSES` with their weights, from the recipe's ``distil`` section."""
+
+    def refusals(self, recipe: Recipe) -> Iterator[str]:
+        """What of a recipe does not go with this task, each "reason; next step"."""
+        if recipe.distil.class_weights != "none":
+            yield (
+                f'distil.class_weights weighs rows of one class each, and task = "{self.name}" has none; set it to '
+                '"none"'
+            )
 
     @abstractmethod
     def metrics(self, found: Outputs, truth: Truth) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -13,7 +13,7 @@ from potstill.models.heads.base import Task, Truth
 if TYPE_CHECKING:
     from potstill.data.labels import Raw
     from potstill.models.evaluation import Outputs
-    from potstill.recipe.schema import Data
+    from potstill.recipe.schema import Data, Distil, Recipe
 
 
 class Classification(Task):
@@ -31,10 +31,15 @@ class Classification(Task):
         del labels
         return np.asarray(column, dtype=np.int64)
 
-    def loss_weights(self, settings: Any) -> dict[str, float]:
+    def loss_weights(self, settings: Distil) -> dict[str, float]:
         """Cross-entropy by ``alpha``, KL divergence by the rest, and the cosine of pooled vectors."""
         alpha = float(settings.alpha)
         return {"hard": alpha, "soft": 1.0 - alpha, "pooled_cosine": float(settings.pooled_cosine)}
+
+    def refusals(self, recipe: Recipe) -> Iterator[str]:
+        """Nothing: every setting has a meaning."""
+        del recipe
+        yield from ()
 
     def metrics(self, found: Outputs, truth: Truth) -> dict[str, float]:
         """``accuracy``: share of rows whose largest logit is at the label; ``macro_f1``: see `macro_f1`."""
@@ -71,3 +76,6 @@ def macro_f1(found: np.ndarray, wanted: Any) -> float:
 
 def _share_equal(found: np.ndarray, wanted: Any) -> float:
     return float((found == np.asarray(wanted)).mean()) if len(found) else 0.0
+
+
+TASK = Classification

@@ -8,7 +8,7 @@ As in Reimers and Gurevych: Making Monolingual Sentence Embeddings Multilingual 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,7 +22,7 @@ from potstill.models.retrieval import cosine, neighbour_agreement, same_class_at
 if TYPE_CHECKING:
     from potstill.data.labels import Raw
     from potstill.models.evaluation import Outputs
-    from potstill.recipe.schema import Data
+    from potstill.recipe.schema import Data, Distil, Recipe
 
 # File in a student's folder: [teacher hidden, student hidden] f32, from the teacher's space into the student's.
 PROJECTION = "teacher_projection.npy"
@@ -56,9 +56,34 @@ class Embedding(Task):
         del labels
         return np.asarray(column, dtype=np.int64)
 
-    def loss_weights(self, settings: Any) -> dict[str, float]:
+    def loss_weights(self, settings: Distil) -> dict[str, float]:
         """Cosine by ``pooled_cosine`` (1 when that is 0), and the relative squared error by 1."""
         return {"pooled_cosine": float(settings.pooled_cosine) or 1.0, "pooled_mse": 1.0}
+
+    def refusals(self, recipe: Recipe) -> Iterator[str]:
+        """What needs labels, or their scores."""
+        yield from super().refusals(recipe)
+        task = 'task = "embedding"'
+        if recipe.data.text_pair is not None:
+            yield f"data.text_pair does not go with {task}; it reads single texts"
+        if recipe.teacher.finetune == "always":
+            yield f'teacher.finetune = "always" has no meaning with {task}: nothing is labelled'
+        if recipe.student.init == "prune":
+            yield f'student.init = "prune" looks at the scores of labels, and {task} has none; use "pca"'
+        if recipe.student.head_hidden:
+            yield f"student.head_hidden is part of a classification head, and {task} has none; set it to 0"
+        if recipe.quantize.qat_epochs > 0:
+            yield f"quantize.qat_epochs trains on the scores of labels, and {task} has none; set it to 0"
+        if recipe.compile.scheme == "mixed":
+            yield (
+                f'compile.scheme = "mixed" measures layers by the scores of labels, and {task} has none; '
+                'use "int8" or "int4"'
+            )
+        if recipe.budget.stated:
+            yield (
+                f"budget chooses among students of classifiers and does not know {task}; leave it out and set "
+                "student.layers and student.hidden"
+            )
 
     def metrics(self, found: Outputs, truth: Truth) -> dict[str, float]:
         """``cosine`` to the teacher (mean); ``neighbour_at_1`` and ``neighbour_mrr``: see `neighbour_agreement`.
@@ -97,3 +122,6 @@ def teacher_projection(student_dir: Path) -> np.ndarray | None:
 def project(vectors: np.ndarray, projection: np.ndarray | None) -> np.ndarray:
     """Teacher vectors ``[rows, teacher hidden]`` in the student's space ``[rows, student hidden]`` f32."""
     return vectors if projection is None else np.asarray(vectors @ projection, dtype=np.float32)
+
+
+TASK = Embedding

@@ -13,7 +13,7 @@ from potstill.models.heads.base import Task, Truth
 if TYPE_CHECKING:
     from potstill.data.labels import Raw
     from potstill.models.evaluation import Outputs
-    from potstill.recipe.schema import Data
+    from potstill.recipe.schema import Data, Distil
 
 
 class MultiLabel(Task):
@@ -37,7 +37,7 @@ class MultiLabel(Task):
             found[row, ids] = 1.0
         return found
 
-    def loss_weights(self, settings: Any) -> dict[str, float]:
+    def loss_weights(self, settings: Distil) -> dict[str, float]:
         """Binary cross-entropy by ``alpha``, the same to the teacher's probabilities by the rest, pooled cosine."""
         alpha = float(settings.alpha)
         return {"hard_binary": alpha, "soft_binary": 1.0 - alpha, "pooled_cosine": float(settings.pooled_cosine)}
@@ -66,3 +66,6 @@ class MultiLabel(Task):
     def agreement(self, found: Outputs, wanted: Outputs) -> float:
         """Share of rows with the same labels."""
         return float(((found.logits > 0) == (wanted.logits > 0)).all(axis=1).mean()) if len(found.logits) else 0.0
+
+
+TASK = MultiLabel

@@ -7,7 +7,7 @@ which counts as one labelled wrongly.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -20,7 +20,7 @@ from potstill.models.tags import Tags
 if TYPE_CHECKING:
     from potstill.data.labels import Raw
     from potstill.models.evaluation import Outputs
-    from potstill.recipe.schema import Data
+    from potstill.recipe.schema import Data, Distil, Recipe
 
 
 class TokenClassification(Task):
@@ -46,10 +46,33 @@ class TokenClassification(Task):
         del labels
         return Tags([np.asarray(row, dtype=np.int64) for row in column])
 
-    def loss_weights(self, settings: Any) -> dict[str, float]:
+    def loss_weights(self, settings: Distil) -> dict[str, float]:
         """Cross-entropy by ``alpha``, KL divergence by the rest, both means over the words of a batch."""
         alpha = float(settings.alpha)
         return {"hard": alpha, "soft": 1.0 - alpha}
+
+    def refusals(self, recipe: Recipe) -> Iterator[str]:
+        """What belongs to whole texts."""
+        yield from super().refusals(recipe)
+        task = 'task = "token-classification"'
+        if recipe.data.text_pair is not None:
+            yield f"data.text_pair does not go with {task}; it reads single rows of words"
+        if recipe.distil.pooled_cosine > 0:
+            yield f"distil.pooled_cosine compares vectors of whole texts, and {task} has none; set it to 0"
+        if recipe.distil.augment:
+            yield f"distil.augment makes texts whose words have no tags, and {task} needs them; set it to 0"
+        if recipe.student.architecture == "static":
+            yield (
+                f"a static student sees each token alone, and {task} asks what a word is among others; use "
+                'student.architecture = "bert"'
+            )
+        if recipe.teacher.pooling not in ("auto", "mean") or recipe.student.pooling != "mean":
+            yield f"pooling makes one vector of a text, and {task} answers every word; leave it out"
+        if recipe.budget.stated:
+            yield (
+                f"budget chooses among students of whole texts and does not know {task}; leave it out and set "
+                "student.layers and student.hidden"
+            )
 
     def metrics(self, found: Outputs, truth: Truth) -> dict[str, float]:
         """``word_accuracy``: share of words whose largest logit is at their tag."""
@@ -113,3 +136,6 @@ def answers(logits: np.ndarray) -> np.ndarray:
         return np.zeros(len(logits), np.int64)
     lost = np.isnan(logits[:, 0])
     return np.where(lost, -1, np.where(lost[:, None], 0.0, logits).argmax(axis=1))
+
+
+TASK = TokenClassification

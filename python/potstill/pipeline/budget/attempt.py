@@ -9,11 +9,11 @@ from typing import Any
 
 from potstill.data.splits import Splits
 from potstill.errors import TrainError
+from potstill.models.recipes import parse_recipe
 from potstill.pipeline.budget.ladder import VOCABULARY_CHARACTERS, Choice, Teacher, predicted_ms
 from potstill.pipeline.engine import run_stages
 from potstill.pipeline.stage import Context, Stage
 from potstill.pipeline.stages import build_stages
-from potstill.recipe.load import parse_recipe
 from potstill.recipe.schema import BudgetTime, Recipe
 from potstill.work.store import Store
 

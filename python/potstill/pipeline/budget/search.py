@@ -15,6 +15,7 @@ from typing import Any
 
 from potstill.boards import board
 from potstill.errors import InputError, os_errors
+from potstill.models.heads import task_of
 from potstill.pipeline.budget.attempt import attempt, teacher_of, with_choice
 from potstill.pipeline.budget.ladder import Choice, choices, within
 from potstill.pipeline.budget.meet import describe, limits_of, nothing_fits
@@ -75,7 +76,7 @@ def run_search(
     if points < 1:
         raise InputError("I080", f"{points} points", "--points", "give 1 or more")
     board(time.board)  # there is one of that name
-    if recipe.task == "embedding":
+    if not task_of(recipe).labelled:
         raise InputError(
             "I016",
             "students are compared by the scores of labels, which this recipe's task does not have",

@@ -6,10 +6,14 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from potstill.pipeline.check.findings import Findings
 from potstill.work.progress import QuietProgress
+
+if TYPE_CHECKING:
+    from potstill.data.splits import Splits
+    from potstill.recipe.schema import Recipe
 
 # Classes that are counted one by one in a finding.
 _SHOWN = 12
@@ -25,7 +29,7 @@ class _Notes(QuietProgress):
         self.lines.append(text)
 
 
-def check_data(findings: Findings, recipe: Any, cache: Path) -> Any | None:
+def check_data(findings: Findings, recipe: Recipe, cache: Path) -> Any | None:
     """Read and split the data as the first stage does.
 
     Returns:
@@ -58,16 +62,17 @@ def check_data(findings: Findings, recipe: Any, cache: Path) -> Any | None:
     return None
 
 
-def _absent(recipe: Any, cache: Path) -> list[str]:
+def _absent(recipe: Recipe, cache: Path) -> list[str]:
     """Demo corpora that were not fetched yet."""
     from potstill.data.corpora import is_there
+    from potstill.models.heads import task_of
 
-    sources = [(recipe.data.source, recipe.task != "embedding"), *((name, False) for name in recipe.data.unlabelled)]
+    sources = [(recipe.data.source, task_of(recipe).labelled), *((name, False) for name in recipe.data.unlabelled)]
     demos = [(name, labelled) for name, labelled in sources if name.startswith("demo:")]
     return [name for name, labelled in demos if not is_there(name, cache, labelled=labelled)]
 
 
-def _counts(splits: Any) -> str:
+def _counts(splits: Splits) -> str:
     """Training, validation and test rows (of words: words) of each label."""
     counted = [Counter(_flat(getattr(splits, part)["label"])) for part in ("train", "validation", "test")]
     named = list(enumerate(splits.labels[:_SHOWN]))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from potstill.pipeline.check.findings import Findings
 from potstill.pipeline.check.teacher import Teacher
 
+if TYPE_CHECKING:
+    from potstill.recipe.schema import Recipe
 
-def check_labels(findings: Findings, recipe: Any, teacher: Teacher, labels: list[str] | None) -> None:
+
+def check_labels(findings: Findings, recipe: Recipe, teacher: Teacher, labels: list[str] | None) -> None:
     """Whether the teacher is taken as it is, or fine-tuned, or refused.
 
     Args:

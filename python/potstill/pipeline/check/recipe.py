@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from potstill.errors import PotstillError
 from potstill.pipeline.check.findings import Findings
 
 if TYPE_CHECKING:
+    from potstill.data.splits import Splits
     from potstill.pipeline.check.teacher import Teacher
+    from potstill.recipe.schema import Recipe
 
 
-def check_recipe(recipe: Any, *, cache: Path, fetch: bool, data: bool = False) -> Findings:
+def check_recipe(recipe: Recipe, *, cache: Path, fetch: bool, data: bool = False) -> Findings:
     """What can be known of a build before its first stage; nothing is trained, no weight is read.
 
     Args:
-        recipe: a checked recipe (`potstill.recipe.load_recipe`).
+        recipe: a checked recipe (`potstill.models.recipes.load_recipe`).
         cache: shared downloads.
         fetch: get the small files of a teacher on the hub; else, and where the hub cannot be reached, what depends on
             them is not checked.
@@ -36,12 +38,12 @@ def check_recipe(recipe: Any, *, cache: Path, fetch: bool, data: bool = False) -
 
 def check_teacher(
     findings: Findings,
-    recipe: Any,
+    recipe: Recipe,
     *,
     cache: Path,
     fetch: bool,
     labels: list[str] | None,
-    splits: Any | None = None,
+    splits: Splits | None = None,
 ) -> Teacher | None:
     """What depends on the teacher's files: its kind, tokenizer, labels, and the student that it shall teach.
 

@@ -24,7 +24,7 @@ def shape_of_recipe(findings: Findings, subject: str) -> CostModel | None:
         RecipeError: R... what is wrong in the recipe.
     """
     try:
-        from potstill.recipe import load_recipe
+        from potstill.models.recipes import load_recipe
     except ImportError as error:
         lacking = missing_module(error, "build", subject)
         findings.unknown("recipe", f"{lacking.what}: {lacking.next_step}")
@@ -61,9 +61,11 @@ def shape_of_recipe(findings: Findings, subject: str) -> CostModel | None:
     )  # fmt: skip
 
 
-def _labels(recipe: Any) -> int:
+def _labels(recipe: Recipe) -> int:
     """Outputs of the head; 2 where only the data tells."""
-    return 0 if recipe.task == "embedding" else len(recipe.data.labels or ()) or 2
+    from potstill.models.heads import task_of
+
+    return len(recipe.data.labels or ()) or 2 if task_of(recipe).labelled else 0
 
 
 def _looked_at(findings: Findings, recipe: Recipe) -> tuple[int, Recipe | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,11 +10,16 @@ from potstill.errors import RecipeError, TrainError
 from potstill.pipeline.check.findings import Findings
 from potstill.pipeline.check.teacher import Teacher
 
+if TYPE_CHECKING:
+    from potstill.recipe.schema import Recipe
+
 # Shortest pair that the core takes: [CLS] a [SEP] b [SEP].
 _SHORTEST_PAIR = 5
 
 
-def check_student(findings: Findings, recipe: Any, teacher: Teacher, labels: list[str], tokenizer: Any | None) -> None:
+def check_student(
+    findings: Findings, recipe: Recipe, teacher: Teacher, labels: list[str], tokenizer: Any | None
+) -> None:
     """All that needs no text, of the recipe's student or, with a budget, of the most able one within it."""
     with findings.refusals("budget"):
         recipe = within_budget(recipe, teacher, len(labels))
@@ -23,7 +28,7 @@ def check_student(findings: Findings, recipe: Any, teacher: Teacher, labels: lis
         _check_lengths(findings, recipe, teacher, tokenizer)
 
 
-def within_budget(recipe: Any, teacher: Teacher, labels: int) -> Any:
+def within_budget(recipe: Recipe, teacher: Teacher, labels: int) -> Any:
     """The recipe of the most able student within the budget, as far as that is known before the data is read.
 
     Raises:
@@ -58,7 +63,7 @@ def core_activation(name: str) -> str | None:
     return kind_of(np.asarray(curve))
 
 
-def _check_activation(findings: Findings, recipe: Any, teacher: Teacher) -> None:
+def _check_activation(findings: Findings, recipe: Recipe, teacher: Teacher) -> None:
     from potstill.distil.students.inherited import activation_of
 
     student = recipe.student
@@ -75,7 +80,7 @@ def _check_activation(findings: Findings, recipe: Any, teacher: Teacher) -> None
         findings.ok("operators", f"the core runs every operator of a {student.architecture} student ({name})")
 
 
-def _check_init(findings: Findings, recipe: Any, teacher: Teacher, labels: list[str]) -> None:
+def _check_init(findings: Findings, recipe: Recipe, teacher: Teacher, labels: list[str]) -> None:
     from potstill.distil.students.job import Job
     from potstill.distil.students.job import check_student as check_sizes
     from potstill.distil.train.loss_settings import LossSettings
@@ -95,12 +100,12 @@ def _check_init(findings: Findings, recipe: Any, teacher: Teacher, labels: list[
                 findings.ok("losses", "teacher and student can be compared token by token")
 
 
-def longest(recipe: Any) -> int:
+def longest(recipe: Recipe) -> int:
     """Tokens of the longest text that the student is made for."""
     return max(recipe.data.max_tokens, recipe.compile.max_tokens or 0)
 
 
-def _check_lengths(findings: Findings, recipe: Any, teacher: Teacher, tokenizer: Any | None) -> None:
+def _check_lengths(findings: Findings, recipe: Recipe, teacher: Teacher, tokenizer: Any | None) -> None:
     from potstill.models.positions import positions, usable_positions
     from potstill.models.tokens import check_limit
 

@@ -14,6 +14,7 @@ from potstill.pipeline.check.weights import check_weights
 
 if TYPE_CHECKING:
     from potstill.distil.teacher.sentence import Vectors
+    from potstill.recipe.schema import Recipe
 
 # Of a model of the hub only these are fetched.
 _SMALL_FILES = ("*.json", "*.txt", "*.model")
@@ -48,7 +49,7 @@ class Teacher:
         return self.classifier.backbone
 
 
-def teacher_folder(recipe: Any, *, cache: Path, fetch: bool) -> Path | None:
+def teacher_folder(recipe: Recipe, *, cache: Path, fetch: bool) -> Path | None:
     """Where the teacher's small files are, as `potstill build` would find them.
 
     Args:
@@ -103,7 +104,7 @@ def has_tokenizer(folder: Path) -> bool:
     return any((folder / name).is_file() for name in names) or any(folder.glob("*.model"))
 
 
-def read_teacher(recipe: Any, folder: Path | None, labels: list[str], words: bool, vectors: Vectors) -> Teacher:
+def read_teacher(recipe: Recipe, folder: Path | None, labels: list[str], words: bool, vectors: Vectors) -> Teacher:
     """The teacher's encoder under a head for these labels, without weights.
 
     Args:
@@ -120,7 +121,7 @@ def read_teacher(recipe: Any, folder: Path | None, labels: list[str], words: boo
     import torch
     from transformers import AutoConfig, BertConfig
 
-    from potstill.models.classifier import EncoderClassifier, EncoderClassifierConfig
+    from potstill.models.classifier import EncoderClassifier, EncoderClassifierConfig, label_tables
     from potstill.models.hub import model_errors, quiet_loading
     from potstill.models.vectors import dense_settings
 
@@ -143,8 +144,7 @@ def read_teacher(recipe: Any, folder: Path | None, labels: list[str], words: boo
         pooling="none" if words else vectors.pooling,
         dense=[] if vectors.sentence is None else dense_settings(vectors.sentence),
         normalized=vectors.sentence is not None and vectors.sentence.normalized,
-        id2label=dict(enumerate(labels)),
-        label2id={label: index for index, label in enumerate(labels)},
+        **label_tables(labels),
     )
     with model_errors(folder or named), quiet_loading(), torch.device("meta"):
         made = Teacher(folder, config, EncoderClassifier(shape))

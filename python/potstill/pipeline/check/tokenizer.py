@@ -14,6 +14,7 @@ from potstill.pipeline.check.teacher import Teacher, has_tokenizer
 
 if TYPE_CHECKING:
     from potstill.compile.tokenizers import Tables
+    from potstill.recipe.schema import Recipe
 
 _OTHER_TEACHER = (
     "use a teacher whose tokenizer the core has (WordPiece: BERT, MiniLM, MPNet), "
@@ -22,7 +23,7 @@ _OTHER_TEACHER = (
 _CASING = 'write "do_lower_case": true (or false) into the teacher\'s tokenizer_config.json'
 
 
-def check_tokenizer(findings: Findings, recipe: Any, teacher: Teacher) -> Any | None:
+def check_tokenizer(findings: Findings, recipe: Recipe, teacher: Teacher) -> Any | None:
     """Load the teacher's tokenizer as training does, save it as training does, and read it as the compiler does.
 
     Returns:
@@ -103,7 +104,7 @@ def _check_ids(tokenizer: Any, teacher: Teacher, named: str) -> None:
         )  # fmt: skip
 
 
-def _check_pairs(recipe: Any, tables: Tables, named: str) -> None:
+def _check_pairs(recipe: Recipe, tables: Tables, named: str) -> None:
     if recipe.data.text_pair is not None and tables.pairs_problem is not None:
         raise CompileError("C145", tables.pairs_problem, named, _OTHER_TEACHER)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from potstill.errors import SystemFailure, os_errors
 from potstill.pipeline.report.intervals import wilson
+
+# Title, column names and rows of text.
+Section = tuple[str, list[str], list[list[str]]]
 
 # What each artefact of design and report is called in print, in the order of the table.
 ARTEFACTS = {
@@ -48,18 +52,26 @@ def collect(out: Path) -> dict[str, Any]:
     return report
 
 
-def headline(report: dict[str, Any]) -> tuple[str, str]:
+def headline(report: Mapping[str, Any]) -> tuple[str, str]:
     """The recipe's name, and how long the build took."""
     return str(report["recipe"]), f"{float(report['seconds_total']):.0f} s"
 
 
-def sections(report: dict[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
-    """The report as (title, column names, rows of text): one source for the terminal and the HTML page."""
+def quality(report: Mapping[str, Any]) -> list[Section]:
+    """What the model is worth: the sections that building it again gives again."""
     found = [
         ("Quality on the test set", *_quality(report)),
         ("More figures on the test set", *_figures(report)),
-        ("Budget: students that were built", *_budget(report)),
         ("Size and parity with PyTorch", *_artefacts(report)),
+    ]
+    return [section for section in found if section[2]]
+
+
+def sections(report: Mapping[str, Any]) -> list[Section]:
+    """The whole report: one source for the terminal and the HTML page."""
+    found = [
+        *quality(report),
+        ("Budget: students that were built", *_budget(report)),
         ("Time on this host, batch 1", *_bench(report)),
     ]
     if report.get("memory"):
@@ -76,7 +88,7 @@ def _megabytes(value: Any) -> str:
     return "-" if value is None else f"{float(value) / 1e6:.2f} MB"
 
 
-def _measured(report: dict[str, Any], value: Any, part: str = "test", *, count: bool = True) -> str:
+def _measured(report: Mapping[str, Any], value: Any, part: str = "test", *, count: bool = True) -> str:
     """A figure with what it is worth: "87.97 % (85.9-89.8, n = 1,056)"; of other metrics than accuracy only n."""
     rows = int(report.get("rows", {}).get(part, 0))
     if value is None or not rows:
@@ -88,7 +100,7 @@ def _measured(report: dict[str, Any], value: Any, part: str = "test", *, count: 
     return f"{_percent(value)} ({', '.join(told)})" if told else _percent(value)
 
 
-def _retained(report: dict[str, Any]) -> str:
+def _retained(report: Mapping[str, Any]) -> str:
     """What is kept of the teacher, and whether so many rows tell it from all."""
     shown, found = _percent(report.get("retained")), report.get("intervals", {})
     if not found.get("retained") or report.get("retained") is None:
@@ -98,7 +110,7 @@ def _retained(report: dict[str, Any]) -> str:
     return f"{text}, cannot be told apart from 100 %" if low <= 1 <= high else text
 
 
-def _quality(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+def _quality(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     def share(found: dict[str, Any]) -> str:
         return _measured(report, found.get("test_accuracy"))
 
@@ -121,7 +133,7 @@ def _quality(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     return ["", report.get("metric", "accuracy")], rows
 
 
-def _figures(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+def _figures(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """What a task measures beside its main figure, for teacher, student and packed file side by side."""
     main = report.get("metric", "accuracy")
     teacher, student = (report.get(name, {}).get("metrics", {}) for name in ("teacher", "student"))
@@ -135,7 +147,7 @@ def _figures(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     return ["", "teacher", "student (PyTorch fp32)", "packed (.still)"], rows
 
 
-def _budget(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+def _budget(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     budget = report.get("budget", {})
     rows = [
         [
@@ -151,7 +163,7 @@ def _budget(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     return ["", "size", "predicted ms", "validation", "points under teacher", ""], rows
 
 
-def _artefacts(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+def _artefacts(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     sizes, agreement, accuracy = report["bytes"], report.get("label_agreement", {}), report.get("accuracy", {})
     worst: dict[str, float] = {}
     for row in report.get("parity", []):
@@ -184,7 +196,7 @@ def _artefacts(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     return ["", "size", "of teacher", same, "max |diff|", metric], rows
 
 
-def _bench(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+def _bench(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     cells: dict[tuple[str, str], dict[tuple[int, int], dict[str, Any]]] = {}
     for row in report.get("bench", []):
         cells.setdefault((row["engine"], row["precision"]), {})[(row["threads"], row["tokens"])] = row
@@ -196,7 +208,7 @@ def _bench(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     return ["", *(f"{tokens} tokens, {threads} thread{'s' * (threads > 1)}" for threads, tokens in columns)], rows
 
 
-def _memory(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+def _memory(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     rows = [
         [f"{row['engine']} {row['precision']}", _megabytes(row["peak_rss_bytes"]), f"{row['load_ms']:.1f} ms"]
         for row in report["memory"]
@@ -204,7 +216,7 @@ def _memory(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     return ["", "peak memory", "load"], rows
 
 
-def _runs(report: dict[str, Any]) -> list[dict[str, Any]]:
+def _runs(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     emulated = report.get("emulated") or []
     runs = emulated.get("runs", [emulated]) if isinstance(emulated, dict) else emulated
     return [run for run in runs if run.get("answers")]

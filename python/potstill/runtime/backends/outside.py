@@ -12,8 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from potstill.card import Card
 from potstill.errors import FormatError, InputError, missing_package
 from potstill.runtime.backends import Output
@@ -69,6 +67,8 @@ class OutsideBackend:
 
     def _feed(self, rows: TokenRows, length: int | None, dtype: str) -> dict[str, Any]:
         """The graph's inputs for a few rows, ``[rows, length]``."""
+        import numpy as np
+
         arrays = rows.padded(length, dtype)
         return {name: arrays[name] if name in arrays else np.zeros_like(arrays["input_ids"]) for name in self._inputs}
 
@@ -85,6 +85,8 @@ class OutsideBackend:
 
     def run(self, rows: TokenRows) -> Output:
         """See `Backend.run`."""
+        import numpy as np
+
         rows = checked(rows, self.card)
         found: dict[str, list[Any]] = {name: [None] * len(rows) for name in self._widths}
         with self.one_call:
@@ -107,6 +109,8 @@ class OutsideBackend:
 
     def answer_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> tuple[Any, list[int]]:
         """See `Backend.answer_words`."""
+        import numpy as np
+
         rows = self.encode_words(texts, truncate)
         places: Sequence[Any] = rows.words or []
         starts = np.cumsum([0, *rows.lengths])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import BertConfig
 
 from potstill.errors import TrainError
-from potstill.models.classifier import POOLINGS, EncoderClassifier, EncoderClassifierConfig
+from potstill.models.classifier import POOLINGS, EncoderClassifier, EncoderClassifierConfig, label_tables
 
 if TYPE_CHECKING:
     from potstill.recipe.schema import Student
@@ -55,7 +55,6 @@ def build(settings: Student, teacher_config: Any, labels: list[str]) -> EncoderC
     config = EncoderClassifierConfig(
         backbone=backbone,
         pooling=settings.pooling,
-        id2label=dict(enumerate(labels)),
-        label2id={label: index for index, label in enumerate(labels)},
+        **label_tables(labels),
     )
     return EncoderClassifier(config)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from potstill.distil.students.basis import gain_and_bias, principal_axes
@@ -19,6 +18,7 @@ from potstill.distil.students.job import Job
 from potstill.distil.students.kinds import bert
 from potstill.distil.students.projection import sample_rows
 from potstill.distil.students.teacher_view import Taps
+from potstill.distil.students.weights import numbers, put
 from potstill.errors import TrainError
 from potstill.models.backbones import FactorizedBertConfig
 from potstill.models.classifier import EncoderClassifier, EncoderClassifierConfig
@@ -82,8 +82,8 @@ def _size(settings: Student) -> int:
 
 def _factor(own: nn.Module, source: nn.Module, job: Job) -> None:
     """``word + position`` of the dense tables as ``projection(narrow word + narrow position)``, least squares."""
-    words = _array(source.word_embeddings.weight)
-    positions = _array(source.position_embeddings.weight) + _array(source.token_type_embeddings.weight)[0]
+    words = numbers(source.word_embeddings.weight)
+    positions = numbers(source.position_embeddings.weight) + numbers(source.token_type_embeddings.weight)[0]
     word_counts = np.full(len(words), _UNSEEN)
     position_counts = np.full(len(positions), _UNSEEN)
     for row in job.rows.ids:
@@ -98,10 +98,10 @@ def _factor(own: nn.Module, source: nn.Module, job: Job) -> None:
         means.append(mean)
     size = own.word_embeddings.embedding_dim
     axes = principal_axes(moment, size).astype(np.float64)
-    _set(own.word_embeddings.weight, (words - means[0]) @ axes)
-    _set(own.position_embeddings.weight, (positions - means[1]) @ axes)
-    _set(own.projection.weight, axes)
-    _set(own.projection.bias, means[0] + means[1])
+    put(own.word_embeddings.weight, (words - means[0]) @ axes)
+    put(own.position_embeddings.weight, (positions - means[1]) @ axes)
+    put(own.projection.weight, axes)
+    put(own.projection.bias, means[0] + means[1])
 
 
 def _fit_norm(dense: EncoderClassifier, narrow: EncoderClassifier, job: Job) -> None:
@@ -112,14 +112,5 @@ def _fit_norm(dense: EncoderClassifier, narrow: EncoderClassifier, job: Job) -> 
     read = Taps(narrow.backbone, rows).collect({"in": norms[1]}, {})["in"].astype(np.float64)
     normed = (read - read.mean(1, keepdims=True)) / np.sqrt(read.var(1, keepdims=True) + norms[1].eps)
     gain, bias = gain_and_bias(normed, wanted)
-    _set(norms[1].weight, gain)
-    _set(norms[1].bias, bias)
-
-
-def _array(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().double().cpu().numpy()
-
-
-def _set(tensor: torch.Tensor, values: np.ndarray) -> None:
-    with torch.no_grad():
-        tensor.copy_(torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)))
+    put(norms[1].weight, gain)
+    put(norms[1].bias, bias)

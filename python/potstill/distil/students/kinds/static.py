@@ -12,15 +12,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from potstill.distil.students.basis import principal_axes
 from potstill.distil.students.head import fit_head
 from potstill.distil.students.job import Job
+from potstill.distil.students.weights import put
 from potstill.distil.vocabulary.choice import aligned
 from potstill.errors import TrainError
 from potstill.models.backbones import StaticConfig
-from potstill.models.classifier import EncoderClassifier, EncoderClassifierConfig
+from potstill.models.classifier import EncoderClassifier, EncoderClassifierConfig, label_tables
 from potstill.models.evaluation import outputs
 from potstill.models.positions import encoder_module
 from potstill.runtime.rows import TokenRows
@@ -64,8 +64,7 @@ def build(settings: Student, teacher_config: Any, labels: list[str]) -> EncoderC
             pad_token_id=getattr(teacher_config, "pad_token_id", 0) or 0,
         ),
         head_hidden=head,
-        id2label=dict(enumerate(labels)),
-        label2id={label: index for index, label in enumerate(labels)},
+        **label_tables(labels),
     )
     return EncoderClassifier(config)
 
@@ -97,8 +96,7 @@ def initialise(job: Job) -> None:
     vectors[special] = 0.0
     # Mean squared length 1 over the text: the optimizer's steps have a size.
     vectors /= max(float(np.sqrt(share @ (vectors**2).mean(axis=1))), 1e-12)
-    with torch.no_grad():
-        table.weight.copy_(torch.from_numpy(np.asarray(vectors, dtype=np.float32)))
+    put(table.weight, vectors)
     job.projection = axes
     fit_head(job)
 

@@ -10,41 +10,17 @@ from typing import Any
 
 import pytest
 
+import bert
+
 WORDS = {"negative": ["bad", "dull", "poor", "sad"], "positive": ["good", "fine", "great", "happy"]}
 FILLERS = ["the", "film", "was", "and", "we", "saw", "it", "then"]
-VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *FILLERS, *WORDS["negative"], *WORDS["positive"]]
+VOCABULARY = [*bert.SPECIAL, *FILLERS, *WORDS["negative"], *WORDS["positive"]]
 
 
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a random 3-layer BERT encoder (hidden 24, 4 heads, 48 neurons) and its tokenizer."""
-    import torch
-    from transformers import BertConfig, BertModel
-
-    folder = tmp_path_factory.mktemp("encoder")
-    torch.manual_seed(3)
-    config = BertConfig(
-        vocab_size=len(VOCABULARY),
-        hidden_size=24,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        intermediate_size=48,
-        max_position_embeddings=32,
-        # Larger than BERT's 0.02, so that attention and layers of a random model do something.
-        initializer_range=0.3,
-    )
-    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
-    save_tokenizer(folder)
-    return folder
-
-
-def save_tokenizer(folder: Path) -> None:
-    """Write the tokenizer of `VOCABULARY` into a folder."""
-    from transformers import BertTokenizer
-
-    BertTokenizer(vocab={word: index for index, word in enumerate(VOCABULARY)}, model_max_length=32).save_pretrained(
-        folder
-    )
+    return bert.encoder(tmp_path_factory.mktemp("encoder"), VOCABULARY, layers=3)
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +30,26 @@ def tiny_teacher(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -
 
     folder = tmp_path_factory.mktemp("teacher")
     load_encoder(tiny_encoder, labels=list(WORDS), seed=5).save_pretrained(folder)
-    save_tokenizer(folder)
+    bert.tokenizer(VOCABULARY).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_graph(tiny_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The fused graph of the tiny teacher, for texts of 16 tokens: its export takes longer than its training."""
+    from potstill.compile.import_onnx import import_onnx
+    from potstill.export.onnx import export_onnx
+
+    return import_onnx(export_onnx(tiny_teacher, tmp_path_factory.mktemp("onnx") / "m.onnx", max_tokens=16)).graph
+
+
+@pytest.fixture
+def layout(tiny_teacher: Path, tiny_graph: Any) -> Any:
+    """What of the tiny teacher becomes which rounded operator."""
+    from potstill.models.classifier import load_classifier
+    from potstill.quantize.fused_layers import match_layers
+
+    return match_layers(load_classifier(tiny_teacher), tiny_graph)
 
 
 def make_texts(count: int, seed: int) -> tuple[list[str], list[int]]:

@@ -1,4 +1,4 @@
-"""The little of an ELF file that tells whether it loads here: machine, libraries and C library versions it needs.
+"""The native part of a wheel as a file: for which machine and Python it is, libraries and C library versions it needs.
 
 Own reader, since the device has nothing but the standard library. Layout: System V ABI, "Object Files" and "Dynamic
 Linking"; GNU version needs: Linux Standard Base, "Symbol Versioning".
@@ -13,7 +13,15 @@ from pathlib import Path
 
 from potstill.errors import SystemFailure
 
-MACHINES = {3: "i686", 40: "armv7l", 62: "x86_64", 183: "aarch64", 243: "riscv64"}
+_MACHINES = {3: "i686", 40: "armv7l", 62: "x86_64", 183: "aarch64", 243: "riscv64"}
+# Debian's packages of the libraries that a wheel's module asks for.
+PACKAGES = {
+    "libgomp.so.1": "libgomp1",
+    "libstdc++.so.6": "libstdc++6",
+    "libgcc_s.so.1": "libgcc-s1",
+    "libm.so.6": "libc6",
+    "libc.so.6": "libc6",
+}
 _PT_LOAD, _PT_DYNAMIC = 1, 2
 _DT_NEEDED, _DT_STRTAB, _DT_STRSZ, _DT_VERNEED, _DT_VERNEEDNUM = 1, 5, 10, 0x6FFFFFFE, 0x6FFFFFFF
 
@@ -41,6 +49,39 @@ class Elf:
         """Newest glibc version needed, (0, 0) for none."""
         found = [re.fullmatch(r"GLIBC_(\d+)\.(\d+)(?:\.\d+)?", version) for version in self.versions]
         return max(((int(m[1]), int(m[2])) for m in found if m), default=(0, 0))
+
+
+def modules(package: Path) -> list[Path]:
+    """The compiled modules of an installed package, whatever machine and Python they are for."""
+    return sorted(package.glob("_core*.so"))
+
+
+def python_tag(path: Path) -> str:
+    """``cp311`` of ``_core.cpython-311-aarch64-linux-gnu.so``; empty when it has none."""
+    found = re.search(r"\.cpython-(\d+)", path.name)
+    return f"cp{found[1]}" if found else ""
+
+
+def wheel_file(python: tuple[int, int], machine: str, version: str = "*") -> str:
+    """The file name of the wheel for a Python and its machine, with ``*`` for the glibc it needs."""
+    tag = f"cp{python[0]}{python[1]}"
+    return f"potstill-{version}-{tag}-{tag}-manylinux_*_{machine}.whl"
+
+
+def machine_of(path: Path) -> str:
+    """The machine of an ELF file, of which the beginning is enough; empty when it is none or cannot be read."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(20)
+    except OSError:
+        return ""
+    if len(header) < 20 or header[:4] != b"\x7fELF":
+        return ""
+    return _machine(struct.unpack("<H" if header[5] == 1 else ">H", header[18:20])[0])
+
+
+def _machine(number: int) -> str:
+    return _MACHINES.get(number, f"machine {number}")
 
 
 def _text(data: bytes, start: int) -> str:
@@ -95,7 +136,7 @@ def _parse(data: bytes) -> Elf:
     needed = tuple(_text(data, strings + value) for tag, value in pairs if tag == _DT_NEEDED)
     versions = _versions(data, at(tags[_DT_VERNEED]), tags[_DT_VERNEEDNUM], strings) if _DT_VERNEED in tags else ()
     smallest = min((alignment for *_, alignment in loads), default=0)
-    return Elf(MACHINES.get(machine, f"machine {machine}"), 64 if wide else 32, smallest, needed, versions)
+    return Elf(_machine(machine), 64 if wide else 32, smallest, needed, versions)
 
 
 def _versions(data: bytes, start: int, number: int, strings: int) -> tuple[str, ...]:

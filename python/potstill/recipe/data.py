@@ -1,51 +1,15 @@
-"""What goes in: the teacher and the data."""
+"""The recipe's section `[data]`."""
 
 from __future__ import annotations
 
 import codecs
-from typing import Literal
 
 from pydantic import Field, field_validator
 
-from potstill.recipe.base import LearningRate, Name, Precision, Section, Share, Tokens
+from potstill.recipe.base import Name, Section, Share, Tokens
 
-# Python's codecs of other purposes: for names of hosts and of its own source text.
+# Codecs of Python that are not for texts: host names, its own source code.
 _NOT_TEXT = ("idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "charmap", "mbcs", "oem")
-
-
-class Teacher(Section):
-    """The model whose behaviour the student learns."""
-
-    model: Name = Field(
-        description="Hub id, local folder in Hugging Face format, or `demo:all-minilm-l6-v2`.",
-        examples=["demo:all-minilm-l6-v2", "bert-base-uncased", "models/my-teacher"],
-    )
-    finetune: Literal["auto", "always", "never"] = Field(
-        default="auto",
-        description="`auto` fine-tunes the teacher on the training data unless it already has a classification head "
-        "for these labels; `always` and `never` force it.",
-    )
-    epochs: int = Field(default=4, ge=1, le=100, description="Most passes over the training data when fine-tuning.")
-    learning_rate: LearningRate = Field(
-        default=5e-5, description="Peak learning rate of fine-tuning (AdamW, linear decay)."
-    )
-    batch_size: int = Field(default=32, ge=1, le=4096, description="Rows in a training step, over all processes.")
-    pooling: Literal["auto", "mean", "cls"] = Field(
-        default="auto",
-        description="How token vectors become one vector when the teacher has no classification head of its own: "
-        "their mean, or the vector of the first token; `auto` is what a sentence-transformers folder says, else the "
-        "mean.",
-    )
-    early_stopping_patience: int = Field(
-        default=2,
-        ge=0,
-        le=100,
-        description="Stop after so many epochs without a better validation accuracy; 0 never stops early.",
-    )
-    precision: Precision = Field(
-        default="auto",
-        description="Arithmetic of training: `bf16` autocast, `fp32`, or bf16 where the CPU or GPU has it.",
-    )
 
 
 class Data(Section):
@@ -141,7 +105,7 @@ class Data(Section):
     @classmethod
     def _is_known(cls, encoding: str | None) -> str | None:
         try:
-            b"text".decode(encoding or "utf-8", errors="ignore")  # of no bytes at all, Python asks no codec
+            b"text".decode(encoding or "utf-8", errors="ignore")  # given no bytes at all, Python asks no codec
             if encoding is not None and codecs.lookup(encoding).name in _NOT_TEXT:
                 raise LookupError
         except (LookupError, UnicodeError):
