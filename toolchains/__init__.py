@@ -1,6 +1,8 @@
 """Cross building, emulation and audits: what noxfile.py uses.
 
-Needs no package beyond the standard library, except audit/ (pyelftools) and what runs in a session's environment.
+The files here are the ground; each folder may import those before it: roots, audit, wheels, emulate, packages, cycles,
+sessions. Needs no package beyond the standard library, except audit/ (pyelftools) and what runs in a session's
+environment.
 """
 
 from __future__ import annotations

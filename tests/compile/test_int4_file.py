@@ -129,3 +129,13 @@ def test_equal_matrices_are_stored_once(scheme: str) -> None:
     model = lower(Graph(Pool("pool", down, "mean"), None, 16), scheme_by_name(scheme), card(scheme))
     weights = [op.body.weightT for op in model.header.ops if op.name in ("up", "second")]
     assert len(weights) == 2 and weights[0] == weights[1]
+
+
+def test_names_of_any_length(tmp_path: Path) -> None:
+    """Exporters name nodes as they like, a file's names have a limit."""
+    graph, long = one_layer(), "\N{LATIN SMALL LETTER E WITH ACUTE}" * 3000
+    for op in graph.ordered():
+        object.__setattr__(op, "name", long)
+    write_still(lower(graph, scheme_by_name("int8"), card("int8")), tmp_path / "m.still")
+    names = [op.name for op in read_still(tmp_path / "m.still").header.ops]
+    assert len(set(names)) == len(names) and max(map(len, names)) < 210

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
+from bert import SPECIAL
+from native_tokenizer import native
 from potstill.compile.tokenizers import tables_from_json
 from potstill.compile.tokenizers.vocabulary import fnv1a, hash_slots
 from potstill.errors import FormatError
+from wordpiece import wordpiece
 
 tokenizers = pytest.importorskip("tokenizers", reason="the build extra is not installed: tokenizers is the oracle")
 pytest.importorskip("potstill._core", reason="the native module is not built")
 
-from native_tokenizer import native  # noqa: E402
-
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = ["the", "turn", "light", "##s", "##ing", "running", "un", "##known", "cafe", "café", "[", "]", "##]", "CLS"]
 
 VARIANTS: list[dict[str, bool | None]] = [
@@ -56,38 +56,15 @@ def _telling_characters() -> list[str]:
 
 def tokenizer_json(pieces: list[str], **flags: bool | None) -> dict[str, Any]:
     """A BERT tokenizer.json over the special tokens and `pieces`."""
-    added = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     template = [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
     template.append({"SpecialToken": {"id": "[SEP]", "type_id": 0}})
-    return {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": [{"id": i, "content": token, **added} for i, token in enumerate(SPECIAL)],
-        "normalizer": {
-            "type": "BertNormalizer",
-            "clean_text": True,
-            "handle_chinese_chars": True,
-            "strip_accents": None,
-            "lowercase": True,
-            **flags,
-        },
-        "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "post_processor": {
-            "type": "TemplateProcessing",
-            "single": template,
-            "pair": [*template, {"Sequence": {"id": "B", "type_id": 1}}],
-            "special_tokens": {t: {"id": t, "ids": [SPECIAL.index(t)], "tokens": [t]} for t in ("[CLS]", "[SEP]")},
-        },
-        "decoder": None,
-        "model": {
-            "type": "WordPiece",
-            "unk_token": "[UNK]",
-            "continuing_subword_prefix": "##",
-            "max_input_chars_per_word": 100,
-            "vocab": {piece: i for i, piece in enumerate(dict.fromkeys([*SPECIAL, *pieces]))},
-        },
+    processor = {
+        "type": "TemplateProcessing",
+        "single": template,
+        "pair": [*template, {"Sequence": {"id": "B", "type_id": 1}}],
+        "special_tokens": {t: {"id": t, "ids": [SPECIAL.index(t)], "tokens": [t]} for t in ("[CLS]", "[SEP]")},
     }
+    return {**wordpiece([*SPECIAL, *pieces], **flags), "post_processor": processor}
 
 
 def both(content: dict[str, Any]) -> tuple[Any, Any]:

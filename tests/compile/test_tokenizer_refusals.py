@@ -12,32 +12,11 @@ import pytest
 
 from potstill.compile.tokenizers import Tables, read_tokenizer, tables_from_json
 from potstill.errors import CompileError
+from wordpiece import FLAGS, wordpiece
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "turn", "light", "##s", "Turn", "!", "caf", "##e", "##é"]
-FLAGS = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
-CONTENT: dict[str, Any] = {
-    "version": "1.0",
-    "truncation": {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0},
-    "padding": None,
-    "added_tokens": [{"id": i, "content": token, **FLAGS} for i, token in enumerate(PIECES[:5])],
-    "normalizer": {
-        "type": "BertNormalizer",
-        "clean_text": True,
-        "handle_chinese_chars": True,
-        "strip_accents": None,
-        "lowercase": True,
-    },
-    "pre_tokenizer": {"type": "BertPreTokenizer"},
-    "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]},
-    "decoder": None,
-    "model": {
-        "type": "WordPiece",
-        "unk_token": "[UNK]",
-        "continuing_subword_prefix": "##",
-        "max_input_chars_per_word": 100,
-        "vocab": {piece: i for i, piece in enumerate(PIECES)},
-    },
-}
+CUT = {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}
+CONTENT = {**wordpiece(PIECES), "truncation": CUT}
 CONFIG = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]", "model_max_length": 64}
 
 

@@ -75,7 +75,7 @@ def test_a_file_becomes_splits_and_comes_back(tmp_path: Path, suffix: str) -> No
     else:
         path.write_text("".join(json.dumps({"text": text, "label": names}) + "\n" for text, names in rows))
     task = task_named("multi-label")
-    splits = load_data(Data(source=str(path)), seed=1, cache=tmp_path / "cache", read_labels=task.read_labels)
+    splits = load_data(Data(source=str(path)), seed=1, cache=tmp_path / "cache", task=task)
     assert splits.labels == ["good", "new"]
     assert sum(map(len, (splits.train, splits.validation, splits.test))) == 80
     by_text = dict(rows)
@@ -94,4 +94,4 @@ def test_rows_that_all_have_the_same_labels_teach_nothing(tmp_path: Path) -> Non
     path = tmp_path / "rows.csv"
     path.write_text("text,label\n" + "".join(f"text number {i},a;b\n" for i in range(60)))
     with pytest.raises(DataError, match="D007"):
-        load_data(Data(source=str(path)), seed=1, cache=tmp_path, read_labels=task_named("multi-label").read_labels)
+        load_data(Data(source=str(path)), seed=1, cache=tmp_path, task=task_named("multi-label"))

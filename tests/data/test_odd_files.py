@@ -48,11 +48,7 @@ def load(path: Path, content: str | bytes | None = None, task: str = "classifica
     recipe = Recipe.model_validate(
         {"name": "x", "task": task, "teacher": {"model": "t"}, "data": {"source": str(path), **keys}}
     )
-    kind = task_of(recipe)
-    return load_data(
-        recipe.data, seed=1, cache=path.parent / "cache", progress=Notes(), read_labels=kind.read_labels,
-        labelled=kind.labelled, words=kind.words,
-    )  # fmt: skip
+    return load_data(recipe.data, seed=1, cache=path.parent / "cache", progress=Notes(), task=task_of(recipe))
 
 
 def refused(path: Path, content: str | bytes | None = None, task: str = "classification", **keys: Any) -> DataError:

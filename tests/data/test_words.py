@@ -27,9 +27,7 @@ def load(tmp_path: Path, rows: list[dict[str, Any]] | str, suffix: str = "jsonl"
     text = rows if isinstance(rows, str) else "\n".join(map(json.dumps, rows)) + "\n"
     path.write_text(text, encoding="utf-8")
     content = {"source": str(path), "text": "tokens", "label": "tags", "split": [0.5, 0.25, 0.25], **keys}
-    return load_data(
-        Data.model_validate(content), seed=1, cache=tmp_path / "cache", read_labels=TASK.read_labels, words=True
-    )
+    return load_data(Data.model_validate(content), seed=1, cache=tmp_path / "cache", task=TASK)
 
 
 def many(rows: list[dict[str, Any]], count: int = 12) -> list[dict[str, Any]]:
@@ -67,7 +65,7 @@ def test_parquet_with_numbers_of_the_recipes_labels(tmp_path: Path) -> None:
     table = {"tokens": [row["tokens"] for row in rows], "tags": [[0, 1, 0] for _ in rows]}
     datasets.Dataset.from_dict(table).to_parquet(path)
     data = Data(source=str(path), text="tokens", label="tags", labels=["O", "B-X"])
-    splits = load_data(data, seed=1, cache=tmp_path, read_labels=TASK.read_labels, words=True)
+    splits = load_data(data, seed=1, cache=tmp_path, task=TASK)
     assert splits.labels == ["O", "B-X"] and {tuple(tags) for _, tags in tagged(splits)} == {("O", "B-X", "O")}
 
 

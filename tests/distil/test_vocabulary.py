@@ -7,10 +7,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import lettered
 import numpy as np
 import pytest
 
+import lettered
 from potstill.distil.vocabulary.choice import (
     aligned_ids,
     choose_vocabulary,
@@ -127,9 +127,9 @@ def test_removed_pieces_are_spelt() -> None:
 def test_the_saved_tokenizer_and_the_packed_one_are_exact(tmp_path: Path, lower: bool) -> None:
     """HF in memory, HF from the folder, and the core over the packed tables: the same ids on every text."""
     pytest.importorskip("potstill._core", reason="the native module is not built")
-    from native_tokenizer import native
     from transformers import AutoTokenizer
 
+    from native_tokenizer import native
     from potstill.compile.tokenizers import read_tokenizer
 
     tokenizer = lettered.tokenizer(lower)

@@ -38,6 +38,7 @@ def test_every_artefact_is_there(built: Any) -> None:
     names = {path.name for path in built.out.iterdir() if not path.name.startswith(".")}
     assert names >= {
         "model.still", "model.onnx", "model.int8.onnx", "model.tflite", "model.int8.tflite", "tokenizer", "report.json",
+        "README.md",
     }  # fmt: skip
     assert not [path for path in built.out.rglob("*") if path.name.startswith(".tmp-") or path.suffix == ".work"]
 

@@ -132,7 +132,7 @@ def in_cpp(path: Path) -> Iterator[Site]:
     """``fail("F001", ...)``, ``Error("I001", ...)``, ``... ? "I008" : "I009"``, and messages written out."""
     text = _without_comments(path.read_text(encoding="utf-8"))
     patterns = (
-        r'\b(?:fail|Error)\(\s*"([A-Z]\d{3})"',
+        r'\b(?:fail|Error|Problem)[({]\s*"([A-Z]\d{3})"',
         r'\?\s*"([A-Z]\d{3})"\s*:',
         r'\?\s*"[A-Z]\d{3}"\s*:\s*"([A-Z]\d{3})"',
         r"error\[([A-Z]\d{3})\]",

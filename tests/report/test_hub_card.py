@@ -36,6 +36,7 @@ def test_metadata_and_figures() -> None:
     }  # fmt: skip
     assert "# mine\n" in text and "Labels: `a`, `b`." in text and "- recipe: `mine`" in text
     assert "| student, Potstill int8 (.still) | 5.00 MB | 1/18.0 |" in text
+    assert "max \\|diff\\|" in text, "a bar ends a cell"
     assert text == hub_card({**report(license="Apache-2.0"), "seconds_total": 9.0})
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from potstill import _core
 from potstill.compile.tokenizers import Tables
 from potstill.still.packed import DTYPES, PackedModel
 from potstill.still.schema import fb, made, words
@@ -26,6 +25,8 @@ class _Sections:
 
 def native(tables: Tables) -> Any:
     """The core's tokenizer over `tables`: it goes through a file whose graph means nothing."""
+    from potstill import _core
+
     to = _Sections()
     lowered: Any = tables.lower(to)  # type: ignore[arg-type]
     op = made(fb.OpT, name="none", bodyType=fb.OpBody.Normalize, body=fb.NormalizeT())

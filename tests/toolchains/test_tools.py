@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from potstill.boards import load_boards
 from potstill.errors import PotstillError
-from toolchains import PROJECT, tools
+from toolchains import PROJECT, programs, tools
 
 
 @pytest.fixture
@@ -77,6 +79,14 @@ def test_apt_failure(empty_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PotstillError) as caught:
         tools.bootstrap(["ninja"], print)
     assert "error[B006]: apt-get ended with status 100" in str(caught.value)
+
+
+def test_every_target_has_its_toolchain_file() -> None:
+    for board in load_boards().values():
+        assert programs.toolchain_file(board.target).is_file()
+    target = dataclasses.replace(board.target, toolchain="none.cmake")
+    with pytest.raises(PotstillError, match=r"error\[B003\]: no file none.cmake in toolchains/cmake/; targets\.\w+\."):
+        programs.toolchain_file(target)
 
 
 def _cmake() -> str:

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tarfile
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -121,9 +122,9 @@ def check_elf(name: str, data: bytes, target: Target, glibc_limit: str) -> list[
     if ".so" in name:
         if [text for tag, text in dynamic if tag == "DT_SONAME"] != [SONAME]:
             found.append(f"{name} has no soname {SONAME}")
-        exported, wanted = exported_names(file), wanted_exports()
-        if exported != wanted:
-            more, less = sorted(set(exported) - set(wanted)), sorted(set(wanted) - set(exported))
+        exported, wanted = Counter(exported_names(file)), Counter(wanted_exports())  # overloads share a name
+        more, less = sorted((exported - wanted).elements()), sorted((wanted - exported).elements())
+        if more or less:
             found.append(f"{name} shows {more or 'no more'} and lacks {less or 'none'}, against cpp/exports.txt")
     return found
 

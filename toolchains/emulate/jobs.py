@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from potstill import boards
+from potstill.work.atomic import atomic_folder
 from toolchains import PROJECT, environment
 from toolchains.digests import digest
 from toolchains.emulate import same_bits
@@ -39,10 +40,9 @@ def same_bits_on_boards(
 def random_models(session: Any) -> list[Path]:
     """A random model in every scheme, int8 first, made once a wheel (3 seconds)."""
     made = WORK / digest(host_wheel(), RANDOM_MODEL)[:12]
-    if not (made / ".complete").is_file():
-        made.mkdir(parents=True, exist_ok=True)
-        session.run("python", "-m", "toolchains.emulate.random_model", str(made))
-        (made / ".complete").touch()
+    if not made.is_dir():
+        with atomic_folder(made) as out:
+            session.run("python", "-m", "toolchains.emulate.random_model", str(out))
     return int8_first(made)
 
 

@@ -19,7 +19,7 @@ TEST(Place, NothingAliveTogetherOverlaps) {
   std::mt19937 engine(1);
   for (int round = 0; round < 200; ++round) {
     std::vector<Interval> buffers;
-    std::size_t sum = 0;
+    uint64_t sum = 0;
     for (std::size_t i = 0; i < 1 + engine() % 40; ++i) {
       const std::size_t first = engine() % 30;
       buffers.push_back({engine() % 5000, first, first + engine() % 6});

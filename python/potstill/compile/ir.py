@@ -132,17 +132,22 @@ class Graph:
         return list(done.values())
 
 
+# Characters: a file holds names of 1,024 bytes, and a tensor's name adds to its operator's.
+_LONGEST_NAME = 200
+
+
 def operator_names(graph: Graph) -> dict[int, str]:
     """Name of each operator, by `id`: unique, so that tensors, schemes and profiles can tell operators apart."""
     names: dict[int, str] = {}
     taken: set[str] = set()
     last: dict[str, int] = {}
     for op in graph.ordered():
-        candidate, number = op.name, last.get(op.name, 1)
+        name = op.name[:_LONGEST_NAME]
+        candidate, number = name, last.get(name, 1)
         while candidate in taken:
             number += 1
-            candidate = f"{op.name}.{number}"
-        last[op.name] = number
+            candidate = f"{name}.{number}"
+        last[name] = number
         taken.add(candidate)
         names[id(op)] = candidate
     return names

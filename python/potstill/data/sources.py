@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from potstill.data import corpora, files, hub
 from potstill.data.columns import Wanted
@@ -27,10 +27,6 @@ _PARTS = ("train", "validation", "test")
 _STEMS = {"train": ("train", "training"), "validation": ("validation", "valid", "val", "dev"), "test": ("test",)}
 
 
-# Label names and each split's label column, out of the rows as read and the recipe's `[data]` section.
-ReadLabels = Callable[[Mapping[str, Raw], "Data"], tuple[list[str], dict[str, list[Any]]]]
-
-
 def read_classes(raws: Mapping[str, Raw], data: Data) -> tuple[list[str], dict[str, list[Any]]]:
     """One class a row: names and ids."""
     tidy = tidy_labels(raws, data.labels)
@@ -39,15 +35,29 @@ def read_classes(raws: Mapping[str, Raw], data: Data) -> tuple[list[str], dict[s
     return names, {part: class_ids(raw, names, ordered=ordered) for part, raw in tidy.items()}
 
 
+class Labelling(Protocol):
+    """What reading asks of a task (`potstill.models.heads`)."""
+
+    labelled: ClassVar[bool]
+    words: ClassVar[bool]
+
+    def read_labels(self, raws: Mapping[str, Raw], data: Data) -> tuple[list[str], dict[str, list[Any]]]:
+        """Label names and each split's label column, out of the rows as read."""
+
+
+class Classes:
+    """One class a text."""
+
+    labelled: ClassVar[bool] = True
+    words: ClassVar[bool] = False
+
+    def read_labels(self, raws: Mapping[str, Raw], data: Data) -> tuple[list[str], dict[str, list[Any]]]:
+        """As `read_classes`."""
+        return read_classes(raws, data)
+
+
 def load_data(
-    data: Data,
-    *,
-    seed: int,
-    cache: Path,
-    progress: Progress | None = None,
-    read_labels: ReadLabels = read_classes,
-    labelled: bool = True,
-    words: bool = False,
+    data: Data, *, seed: int, cache: Path, progress: Progress | None = None, task: Labelling | None = None
 ) -> Splits:
     """All rows of a recipe's data, checked, deduplicated and split.
 
@@ -55,23 +65,23 @@ def load_data(
         data: the recipe's `[data]` section.
         seed: of the split.
         cache: folder for downloads and converted copies.
-        read_labels: checks the label columns (of a task: `potstill.models.heads`).
-        labelled: False: the label column may be missing, and the data may have one class only.
-        words: texts are lists of words, labels lists of tags; unlabelled texts are cut at white space.
+        task: reads the label columns; None: one class a text. Without labels of its own, the label column may be
+            missing and the data may have one class only. Of words, texts are lists of words and labels lists of tags;
+            unlabelled texts are cut at white space.
     Raises:
         DataError: D0xx, see the functions this calls.
     """
-    shown = progress if progress is not None else QuietProgress()
+    shown, task = progress or QuietProgress(), task or Classes()
     with quiet_datasets():
-        raws = _read(data, cache, shown, labelled)
+        raws = _read(data, cache, shown, task.labelled)
         for raw in raws.values():
             for note in raw.notes:
                 shown.message(f"data: {Path(raw.where).name}: {note}")
-        if words and (tags := scheme(row for row in raws["train"].labels or [] if _are_names(row))):
+        if task.words and (tags := scheme(row for row in raws["train"].labels or [] if _are_names(row))):
             shown.message(f"data: the tags spell entities as {tags}")
-        check: Callable[[Raw, str], list[Any]] = check_words if words else check_texts
+        check: Callable[[Raw, str], list[Any]] = check_words if task.words else check_texts
         texts = {part: check(raw, data.text) for part, raw in raws.items()}
-        names, ids = read_labels(raws, data)
+        names, ids = task.read_labels(raws, data)
         pairs = {
             part: check_texts(raw, data.text_pair, second=True) if data.text_pair is not None else None
             for part, raw in raws.items()
@@ -82,7 +92,7 @@ def load_data(
             unlabelled = []
             for source in data.unlabelled:
                 raw = _read_texts(source, data, cache, shown)
-                unlabelled += split_words(raw, data.text) if words else check_texts(raw, data.text)
+                unlabelled += split_words(raw, data.text) if task.words else check_texts(raw, data.text)
         return make_splits(
             given,
             unlabelled,
@@ -92,7 +102,7 @@ def load_data(
             limit=data.limit,
             where=data.source,
             note=shown.message,
-            classes=labelled,
+            classes=task.labelled,
         )
 
 

@@ -90,9 +90,7 @@ def run_data(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         seed=recipe.seed,
         cache=context.cache,
         progress=context.progress,
-        read_labels=task.read_labels,
-        labelled=task.labelled,
-        words=task.words,
+        task=task,
     )
     splits.save(out)
     return {

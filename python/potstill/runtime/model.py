@@ -16,7 +16,6 @@ from potstill.runtime.inputs import (
     read_threads,
     read_words,
 )
-from potstill.runtime.padding import unpadded
 from potstill.runtime.rows import TokenRows
 
 TYPE_CHECKING = False  # see potstill/__init__.py
@@ -179,6 +178,8 @@ class Model:
         """
         rows, kinds = read_numbers(ids), None if types is None else read_numbers(types, "token types")
         if attention_mask is not None:
+            from potstill.runtime.padding import unpadded
+
             rows, kinds = unpadded(rows, kinds, attention_mask)
         return _logits(self._backend.run(TokenRows(rows, kinds)).logits)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import lettered
 import numpy as np
 import pytest
 import torch
 
 import bert
+import lettered
 from potstill.data.tagging import entities, looks_like_tags
 from potstill.distil.distillation import distil
 from potstill.distil.teacher.cache import Keeping, teacher_outputs

@@ -6,7 +6,6 @@ is there, which is written last and holds the history of evaluations up to it.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import shutil
@@ -19,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import TrainerCallback
 
+from potstill.distil.train.arguments import Schedule
 from potstill.distil.train.averaging import WeightAverage
 from potstill.errors import os_errors
 from potstill.work.atomic import atomic_write
@@ -68,13 +68,13 @@ def latest_checkpoint(work: Path) -> Path | None:
 class KeepBest(TrainerCallback):
     """Evaluates after each epoch, keeps the best weights, stops early, and decides when checkpoints are written.
 
+    The average of the weights (`WeightAverage`) is evaluated and kept instead of the weights themselves.
+
     Args:
         measure: gives the accuracy (0-1) of a model; must use no random numbers, or resuming would change the run.
         work: folder of the checkpoints and of the best weights.
-        patience: epochs without a better value before stopping; None never stops.
-        save_steps: steps between checkpoints inside an epoch; one is always written after each epoch.
+        schedule: steps between checkpoints inside an epoch (one is always written after each epoch), and patience.
         announce: called after each evaluation with epoch (from 1), value, and whether it is the best.
-        average: evaluate and keep this average of the weights instead of the weights themselves.
         start: evaluate the weights before the first step too, as epoch 0, so that training never ends with worse ones.
     """
 
@@ -82,20 +82,12 @@ class KeepBest(TrainerCallback):
         self,
         measure: Callable[[nn.Module], float],
         work: Path,
-        *,
-        patience: int | None,
-        save_steps: int,
-        announce: Callable[[int, float, bool], None] | None = None,
-        average: WeightAverage | None = None,
+        schedule: Schedule,
+        announce: Callable[[int, float, bool], None],
         start: bool = False,
     ) -> None:
-        self.start = start
-        self.measure = measure
-        self.work = work
-        self.patience = patience
-        self.save_steps = save_steps
-        self.announce = announce
-        self.average = average
+        self.measure, self.work, self.schedule, self.announce, self.start = measure, work, schedule, announce, start
+        self.average = WeightAverage()
         self._checkpoint: Path | None = None
         self.history: list[dict[str, Any]] = []
 
@@ -117,7 +109,7 @@ class KeepBest(TrainerCallback):
         return max(1, math.ceil(state.max_steps / epochs) if epochs.is_integer() else int(state.max_steps / epochs))
 
     def _evaluate(self, state: Any, model: nn.Module, epoch: int) -> None:
-        with self.average.in_place(model) if self.average else contextlib.nullcontext():
+        with self.average.in_place(model):
             self._evaluate_weights(state, model, epoch)
 
     def _evaluate_weights(self, state: Any, model: nn.Module, epoch: int) -> None:
@@ -131,25 +123,19 @@ class KeepBest(TrainerCallback):
             weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
             with atomic_write(self.work / _BEST) as temporary:
                 save_file(weights, temporary)
-        if self.announce is not None:
-            self.announce(epoch, value, is_best)
+        self.announce(epoch, value, is_best)
 
     def _stop_if_stale(self, control: Any) -> None:
-        best = self.best
-        if (
-            self.patience is not None
-            and best is not None
-            and self.history[-1]["epoch"] - best["epoch"] >= self.patience
-        ):
+        best, patience = self.best, self.schedule.patience
+        if patience is not None and best is not None and self.history[-1]["epoch"] - best["epoch"] >= patience:
             control.should_training_stop = True
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         """After a resume: make up for an evaluation lost by a kill between the last step and it."""
-        if self.average is not None:
-            if self._checkpoint is not None:
-                self.average.load(self._checkpoint, model)
-            else:
-                self.average.start(model)
+        if self._checkpoint is not None:
+            self.average.load(self._checkpoint, model)
+        else:
+            self.average.start(model)
         if self.start and not self.history and state.global_step == 0:
             self._evaluate(state, model, 0)
         steps = self._steps_in_epoch(args, state)
@@ -162,9 +148,8 @@ class KeepBest(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         """Average; ask for a checkpoint every ``save_steps`` steps; the end of an epoch has its own."""
-        if self.average is not None:
-            self.average.update(model, state.global_step)
-        if state.global_step % self.save_steps == 0 and state.global_step % self._steps_in_epoch(args, state):
+        self.average.update(model, state.global_step)
+        if state.global_step % self.schedule.save_steps == 0 and state.global_step % self._steps_in_epoch(args, state):
             control.should_save = True
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
@@ -179,8 +164,7 @@ class KeepBest(TrainerCallback):
         current().barrier()
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            if self.average is not None:
-                self.average.save(folder)
+            self.average.save(folder)
             write_json(folder / MARKER, {"history": self.history, "torch": torch.__version__})
 
     def restore_best(self, model: nn.Module) -> None:

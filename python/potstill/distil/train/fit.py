@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from potstill.distil.train.arguments import GroupedTrainer, Schedule, pipeline_arguments
-from potstill.distil.train.averaging import WeightAverage
 from potstill.distil.train.checkpoints import KeepBest, latest_checkpoint
 from potstill.distil.train.encoded import EncodedSplits
 from potstill.distil.train.forward import ForwardProgress
@@ -89,10 +88,7 @@ def fit(
         shown = f"validation {task.metric} {100 * value:.1f} %"
         run.progress.message(f"  {what}, epoch {epoch}: {shown}{', best' if best else ''}")
 
-    keep = KeepBest(
-        measure, run.work, patience=schedule.patience, save_steps=schedule.save_steps, announce=announce,
-        average=WeightAverage(), start=start,
-    )  # fmt: skip
+    keep = KeepBest(measure, run.work, schedule, announce, start)
     arguments = pipeline_arguments(run.work, schedule, run.recipe.seed)
     checkpoint = current().broadcast(lambda: latest_checkpoint(run.work))
     keep.resume(checkpoint)

@@ -44,10 +44,7 @@ def check_data(findings: Findings, recipe: Recipe, cache: Path) -> Any | None:
         if absent:
             findings.unknown("data", f"not on this machine, the build fetches it first: {', '.join(absent)}")
             return None
-        splits = load_data(
-            recipe.data, seed=recipe.seed, cache=cache, progress=notes, read_labels=task.read_labels,
-            labelled=task.labelled, words=task.words,
-        )  # fmt: skip
+        splits = load_data(recipe.data, seed=recipe.seed, cache=cache, progress=notes, task=task)
         for line in notes.lines:
             told = line.removeprefix("data: ")
             if told.startswith("warning: "):

@@ -30,8 +30,8 @@ def hub_card(report: Mapping[str, Any]) -> str:
         "",
         f"# {card['name']}",
         "",
-        f"A {card['scheme']} model for {card['task']}, distilled from `{report['teacher']['model']}`; it reads "
-        f"{'pairs of texts' if card['pairs'] else 'texts'} of up to {card['max_tokens']} tokens.",
+        f"A model for {card['task']}, weights {card['scheme']}, distilled from `{report['teacher']['model']}`; it "
+        f"reads {'pairs of texts' if card['pairs'] else 'texts'} of up to {card['max_tokens']} tokens.",
         *(["", f"Labels: {', '.join(f'`{label}`' for label in card['labels'])}."] if card["labels"] else []),
         *(line for section in quality(report) for line in _table(section)),
         "",
@@ -61,4 +61,5 @@ def _metadata(card: Mapping[str, Any]) -> dict[str, Any]:
 def _table(section: Section) -> list[str]:
     title, header, rows = section
     lines = [header, ["---"] * len(header), *rows]
-    return ["", f"## {title}", "", *("| " + " | ".join(line) + " |" for line in lines)]
+    escaped = ([cell.replace("|", "\\|") for cell in line] for line in lines)
+    return ["", f"## {title}", "", *("| " + " | ".join(line) + " |" for line in escaped)]
