@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import bert
 import lettered
 from potstill.distil.vocabulary.choice import (
     aligned_ids,
@@ -70,7 +71,7 @@ def test_full_changes_nothing() -> None:
 def test_kept_are_specials_characters_and_what_occurs() -> None:
     found, _ = seen()
     kept = set(found.tokenizer.get_vocab())
-    assert kept >= {*lettered.SPECIAL, *lettered.LETTERS, *(f"##{letter}" for letter in lettered.LETTERS)}
+    assert kept >= {*bert.SPECIAL, *lettered.LETTERS, *(f"##{letter}" for letter in lettered.LETTERS)}
     assert kept >= {"film", "good", "##ed"}
     assert not kept & {"[unused0]", "[unused1]", "unseen", "word", "##ness", "bright"}
     assert found.size == len(kept) == len(found.kept)
@@ -201,9 +202,9 @@ def test_only_wordpiece_is_pruned() -> None:
 def test_fallback_reads_every_kind_of_post_processor() -> None:
     content = description(lettered.tokenizer(), "here")
     wanted = fallback_ids(content).tolist()
-    ids = {token: lettered.VOCABULARY.index(token) for token in lettered.SPECIAL}
-    bert = {"type": "BertProcessing", "cls": ["[CLS]", ids["[CLS]"]], "sep": ["[SEP]", ids["[SEP]"]]}
-    for processor in (bert, {"type": "Sequence", "processors": [bert]}, None):
+    ids = {token: lettered.VOCABULARY.index(token) for token in bert.SPECIAL}
+    usual = {"type": "BertProcessing", "cls": ["[CLS]", ids["[CLS]"]], "sep": ["[SEP]", ids["[SEP]"]]}
+    for processor in (usual, {"type": "Sequence", "processors": [usual]}, None):
         changed = {**content, "post_processor": processor}
         assert fallback_ids(changed).tolist() == wanted
         without = fallback_ids({**changed, "added_tokens": []}).tolist()

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
 #include <utility>
 
 #include "api/tokenize.h"
@@ -183,7 +184,10 @@ Output Model::run(std::span<const int32_t> ids, std::span<const std::size_t> off
   const auto shape = [&](Matrix& matrix, int value, std::size_t rows) {
     matrix.rows = rows;
     matrix.columns = graph.width(value);
-    matrix.data.resize(matrix.rows * matrix.columns);
+    // A batch of many rows and a wide result may be over 32 bits.
+    const uint64_t size = uint64_t{rows} * matrix.columns;
+    if (size > matrix.data.max_size()) throw std::bad_alloc();
+    matrix.data.resize(static_cast<std::size_t>(size));
     return matrix.data.empty() ? nullptr : matrix.data.data();
   };
   float* logits = shape(out.logits, graph.logits, graph.per_token ? ids.size() : sequences);
