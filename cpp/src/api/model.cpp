@@ -55,8 +55,6 @@ Info describe(const graph::Graph& graph) {
     if (const fb::Attention* attention = op->body_as_Attention()) {
       ++info.layers;
       info.heads = attention->heads();
-    } else if (const fb::Embedding* table = op->body_as_Embedding()) {
-      info.word_width = graph.file.tensors[static_cast<std::size_t>(table->word_t())].shape[1];
     } else if (op->body_as_Linear() != nullptr) {
       info.intermediate = std::max(info.intermediate, graph.file.model->values()->Get(op->inputs()->Get(0))->width());
     } else if (op->body_as_Normalize() != nullptr && static_cast<int>(op->output()) == graph.embedding) {
