@@ -22,6 +22,11 @@ ORDER = (
 # What a board's wheel holds. `potstill bench --peers` asks for `compare`, and says that such a wheel lacks it.
 BOARD = ("errors", "units", "paths", "work", "boards", "card", "runtime", "bench", "doctor", "commands.board", "cli")
 SAID_TO_BE_ABSENT = ("compare",)
+# The same inside the largest package.
+PIPELINE = (
+    "stage", "changes", "hints", "report", "rounding", "stages", "engine", "budget", "check", "publish", "builder",
+    "seeds", "search", "api",
+)  # fmt: skip
 # Packages the runtime must work without.
 HEAVY = ("numpy", "torch", "transformers", "onnx", "onnxruntime", "pydantic", "rich")
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -58,6 +63,17 @@ def test_nothing_imports_upwards() -> None:
             continue  # the public names, each found on first use
         above = set(ORDER[ORDER.index(part) + 1 :])
         wrong = [f"line {line}: {name}" for line, name in _imports(path) if name.split(".")[0] in above]
+        assert not wrong, path
+
+
+def test_nothing_in_the_pipeline_imports_upwards() -> None:
+    folder = PACKAGE / "pipeline"
+    for path in sorted(folder.rglob("*.py")):
+        part = path.relative_to(folder).with_suffix("").parts[0]
+        if part == "__init__":
+            continue
+        above = {f"pipeline.{name}" for name in PIPELINE[PIPELINE.index(part) + 1 :]}
+        wrong = [f"line {line}: {name}" for line, name in _imports(path) if ".".join(name.split(".")[:2]) in above]
         assert not wrong, path
 
 

@@ -150,7 +150,6 @@ py::dict describe(const potstill::Info& info) {
   out["vocabulary"] = info.vocabulary;
   out["logits"] = info.logits;
   out["hidden"] = info.hidden;
-  out["word_width"] = info.word_width;
   out["layers"] = info.layers;
   out["heads"] = info.heads;
   out["intermediate"] = info.intermediate;

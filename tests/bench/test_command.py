@@ -19,7 +19,7 @@ def test_options_that_do_not_go_together(words: list[str], capsys: pytest.Captur
 
 
 def test_json(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(measure, "_BUDGET_SECONDS", 0.0)
+    monkeypatch.setattr(measure, "BUDGET_SECONDS", 0.0)
     still = str(tiny.build(base)["still"])
     assert main(["bench", still, "--lengths", "8", "--json", str(tmp_path / "b.json")]) == 0
     assert "median ms" in capsys.readouterr().out

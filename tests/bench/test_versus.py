@@ -38,10 +38,7 @@ def still(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(versus, "QUICK_SECONDS", 0.0)
-    monkeypatch.setattr(versus, "QUICK_ROUNDS", rounds.LEAST_ROUNDS)
-    monkeypatch.setattr(versus, "QUICK_BATCHED", 40)
-    monkeypatch.setattr(versus, "QUICK_SINGLE", 4)
+    monkeypatch.setattr(versus, "QUICK", versus.Effort(rounds.LEAST_ROUNDS, 0.0, batched=40, single=4))
 
 
 def compare(still: Path, only: tuple[str, ...] = ("onnxruntime",), **more: Any) -> dict[str, Any]:

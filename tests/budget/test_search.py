@@ -9,8 +9,8 @@ import pytest
 from budget_cases import MINILM, recipe
 
 from potstill.pipeline.budget.ladder import choices
-from potstill.pipeline.budget.search import measured_front, predicted_front, spread
-from potstill.pipeline.budget.show import render, write_png
+from potstill.pipeline.search.points import measured_front, predicted_front, spread
+from potstill.pipeline.search.show import render, write_png
 from potstill.recipe.schema import BudgetTime
 
 TIME = BudgetTime(board="pi4", tokens=32, value=3.0)

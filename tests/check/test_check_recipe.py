@@ -73,7 +73,7 @@ def check(recipe: Any, tmp_path: Path, data: bool = False) -> Findings:
 
 
 def codes(found: Findings) -> list[str]:
-    return [error.code for error in found.failures]
+    return [error.code for error in found.errors]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_every_reason_is_told_with_the_recipe(
 ) -> None:
     found = check(recipe(made(kind)), tmp_path)
     assert codes(found) == expected
-    assert all(error.next_step for error in found.failures)
+    assert all(error.next_step for error in found.errors)
 
 
 @pytest.mark.parametrize("kind", ["roberta", "xlmr", "llama"])
@@ -141,7 +141,7 @@ def test_a_next_step_leads_on_and_not_into_the_next_error(
 ) -> None:
     found = check(recipe(made(kind), *settings), tmp_path)
     assert codes(found) == [code]
-    advice = found.failures[0].next_step
+    advice = found.errors[0].next_step
     for setting in step:
         assert setting.split("=")[1].removesuffix(".0") in advice
     assert codes(check(recipe(made(kind), *settings, *step), tmp_path)) == []
@@ -176,12 +176,12 @@ def test_a_made_up_kind(made: Made, recipe: Any, tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(tokenizers, "read_tokenizer", refuse)
     found = check(recipe(made("bert")), tmp_path)
-    assert codes(found) == ["C052"] and "teacher.model" in found.failures[0].next_step
+    assert codes(found) == ["C052"] and "teacher.model" in found.errors[0].next_step
     folder = tmp_path / "odd"
     folder.mkdir()
     (folder / "config.json").write_text('{"model_type": "oracle", "hidden_size": 24}')
     found = check(recipe(folder), tmp_path)
-    assert codes(found) == ["T002"] and "oracle" in found.failures[0].what
+    assert codes(found) == ["T002"] and "oracle" in found.errors[0].what
 
 
 def test_files_that_lack(made: Made, recipe: Any, tmp_path: Path) -> None:
@@ -203,13 +203,13 @@ def test_files_that_lack(made: Made, recipe: Any, tmp_path: Path) -> None:
 def test_a_teacher_that_is_not_here(recipe: Any, tmp_path: Path) -> None:
     """`recipe check` says so; a build must have it before it starts."""
     found = check(recipe("somebody/some-model"), tmp_path)
-    assert [(one.name, one.status) for one in found] == [("teacher", "not checked")]
-    assert "not on this machine" in found.all[0].seen
+    assert [(one.name, one.status) for one in found.checks] == [("teacher", "not checked")]
+    assert "not on this machine" in found.checks[0].seen
 
 
 def test_the_data_is_looked_at(made: Made, recipe: Any, tmp_path: Path) -> None:
     found = check(recipe(made("bert")), tmp_path, data=True)
-    (classes,) = [one.seen for one in found if one.name == "classes"]
+    (classes,) = [one.seen for one in found.checks if one.name == "classes"]
     assert "no 16/2/2" in classes and "yes 16/2/2" in classes
     assert codes(check(recipe(made("bert"), "data.label=stars"), tmp_path, data=True)) == ["D003"]
     assert codes(check(recipe(made("bert"), "data.source=absent.csv"), tmp_path, data=True)) == ["D001"]
@@ -234,7 +234,7 @@ def test_pairs(recipe: Any, tmp_path: Path) -> None:
     two_separators = processors.RobertaProcessing(("[SEP]", 3), ("[CLS]", 2))
     other = teachers.save(tmp_path / "other", "Bert", teachers.words(post_processor=two_separators), **BERT)
     found = check(recipe(other, *pairs), tmp_path)
-    assert codes(found) == ["C145"] and "data.text_pair" in found.failures[0].next_step
+    assert codes(found) == ["C145"] and "data.text_pair" in found.errors[0].next_step
     assert codes(check(recipe(other), tmp_path)) == []
 
 
@@ -257,7 +257,7 @@ def test_casing_that_nothing_states(recipe: Any, tmp_path: Path) -> None:
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"Word{c}" for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ")]
     (folder / "vocab.txt").write_text("\n".join([*pieces, *"abcdefg"]) + "\n", encoding="utf-8")
     found = check(recipe(folder), tmp_path)
-    assert codes(found) == ["C147"] and "tokenizer_config.json" in found.failures[0].next_step
+    assert codes(found) == ["C147"] and "tokenizer_config.json" in found.errors[0].next_step
     (folder / "tokenizer_config.json").write_text('{"do_lower_case": false, "tokenizer_class": "BertTokenizer"}')
     assert codes(check(recipe(folder), tmp_path)) == []
 
@@ -281,7 +281,7 @@ def test_an_unchanged_build_is_not_checked_again(
 
 def test_a_search_is_checked_too(made: Made, recipe: Any, tmp_path: Path) -> None:
     """Its students are the ladder's, not the recipe's: only what is the teacher's fault is told."""
-    from potstill.pipeline.budget.search import run_search
+    from potstill.pipeline.search.points import run_search
     from potstill.recipe.schema import BudgetTime
     from potstill.work.progress import QuietProgress
 
@@ -369,4 +369,4 @@ def test_damaged_weights_and_configurations(
     shutil.copytree(made("bert"), folder)
     change(folder)
     found = check(recipe(folder, "student.init=random"), tmp_path)
-    assert codes(found) == ["T002"] and told in str(found.failures[0])
+    assert codes(found) == ["T002"] and told in str(found.errors[0])

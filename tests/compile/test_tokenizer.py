@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 
 from bert import SPECIAL
-from potstill.compile.tokenizers import Tables, tables_from_json
+from native_tokenizer import native
+from potstill.compile.tokenizers import tables_from_json
 from potstill.compile.tokenizers.vocabulary import fnv1a, hash_slots
+from potstill.errors import FormatError
 from wordpiece import wordpiece
 
 tokenizers = pytest.importorskip("tokenizers", reason="the build extra is not installed: tokenizers is the oracle")
-core = pytest.importorskip("potstill._core", reason="the native module is not built")
+pytest.importorskip("potstill._core", reason="the native module is not built")
 
 WORDS = ["the", "turn", "light", "##s", "##ing", "running", "un", "##known", "cafe", "café", "[", "]", "##]", "CLS"]
 
@@ -63,14 +65,6 @@ def tokenizer_json(pieces: list[str], **flags: bool | None) -> dict[str, Any]:
         "special_tokens": {t: {"id": t, "ids": [SPECIAL.index(t)], "tokens": [t]} for t in ("[CLS]", "[SEP]")},
     }
     return {**wordpiece([*SPECIAL, *pieces], **flags), "post_processor": processor}
-
-
-def native(tables: Tables) -> Any:
-    """The core's tokenizer over `tables`."""
-    given = dataclasses.asdict(tables)
-    for name in ("max_tokens", "pairs_problem", "notes", "unreachable"):
-        del given[name]
-    return core.WordPieceTokenizer(given.pop("blob"), given.pop("offsets"), given.pop("slots"), **given)
 
 
 def both(content: dict[str, Any]) -> tuple[Any, Any]:
@@ -230,8 +224,9 @@ def test_unsound_tables_are_refused() -> None:
         {"added_ids": [10_000]},
     ]
     for change in changes:
-        with pytest.raises(ValueError, match=r"vocabulary|power of two|do not end|1\.\.1000"):
+        with pytest.raises(FormatError, match=r"vocabulary|power of two|do not end|1\.\.1000") as error:
             native(dataclasses.replace(tables, **change))
+        assert error.value.code == "F040"
 
 
 def test_comparison_notices_a_wrong_flag() -> None:

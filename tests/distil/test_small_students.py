@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import lettered
 import numpy as np
 import pytest
 import torch
 
+import lettered
 from potstill.distil.students import projection
 from potstill.distil.students.inits.prune import importance
 from potstill.distil.students.job import Job, make_student

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import bert
 import lettered
 from potstill.distil.vocabulary.choice import (
     aligned_ids,
@@ -71,7 +71,7 @@ def test_full_changes_nothing() -> None:
 def test_kept_are_specials_characters_and_what_occurs() -> None:
     found, _ = seen()
     kept = set(found.tokenizer.get_vocab())
-    assert kept >= {*lettered.SPECIAL, *lettered.LETTERS, *(f"##{letter}" for letter in lettered.LETTERS)}
+    assert kept >= {*bert.SPECIAL, *lettered.LETTERS, *(f"##{letter}" for letter in lettered.LETTERS)}
     assert kept >= {"film", "good", "##ed"}
     assert not kept & {"[unused0]", "[unused1]", "unseen", "word", "##ness", "bright"}
     assert found.size == len(kept) == len(found.kept)
@@ -127,9 +127,10 @@ def test_removed_pieces_are_spelt() -> None:
 @pytest.mark.parametrize("lower", [True, False])
 def test_the_saved_tokenizer_and_the_packed_one_are_exact(tmp_path: Path, lower: bool) -> None:
     """HF in memory, HF from the folder, and the core over the packed tables: the same ids on every text."""
-    core = pytest.importorskip("potstill._core", reason="the native module is not built")
+    pytest.importorskip("potstill._core", reason="the native module is not built")
     from transformers import AutoTokenizer
 
+    from native_tokenizer import native
     from potstill.compile.tokenizers import read_tokenizer
 
     tokenizer = lettered.tokenizer(lower)
@@ -137,16 +138,15 @@ def test_the_saved_tokenizer_and_the_packed_one_are_exact(tmp_path: Path, lower:
     found.tokenizer.save_pretrained(tmp_path)
     assert len(json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]) == found.size
     again = AutoTokenizer.from_pretrained(str(tmp_path))
-    given = dataclasses.asdict(read_tokenizer(tmp_path))
-    assert given.pop("max_tokens") == 48
-    assert given["pad_id"] == found.pad_id
-    assert given.pop("pairs_problem") is None
-    del given["notes"], given["unreachable"]
-    native = core.WordPieceTokenizer(given.pop("blob"), given.pop("offsets"), given.pop("slots"), **given)
+    tables = read_tokenizer(tmp_path)
+    assert tables.max_tokens == 48
+    assert tables.pad_id == found.pad_id
+    assert tables.pairs_problem is None
+    core = native(tables)
     for text in [*ODD, *lettered.texts(200, seed=9)]:
         expected = found.tokenizer(text)["input_ids"]
         assert again(text)["input_ids"] == expected, ascii(text)
-        assert native.encode(text) == expected, ascii(text)
+        assert core.encode(text) == expected, ascii(text)
 
 
 def test_min_count_size_and_ties() -> None:
@@ -202,9 +202,9 @@ def test_only_wordpiece_is_pruned() -> None:
 def test_fallback_reads_every_kind_of_post_processor() -> None:
     content = description(lettered.tokenizer(), "here")
     wanted = fallback_ids(content).tolist()
-    ids = {token: lettered.VOCABULARY.index(token) for token in lettered.SPECIAL}
-    bert = {"type": "BertProcessing", "cls": ["[CLS]", ids["[CLS]"]], "sep": ["[SEP]", ids["[SEP]"]]}
-    for processor in (bert, {"type": "Sequence", "processors": [bert]}, None):
+    ids = {token: lettered.VOCABULARY.index(token) for token in bert.SPECIAL}
+    usual = {"type": "BertProcessing", "cls": ["[CLS]", ids["[CLS]"]], "sep": ["[SEP]", ids["[SEP]"]]}
+    for processor in (usual, {"type": "Sequence", "processors": [usual]}, None):
         changed = {**content, "post_processor": processor}
         assert fallback_ids(changed).tolist() == wanted
         without = fallback_ids({**changed, "added_tokens": []}).tolist()

@@ -7,10 +7,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import lettered
 import numpy as np
 import pytest
 
+import lettered
 from potstill.distil import distillation as run
 from potstill.models.classifier import load_classifier
 from potstill.models.evaluation import accuracy, outputs

@@ -10,9 +10,9 @@ from tiny_files import RECIPE, write_data, write_teacher
 
 from potstill.errors import PotstillError
 from potstill.models.recipes import load_recipe
-from potstill.pipeline.budget import search
 from potstill.pipeline.budget.meet import meet_budget
 from potstill.pipeline.builder import run_build
+from potstill.pipeline.search import points as search
 from potstill.pipeline.stage import Context
 from potstill.recipe.schema import BudgetTime
 from potstill.work.progress import QuietProgress

@@ -182,7 +182,7 @@ EDITS = [
     ("compile/fuse.py", docstring, []),
     ("errors/__init__.py", constant, []),
     ("pipeline/engine.py", constant, []),
-    ("recipe/learning.py", constant, []),
+    ("recipe/distil.py", constant, []),
     ("pipeline/report/html.py", constant, []),
     ("distil/losses/relations.py", constant, ["run_student", "run_qat"]),
     ("compile/fuse.py", constant, ["run_gptq", "run_qat", "run_still"]),

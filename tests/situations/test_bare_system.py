@@ -31,7 +31,7 @@ def test_no_proc_means_no_memory_figures(make: Make, enter: Make) -> None:
     machine = enter(make("pi4"), proc=False)
     code = "from potstill.bench.memory import peak_rss_bytes; peak_rss_bytes()"
     done = machine.run([PYTHON, "-c", code], check=False)
-    assert "error[S061]: the system does not tell peak memory; /proc/self/status; " in done.stderr
+    assert "error[S061]: the system does not report peak memory; /proc/self/status; " in done.stderr
 
 
 def test_read_only_system(make: Make, enter: Make) -> None:

@@ -66,7 +66,6 @@ struct Info {
   uint32_t vocabulary = 0;                                      // ids are in [0, vocabulary)
   uint32_t logits = 0;                                          // columns of `logits`, 0: no classification head
   uint32_t hidden = 0;                                          // columns of `embedding`, 0: none
-  uint32_t word_width = 0;                                      // columns of the token table: fewer if it is factorized
   uint32_t layers = 0, heads = 0;                               // of attention; 0: the model has none
   uint32_t intermediate = 0;                                    // widest input of a matrix product
   uint64_t parameters = 0;                                      // learned numbers

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
 #include <utility>
 
 #include "api/tokenize.h"
@@ -54,8 +55,6 @@ Info describe(const graph::Graph& graph) {
     if (const fb::Attention* attention = op->body_as_Attention()) {
       ++info.layers;
       info.heads = attention->heads();
-    } else if (const fb::Embedding* table = op->body_as_Embedding()) {
-      info.word_width = graph.file.tensors[static_cast<std::size_t>(table->word_t())].shape[1];
     } else if (op->body_as_Linear() != nullptr) {
       info.intermediate = std::max(info.intermediate, graph.file.model->values()->Get(op->inputs()->Get(0))->width());
     } else if (op->body_as_Normalize() != nullptr && static_cast<int>(op->output()) == graph.embedding) {
@@ -183,7 +182,10 @@ Output Model::run(std::span<const int32_t> ids, std::span<const std::size_t> off
   const auto shape = [&](Matrix& matrix, int value, std::size_t rows) {
     matrix.rows = rows;
     matrix.columns = graph.width(value);
-    matrix.data.resize(matrix.rows * matrix.columns);
+    // A batch of many rows and a wide result may be over 32 bits.
+    const uint64_t size = uint64_t{rows} * matrix.columns;
+    if (size > matrix.data.max_size()) throw std::bad_alloc();
+    matrix.data.resize(static_cast<std::size_t>(size));
     return matrix.data.empty() ? nullptr : matrix.data.data();
   };
   float* logits = shape(out.logits, graph.logits, graph.per_token ? ids.size() : sequences);

@@ -8,7 +8,6 @@
 #include "format/tensors.h"
 #include "format/utf8.h"
 #include "format/xxh64.h"
-#include "tokenizer/wordpiece.h"
 
 static_assert(std::endian::native == std::endian::little, "a .still file is mapped in place and little-endian");
 
@@ -155,7 +154,7 @@ class Contents {
     most(tokenizer.pre_tokenizers(), kMaxSteps, "pre-tokenizers");
     most(tokenizer.single(), kMaxSteps, "parts of a template");
     most(tokenizer.pair(), kMaxSteps, "parts of a template");
-    most(tokenizer.added(), tokenizer::kMaxAddedTokens, "added tokens");
+    most(tokenizer.added(), kMaxAddedTokens, "added tokens");
   }
 
   void element(uint64_t bytes) {

@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "format/fail.h"
-#include "graph/tokenizer_tables.h"
 #include "heads/head.h"
 #include "kernels/select.h"
+#include "tokenizer/load.h"
 
 namespace potstill::graph {
 namespace {
@@ -170,7 +170,7 @@ std::unique_ptr<const Graph> build(format::File file, int threads, uint64_t work
   read_heads(*graph);
   check_forbidden(*graph);
   move_activations(*graph);
-  graph->tokenizer = read_tokenizer(graph->file, graph->vocabulary, graph->types, graph->added);
+  graph->tokenizer = tokenizer::load(graph->file, graph->vocabulary, graph->types);
   graph->kernels = &kernels::active();
   const std::size_t tokens = std::max<std::size_t>(kChunkTokens, graph->max_tokens);
   graph->sizes = {tokens, tokens, graph->max_tokens, threads};

@@ -15,7 +15,7 @@
 #include "kernels/kernels.h"
 #include "ops/op.h"
 #include "parallel/threads.h"
-#include "tokenizer/wordpiece.h"
+#include "tokenizer/tokenizer.h"
 
 namespace potstill::graph {
 
@@ -40,8 +40,7 @@ struct Graph {
   uint32_t types = 1;         // token types are in [0, types); 1: they are not told apart
   uint32_t max_tokens = 0;
   std::span<const uint32_t> forbidden;  // ascending; ids that no sequence may have
-  std::vector<uint32_t> added;          // ids of the tokenizer's added tokens
-  std::optional<tokenizer::WordPieceTokenizer> tokenizer;
+  std::optional<tokenizer::Tokenizer> tokenizer;
   const kernels::KernelTable* kernels = nullptr;
   ops::Sizes sizes{};
   uint64_t work_a_thread = 0;  // parallel::worth_threads

@@ -14,23 +14,8 @@ namespace {
 
 constexpr std::align_val_t kAlignment{64};
 
-// The tokenizer, if there is one whose texts neither begin nor end with its padding.
-const tokenizer::WordPieceView* padding(const Graph& graph) {
-  if (!graph.tokenizer) return nullptr;
-  const tokenizer::WordPieceView& view = graph.tokenizer->view();
-  return view.pad_id == view.sep_id || view.pad_id == view.cls_id ? nullptr : &view;
-}
-
-// Filled up behind a text, or before its [CLS].
-bool padded(std::span<const int32_t> ids, const tokenizer::WordPieceView& view) {
-  const auto pad = static_cast<int32_t>(view.pad_id);
-  const auto text = std::find_if(ids.begin(), ids.end(), [&](int32_t id) { return id != pad; });
-  if (ids.back() == pad) return true;
-  return text != ids.begin() && *text == static_cast<int32_t>(view.cls_id);
-}
-
 void check(const Graph& graph, const Ragged& batch) {
-  const tokenizer::WordPieceView* view = padding(graph);
+  const int32_t padding = graph.tokenizer ? graph.tokenizer->padding() : -1;
   for (std::size_t s = 0; s + 1 < batch.offsets.size(); ++s) {
     const std::size_t begin = batch.offsets[s], end = batch.offsets[s + 1];
     const std::string place = "sequence " + std::to_string(s);
@@ -54,17 +39,16 @@ void check(const Graph& graph, const Ragged& batch) {
                     graph.types == 1 ? "it reads one text, not a pair of texts" : "use types 0 and 1");
       }
       if (std::binary_search(graph.forbidden.begin(), graph.forbidden.end(), static_cast<uint32_t>(batch.ids[i]))) {
-        const bool filler = view != nullptr && static_cast<uint32_t>(batch.ids[i]) == view->pad_id;
+        const bool filler = batch.ids[i] == padding;
         throw Error("I104", "token id " + std::to_string(batch.ids[i]) + " must not stand in a sequence of this model",
                     place + ", position " + std::to_string(i - begin),
                     filler ? "it is padding: leave it out, or pass attention_mask" : "leave it out");
       }
     }
-    if (view != nullptr && padded(batch.ids.subspan(begin, end - begin), *view)) {
-      throw Error(
-          "I103",
-          "the sequence is padded: the id " + std::to_string(view->pad_id) + " stands behind its text, or before it",
-          place, "leave the padding out, or pass attention_mask");
+    if (graph.tokenizer && graph.tokenizer->padded(batch.ids.subspan(begin, end - begin))) {
+      throw Error("I103",
+                  "the sequence is padded: the id " + std::to_string(padding) + " stands behind its text, or before it",
+                  place, "leave the padding out, or pass attention_mask");
     }
   }
 }

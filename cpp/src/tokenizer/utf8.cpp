@@ -1,5 +1,6 @@
 #include "tokenizer/utf8.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -66,6 +67,10 @@ std::string repaired(std::string_view text) {
     at += here.size;
   }
   return out;
+}
+
+std::size_t characters(std::string_view text) noexcept {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins));
 }
 
 char32_t next(std::string_view text, std::size_t& at) noexcept {

@@ -13,6 +13,12 @@ bool valid(std::string_view text) noexcept;
 // `text` with U+FFFD for every maximal part that can not begin or continue a character.
 std::string repaired(std::string_view text);
 
+// Whether a byte of valid text begins a character.
+inline bool begins(char byte) noexcept { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }
+
+// Characters of valid text.
+std::size_t characters(std::string_view text) noexcept;
+
 // The character that begins at text[at], which must be valid; moves `at` past it.
 char32_t next(std::string_view text, std::size_t& at) noexcept;
 

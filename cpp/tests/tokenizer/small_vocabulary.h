@@ -1,15 +1,43 @@
-// Tables over a hand-made vocabulary, built the way python/potstill/compile/tokenizers builds them.
+// A tokenizer over a hand-made vocabulary, built as python/potstill/compile/tokenizers/ builds them.
 #pragma once
+
+#include <gtest/gtest.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
-#include "tokenizer/wordpiece.h"
+#include "tokenizer/bert.h"
+#include "tokenizer/models/wordpiece.h"
+#include "tokenizer/tokenizer.h"
 
 namespace potstill::tokenizer::testing {
+
+using Ids = std::vector<std::int32_t>;
+
+inline constexpr std::int32_t kUnk = 1, kCls = 2, kSep = 3, kMask = 4;
+
+// [CLS] A [SEP] and [CLS] A [SEP] B [SEP].
+inline Template bert_template() {
+  using enum fb::Part;
+  return {{{kCls, Id, 0}, {0, First, 0}, {kSep, Id, 0}},
+          {{kCls, Id, 0}, {0, First, 0}, {kSep, Id, 0}, {0, Second, 1}, {kSep, Id, 1}}};
+}
+
+struct Settings {
+  Bert::Options bert = {};
+  WordPiece::Options model = {.unk_id = kUnk};
+  Template around = bert_template();
+  std::uint32_t pad_id = 0;
+};
+
+// Settings that differ from BERT's in how text is normalized.
+inline Settings cased(bool lowercase, bool strip_accents) {
+  return {.bert = {.strip_accents = strip_accents, .lowercase = lowercase}};
+}
 
 struct SmallVocabulary {
   explicit SmallVocabulary(const std::vector<std::string>& pieces, std::size_t added = 5) {
@@ -34,19 +62,33 @@ struct SmallVocabulary {
     return SmallVocabulary(all);
   }
 
-  WordPieceView view(bool lowercase = true, bool strip_accents = true) const {
-    WordPieceView view;
-    view.blob = blob;
-    view.offsets = offsets;
-    view.slots = slots;
-    view.added_ids = added_ids;
-    view.pad_id = 0;
-    view.unk_id = 1;
-    view.cls_id = 2;
-    view.sep_id = 3;
-    view.lowercase = lowercase;
-    view.strip_accents = strip_accents;
-    return view;
+  Vocabulary view() const { return {blob, offsets, slots}; }
+
+  // The first problem, in the order in which a file's tokenizer is checked; nullptr when there is none.
+  const char* problem(const Settings& settings = {}) const {
+    if (const char* text = view().problem()) return text;
+    const Tokenizer::Parts parts{view(), added_ids, nullptr, nullptr, settings.around, settings.pad_id};
+    if (const char* text = Tokenizer::problem(parts)) return text;
+    return WordPiece::problem(view(), settings.model);
+  }
+
+  Tokenizer tokenizer(const Settings& settings = {}) const {
+    EXPECT_EQ(problem(settings), nullptr);
+    return Tokenizer({view(), added_ids, std::make_unique<Bert>(settings.bert),
+                      std::make_unique<WordPiece>(view(), settings.model), settings.around, settings.pad_id});
+  }
+
+  // Ids without the special tokens around them.
+  Ids encode(std::string_view text, const Settings& settings = {}) const {
+    Ids ids;
+    tokenizer(settings).encode(text, ids);
+    return ids;
+  }
+
+  void expect_problem(const std::string& part, const Settings& settings = {}) const {
+    const char* text = problem(settings);
+    ASSERT_NE(text, nullptr) << part;
+    EXPECT_NE(std::string(text).find(part), std::string::npos) << text;
   }
 
   std::string blob;
@@ -54,5 +96,16 @@ struct SmallVocabulary {
   std::vector<std::int32_t> slots;
   std::vector<std::uint32_t> added_ids;
 };
+
+// The vocabulary of most tests.
+inline SmallVocabulary words() {
+  //                                  5      6        7       8       9      10     11   12   13   14     15
+  return SmallVocabulary::bert({"turn", "light", "##ing", "##s", "cafe", "##é", "!", "[", "]", "中", "##中",
+                                //  16  17    18      19      20      21    22        23   24      25     26
+                                "a", "b", "##a", "##b", "ab", "i", "##̇", "i̇", "Turn", "café", "mask"});
+}
+
+// The same for tests of what is unsound: ids 0 to 8.
+inline SmallVocabulary sound() { return SmallVocabulary::bert({"a", "##a", "b", "中"}); }
 
 }  // namespace potstill::tokenizer::testing

@@ -2,7 +2,7 @@
 
 Load and idle take turns in blocks; every meter is read by a thread all the while, in both alike, so that what reading
 costs cancels out. A block gives ``power under load x its time / its calls`` (in all), and the same with the power of
-the idle block before it subtracted (above rest): what the inference adds. The interval told is Student's 95 % over the
+the idle block before it subtracted (above rest): what the inference adds. The interval given is Student's 95 % over the
 blocks.
 
 Meters: `potstill.bench.meters`.

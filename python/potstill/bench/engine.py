@@ -23,7 +23,7 @@ class Runner(Protocol):
         """A call without arguments that runs one batch and gives its logits, ``[sequences, labels]`` in given order."""
 
     def padded(self, tokens: int) -> int:
-        """The length the engine computes for a sentence of so many tokens, batch 1."""
+        """The length the engine computes for a sentence of `tokens` tokens, batch 1."""
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ def peak_rss_bytes() -> int:
     `ru_maxrss` would still hold the size of the process that forked.
 
     Raises:
-        SystemFailure: the system does not tell.
+        SystemFailure: the system does not report it.
     """
-    unknown = SystemFailure("S061", "the system does not tell peak memory", str(_STATUS), "measure on Linux")
+    unknown = SystemFailure("S061", "the system does not report peak memory", str(_STATUS), "measure on Linux")
     try:
         lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError as error:

@@ -24,7 +24,7 @@ Run = Callable[[Sequence[str]], str]
 
 @dataclass(frozen=True)
 class Meter:
-    """Something that tells power or energy.
+    """Something that measures power or energy.
 
     Attributes:
         name: shown.

@@ -76,7 +76,7 @@ class Engine:
         """Prepare a case and run it once, to make the first call's work and to show the logits."""
         calls = [self.runner.prepare(batch) for batch in batches]
         rows = [row for call in calls for row in memoryview(call()).tolist()]
-        # The second pass tells how long one takes.
+        # The second pass shows how long one takes.
         taken = rounds.timed(calls, 1)[0] / 1e6
         self.cases[case] = calls
         self.passes[case] = max(least, min(_MOST_PASSES, round(_TURN_MS / max(taken, 1e-3))))
@@ -181,7 +181,7 @@ class Race:
         rounds: rounds wanted of each case and thread count.
         budget: seconds after which a case has enough rounds.
         seed: of the order of turns.
-        place: makes the place where an engine runs with so many threads.
+        place: makes the place where an engine runs, given its threads.
         check: called when all have run a case once, before they are timed; it may drop some.
     """
 

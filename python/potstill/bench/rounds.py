@@ -6,7 +6,10 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from potstill.work.progress import Task
 
 # Rounds a measurement has at least, whatever its time budget.
 LEAST_ROUNDS = 4
@@ -25,7 +28,7 @@ def interleave(
     rounds: int,
     budget: float,
     seed: int,
-    task: Any,
+    task: Task,
 ) -> None:
     """Let every contender have one turn a round.
 
@@ -35,7 +38,7 @@ def interleave(
         rounds: rounds wanted.
         budget: seconds after which `LEAST_ROUNDS` are enough.
         seed: of the order, which is another one each round: no contender always follows the same neighbour.
-        task: a `potstill.work.progress.Task`; one unit a round.
+        task: one unit a round.
     """
     generator = random.Random(seed)
     order = list(range(len(turns)))

@@ -30,7 +30,7 @@ def model_name(root: Path = Path("/")) -> str:
 
 
 def release_name(root: Path = Path("/")) -> str:
-    """VERSION_CODENAME of os-release, ``bookworm``; empty when it is not told."""
+    """VERSION_CODENAME of os-release, ``bookworm``; empty when it is not given."""
     line = re.search(r'^VERSION_CODENAME="?([\w.-]+)', _read(root / "etc/os-release"), re.MULTILINE)
     return line.group(1) if line else ""
 

@@ -38,6 +38,13 @@ class Command(Protocol):
         """The subcommand's parser."""
 
 
+def add_build_options(parser: argparse.ArgumentParser, printed: str) -> None:
+    """The options of every command that builds recipes; `printed` is what --json prints."""
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key; repeatable")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument("--json", action="store_true", help=f"print {printed} as JSON instead of the table")
+
+
 def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
@@ -61,7 +68,7 @@ def between(low: int, high: int) -> Callable[[str], int]:
         except ValueError:
             value = low - 1
         if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {low} to {high}")
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
         return value
 
     return number
@@ -73,7 +80,7 @@ def milliseconds(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0.0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of milliseconds over 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of milliseconds over 0")
     return value
 
 

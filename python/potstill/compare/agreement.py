@@ -1,4 +1,4 @@
-"""Whether everybody computes the same: logits of each engine against the fp32 ones."""
+"""Whether all engines compute the same: logits of each engine against the fp32 ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OTHERS_ALLOWED = 0.5
 
 
 def check(everyone: Sequence[Contender]) -> None:
-    """Compare all logits seen so far with those of the reference, and put out whoever computes something else.
+    """Compare all logits seen so far with those of the reference, and drop each engine that computes something else.
 
     The reference is onnxruntime fp32, else the first fp32 engine there is, else the model itself.
     """

@@ -32,7 +32,7 @@ def bench_peers(
     seed: int = 0,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Measure a model on every engine that can be had.
+    """Measure a model on every engine that is available.
 
     Args:
         still: the `.still` file, with its ONNX file beside it; None for the common student, made once.
@@ -52,8 +52,8 @@ def bench_peers(
 
     Raises:
         InputError: no length fits the model; no texts;
-            no engine is called so; the ONNX file beside it is another than the model was compiled from; a
-            model that labels words.
+            no engine of that name; the model was compiled from another ONNX file than the one beside it; the
+            model labels words.
         FormatError: the file is not a `.still`.
         SystemFailure: a package for making the common student is missing.
     """
@@ -74,10 +74,10 @@ def bench_peers(
     fitting = those_that_fit(lengths, source.max_tokens)
     if len(fitting) < len(set(lengths)):
         progress.message(f"the model takes {source.max_tokens} tokens: longer lengths are left out")
-    single = versus.QUICK_SINGLE if quick else versus.SINGLE
+    effort = versus.QUICK if quick else versus.FULL
     real = sentences.real(
         still,
-        count=versus.QUICK_BATCHED if quick else versus.BATCHED,
+        count=effort.batched,
         max_tokens=source.max_tokens,
         vocabulary=source.vocabulary,
         texts=texts,
@@ -90,20 +90,20 @@ def bench_peers(
         )
     start = time.time()
     settings: dict[str, Any] = {
-        "rounds": versus.QUICK_ROUNDS if quick else versus.ROUNDS,
-        "seconds_a_case": versus.QUICK_SECONDS if quick else versus.BUDGET_SECONDS,
+        "rounds": effort.rounds,
+        "seconds_a_case": effort.seconds,
         "seed": seed,
         "threads": list(threads),
         "lengths": fitting,
         "real_sentences": len(real.ids),
-        "real_one_by_one": single,
+        "real_one_by_one": effort.single,
         "real_tokens": sum(map(len, real.ids)),
         "real_longest": max(map(len, real.ids)),
         "real_origin": real.origin,
         "litert_lengths": list(source.lengths),
     }
-    todo = versus.cases(fitting, real, source.vocabulary, single)
-    race = Race(threads, settings["rounds"], settings["seconds_a_case"], seed, Worker, check)
+    todo = versus.cases(fitting, real, source.vocabulary, effort.single)
+    race = Race(threads, effort.rounds, effort.seconds, seed, Worker, check)
     rows, interrupted = versus.compare(source, everyone, todo, race, progress)
     return {
         "host": host(),
@@ -130,7 +130,7 @@ def bench_peers(
 
 
 def host() -> dict[str, Any]:
-    """CPU, cores this process may use, load before, system and Python: what a figure is worth nothing without."""
+    """CPU, cores this process may use, load before, system and Python: without which a figure is worth nothing."""
     name = platform.processor() or platform.machine()
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():

@@ -69,7 +69,7 @@ def find(still: Path, lengths: tuple[int, ...], cache: Path, student: Path | Non
 
     Raises:
         FormatError: `still` is not a `.still` file.
-        InputError: the ONNX file beside it is another one than the file was compiled from.
+        InputError: the file was compiled from another ONNX file than the one beside it.
     """
     from potstill.runtime.backends import open_backend
 
@@ -81,7 +81,7 @@ def find(still: Path, lengths: tuple[int, ...], cache: Path, student: Path | Non
     if onnx is not None and known and known != file_sha256(onnx):
         raise InputError(
             "I066",
-            "the ONNX file is another one than the model was compiled from",
+            "the model was compiled from another ONNX file than this one",
             str(onnx),
             "export and compile again",
         )

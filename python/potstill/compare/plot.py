@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from potstill.errors import missing_package
-from potstill.work.atomic import atomic_write
+from potstill.compare.figure import saved_figure
 
 _STYLES = {"fp32": ("--", "o"), "bf16": (":", "^"), "int8": ("-", "s")}
 
@@ -20,27 +19,19 @@ def write_png(result: Mapping[str, Any], path: Path) -> Path:
     Raises:
         SystemFailure: matplotlib is missing, a file cannot be written.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing_package("matplotlib", "bench", "--png") from error
     counts = sorted({row["threads"] for row in result["rows"]}) or [1]
-    figure = Figure(figsize=(15, 6.2 * len(counts)), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(len(counts), 2, squeeze=False)
-    engines = list(dict.fromkeys(c["engine"] for c in result["contenders"] if c["engine"] != "Potstill"))
-    colours: dict[str, Any] = {engine: f"C{index}" for index, engine in enumerate(engines)} | {"Potstill": "black"}
-    for (left, right), threads in zip(axes, counts, strict=True):
-        rows = [row for row in result["rows"] if row["threads"] == threads]
-        _lengths(left, rows, colours)
-        _rates(right, rows, colours)
-        left.set_title(f"batch 1, threads: {threads}")
-        right.set_title(f"real lengths, threads: {threads}")
-    model, host = result["model"], result["host"]
-    figure.suptitle(f"{model['file']} on {host['cpu']}, {host['cores']} cores: median, 10 to 90 %")
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, dpi=110, format="png")
+    with saved_figure(path, (15, 6.2 * len(counts)), "bench", "--png") as figure:
+        axes = figure.subplots(len(counts), 2, squeeze=False)
+        engines = list(dict.fromkeys(c["engine"] for c in result["contenders"] if c["engine"] != "Potstill"))
+        colours: dict[str, Any] = {engine: f"C{index}" for index, engine in enumerate(engines)} | {"Potstill": "black"}
+        for (left, right), threads in zip(axes, counts, strict=True):
+            rows = [row for row in result["rows"] if row["threads"] == threads]
+            _lengths(left, rows, colours)
+            _rates(right, rows, colours)
+            left.set_title(f"batch 1, threads: {threads}")
+            right.set_title(f"real lengths, threads: {threads}")
+        model, host = result["model"], result["host"]
+        figure.suptitle(f"{model['file']} on {host['cpu']}, {host['cores']} cores: median, 10 to 90 %")
     return path
 
 

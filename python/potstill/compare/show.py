@@ -39,7 +39,7 @@ def _name(row: Mapping[str, Any]) -> str:
 def _contenders(result: Mapping[str, Any]) -> list[str]:
     taking_part = [c for c in result["contenders"] if "label_agreement" in c]
     if not taking_part:
-        return ["nobody has been measured"]
+        return ["nothing was measured"]
     lines = [["", "version", "same label", "max |diff|", "load ms", "peak MB", "settings"]]
     for c in taking_part:
         cells = [f"{100 * c['label_agreement']:.1f} %", f"{c['max_abs_difference']:.1e}", f"{c['load_ms']:.0f}"]

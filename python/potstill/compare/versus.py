@@ -7,7 +7,7 @@ not measured. What is not measured stays in the table, with the reason.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from potstill.bench.engine import OWN, Peer
 from potstill.bench.race import Case, Contender, Race, made_up
@@ -23,16 +23,24 @@ if TYPE_CHECKING:
 LENGTHS = (8, 16, 32, 64, 128)
 THREADS = (1, 2)
 BATCH = 32
-ROUNDS, QUICK_ROUNDS = 25, 5
-BUDGET_SECONDS, QUICK_SECONDS = 6.0, 1.5
-# Real sentences of the batches (four of 32 when not quick, so that sorting by length pays), and of the loop of batch 1.
-BATCHED, QUICK_BATCHED = 128, 96
-SINGLE, QUICK_SINGLE = 64, 32
 # Static lengths of LiteRT: one for each measured length, and these, so that a real sentence wastes 4 tokens on average.
 LITERT_LENGTHS = tuple(range(8, 65, 8))
 
 
-def cases(lengths: Iterable[int], real: Sentences, vocabulary: int, single: int = SINGLE) -> list[Case]:
+class Effort(NamedTuple):
+    """Rounds of a case, seconds after which it has enough; real sentences run in batches, and one by one."""
+
+    rounds: int
+    seconds: float
+    batched: int
+    single: int
+
+
+# Four batches of 32 when not quick, so that sorting by length pays.
+FULL, QUICK = Effort(25, 6.0, 128, 64), Effort(5, 1.5, 96, 32)
+
+
+def cases(lengths: Iterable[int], real: Sentences, vocabulary: int, single: int) -> list[Case]:
     """The fixed lengths, batch 1, then the real lengths one by one and in batches of 32 sorted by length.
 
     Args:
@@ -49,7 +57,7 @@ def cases(lengths: Iterable[int], real: Sentences, vocabulary: int, single: int 
 
 
 def contenders(scheme: str, only: Sequence[str] = ()) -> list[Contender]:
-    """Everybody, ours last; `only` keeps peers whose name holds one of the words, and always the model itself."""
+    """All contenders, ours last; `only` keeps the peers whose names contain one of its words."""
     ours = [Peer("Potstill", scheme, "still", OWN)]
     ours = [Peer("Potstill", other, f"still_{other}", OWN) for other in ("fp32", "int8") if other != scheme] + ours
     words = [word.lower() for word in only]

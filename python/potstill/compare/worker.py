@@ -134,7 +134,7 @@ class _Engine(Engine):
         return {"path": str(make(Source(**whole), key))}
 
     def warm(self, case: str, batches: Sequence[Sequence[Sequence[int]]], least: int) -> dict[str, Any]:
-        """Also tells the peak memory: the process is Python, the engine and the model."""
+        """Also gives the peak memory: of Python, the engine and the model."""
         return {**super().warm(case, batches, least), "peak_rss_bytes": peak_rss_bytes()}
 
 

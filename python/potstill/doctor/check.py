@@ -51,7 +51,7 @@ class Findings:
         """Nothing to do."""
         self.add(name, Status.OK, seen)
 
-    def warning(self, name: str, seen: str, next_step: str) -> None:
+    def warning(self, name: str, seen: str, next_step: str = "") -> None:
         """It works, but not as well as it could, or not everything does."""
         self.add(name, Status.WARNING, seen, next_step)
 

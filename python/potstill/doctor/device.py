@@ -10,7 +10,7 @@ from pathlib import Path
 
 from potstill import boards
 from potstill.doctor.check import Findings
-from potstill.doctor.system import System, kernel_sets, wheel_machine
+from potstill.doctor.system import System, kernel_sets, nearest, wheel_machine
 
 _MB = 1e6
 # Bits of `vcgencmd get_throttled` (Raspberry Pi documentation, "vcgencmd"): now in 0-3, since boot in 16-19.
@@ -145,10 +145,7 @@ def check_writable(system: System, folders: list[Path]) -> Findings:
     """Folders that commands write into; running a model needs none."""
     findings = Findings("Disk")
     for folder in folders:
-        place = folder
-        while not place.exists() and place != place.parent:
-            place = place.parent
-        if os.access(place, os.W_OK):
+        if os.access(nearest(folder), os.W_OK):
             findings.ok(str(folder), "can be written")
         else:
             step = "running models needs no writable folder; for builds choose another with --out or POTSTILL_CACHE"

@@ -12,8 +12,6 @@ from potstill.doctor.check import Check
 from potstill.doctor.system import System
 from potstill.work.cache import cache_dir
 
-ROLES = ("host", "device")
-
 
 def role_of(system: System) -> str:
     """``device`` on a Raspberry Pi or another board that names itself in its device tree, else ``host``."""
@@ -36,16 +34,16 @@ def examine(
 
     Args:
         subject: a ``.still`` or ``.onnx`` file, or a recipe.
-        board: where `subject` shall run; by default the board this runs on, if it is one.
+        board: where `subject` is to run; by default the board this runs on, if it is one.
         role: ``host`` (builds) or ``device`` (runs models); by default `role_of`.
         limits: time, file size and memory that the user allows.
         tokens, threads: for the predicted time.
         out: folder a build would write to.
         system: the machine to look at; by default this one.
-        read: knows subjects that are no ``.still`` file.
+        read: reads subjects that are not ``.still`` files.
 
     Raises:
-        InputError, RecipeError, BuildError: `subject` does not exist, is no valid recipe, boards.toml is not valid.
+        InputError, RecipeError, BuildError: `subject` does not exist, is not a valid recipe; boards.toml is not valid.
     """
     machine = system or System()
     package = Path(str(potstill.__file__)).parent

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from potstill.boards import load_boards
 from potstill.doctor.check import Findings
-from potstill.doctor.system import System
+from potstill.doctor.system import System, nearest
 from potstill.work.cache import cache_dir
 from potstill.work.wheel import builds_models
 
@@ -121,9 +121,7 @@ def check_room(system: System, out: Path) -> Findings:
     """Disk and memory against what a build takes."""
     findings = Findings("Room for a build")
     for folder in dict.fromkeys((out.absolute(), cache_dir().absolute())):
-        place = folder
-        while not place.exists() and place != place.parent:
-            place = place.parent
+        place = nearest(folder)
         if not os.access(place, os.W_OK):
             findings.warning("disk", f"{folder} cannot be written", "choose another with --out or POTSTILL_CACHE")
             continue

@@ -44,7 +44,7 @@ def check(
 
     Args:
         subject: path, or the name of a bundled recipe.
-        board: the board it shall run on; None: time and memory are not judged.
+        board: the board it is to run on; None: time and memory are not judged.
         limits: the user's own.
         tokens: length of a text for time and memory; by default the model's limit.
         threads: for the predicted time.

@@ -108,8 +108,8 @@ class System:
         return int(found["MemTotal"]) * 1024, int(available) * 1024
 
     def quota(self) -> float | None:
-        """CPUs that the control group allows: cpu.max of version 2, the cfs files of version 1. None: no limit, or not
-        told. The core reads them the same way (cpp/src/parallel/threads.cpp)."""
+        """CPUs that the control group allows: cpu.max of version 2, the cfs files of version 1. None: no limit, or
+        unknown. The core reads them the same way (cpp/src/parallel/threads.cpp)."""
         limits = []
         for folder in self._groups():
             if text := self.read(f"{folder}/cpu.max"):
@@ -147,6 +147,11 @@ _PARTS = {
     "0xd08": "Cortex-A72",
     "0xd0b": "Cortex-A76",
 }
+
+
+def nearest(folder: Path) -> Path:
+    """The folder, or the nearest above it that exists."""
+    return next((place for place in (folder, *folder.parents) if place.exists()), folder)
 
 
 def wheel_machine(machine: str, bits: int) -> str:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from potstill.doctor.check import Status
 from potstill.errors import missing_package, os_errors
 from potstill.pipeline.engine import disk_failures, prune, run_stages
 from potstill.pipeline.publish import DamagedResult, make_report, publish, write_report
@@ -22,7 +23,7 @@ from potstill.work.progress import Progress, QuietProgress, duration
 from potstill.work.store import Store
 
 STAGES_FOLDER = "stages"
-# What the stages import, by extra: told before the first minute of training is spent.
+# What the stages import, by extra: checked before the first minute of training is spent.
 _PACKAGES = {
     "build": ("torch", "transformers", "accelerate", "datasets", "onnx", "onnxruntime", "onnxscript", "onnxsim",
               "flatbuffers", "xxhash"),
@@ -47,7 +48,7 @@ def run_build(
     Args:
         recipe: see `potstill.models.recipes.load_recipe`.
         out: output folder; the results of the stages are kept in its folder `stages`.
-        progress: where to tell; None is quiet.
+        progress: where to report; None is quiet.
         cache: shared downloads and teacher outputs; None is `potstill.work.cache.cache_dir()`.
         stop_after: name of the last stage to run (`data`, `teacher`, `student`, ...); nothing is published then.
         stages: a folder of stage results that several recipes share, in which nothing is removed; one build at a time.
@@ -117,7 +118,7 @@ def run_build(
 
 
 def check_before(recipe: Recipe, context: Context) -> None:
-    """Refuse, before anything is made, what a later stage would refuse (`potstill.pipeline.check`); warnings are told.
+    """Refuse, before anything is made, what a later stage would refuse (`potstill.pipeline.check`); warnings are shown.
 
     Raises:
         PotstillError: what the build would end in; a RecipeError for several reasons.
@@ -125,8 +126,8 @@ def check_before(recipe: Recipe, context: Context) -> None:
     from potstill.pipeline.check import check_recipe
 
     found = check_recipe(recipe, cache=context.cache, fetch=True)
-    for finding in found:
-        if finding.status in ("warning", "not checked"):
+    for finding in found.checks:
+        if finding.status in (Status.WARNING, Status.NOT_CHECKED):
             context.progress.message(f"{finding.status}: {finding.name}: {finding.seen}")
     found.require(f"recipe {recipe.name}")
 

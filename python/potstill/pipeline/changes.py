@@ -8,7 +8,7 @@ from typing import Any
 
 from potstill.pipeline.stage import Parts
 
-# More than so many of a kind are counted instead of named.
+# Beyond this number, changes of a kind are counted instead of named.
 _NAMED = 4
 # Longer values are hashes, or no help.
 _LONGEST = 40

@@ -40,7 +40,7 @@ def run_stages(
     Args:
         stages: in an order in which each comes after those it needs.
         stop_after: name of the last stage to complete; None for all.
-        prefix: before each message, for stages inside a stage; what was done earlier is then not told.
+        prefix: before each message, for stages inside a stage; what was done earlier is then not mentioned.
         before: called once, with the first stage that has to run, in the main process.
     Returns: names of the stages that did run now.
     Raises:
@@ -164,7 +164,7 @@ def _complete(
 def disk_failures(folder: Path) -> Iterator[None]:
     """Turn a failure that the disk caused into `SystemFailure`, whatever library reported it and how.
 
-    Libraries tell of a full disk in many ways (torch by a RuntimeError, safetensors by its own class), so the message
+    Libraries report a full disk in many ways (torch by a RuntimeError, safetensors by its own class), so the message
     and the space left decide too.
     """
     try:

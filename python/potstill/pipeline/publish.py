@@ -13,20 +13,11 @@ from potstill.pipeline.report.hub import hub_card
 from potstill.pipeline.report.intervals import intervals, retained
 from potstill.pipeline.rounding import final_student
 from potstill.pipeline.stage import Context
-from potstill.pipeline.stages import export_files, weight_bytes
+from potstill.pipeline.stages import EXPORTS, export_files, weight_bytes
 from potstill.recipe.docs import recipe_text
 from potstill.work.atomic import atomic_folder, atomic_write, publish_file, write_json
 from potstill.work.contents import file_digest
 
-# Final name of each artefact, by its name in the report.
-ARTEFACTS = {
-    "still": "model.still",
-    "onnx": "model.onnx",
-    "onnx_int8": "model.int8.onnx",
-    "onnx_static": "model.static-int8.onnx",
-    "tflite": "model.tflite",
-    "tflite_int8": "model.int8.tflite",
-}
 REPORT, HUB_CARD = "report.json", "README.md"
 # Written beside it by an emulated run of the model (toolchains), and shown by reports.
 EMULATED = "emulated.json"
@@ -51,15 +42,15 @@ def publish(context: Context, out: Path) -> None:
         SystemFailure: disk full; not allowed to write; another failure.
     """
     files = export_files(context)
-    if not context.recipe.export.onnx:
-        files = {name: path for name, path in files.items() if not name.startswith("onnx")}
-    if not _holds(out / ARTEFACTS["still"], *_stored(context, files["still"])[1]):
+    if not _holds(out / EXPORTS["still"].file, *_stored(context, files["still"])[1]):
         (out / EMULATED).unlink(missing_ok=True)  # what boards answered with another model
-    for name, final in ARTEFACTS.items():
-        if name in files:
-            _publish_file(context, files[name], out / final)
+    for name, export in EXPORTS.items():
+        if name == "still_fp32":
+            continue  # only there to tell compiler errors from rounding
+        if name in files and (context.recipe.export.onnx or not name.startswith("onnx")):
+            _publish_file(context, files[name], out / export.file)
         else:
-            (out / final).unlink(missing_ok=True)
+            (out / export.file).unlink(missing_ok=True)
     for name, source in (("tokenizer", context.folder("still") / "tokenizer"), ("student", final_student(context))):
         _publish_tree(context, source, out / name)
     _publish_text(recipe_text(context.recipe), out / "recipe.toml")
@@ -134,9 +125,9 @@ def make_report(context: Context, budget: Mapping[str, Any] | None = None) -> di
         "seconds": seconds,
         "labels": context.facts("data")["labels"],
         "rows": context.facts("data")["rows"],
-        "teacher": {"model": context.recipe.teacher.model, **_without_seconds(teacher)},
-        "student": {**_without_seconds(student), **({"retained": None} if _meaningless(teacher) else {})},
-        "packed": {"test_accuracy": packed, **_without_seconds(context.facts("still"))},
+        "teacher": {"model": context.recipe.teacher.model, **context.own_facts("teacher")},
+        "student": {**context.own_facts("student"), **({"retained": None} if _meaningless(teacher) else {})},
+        "packed": {"test_accuracy": packed, **context.own_facts("still")},
         "retained": retained(packed, teacher_accuracy, teacher.get("test_guess", 0.0)),
         "quantization": _quantization(context, packed),
         "bytes": {
@@ -167,7 +158,7 @@ def _warnings(context: Context) -> list[str]:
 
 
 def _meaningless(teacher: Mapping[str, Any]) -> list[str]:
-    """A sentence on a teacher that answers no better than a guess: what a student keeps of it is no success."""
+    """A warning about a teacher that is no better than a guess: what a student keeps of it means nothing."""
     accuracy, guess = teacher["test_accuracy"], teacher.get("test_guess", 0.0)
     if accuracy > guess:
         return []
@@ -180,30 +171,16 @@ def _meaningless(teacher: Mapping[str, Any]) -> list[str]:
 def _quantization(context: Context, packed: float) -> dict[str, Any]:
     """What rounding cost: the packed model against the fp32 student as it was distilled, in points of accuracy."""
     plain = context.facts("student")["test_accuracy"]
-    found: dict[str, Any] = {
+    return {
         "scheme": context.facts("still")["scheme"],
         "fp32_test_accuracy": plain,
         "packed_test_accuracy": packed,
         "points": round(100 * (packed - plain), 2),
+        **{stage: context.own_facts(stage) for stage in ("gptq", "qat", "sensitivity") if stage in context.records},
     }
-    if "gptq" in context.records:
-        found["gptq"] = _without_seconds(context.facts("gptq"))
-    if "qat" in context.records:
-        found["qat"] = _without_seconds(context.facts("qat"))
-    if "sensitivity" in context.records:
-        found["sensitivity"] = _without_seconds(context.facts("sensitivity"))
-    return found
 
 
 def write_report(report: Mapping[str, Any], out: Path) -> None:
     """Write `report.json`, and of it the model's card `README.md`, each atomically."""
     write_json(out / REPORT, report)
     _publish_text(hub_card(report), out / HUB_CARD)
-
-
-def _without_seconds(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in facts.items() if name not in _ELSEWHERE}
-
-
-# Facts of a stage that stand in a place of their own.
-_ELSEWHERE = ("seconds", "resumed", "warnings", "versions", "card")

@@ -28,11 +28,11 @@ def run_seeds(
     equal data and teacher train it once. What was done earlier is kept.
 
     Args:
-        recipes: names or paths, each perhaps with overrides of its own behind it: ``sentiment compile.scheme=int8``.
+        recipes: names or paths, each optionally followed by overrides of its own: ``sentiment compile.scheme=int8``.
         seeds: each replaces the recipe's own.
         out: folder; `seeds.json` is written to it after every build.
         overrides: as for `load_recipe`.
-        progress: where to tell.
+        progress: where to report.
 
     Returns:
         `seeds`, and `recipes`: by name `builds` (figures by seed, see `figures`), `mean` and `spread` (sample standard

@@ -21,9 +21,13 @@ _KEY_LENGTH = 16
 Parts = dict[str, dict[str, Any]]
 
 
+# Facts that a report has in places of their own.
+_SHARED_FACTS = ("seconds", "resumed", "warnings", "versions", "card")
+
+
 @dataclass
 class Context:
-    """What stages are given: the recipe, the shared cache, the results so far, and where to tell the progress.
+    """What stages are given: the recipe, the shared cache, the results so far, and where to report progress.
 
     Attributes:
         parts: what the keys so far are made of, by stage; with that of the stage that runs.
@@ -51,6 +55,10 @@ class Context:
     def facts(self, stage: str) -> dict[str, Any]:
         """Facts that the completed stage stored."""
         return self.records[stage].facts
+
+    def own_facts(self, stage: str) -> dict[str, Any]:
+        """Of these, what no other stage has: no times, versions or warnings, and not the model's card."""
+        return {name: value for name, value in self.facts(stage).items() if name not in _SHARED_FACTS}
 
     def code_hash(self) -> str:
         """SHA-256 (hex) over the code of all stages so far, that of the running one included."""

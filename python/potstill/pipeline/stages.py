@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from potstill.data.demo import PACKAGES, TEACHERS
 from potstill.data.sources import source_identity
@@ -27,6 +27,25 @@ _TOKENIZER_FILES = (
     "vocab.txt",
     "added_tokens.json",
 )
+
+
+class Export(NamedTuple):
+    """A file that a stage makes, under the name it has in the build's folder."""
+
+    stage: str
+    file: str
+
+
+# By the names of the parity table and of the report.
+EXPORTS = {
+    "onnx": Export("onnx", "model.onnx"),
+    "onnx_int8": Export("onnx", "model.int8.onnx"),
+    "onnx_static": Export("onnx_static", "model.static-int8.onnx"),
+    "tflite": Export("tflite", "model.tflite"),
+    "tflite_int8": Export("tflite", "model.int8.tflite"),
+    "still_fp32": Export("still", "model.fp32.still"),
+    "still": Export("still", "model.still"),
+}
 _WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt")
 
 
@@ -194,9 +213,8 @@ def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         "teacher": _teacher_name(recipe),
         "data": context.facts("data")["fingerprint"],
     }
-    facts: dict[str, Any] = {}
-    schemes = {"model.still": chosen_scheme(context), "model.fp32.still": SCHEMES["fp32"]}
-    for name, scheme in schemes.items():
+    chosen = chosen_scheme(context)
+    for name, scheme in (("model.fp32.still", SCHEMES["fp32"]), ("model.still", chosen)):
         report = compile_onnx(
             context.folder("onnx") / "model.onnx",
             out / name,
@@ -208,29 +226,20 @@ def run_still(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
             provenance=provenance,
             license=_license(recipe),
         )
-        if name == "model.still":
-            facts = {
-                "scheme": scheme.name, "parameters": report.parameters, "ops": dict(report.ops), "notes": report.notes,
-                "embedding": scheme.embedding, "layers": dict(scheme.layers),
-            }  # fmt: skip
-            facts["card"] = open_backend("native", out / name, 1).card.info()
-    return facts
+    return {
+        "scheme": chosen.name, "parameters": report.parameters, "ops": dict(report.ops), "notes": report.notes,
+        "embedding": chosen.embedding, "layers": dict(chosen.layers),
+        "card": open_backend("native", out / "model.still", 1).card.info(),
+    }  # fmt: skip
 
 
 def export_files(context: Context) -> dict[str, Path]:
     """The file of each export that this build makes, by the names of the parity table."""
-    files = {
-        "onnx": context.folder("onnx") / "model.onnx",
-        "onnx_int8": context.folder("onnx") / "model.int8.onnx",
+    return {
+        name: context.folder(export.stage) / export.file
+        for name, export in EXPORTS.items()
+        if export.stage in context.records
     }
-    if "onnx_static" in context.records:
-        files["onnx_static"] = context.folder("onnx_static") / "model.static-int8.onnx"
-    if "tflite" in context.records:
-        files["tflite"] = context.folder("tflite") / "model.tflite"
-        files["tflite_int8"] = context.folder("tflite") / "model.int8.tflite"
-    files["still_fp32"] = context.folder("still") / "model.fp32.still"
-    files["still"] = context.folder("still") / "model.still"
-    return files
 
 
 def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
@@ -292,7 +301,7 @@ def _teacher_identity(context: Context) -> dict[str, Any]:
 
 
 def _teacher_name(recipe: Recipe) -> str:
-    """What a file may tell of the teacher: no path of the machine that made it."""
+    """How a file names the teacher: without paths of the machine that made it."""
     return recipe.teacher.model if _local_teacher(recipe) is None else "local folder"
 
 
@@ -303,7 +312,7 @@ def _source_identity(context: Context) -> dict[str, Any]:
 
 
 def _host_identity(context: Context) -> dict[str, Any]:
-    """Another machine, or another way to use this one, is measured anew."""
+    """Another machine, or another way to use this one, is measured again."""
     import os
     import platform
 

@@ -60,7 +60,7 @@ def check_replaceable(path: Path) -> None:
     """
     with os_errors(path):
         if (path.exists() and not path.is_file()) or os.path.realpath(path.parent) == "/dev":
-            raise InputError("I143", "this is no file that could be replaced", str(path), "name a file to write")
+            raise InputError("I143", "this is not a file that can be replaced", str(path), "name a file to write")
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ T = TypeVar("T")
 # The others wait as long as process 0 exports and measures; a dead process is noticed by its broken connection.
 _TIMEOUT = datetime.timedelta(days=2)
 _FAILURE = "potstill/failure"
-# How the libraries tell of a lost process; none has an exception of its own for it.
+# How the libraries report a lost process; none has an exception of its own for it.
 _LOST = ("by peer", "gloo", "NCCL", "Broken pipe", "recvValue failed", "sendBytes failed")
 
 

@@ -33,7 +33,7 @@ class Task(Protocol):
 
 
 class Progress(Protocol):
-    """Where a build tells how far it is."""
+    """Where a build reports how far it is."""
 
     def message(self, text: str) -> None:
         """One line for the reader."""
@@ -215,7 +215,7 @@ def make_progress(*, quiet: bool = False, stream: TextIO | None = None) -> Progr
         try:
             return RichProgress(target)
         except ImportError:
-            # The base install has no rich; plain lines tell the same.
+            # The base install has no rich; plain lines say the same.
             return PlainProgress(target)
     return PlainProgress(target)
 

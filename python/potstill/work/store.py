@@ -61,7 +61,6 @@ class Store:
 
     def look(self, stage: str, key: str) -> tuple[Record | None, str]:
         """The completed result, or None and what is wrong with it; nothing is wrong where there is none."""
-
         folder = self.folder(stage, key)
         if not folder.is_dir():
             return None, ""
@@ -74,7 +73,6 @@ class Store:
 
     def damage(self, record: Record) -> str | None:
         """The first file of a result that does not hold what was stored, in words; read once, then taken on trust."""
-
         if record.folder in self._verified:
             return None
         wrong = damage(record.folder, record.files)
@@ -131,7 +129,6 @@ class Store:
 
     def commit(self, stage: str, key: str, facts: Mapping[str, Any], parts: Mapping[str, Any] | None = None) -> Record:
         """Publish the output folder under its final name with `facts`, then drop the work folder."""
-
         out = self.work(stage, key) / "out"
         final = self.folder(stage, key)
         with os_errors(final):
@@ -155,7 +152,6 @@ class Store:
 
 def _read_marker(folder: Path) -> Record | None:
     """The record in a result's folder; None when there is none, or it does not hold what was written."""
-
     try:
         stored = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
         check = stored.pop("check", None) if isinstance(stored, dict) else None

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from potstill.commands import Command, numbers, words
+from potstill.commands import Command, numbers, print_json, words
 from potstill.errors import InputError, not_in_this_wheel
 from potstill.paths import existing
 from potstill.work.atomic import write_json
@@ -19,7 +17,12 @@ if TYPE_CHECKING:
     from potstill.work.progress import Progress
 
 _INTERRUPTED = 130
-_PEERS_ONLY = ("only", "quick", "student", "png")
+# Ways to measure, one at a time; without any, the model alone. Options that belong to some of them only.
+_WAYS = ("board", "energy", "profile", "peers")
+_BELONGS = {
+    "only": ("peers", "board"), "quick": ("peers",), "student": ("peers",), "png": ("peers",), "trace": ("profile",),
+}  # fmt: skip
+_Shown = tuple[Any, str]
 
 
 def run_bench(args: argparse.Namespace) -> int:
@@ -29,56 +32,66 @@ def run_bench(args: argparse.Namespace) -> int:
         InputError: options that do not go together; no model named where none can be made; else as the
             measurements. SystemFailure: other engines with a board's wheel.
     """
-    given = [f"--{name}" for name in _PEERS_ONLY if getattr(args, name)]
-    if args.only and args.board:
-        given.remove("--only")
-    if given and not args.peers:
-        raise InputError("I067", f"{given[0]} belongs to --peers", "potstill bench", f"add --peers or drop {given[0]}")
-    if args.trace and not args.profile:
-        raise InputError("I067", "--trace belongs to --profile", "potstill bench", "add --profile or drop --trace")
-    if args.profile and args.peers:
-        raise InputError("I067", "--profile runs alone", "potstill bench", "drop --peers or --profile")
-    for name in ("board", "energy"):
-        others = [other for other in ("board", "energy", "peers", "profile") if other != name]
-        if getattr(args, name) and any(getattr(args, other) for other in others):
-            raise InputError("I067", f"--{name} runs alone", "potstill bench", f"drop --{', --'.join(others)}")
+    ways = _check(args)
+    measure = {"board": _predict, "energy": _energy, "profile": _profile, "peers": _peers}[ways[0]] if ways else _alone
+    found, text = measure(args, make_progress())
+    if args.json == "-":
+        print_json(found)
+    else:
+        print(text)
+        if args.json:
+            write_json(Path(args.json), found)
+    return _INTERRUPTED if isinstance(found, dict) and found.get("interrupted") else 0
+
+
+def _check(args: argparse.Namespace) -> list[str]:
+    """The way to measure that was asked for, if any.
+
+    Raises:
+        InputError: options that do not go together; a file that does not exist.
+    """
+    ways = [way for way in _WAYS if getattr(args, way)]
+    if len(ways) > 1:
+        raise InputError("I067", f"--{ways[0]} runs alone", "potstill bench", f"drop --{', --'.join(ways[1:])}")
+    for option, owners in _BELONGS.items():
+        if getattr(args, option) and not set(ways) & set(owners):
+            owner = f"--{owners[0]}"
+            step = f"add {owner} or drop --{option}"
+            raise InputError("I067", f"--{option} belongs to {owner}", "potstill bench", step)
     if args.model is None and not builds_models():
         raise InputError("I069", "a board's wheel makes no model of its own", "potstill bench", "name a .still file")
     if args.texts:
         existing(args.texts, "name a text file, one sentence a line")
     if args.student:
         existing(args.student, "name the folder of the model's student", folder=True)
-    progress = make_progress()
-    if args.board:
-        return _predict(args, progress)
-    if args.peers:
-        return _peers(args, progress)
-    still = Path(args.model) if args.model else _common(progress)
-    rows: Any
-    if args.profile:
-        from potstill.bench.profile import format_profile, profile_still
-
-        trace = Path(args.trace) if args.trace else None
-        rows = profile_still(still, lengths=args.lengths, threads=args.threads or (1,), trace=trace)
-        text = format_profile(rows)
-        if trace is not None:
-            progress.message(f"trace: {trace}, to be opened in ui.perfetto.dev")
-    elif args.energy:
-        from potstill.bench.energy import bench_energy, format_energy
-
-        rows = bench_energy(still, args.lengths, args.threads or (1,), progress)
-        _show(rows, format_energy(rows), args.json)
-        return _INTERRUPTED if rows["interrupted"] else 0
-    else:
-        from potstill.bench.measure import bench_still, format_rows
-
-        rows = bench_still(still, args.lengths, args.threads or (1,), progress)
-        text = format_rows(rows)
-    _show(rows, text, args.json)
-    return 0
+    return ways
 
 
-def _peers(args: argparse.Namespace, progress: Progress) -> int:
+def _alone(args: argparse.Namespace, progress: Progress) -> _Shown:
+    from potstill.bench.measure import bench_still, format_rows
+
+    rows = bench_still(_model(args, progress), args.lengths, args.threads or (1,), progress)
+    return rows, format_rows(rows)
+
+
+def _energy(args: argparse.Namespace, progress: Progress) -> _Shown:
+    from potstill.bench.energy import bench_energy, format_energy
+
+    found = bench_energy(_model(args, progress), args.lengths, args.threads or (1,), progress)
+    return found, format_energy(found)
+
+
+def _profile(args: argparse.Namespace, progress: Progress) -> _Shown:
+    from potstill.bench.profile import format_profile, profile_still
+
+    trace = Path(args.trace) if args.trace else None
+    rows = profile_still(_model(args, progress), lengths=args.lengths, threads=args.threads or (1,), trace=trace)
+    if trace is not None:
+        progress.message(f"trace: {trace}, for ui.perfetto.dev")
+    return rows, format_profile(rows)
+
+
+def _peers(args: argparse.Namespace, progress: Progress) -> _Shown:
     if not builds_models():
         raise not_in_this_wheel("the comparison with other engines", "potstill bench --peers")
     from potstill.compare import versus
@@ -96,43 +109,32 @@ def _peers(args: argparse.Namespace, progress: Progress) -> int:
         seed=args.seed,
         progress=progress,
     )
-    _show(result, table(result), args.json)
     if args.png:
         from potstill.compare.plot import write_png
 
         progress.message(f"picture: {write_png(result, Path(args.png))}")
-    return _INTERRUPTED if result["interrupted"] else 0
+    return result, table(result)
 
 
-def _predict(args: argparse.Namespace, progress: Progress) -> int:
+def _predict(args: argparse.Namespace, progress: Progress) -> _Shown:
     from potstill.bench.predict import show
     from potstill.boards import board
 
     boards = [board(name) for name in args.board]
-    still = Path(args.model) if args.model else _common(progress)
+    still = _model(args, progress)
     rows = show.predictions(still, boards, args.lengths, args.threads, args.only or show.ENGINES)
     seen = show.measured(still, rows)
-    text = show.table(still, rows, boards, seen)
-    _show(show.data(rows, seen), text, args.json)
-    return 0
+    return show.data(rows, seen), show.table(still, rows, boards, seen)
 
 
-def _common(progress: Progress) -> Path:
+def _model(args: argparse.Namespace, progress: Progress) -> Path:
+    """The model named, else the common student."""
+    if args.model:
+        return Path(args.model)
     from potstill.compare.common_student import common_student
     from potstill.work.cache import cache_dir
 
     return common_student(cache_dir(), progress)
-
-
-def _show(value: Any, text: str, target: str | None) -> None:
-    """The table on standard output; the figures to the file, or instead of the table when the file is ``-``."""
-    if target == "-":
-        json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
-        print()
-        return
-    print(text)
-    if target:
-        write_json(Path(target), value)
 
 
 def add(command: Command) -> None:
@@ -167,7 +169,7 @@ def add(command: Command) -> None:
         default=(),
         metavar="NAME,...",
         help="predict milliseconds of Potstill, onnxruntime and LiteRT on these boards (pi3, zero2w, pi4, pi5, pi2, or "
-        "one of your own) instead; on such a board also measure",
+        "one of your own) instead of measuring; on such a board do both",
     )
     bench.add_argument(
         "--only", type=words, default=(), metavar="NAME,...", help="with --peers or --board: these engines only"

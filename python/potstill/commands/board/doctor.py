@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def doctor(args: argparse.Namespace, read: Reader | None = None) -> int:
-    """Print every check; `read` knows subjects that are no ``.still`` file."""
+    """Print every check; `read` reads subjects that are not ``.still`` files."""
     from potstill.boards import board
     from potstill.doctor import check, examine
     from potstill.doctor.model import Limits
@@ -51,13 +51,13 @@ def register(
     parser = command(
         "doctor",
         handler,
-        "Tell what this machine lacks, and whether a model or recipe fits a board, before anything is built.",
+        "Show what this machine lacks, and whether a model or recipe fits a board, before anything is built.",
         "potstill doctor",
         "potstill doctor --board pi4 build/sentiment/model.still --max-ms 10",
         *examples,
     )
     parser.add_argument("subject", nargs="?", metavar=name, help=subject)
-    parser.add_argument("--board", metavar="NAME", help="where it shall run (default: this board, if it is one)")
+    parser.add_argument("--board", metavar="NAME", help="where it is to run (default: this board, if it is one)")
     parser.add_argument("--role", choices=("host", "device"), help="what this machine does (default: device on a Pi)")
     parser.add_argument("--max-ms", type=milliseconds, metavar="MS", help="time allowed for a text of --tokens")
     parser.add_argument("--max-bytes", type=size, metavar="SIZE", help="file size allowed, such as 4MB")

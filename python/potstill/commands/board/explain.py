@@ -57,7 +57,7 @@ def _list(*, as_json: bool) -> None:
             area = code.area
             print(f"{code.name[0]}: {area}")
         print(f"  {code.name}  {code.meaning}")
-    print("\npotstill explain CODE tells the usual causes and the remedy too")
+    print("\npotstill explain CODE also gives the usual causes and the remedy")
 
 
 def add(command: Command) -> None:
@@ -65,7 +65,7 @@ def add(command: Command) -> None:
     explain = command(
         "explain",
         _explain,
-        "Tell what an error code means, what usually causes it and what to do; without a code, list them all.",
+        "Explain an error code: what it means, what usually causes it, what to do; without a code, list them all.",
         "potstill explain F020",
     )
     explain.add_argument("code", nargs="?", metavar="CODE", help="the letter and digits of error[CODE]")

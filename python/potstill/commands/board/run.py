@@ -11,13 +11,13 @@ from potstill.commands import Command
 from potstill.commands.streams import lines
 from potstill.errors import EXIT_FAILED, InputError, PotstillError
 
-# What is wrong with one text alone: nothing to read in it, too long, no pair, a token that the model cannot take, an
-# answer that is no number.
+# What is wrong with one text alone: nothing to read in it, too long, not a pair, a token that the model cannot take, an
+# answer that is not a number.
 _OF_ONE_TEXT = ("I001", "I002", "I015", "I104", "F062")
 
 
 def _run(args: argparse.Namespace) -> int:
-    """Answer every text; of a line that has no answer tell why, go on, and give 1 in the end."""
+    """Answer every text; say why a line has no answer, go on, and return 1 at the end."""
     import potstill
 
     model = potstill.load(args.model, threads=args.threads, backend=args.backend, mapped=args.mapped)
@@ -100,8 +100,8 @@ def add(command: Command) -> None:
         _run,
         "Label texts, or their words, with a compiled model: label, score and text, one a line; or give their vectors. "
         "Of standard input (-), line n of the output answers line n of the input as soon as it is read: an empty line "
-        "has an empty answer (in JSON: null), and so has one that is too long or no pair (in JSON: its error); the "
-        "reason goes to standard error and the exit code is 1 in the end.",
+        "has an empty answer (in JSON: null), and so has one that is too long or not a pair (in JSON: its error); the "
+        "reason goes to standard error and the exit code at the end is 1.",
         "potstill run model.still 'turn the light on' 'stop'",
         "cat lines.txt | potstill run model.still - --json",
     )

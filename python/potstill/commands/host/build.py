@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from potstill.commands import Command, print_json
+from potstill.commands import Command, add_build_options, print_json
 
 
 def _build(args: argparse.Namespace) -> int:
@@ -37,7 +37,5 @@ def add(command: Command) -> None:
     )
     build.add_argument("recipe", help="a bundled recipe (sentiment, topics, embeddings, ...) or a TOML file")
     build.add_argument("--out", help="where results go (default: build/<recipe name>)")
-    build.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key; repeatable")
-    build.add_argument("--quiet", action="store_true", help="no progress")
     build.add_argument("--no-table", action="store_true", help="do not print the closing table")
-    build.add_argument("--json", action="store_true", help="print report.json instead of the table")
+    add_build_options(build, "report.json")

@@ -98,7 +98,7 @@ def add(command: Command) -> None:
         "--multi-label", action="store_true", default=None, help="labels do not exclude each other: scores are sigmoids"
     )
     compile_.add_argument(
-        "--pairs", action="store_true", default=None, help="it reads pairs of texts: tell token types apart"
+        "--pairs", action="store_true", default=None, help="it reads pairs of texts, told apart by token types"
     )
     compile_.add_argument(
         "--lowercase", action="store_true", default=None,

@@ -49,8 +49,8 @@ def _check_recipe(args: argparse.Namespace) -> None:
         check_packages(recipe)
     except SystemFailure as error:  # the build may be for another machine
         found.warning("packages", f"{error.what}, for {error.where}", error.next_step)
-    width = max((len(finding.name) for finding in found), default=0)
-    for finding in found:
+    width = max((len(finding.name) for finding in found.checks), default=0)
+    for finding in found.checks:
         print(f"{finding.status:<11}  {finding.name:<{width}}  {finding.seen}")
         if finding.next_step:
             print(f"{'':<11}  {'':<{width}}  -> {finding.next_step}")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from potstill.commands import Command, between, print_json
+from potstill.commands import Command, add_build_options, between, print_json
 
 
 def _search(args: argparse.Namespace) -> int:
     from potstill.models.recipes import load_recipe
     from potstill.pipeline.api import out_folder
-    from potstill.pipeline.budget.search import FOLDER, run_search
-    from potstill.pipeline.budget.show import render, write_png
+    from potstill.pipeline.search.points import FOLDER, run_search
+    from potstill.pipeline.search.show import render, write_png
     from potstill.recipe.schema import BudgetTime
     from potstill.work.progress import make_progress
 
@@ -45,7 +45,6 @@ def add(command: Command) -> None:
     )
     search.add_argument("recipe", help="a bundled recipe or a TOML file; its [budget] bounds the search")
     search.add_argument("--out", help="the build's folder, whose teacher is used (default: build/<recipe name>)")
-    search.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key; repeatable")
     search.add_argument("--board", help="board of the predicted times (default: the budget's, else pi4)")
     search.add_argument(
         "--tokens", type=between(1, 8192), metavar="N", help="tokens of a text (default: the budget's, else 32)"
@@ -54,5 +53,4 @@ def add(command: Command) -> None:
     search.add_argument(
         "--points", type=between(1, 1000), default=8, metavar="N", help="students to build at most (default 8)"
     )
-    search.add_argument("--quiet", action="store_true", help="no progress")
-    search.add_argument("--json", action="store_true", help="print the result as JSON instead of the table")
+    add_build_options(search, "the result")

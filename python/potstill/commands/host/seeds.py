@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from potstill.commands import Command, numbers, print_json
+from potstill.commands import Command, add_build_options, numbers, print_json
 
 
 def _seeds(args: argparse.Namespace) -> int:
@@ -37,6 +37,4 @@ def add(command: Command) -> None:
     )
     seeds.add_argument("--seeds", type=numbers, default=(7, 8, 9), metavar="N,...", help="seeds (default 7,8,9)")
     seeds.add_argument("--out", default="build/seeds", help="where results go (default build/seeds)")
-    seeds.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key; repeatable")
-    seeds.add_argument("--quiet", action="store_true", help="no progress")
-    seeds.add_argument("--json", action="store_true", help="print every figure as JSON instead of the table")
+    add_build_options(seeds, "every figure")

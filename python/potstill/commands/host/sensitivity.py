@@ -26,7 +26,7 @@ def add(command: Command) -> None:
     sensitivity = command(
         "sensitivity",
         _sensitivity,
-        "Tell what int8 and int4 cost in each layer of a build's student, on its validation texts.",
+        "Show what int8 and int4 cost in each layer of a build's student, on its validation texts.",
         "potstill sensitivity build/sentiment",
         "potstill sensitivity build/sentiment --json > table.json",
     )

@@ -11,6 +11,7 @@ _AT = f"{__name__}."
 _ORT = "all graph optimizations, threads spin between calls"
 _LITERT = "XNNPACK, the shortest static length that holds the sentence"
 _PADDED = "XNNPACK, every sentence padded to the one length people deploy"
+_OWN_GEMM = "its own GEMM choice, AVX-512 where the CPU has it, head in NumPy"
 _OPENVINO = "latency hint, one stream, no pinning, dynamic shapes"
 
 # What a build of `potstill build` measures: the files it has written.
@@ -32,23 +33,9 @@ COMPARED: tuple[Peer, ...] = (
     Peer("LiteRT, padded", "fp32", "tflite", _AT + "litert", "deployed", _PADDED),
     Peer("LiteRT, padded", "int8", "tflite_int8", _AT + "litert", "deployed", f"dynamic-range int8, {_PADDED}"),
     Peer("CTranslate2", "fp32", "ctranslate2", _AT + "ctranslate2", "float32", "MKL on x86-64, head in NumPy"),
-    Peer(
-        "CTranslate2",
-        "int8",
-        "ctranslate2",
-        _AT + "ctranslate2",
-        "int8",
-        "its own GEMM choice, AVX-512 where there is, head in NumPy",
-    ),
+    Peer("CTranslate2", "int8", "ctranslate2", _AT + "ctranslate2", "int8", _OWN_GEMM),
     Peer("OpenVINO", "fp32", "onnx", _AT + "openvino", "f32", f"f32 asked for, {_OPENVINO}"),
-    Peer(
-        "OpenVINO",
-        "bf16",
-        "onnx",
-        _AT + "openvino",
-        "bf16",
-        f"bf16 as it picks where the CPU has it, {_OPENVINO}",
-    ),
+    Peer("OpenVINO", "bf16", "onnx", _AT + "openvino", "bf16", f"bf16 as it picks where the CPU has it, {_OPENVINO}"),
     Peer("OpenVINO", "int8", "openvino_int8", _AT + "openvino", "f32", f"NNCF int8 weights, dynamic int8, {_OPENVINO}"),
     Peer("ExecuTorch", "fp32", "executorch", _AT + "executorch", settings="XNNPACK, dynamic length"),
     Peer("ExecuTorch", "int8", "executorch_int8", _AT + "executorch", settings="XNNPACK dynamic int8, dynamic length"),

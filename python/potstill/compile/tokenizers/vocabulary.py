@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from potstill.compile.tokenizers.base import TokenizerFile
 
-# The limits of cpp/src/tokenizer/wordpiece.h.
+# The limits of cpp/src/tokenizer/vocabulary.h and cpp/src/format/reader.h.
 MAX_VOCABULARY = 1 << 24
 MAX_ADDED_TOKENS = 256
 MAX_PROBE_RUN = 256

@@ -16,7 +16,7 @@ from potstill.still.schema import fb, made
 if TYPE_CHECKING:
     from potstill.compile.lower import Lowering
 
-# The limits of cpp/src/tokenizer/wordpiece.h.
+# The limits of cpp/src/tokenizer/models/wordpiece.h.
 MAX_CHARS_PER_WORD = 1000
 MAX_PREFIX_BYTES = 64
 

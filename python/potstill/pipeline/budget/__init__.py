@@ -1,1 +1,1 @@
-"""From limits to a student: choices (ladder.py), meeting a budget (meet.py), the Pareto front (search.py)."""
+"""From limits to a student: choices (ladder.py), building one (attempt.py), meeting a budget (meet.py)."""

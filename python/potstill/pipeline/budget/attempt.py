@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from potstill.errors import TrainError
 from potstill.models.recipes import parse_recipe
 from potstill.pipeline.budget.ladder import VOCABULARY_CHARACTERS, Choice, Teacher, predicted_ms
 from potstill.pipeline.engine import run_stages
-from potstill.pipeline.stage import Context, Stage
+from potstill.pipeline.stage import Context, Stage, data_identity
 from potstill.pipeline.stages import build_stages
 from potstill.recipe.schema import BudgetTime, Recipe
 from potstill.work.store import Store
@@ -41,10 +41,6 @@ class Attempt:
     test_accuracy: float
     drop: float
     key: str
-
-    def as_data(self) -> dict[str, Any]:
-        """Plain JSON content."""
-        return asdict(self)
 
 
 def with_choice(recipe: Recipe, choice: Choice) -> Recipe:
@@ -108,12 +104,12 @@ def run_score(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
 _BATCH = 256
 _SCORE = Stage(
     "score", run_score, "measuring the packed student", needs=("data", "still"), keyed_by=("still",),
-    identity=lambda context: {"data": context.facts("data")["fingerprint"]},
+    identity=data_identity,
 )  # fmt: skip
 
 
 def teacher_of(context: Context) -> Teacher:
-    """What the ladder has to know, from the finished stages `data` and `teacher`."""
+    """What the ladder needs to know, from the finished stages `data` and `teacher`."""
     from transformers import AutoConfig
 
     from potstill.models.classifier import EncoderClassifierConfig

@@ -64,13 +64,13 @@ PRECISIONS = (
     Precision("int4", "int4", "int4", 0.0, 0.3),
 )
 # Most tokens kept of those that the texts use, and the points expected to go (estimates: a tenth of the share of the
-# demo's test tokens that are cut anew, in %); None: the teacher's table.
+# demo's test tokens that are split further, in %); None: the teacher's table.
 VOCABULARIES: tuple[tuple[str, int | None, float], ...] = (
     ("full", None, 0.0), ("seen", 1 << 30, 0.1), ("16k", 16_000, 0.15), ("12k", 12_000, 0.2), ("8k", 8_000, 0.45),
     ("6k", 6_000, 0.7), ("4k", 4_000, 1.1),
 )  # fmt: skip
-# What an occurrence in unlabelled text counts where only so many tokens are kept: those texts are not what the student
-# will read. At 8,000, 4.6 % of the tokens of the demo's test texts are cut anew with this weight and 7.6 % with 1.
+# Weight of an occurrence in unlabelled text where the number of tokens is limited: those texts are not what the student
+# will read. At 8,000, 4.6 % of the tokens of the demo's test texts are split further with this weight and 7.6 % with 1.
 _UNLABELLED = 0.05
 # Characters that no text has are the cheapest to do without.
 VOCABULARY_CHARACTERS = "seen"
@@ -136,7 +136,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Teacher:
-    """What the ladder has to know of the teacher and the data."""
+    """What the ladder needs to know about the teacher and the data."""
 
     layers: int
     hidden: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from potstill.errors import TrainError
 from potstill.pipeline.budget.attempt import Attempt, attempt, teacher_of, with_choice
 from potstill.pipeline.budget.ladder import PRECISIONS, Choice, choices, excess, within
 from potstill.pipeline.engine import run_stages
-from potstill.pipeline.stage import Context, Stage
+from potstill.pipeline.stage import Context, Stage, data_identity
 from potstill.pipeline.stages import build_stages
 from potstill.recipe.schema import Budget, Recipe
 from potstill.units import show_bytes
@@ -48,14 +49,11 @@ def meet_budget(
 
     stage = Stage(
         "budget", run, "choosing the student that meets the budget", recipe=_RECIPE, needs=("data", "teacher"),
-        keyed_by=("teacher",), identity=lambda inner: {"data": inner.facts("data")["fingerprint"]},
-        parallel=True,
+        keyed_by=("teacher",), identity=data_identity, parallel=True,
     )  # fmt: skip
     first = [found for found in stages if found.name in ("data", "teacher")]
     run_stages([*first, stage], context, store, before=None if ran else before)
-    facts = {
-        name: value for name, value in context.facts("budget").items() if name not in ("seconds", "resumed", "versions")
-    }
+    facts = context.own_facts("budget")
     ladder = choices(recipe, teacher_of(context), recipe.budget.ms)
     return with_choice(recipe, next(choice for choice in ladder if choice.name == facts["chosen"])), facts
 
@@ -72,7 +70,7 @@ def _choose(recipe: Recipe, context: Context, store: Store) -> dict[str, Any]:
     def build(choice: Choice) -> Attempt:
         found = attempt(recipe, choice, budget.ms, context, store)
         verdict = _verdict(found, limits, budget)
-        tried.append({**found.as_data(), "verdict": verdict})
+        tried.append({**asdict(found), "verdict": verdict})
         context.progress.message(f"budget: {describe(found)}: {verdict}")
         return found
 

@@ -20,7 +20,7 @@ _SHOWN = 12
 
 
 class _Notes(QuietProgress):
-    """Keeps what reading tells."""
+    """Keeps what reading reports."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -29,7 +29,7 @@ class _Notes(QuietProgress):
         self.lines.append(text)
 
 
-def check_data(findings: Findings, recipe: Recipe, cache: Path) -> Any | None:
+def check_data(findings: Findings, recipe: Recipe, cache: Path) -> Splits | None:
     """Read and split the data as the first stage does.
 
     Returns:

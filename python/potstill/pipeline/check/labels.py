@@ -26,10 +26,10 @@ def check_labels(findings: Findings, recipe: Recipe, teacher: Teacher, labels: l
     given = labels if labels is not None else recipe.data.labels
     fits = answers(teacher.config, task) and (given is None or head_order(teacher.config, given, task) is not None)
     if wanted == "never" and not fits:
-        findings.failure("labels", no_head(recipe, given or []))
+        findings.refused("labels", no_head(recipe, given or []))
     elif wanted == "always" or not fits:
         findings.ok("labels", "the teacher is fine-tuned on them")
     elif given is None:
-        findings.unknown("labels", "the teacher has a head of its own; whether it is for these labels the data tells")
+        findings.unknown("labels", "the teacher has a head; the data will show whether it is for these labels")
     else:
         findings.ok("labels", "the teacher has a head for them; it is measured on training rows before it is believed")

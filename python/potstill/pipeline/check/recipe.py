@@ -45,7 +45,7 @@ def check_teacher(
     labels: list[str] | None,
     splits: Splits | None = None,
 ) -> Teacher | None:
-    """What depends on the teacher's files: its kind, tokenizer, labels, and the student that it shall teach.
+    """What depends on the teacher's files: its kind, tokenizer, labels, and the student that it is to teach.
 
     Args:
         splits: the data, where it was read: its texts are looked at as the tokenizer cuts them.
@@ -65,7 +65,7 @@ def check_teacher(
         folder = teacher_folder(recipe, cache=cache, fetch=fetch)
     except PotstillError as error:
         if error.code != "T003":
-            findings.failure("teacher", error)
+            findings.refused("teacher", error)
         else:
             findings.unknown("teacher", f"{recipe.teacher.model} is not on this machine: {error.what}")
         return None
@@ -83,17 +83,15 @@ def check_teacher(
         folder = None if folder is None else Path(vectors.source)
         teacher = read_teacher(recipe, folder, named, task.words, vectors)
     except PotstillError as error:
-        findings.failure("teacher", error)
+        findings.refused("teacher", error)
         return None
     note_teacher(findings, teacher)
     for note in vectors.notes:
         findings.warning("teacher", note)
     tokenizer = check_tokenizer(findings, recipe, teacher)
     if said is not None and said.lowercase and tokenizer is not None:
-        try:
+        with findings.refusals("tokenizer"):
             lowercased(tokenizer, vectors.source)
-        except PotstillError as error:
-            findings.failure("tokenizer", error)
     if splits is not None and tokenizer is not None:
         for sentence in examine_texts(tokenizer, splits, recipe.data.max_tokens):
             findings.warning("texts", sentence)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from potstill.doctor.check import Findings, Status
+from potstill.doctor.check import Findings
 from potstill.errors import missing_module
 
 if TYPE_CHECKING:
     from potstill.bench.predict import CostModel
     from potstill.pipeline.check.teacher import Teacher
-    from potstill.recipe.schema import Recipe
+    from potstill.recipe.schema import Recipe, Student
 
 # BERT's vocabulary and the demo teacher's: what a student gets unless the teacher's files say otherwise.
 BERT_VOCABULARY = 30522
@@ -18,7 +18,7 @@ _ARCHITECTURES = ("bert", "factorized", "static")
 
 
 def shape_of_recipe(findings: Findings, subject: str) -> CostModel | None:
-    """The student that a recipe asks for, with what the teacher's files tell where they are on this machine.
+    """The student that a recipe asks for, with what the teacher's files say where they are on this machine.
 
     Raises:
         RecipeError: R... what is wrong in the recipe.
@@ -37,7 +37,7 @@ def shape_of_recipe(findings: Findings, subject: str) -> CostModel | None:
     student = recipe.student
     if student.architecture not in _ARCHITECTURES:
         known = ", ".join(_ARCHITECTURES)
-        findings.failure("student", f"{student.architecture!r} is no student", f"use one of {known}")
+        findings.failure("student", f"{student.architecture!r} is not a student architecture", f"use one of {known}")
         return None
     longest = recipe.compile.max_tokens or recipe.data.max_tokens
     static = student.architecture == "static"
@@ -62,7 +62,7 @@ def shape_of_recipe(findings: Findings, subject: str) -> CostModel | None:
 
 
 def _labels(recipe: Recipe) -> int:
-    """Outputs of the head; 2 where only the data tells."""
+    """Outputs of the head; 2 where only the data shows it."""
     from potstill.models.heads import task_of
 
     return len(recipe.data.labels or ()) or 2 if task_of(recipe).labelled else 0
@@ -77,7 +77,7 @@ def _looked_at(findings: Findings, recipe: Recipe) -> tuple[int, Recipe | None]:
     from potstill.pipeline.check.recipe import check_teacher
     from potstill.work.cache import cache_dir
 
-    found, teacher = Found(), None
+    found, teacher = Found(findings.section), None
     try:
         teacher = check_teacher(found, recipe, cache=cache_dir(), fetch=False, labels=recipe.data.labels)
     except ImportError as error:
@@ -90,8 +90,7 @@ def _looked_at(findings: Findings, recipe: Recipe) -> tuple[int, Recipe | None]:
     else:
         vocabulary = int(teacher.encoder.config.vocab_size)
         findings.ok("vocabulary", f"{vocabulary:,} tokens, the teacher's")
-    for one in found:
-        findings.add(one.name, Status(one.status), one.seen, one.next_step)
+    findings.checks += found.checks
     if not recipe.budget.stated:
         return vocabulary, recipe
     if teacher is None:
@@ -110,11 +109,11 @@ def _chosen(findings: Findings, recipe: Recipe, teacher: Teacher) -> Recipe | No
         return None
     student = best.student
     seen = f"the most able student within it has {_sizes(student, 0)}, {best.compile.scheme}"
-    findings.ok("budget", f"{seen}; whether one keeps the accuracy only training tells")
+    findings.ok("budget", f"{seen}; only training shows whether one keeps the accuracy")
     return best
 
 
-def _sizes(student: Any, embedding: int) -> str:
+def _sizes(student: Student, embedding: int) -> str:
     if student.architecture == "static":
         head = f", a head of {student.head_hidden}" if student.head_hidden else ""
         return f"static: no attention, vectors of {student.hidden}{head}"

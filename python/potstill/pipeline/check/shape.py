@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def read_shape(findings: Findings, subject: str) -> CostModel | None:
-    """The shape of what will run; None where it cannot be told, with the reason among the findings.
+    """The shape of what will run; None where it is unknown, with the reason among the findings.
 
     Raises:
         RecipeError: the recipe is wrong.

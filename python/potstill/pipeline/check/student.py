@@ -28,7 +28,7 @@ def check_student(
         _check_lengths(findings, recipe, teacher, tokenizer)
 
 
-def within_budget(recipe: Recipe, teacher: Teacher, labels: int) -> Any:
+def within_budget(recipe: Recipe, teacher: Teacher, labels: int) -> Recipe:
     """The recipe of the most able student within the budget, as far as that is known before the data is read.
 
     Raises:
@@ -72,7 +72,7 @@ def _check_activation(findings: Findings, recipe: Recipe, teacher: Teacher) -> N
         return
     name = student.activation or activation_of(teacher.encoder.config)
     if core_activation(name) is None:
-        findings.failure("operators", TrainError(
+        findings.refused("operators", TrainError(
             "T107", f"the core has no activation {name!r}, which the student takes from its teacher",
             f"teacher.model = {recipe.teacher.model}", "give the student one of its own: --set student.activation=gelu",
         ))  # fmt: skip

@@ -89,7 +89,7 @@ def _of_hub(named: str, fetch: bool) -> Path | None:
             return found
     except errors.HFValidationError as error:
         raise TrainError(
-            "T001", "there is no such folder, and it is no id of the hub", named,
+            "T001", "there is no such folder, and it is not the id of a model on the hub", named,
             "check teacher.model: a path from the recipe's folder, or a hub id (owner/name)",
         ) from error  # fmt: skip
     except errors.LocalEntryNotFoundError:
@@ -116,7 +116,7 @@ def read_teacher(recipe: Recipe, folder: Path | None, labels: list[str], words: 
 
     Raises:
         TrainError: transformers cannot read it or does not know its type, or its weights are damaged; it is
-            no text encoder; it has a decoder; its weights are quantized; the folder holds no weights.
+            not a text encoder; it has a decoder; its weights are quantized; the folder holds no weights.
     """
     import torch
     from transformers import AutoConfig, BertConfig
@@ -156,7 +156,7 @@ def read_teacher(recipe: Recipe, folder: Path | None, labels: list[str], words: 
 
 
 def _no_text_encoder(kind: str, where: str) -> TrainError:
-    return TrainError("T100", f"a model of type {kind} is no text encoder", where, _OTHER)
+    return TrainError("T100", f"a model of type {kind} is not a text encoder", where, _OTHER)
 
 
 def _check_kind(config: Any, named: str) -> None:

@@ -14,7 +14,7 @@ from potstill.pipeline.check.teacher import Teacher, has_tokenizer
 
 if TYPE_CHECKING:
     from potstill.compile.tokenizers import Tables
-    from potstill.recipe.schema import Recipe
+    from potstill.recipe.schema import Recipe, Student
 
 _OTHER_TEACHER = (
     "use a teacher whose tokenizer the core has (WordPiece: BERT, MiniLM, MPNet), "
@@ -44,10 +44,10 @@ def check_tokenizer(findings: Findings, recipe: Recipe, teacher: Teacher) -> Any
         step = _CASING if error.code == "C147" else _OTHER_TEACHER
         if error.code == "C145":
             step = "use a BERT teacher, or leave data.text_pair out"
-        findings.failure("tokenizer", type(error)(error.code, error.what, named, step))
+        findings.refused("tokenizer", type(error)(error.code, error.what, named, step))
         return None
     except PotstillError as error:
-        findings.failure("tokenizer", error)
+        findings.refused("tokenizer", error)
         return None
     findings.ok("tokenizer", f"WordPiece, {len(tokenizer):,} tokens")
     for note in tables.notes:
@@ -109,7 +109,7 @@ def _check_pairs(recipe: Recipe, tables: Tables, named: str) -> None:
         raise CompileError("C145", tables.pairs_problem, named, _OTHER_TEACHER)
 
 
-def _check_pruned(tokenizer: Any, settings: Any) -> None:
+def _check_pruned(tokenizer: Any, settings: Student) -> None:
     """A vocabulary of tokens seen can be made, whatever tokens these are."""
     from potstill.distil.vocabulary.choice import kept_pieces
     from potstill.distil.vocabulary.pruned_tokenizer import description, fallback_ids, prune_tokenizer

@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from potstill.errors import SystemFailure, os_errors
 from potstill.pipeline.report.intervals import wilson
 
-# Title, column names and rows of text.
-Section = tuple[str, list[str], list[list[str]]]
+
+class Section(NamedTuple):
+    """A titled table of text."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+
 
 # What each artefact of design and report is called in print, in the order of the table.
 ARTEFACTS = {
@@ -59,25 +65,13 @@ def headline(report: Mapping[str, Any]) -> tuple[str, str]:
 
 def quality(report: Mapping[str, Any]) -> list[Section]:
     """What the model is worth: the sections that building it again gives again."""
-    found = [
-        ("Quality on the test set", *_quality(report)),
-        ("More figures on the test set", *_figures(report)),
-        ("Size and parity with PyTorch", *_artefacts(report)),
-    ]
-    return [section for section in found if section[2]]
+    return [section for section in (_quality(report), _figures(report), _artefacts(report)) if section.rows]
 
 
 def sections(report: Mapping[str, Any]) -> list[Section]:
     """The whole report: one source for the terminal and the HTML page."""
-    found = [
-        *quality(report),
-        ("Budget: students that were built", *_budget(report)),
-        ("Time on this host, batch 1", *_bench(report)),
-    ]
-    if report.get("memory"):
-        found.append(("Memory: Python + engine + model, one process each", *_memory(report)))
-    found += [(f"Emulated {run['board']}", *_emulated(run)) for run in _runs(report)]
-    return [section for section in found if section[2]]
+    more = [_budget(report), _bench(report), _memory(report), *map(_emulated, _runs(report))]
+    return [*quality(report), *(section for section in more if section.rows)]
 
 
 def _percent(value: Any) -> str:
@@ -93,15 +87,15 @@ def _measured(report: Mapping[str, Any], value: Any, part: str = "test", *, coun
     rows = int(report.get("rows", {}).get(part, 0))
     if value is None or not rows:
         return _percent(value)
-    told = [f"n = {rows:,}"] if count else []
+    notes = [f"n = {rows:,}"] if count else []
     if report.get("metric", "accuracy") == "accuracy":
         low, high = wilson(float(value), rows)
-        told.insert(0, f"{100 * low:.1f}-{100 * high:.1f}")
-    return f"{_percent(value)} ({', '.join(told)})" if told else _percent(value)
+        notes.insert(0, f"{100 * low:.1f}-{100 * high:.1f}")
+    return f"{_percent(value)} ({', '.join(notes)})" if notes else _percent(value)
 
 
 def _retained(report: Mapping[str, Any]) -> str:
-    """What is kept of the teacher, and whether so many rows tell it from all."""
+    """The share kept of the teacher's accuracy, and whether the test rows can tell it from all of it."""
     shown, found = _percent(report.get("retained")), report.get("intervals", {})
     if not found.get("retained") or report.get("retained") is None:
         return shown
@@ -110,7 +104,7 @@ def _retained(report: Mapping[str, Any]) -> str:
     return f"{text}, cannot be told apart from 100 %" if low <= 1 <= high else text
 
 
-def _quality(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def _quality(report: Mapping[str, Any]) -> Section:
     def share(found: dict[str, Any]) -> str:
         return _measured(report, found.get("test_accuracy"))
 
@@ -130,10 +124,10 @@ def _quality(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         if not found:
             rows.append(["rounded without training for it", share(cost["qat"]["start"])])
         rows.append(["trained while rounded", share(cost["qat"])])
-    return ["", report.get("metric", "accuracy")], rows
+    return Section("Quality on the test set", ["", report.get("metric", "accuracy")], rows)
 
 
-def _figures(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def _figures(report: Mapping[str, Any]) -> Section:
     """What a task measures beside its main figure, for teacher, student and packed file side by side."""
     main = report.get("metric", "accuracy")
     teacher, student = (report.get(name, {}).get("metrics", {}) for name in ("teacher", "student"))
@@ -144,10 +138,11 @@ def _figures(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         for name in packed
         if name != main and not name.startswith("teacher_")
     ]  # fmt: skip
-    return ["", "teacher", "student (PyTorch fp32)", "packed (.still)"], rows
+    header = ["", "teacher", "student (PyTorch fp32)", "packed (.still)"]
+    return Section("More figures on the test set", header, rows)
 
 
-def _budget(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def _budget(report: Mapping[str, Any]) -> Section:
     budget = report.get("budget", {})
     rows = [
         [
@@ -160,10 +155,11 @@ def _budget(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         ]
         for row in budget.get("tried", [])
     ]
-    return ["", "size", "predicted ms", "validation", "points under teacher", ""], rows
+    header = ["", "size", "predicted ms", "validation", "points under teacher", ""]
+    return Section("Budget: students that were built", header, rows)
 
 
-def _artefacts(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def _artefacts(report: Mapping[str, Any]) -> Section:
     sizes, agreement, accuracy = report["bytes"], report.get("label_agreement", {}), report.get("accuracy", {})
     worst: dict[str, float] = {}
     for row in report.get("parity", []):
@@ -176,27 +172,17 @@ def _artefacts(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
             continue
         size = sizes.get(key)
         ratio = f"1/{sizes['teacher'] / size:.1f}" if size and key != "teacher" else ""
-        rows.append(
-            [
-                name,
-                _megabytes(size),
-                ratio,
-                _percent(agreement.get(key)),
-                f"{worst[key]:.1e}" if key in worst else "-",
-                _measured(
-                    report,
-                    report["teacher"].get("test_accuracy") if key == "teacher" else accuracy.get(key),
-                    count=False,
-                ),
-            ]
-        )
+        apart = f"{worst[key]:.1e}" if key in worst else "-"
+        right = report["teacher"].get("test_accuracy") if key == "teacher" else accuracy.get(key)
+        measured = _measured(report, right, count=False)
+        rows.append([name, _megabytes(size), ratio, _percent(agreement.get(key)), apart, measured])
     same = "same label" if report.get("task", "classification") == "classification" else "same answer"
     tested = report.get("rows", {}).get("test")
     metric = report.get("metric", "accuracy") + (f" (n = {tested:,})" if tested else "")
-    return ["", "size", "of teacher", same, "max |diff|", metric], rows
+    return Section("Size and parity with PyTorch", ["", "size", "of teacher", same, "max |diff|", metric], rows)
 
 
-def _bench(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def _bench(report: Mapping[str, Any]) -> Section:
     cells: dict[tuple[str, str], dict[tuple[int, int], dict[str, Any]]] = {}
     for row in report.get("bench", []):
         cells.setdefault((row["engine"], row["precision"]), {})[(row["threads"], row["tokens"])] = row
@@ -205,15 +191,16 @@ def _bench(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         [f"{engine} {precision}", *(f"{row[c]['median_ms']:.2f} ms" if c in row else "-" for c in columns)]
         for (engine, precision), row in cells.items()
     ]
-    return ["", *(f"{tokens} tokens, {threads} thread{'s' * (threads > 1)}" for threads, tokens in columns)], rows
+    header = ["", *(f"{tokens} tokens, {threads} thread{'s' * (threads > 1)}" for threads, tokens in columns)]
+    return Section("Time on this host, batch 1", header, rows)
 
 
-def _memory(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def _memory(report: Mapping[str, Any]) -> Section:
     rows = [
         [f"{row['engine']} {row['precision']}", _megabytes(row["peak_rss_bytes"]), f"{row['load_ms']:.1f} ms"]
-        for row in report["memory"]
+        for row in report.get("memory", [])
     ]
-    return ["", "peak memory", "load"], rows
+    return Section("Memory: Python + engine + model, one process each", ["", "peak memory", "load"], rows)
 
 
 def _runs(report: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -222,8 +209,9 @@ def _runs(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [run for run in runs if run.get("answers")]
 
 
-def _emulated(run: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+def _emulated(run: dict[str, Any]) -> Section:
     rows = [[answer["text"], answer["label"], f"{answer['score']:.4f}"] for answer in run["answers"]]
     if "same_bits" in run:
         rows.append(["logits equal the host's, bit for bit", "yes" if run["same_bits"] else "NO", ""])
-    return [f"{run.get('cpu', '')} ({run.get('isa', '?')}), times mean nothing", "label", "score"], rows
+    header = [f"{run.get('cpu', '')} ({run.get('isa', '?')}), times mean nothing", "label", "score"]
+    return Section(f"Emulated {run['board']}", header, rows)

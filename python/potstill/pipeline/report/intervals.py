@@ -1,4 +1,4 @@
-"""How far a figure on so many test rows can be trusted: 95 % intervals of shares and of their differences."""
+"""How far figures from few test rows can be trusted: 95 % intervals of shares and of their differences."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def difference(ours: float, theirs: float, rows: int, differing: float) -> Inter
 
 
 def intervals(report: Mapping[str, Any]) -> dict[str, Any]:
-    """The intervals of a report's figures; for metrics that are no share of right rows (F1, cosines) only the rows.
+    """The intervals of a report's figures; for metrics that are not a share of right rows (F1, cosines) only the rows.
 
     Returns: ``rows`` of the test set; for accuracies ``level``, and intervals (shares 0-1) of ``teacher``, ``student``,
         ``packed``, of each export in ``accuracy``, of ``retained`` (a ratio), and of what rounding cost (``points``).
@@ -76,5 +76,5 @@ def intervals(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def retained(student: float, teacher: float, guess: float = 0.0) -> float | None:
-    """What of its teacher's accuracy a student has; None where the teacher is no better than a guess."""
+    """The share of its teacher's accuracy that a student keeps; None where the teacher is no better than a guess."""
     return student / teacher if teacher > guess else None

@@ -8,10 +8,10 @@ was. Every point leaves its recipe, which builds just that student.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from potstill.boards import board
 from potstill.errors import InputError, os_errors
@@ -33,16 +33,10 @@ from potstill.work.progress import Progress
 from potstill.work.store import Store
 
 FOLDER = "search"
-
-
+T = TypeVar("T")
 # Limits that any student is within: milliseconds, bytes.
 _ANY_TIME = 1e12
 _ANY_SIZE = 1 << 50
-
-
-def _look(recipe: Recipe, context: Context, stage: Stage) -> None:
-    del stage
-    check_before(recipe, context)
 
 
 def _with_time(stated: Budget, time: BudgetTime) -> Budget:
@@ -62,7 +56,7 @@ def run_search(
         out: the build folder; results go to `search/` in it: `search.json`, `pareto.png`, `recipes/<name>.toml`.
         time: board, tokens and threads of the predicted milliseconds (`value` is not looked at).
         points: students to build at most.
-        progress: where to tell.
+        progress: where to report.
         cache: shared downloads and teacher outputs.
 
     Returns:
@@ -92,7 +86,7 @@ def run_search(
         store.sweep()
         # Of the students on the ladder the most able stands for all: what is the teacher's fault, it has too.
         asked = recipe.model_copy(update={"budget": _with_time(recipe.budget, time)})
-        look = partial(_look, asked, context)
+        look: Callable[[Stage], None] = lambda stage: check_before(asked, context)  # noqa: E731
         run_stages(build_stages(recipe), context, store, stop_after="teacher", before=look)
         ladder = choices(recipe, teacher_of(context), time)
         fitting = within(ladder, limits_of(recipe.budget))
@@ -110,7 +104,7 @@ def run_search(
             if row is None:
                 found = attempt(recipe, choice, time, context, store)
                 progress.message(f"search: {describe(found)}")
-                row = {**found.as_data(), "point": point}
+                row = {**asdict(found), "point": point}
             rows.append(row)
             with atomic_write(folder / "recipes" / f"{choice.name}.toml") as temporary:
                 temporary.write_text(recipe_text(made), encoding="utf-8")
@@ -145,16 +139,17 @@ def _result(context: Context, time: BudgetTime, rows: Sequence[Mapping[str, Any]
 
 def predicted_front(ladder: Sequence[Choice]) -> list[Choice]:
     """Choices of which no other is at least as good in time, bytes and expected ability, cheapest first."""
+    costs = [(choice.ms or 0.0, choice.bytes, -choice.expected) for choice in ladder]
+    return sorted(_unbeaten(ladder, costs), key=lambda choice: choice.expected)
 
-    def beaten(choice: Choice) -> bool:
-        mine = (choice.ms or 0.0, choice.bytes, -choice.expected)
-        for other in ladder:
-            theirs = (other.ms or 0.0, other.bytes, -other.expected)
-            if theirs != mine and all(a <= b for a, b in zip(theirs, mine, strict=True)):
-                return True
-        return False
 
-    return sorted((choice for choice in ladder if not beaten(choice)), key=lambda choice: choice.expected)
+def _unbeaten(rows: Sequence[T], costs: Sequence[tuple[float, ...]]) -> list[T]:
+    """Rows of which no other has costs that are all at most as high, and one lower."""
+
+    def beaten(mine: tuple[float, ...]) -> bool:
+        return any(theirs != mine and all(a <= b for a, b in zip(theirs, mine, strict=True)) for theirs in costs)
+
+    return [row for row, mine in zip(rows, costs, strict=True) if not beaten(mine)]
 
 
 def spread(front: Sequence[Choice], count: int) -> list[Choice]:
@@ -171,14 +166,5 @@ def spread(front: Sequence[Choice], count: int) -> list[Choice]:
 
 def measured_front(rows: Sequence[Mapping[str, Any]]) -> set[str]:
     """Names of rows that no other row beats: at least as accurate (validation), small and fast, and better in one."""
-
-    def values(row: Mapping[str, Any]) -> tuple[float, float, float]:
-        return (-float(row["validation_accuracy"]), float(row["bytes"]), float(row["ms"] or 0.0))
-
-    front = set()
-    for row in rows:
-        mine = values(row)
-        others = (values(other) for other in rows if other is not row)
-        if not any(theirs != mine and all(a <= b for a, b in zip(theirs, mine, strict=True)) for theirs in others):
-            front.add(str(row["name"]))
-    return front
+    costs = [(-float(row["validation_accuracy"]), float(row["bytes"]), float(row["ms"] or 0.0)) for row in rows]
+    return {str(row["name"]) for row in _unbeaten(rows, costs)}

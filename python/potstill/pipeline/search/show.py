@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from potstill.errors import missing_package
+from potstill.compare.figure import saved_figure
 from potstill.pipeline.report.table import section
 from potstill.units import show_bytes
-from potstill.work.atomic import atomic_write
 
 
 def render(result: Mapping[str, Any]) -> str:
@@ -46,32 +45,26 @@ def write_png(result: Mapping[str, Any], path: Path) -> Path:
     Raises:
         SystemFailure: matplotlib is missing, a file cannot be written.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing_package("matplotlib", "build", "potstill search") from error
-    figure = Figure(figsize=(13, 5.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, 2, sharey=True)
-    board = f"{result['board']}, {result['tokens']} tokens, {result['threads']} thread(s)"
-    for axis, key, scale, label in (
-        (axes[0], "ms", 1.0, f"predicted ms on {board}"),
-        (axes[1], "bytes", 1e-6, ".still file, MB"),
-    ):
-        front = sorted((float(p[key]) * scale, 100 * p["validation_accuracy"]) for p in result["points"] if p["pareto"])
-        axis.plot([x for x, _ in front], [y for _, y in front], color="black", linewidth=0.8, alpha=0.5)
-        for point in result["points"]:
-            x, y = float(point[key]) * scale, 100 * point["validation_accuracy"]
-            axis.plot(x, y, "o", color="black", fillstyle="full" if point["pareto"] else "none")
-            axis.annotate(point["name"], (x, y), xytext=(4, 4), textcoords="offset points", fontsize=7)
-        axis.axhline(100 * result["teacher"]["validation_accuracy"], linestyle="--", color="C0", label="teacher")
-        axis.set_xscale("log")
-        axis.set_xlabel(label)
-        axis.grid(True, which="both", alpha=0.25)
-    axes[0].set_ylabel("accuracy of the packed student on validation, %")
-    axes[0].legend()
-    figure.suptitle(f"{result['recipe']}: accuracy against time and size; filled: no other student beats it")
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, dpi=110, format="png")
+    with saved_figure(path, (13, 5.5), "build", "potstill search") as figure:
+        axes = figure.subplots(1, 2, sharey=True)
+        board = f"{result['board']}, {result['tokens']} tokens, {result['threads']} thread(s)"
+        for axis, key, scale, label in (
+            (axes[0], "ms", 1.0, f"predicted ms on {board}"),
+            (axes[1], "bytes", 1e-6, ".still file, MB"),
+        ):
+            front = sorted(
+                (float(p[key]) * scale, 100 * p["validation_accuracy"]) for p in result["points"] if p["pareto"]
+            )
+            axis.plot([x for x, _ in front], [y for _, y in front], color="black", linewidth=0.8, alpha=0.5)
+            for point in result["points"]:
+                x, y = float(point[key]) * scale, 100 * point["validation_accuracy"]
+                axis.plot(x, y, "o", color="black", fillstyle="full" if point["pareto"] else "none")
+                axis.annotate(point["name"], (x, y), xytext=(4, 4), textcoords="offset points", fontsize=7)
+            axis.axhline(100 * result["teacher"]["validation_accuracy"], linestyle="--", color="C0", label="teacher")
+            axis.set_xscale("log")
+            axis.set_xlabel(label)
+            axis.grid(True, which="both", alpha=0.25)
+        axes[0].set_ylabel("accuracy of the packed student on validation, %")
+        axes[0].legend()
+        figure.suptitle(f"{result['recipe']}: accuracy against time and size; filled: no other student beats it")
     return path

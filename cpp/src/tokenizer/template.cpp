@@ -1,0 +1,63 @@
+#include "tokenizer/template.h"
+
+#include <algorithm>
+
+namespace potstill::tokenizer {
+namespace {
+
+bool is_special(const fb::TemplatePart& part) noexcept { return part.part() == fb::Part::Id; }
+
+std::int32_t id_of(const fb::TemplatePart& part) noexcept {
+  return is_special(part) ? static_cast<std::int32_t>(part.id()) : -1;
+}
+
+void append(const fb::TemplatePart& part, Template::Ids first, Template::Ids second, std::vector<std::int32_t>& ids) {
+  if (is_special(part)) {
+    ids.push_back(id_of(part));
+  } else {
+    const Template::Ids text = part.part() == fb::Part::First ? first : second;
+    ids.insert(ids.end(), text.begin(), text.end());
+  }
+}
+
+}  // namespace
+
+void fit_pair(std::size_t& first, std::size_t& second, std::size_t room) noexcept {
+  std::size_t& shorter = first > second ? second : first;
+  std::size_t& longer = first > second ? first : second;
+  const std::size_t half = room / 2;
+  if (shorter <= half) {
+    longer = std::min(longer, room - shorter);
+  } else {
+    shorter = half;
+    longer = half + room % 2;
+  }
+}
+
+std::size_t Template::specials(const Parts& parts) noexcept {
+  return static_cast<std::size_t>(std::count_if(parts.begin(), parts.end(), is_special));
+}
+
+std::size_t Template::leading() const noexcept {
+  const auto text = std::find_if_not(single.begin(), single.end(), is_special);
+  return static_cast<std::size_t>(text - single.begin());
+}
+
+std::int32_t Template::first() const noexcept { return id_of(single.front()); }
+
+std::int32_t Template::last() const noexcept { return id_of(single.back()); }
+
+void Template::wrap(Ids text, std::vector<std::int32_t>& ids) const {
+  ids.reserve(ids.size() + text.size() + single.size());
+  for (const fb::TemplatePart& part : single) append(part, text, {}, ids);
+}
+
+void Template::wrap(Ids first, Ids second, std::vector<std::int32_t>& ids, std::vector<std::int32_t>& types) const {
+  ids.reserve(ids.size() + first.size() + second.size() + pair.size());
+  for (const fb::TemplatePart& part : pair) {
+    append(part, first, second, ids);
+    types.resize(ids.size(), part.type());
+  }
+}
+
+}  // namespace potstill::tokenizer

@@ -1,0 +1,50 @@
+// Expected ids are those of Hugging Face tokenizers 0.23 over the same small vocabulary.
+#include "tokenizer/added.h"
+
+#include <gtest/gtest.h>
+
+#include "format/reader.h"
+#include "small_vocabulary.h"
+
+namespace potstill::tokenizer {
+namespace {
+
+using namespace testing;
+
+TEST(AddedTokens, AddedTokensAreCutOutOfTheRawText) {
+  const SmallVocabulary v = words();
+  EXPECT_EQ(v.encode("a[MASK]b [CLS]"), (Ids{16, kMask, 17, kCls}));
+  EXPECT_EQ(v.encode("[mask] [[MASK]]"), (Ids{12, 26, 13, 12, kMask, 13}));
+  EXPECT_EQ(v.encode("[MAS"), (Ids{12, kUnk}));
+  SmallVocabulary none = words();
+  none.added_ids = {};
+  EXPECT_EQ(none.encode("[MASK]"), (Ids{12, 26, 13}));
+}
+
+TEST(AddedTokens, LongestAddedTokenWinsAndMayBeOutsideTheVocabulary) {
+  SmallVocabulary v({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "<e>", "<e>x", "x", "e"}, 6);
+  EXPECT_EQ(v.encode("<e>x<e>e<E>"), (Ids{5, 4, 7, kUnk, 7, kUnk}));
+  for (std::int32_t& slot : v.slots) slot = slot == 5 ? 4 : slot;  // id 5 now lives in the text of the pieces alone
+  EXPECT_EQ(v.view().find("<e>x"), -1);
+  EXPECT_EQ(v.encode("<e>x"), (Ids{5}));
+}
+
+TEST(AddedTokens, AddedTokens) {
+  SmallVocabulary v = sound();
+  v.added_ids = {9};
+  v.expect_problem("outside the vocabulary");
+  v = sound();
+  v.added_ids.assign(format::kMaxAddedTokens + 1, 4);
+  v.expect_problem("256 added");
+  v = sound();
+  v.offsets.push_back(v.offsets.back());
+  v.added_ids = {9};
+  v.expect_problem("is empty");
+  v = sound();
+  v.blob.back() = '\xff';
+  v.added_ids = {8};
+  v.expect_problem("UTF-8");
+}
+
+}  // namespace
+}  // namespace potstill::tokenizer
