@@ -33,7 +33,7 @@ MAKE_LIMIT = 1800.0
 
 
 class Worker:
-    """The parent's side. Every failure is a `SystemFailure` whose text is the engine's own last word."""
+    """The parent's side. Every failure is a `SystemFailure` whose text is the engine's last message."""
 
     def __init__(self, peer: Peer, threads: int) -> None:
         import potstill

@@ -46,7 +46,7 @@ def _tools(findings: Findings, system: System, name: str, tools: dict[str, str],
     packages = " ".join(sorted({tools[tool] for tool in absent}))
     missing = ", ".join(tool.rsplit("/", 1)[-1] for tool in absent)
     step = f"sudo apt-get install -y --no-install-recommends {packages}  (nox sessions do it themselves)"
-    findings.warning(name, f"not here: {missing}; needed for {use}", step)
+    findings.warning(name, f"missing: {missing}; needed for {use}", step)
 
 
 def check_tools(system: System) -> Findings:
@@ -99,7 +99,7 @@ def check_packages(extras: Sequence[str] = ("build", "tflite", "onnxruntime", "b
             findings.unknown(extra, "Potstill is not installed as a package here")
         elif absent:
             step = f"pip install 'potstill[{extra}]'"
-            findings.warning(extra, f"not here: {', '.join(absent)}", step)
+            findings.warning(extra, f"missing: {', '.join(absent)}", step)
         else:
             findings.ok(extra, f"{len(wanted)} packages")
     torch = _version("torch")

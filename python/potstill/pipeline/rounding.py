@@ -51,7 +51,7 @@ def rounding_stages(recipe: Recipe) -> list[Stage]:
     measured = ("sensitivity",) if recipe.compile.scheme == "mixed" else ()
     if measured:
         stages.append(
-            Stage("sensitivity", run_sensitivity, "measuring what each layer bears", recipe=(*_EXPORT_KEYS, "task"),
+            Stage("sensitivity", run_sensitivity, "measuring what rounding costs", recipe=(*_EXPORT_KEYS, "task"),
                   needs=("data", "student"), keyed_by=("student",), identity=data_identity)
         )  # fmt: skip
     start = _rounded_stage(recipe)

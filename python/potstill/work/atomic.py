@@ -126,7 +126,7 @@ def finite(value: Any) -> Any:
 
 
 def publish_file(source: Path, final: Path) -> None:
-    """Make `final` a copy of `source`, atomically: who edits the one in place leaves the other as it is."""
+    """Make `final` a copy of `source`, atomically: editing one in place leaves the other as it is."""
     with atomic_write(final) as temporary:
         shutil.copyfile(source, temporary)
 

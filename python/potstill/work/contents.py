@@ -85,7 +85,7 @@ def parse_contents(value: object) -> Contents | None:
 
 
 def lacking(folder: Path, contents: Mapping[str, tuple[int, str]]) -> str | None:
-    """The first file that is not there in its size, in words; None when all are. Reads no file."""
+    """The first file that is missing or of another size, in words; None when there is none. Reads no file."""
     for name, (size, _) in contents.items():
         try:
             if (folder / name).stat().st_size != size:
@@ -96,7 +96,7 @@ def lacking(folder: Path, contents: Mapping[str, tuple[int, str]]) -> str | None
 
 
 def damage(folder: Path, contents: Mapping[str, tuple[int, str]]) -> str | None:
-    """The first file that does not hold what it held, in words; None when all do. Reads every file."""
+    """The first file whose content has changed, in words; None when there is none. Reads every file."""
     found = lacking(folder, contents)
     if found is not None:
         return found

@@ -46,7 +46,7 @@ class Processes:
         return self.rank == 0
 
     def start(self) -> Processes:
-        """Connect the processes; of no effect when there is one, or when they are."""
+        """Connect the processes; does nothing when there is one, or when they are connected."""
         if self.count > 1 and self._group is None:
             import torch
 
@@ -59,7 +59,7 @@ class Processes:
         return self
 
     def stop(self) -> None:
-        """Take leave of the others, after a build that went well."""
+        """Leave the others, after a build that went well."""
         if self._group is not None:
             import torch
 

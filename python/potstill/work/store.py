@@ -72,7 +72,7 @@ class Store:
         return (record, "") if wrong is None else (None, wrong)
 
     def damage(self, record: Record) -> str | None:
-        """The first file of a result that does not hold what was stored, in words; read once, then taken on trust."""
+        """The first file of a result that does not hold what was stored, in words; read once, then trusted."""
         if record.folder in self._verified:
             return None
         wrong = damage(record.folder, record.files)

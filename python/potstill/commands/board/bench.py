@@ -177,7 +177,7 @@ def add(command: Command) -> None:
     bench.add_argument("--quick", action="store_true", help="with --peers: 1 thread, 16 and 64 tokens, few rounds")
     bench.add_argument("--student", metavar="DIR", help="classifier folder of the model (default: student/ beside it)")
     bench.add_argument("--texts", metavar="FILE", help="real sentences, one a line, instead of the demo's test set")
-    bench.add_argument("--seed", type=int, default=0, help="of the order of turns (default 0)")
+    bench.add_argument("--seed", type=int, default=0, help="seed of the order of turns (default 0)")
     bench.add_argument("--png", metavar="FILE", help="with --peers: also draw it")
     bench.add_argument("--profile", action="store_true", help="time, work and share of the core's peak of each op")
     bench.add_argument("--trace", metavar="FILE", help="with --profile: also a trace for ui.perfetto.dev")

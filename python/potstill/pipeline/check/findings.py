@@ -43,5 +43,5 @@ class Findings(check.Findings):
         if self.errors:
             listed = "".join(f"\n  {error}" for error in self.errors)
             raise RecipeError(
-                "R030", f"the build would fail for {len(self.errors)} reasons", where, f"mend them all:{listed}"
+                "R030", f"the build would fail for {len(self.errors)} reasons", where, f"fix them all:{listed}"
             )

@@ -32,4 +32,4 @@ def check_labels(findings: Findings, recipe: Recipe, teacher: Teacher, labels: l
     elif given is None:
         findings.unknown("labels", "the teacher has a head; the data will show whether it is for these labels")
     else:
-        findings.ok("labels", "the teacher has a head for them; it is measured on training rows before it is believed")
+        findings.ok("labels", "the teacher has a head for them; training rows will show whether it is right")
