@@ -26,6 +26,14 @@ class Runner(Protocol):
         """The length the engine computes for a sentence of `tokens` tokens, batch 1."""
 
 
+class AnyLength:
+    """The part of a `Runner` that takes sentences of any length as they are."""
+
+    def padded(self, tokens: int) -> int:
+        """See `Runner`."""
+        return tokens
+
+
 @dataclass(frozen=True)
 class Peer:
     """One line of the table.

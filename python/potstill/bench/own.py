@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from potstill.bench.engine import AnyLength
 from potstill.runtime.backends import open_backend
 from potstill.runtime.rows import TokenRows
 
 
-class PotstillRunner:
+class PotstillRunner(AnyLength):
     """A `.still` file through the public backend; a batch stays ragged."""
 
     def __init__(self, path: Path, threads: int) -> None:
@@ -25,10 +26,6 @@ class PotstillRunner:
             return found.embedding if found.logits is None else found.logits
 
         return call
-
-    def padded(self, tokens: int) -> int:
-        """The core takes any length."""
-        return tokens
 
 
 def open_peer(path: Path, threads: int) -> PotstillRunner:

@@ -12,12 +12,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from potstill.bench.engine import AnyLength
 from potstill.errors import ExportError, missing_package
+from potstill.runtime.rows import TokenRows
 
 _ENCODER, _HEAD = "encoder", "head.npz"
 
 
-class CTranslate2Runner:
+class CTranslate2Runner(AnyLength):
     """A converted encoder. A batch is padded to its longest sentence; lengths tell the engine what to leave out."""
 
     def __init__(self, path: Path, threads: int, compute_type: str) -> None:
@@ -37,10 +39,8 @@ class CTranslate2Runner:
         """See `Runner`; the arrays are made before the clock starts."""
         import numpy as np
 
-        lengths = np.array([len(ids) for ids in batch], np.int32)
-        ids = np.zeros((len(batch), int(lengths.max())), np.int32)
-        for row, values in enumerate(batch):
-            ids[row, : len(values)] = values
+        rows = TokenRows(batch)
+        lengths, ids = np.array(rows.lengths, np.int32), rows.padded(dtype="int32")["input_ids"]
         view = self._engine.StorageView.from_array
         tokens, sizes = view(ids), view(lengths)
         share = ((np.arange(ids.shape[1]) < lengths[:, None]) / lengths[:, None].astype(np.float32)).astype(np.float32)
@@ -52,10 +52,6 @@ class CTranslate2Runner:
             return pooled @ weight + bias
 
         return call
-
-    def padded(self, tokens: int) -> int:
-        """It takes any length."""
-        return tokens
 
 
 def convert(student: Path, out: Path) -> None:

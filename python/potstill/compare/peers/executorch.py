@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from potstill.bench.engine import AnyLength
 from potstill.errors import missing_package
 
 
-class ExecuTorchRunner:
+class ExecuTorchRunner(AnyLength):
     """A loaded program; the thread pool belongs to the process."""
 
     def __init__(self, path: Path, threads: int) -> None:
@@ -38,10 +39,6 @@ class ExecuTorchRunner:
             return torch.cat([execute(feed)[0].clone() for feed in feeds]).numpy()
 
         return call
-
-    def padded(self, tokens: int) -> int:
-        """The program has a dynamic length."""
-        return tokens
 
 
 def convert(student: Path, out: Path, *, int8: bool) -> None:

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from potstill.bench.engine import AnyLength
 from potstill.runtime.backends.onnxruntime import OnnxRuntimeBackend
 from potstill.runtime.rows import TokenRows
 
 
-class OnnxRunner:
+class OnnxRunner(AnyLength):
     """An ONNX file; a batch is padded to its longest sentence, and the arrays are made before the clock starts."""
 
     def __init__(self, path: Path, threads: int) -> None:
@@ -24,10 +25,6 @@ class OnnxRunner:
         """See `Runner`."""
         call = self._backend.prepared(TokenRows(batch))
         return lambda: call()[0]
-
-    def padded(self, tokens: int) -> int:
-        """The graph has a dynamic length."""
-        return tokens
 
 
 def open_peer(path: Path, threads: int) -> OnnxRunner:

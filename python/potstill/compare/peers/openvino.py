@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from potstill.bench.engine import AnyLength
 from potstill.errors import InputError, missing_package
+from potstill.runtime.rows import TokenRows
 
 
-class OpenVinoRunner:
+class OpenVinoRunner(AnyLength):
     """A compiled model with a dynamic length; a batch is padded to its longest sentence."""
 
     def __init__(self, path: Path, threads: int, precision: str) -> None:
@@ -36,25 +38,14 @@ class OpenVinoRunner:
 
     def prepare(self, batch: Sequence[Sequence[int]]) -> Callable[[], Any]:
         """See `Runner`; tensors share the arrays made here, and the answer is copied out as onnxruntime does."""
-        import numpy as np
-
-        shape = (len(batch), max(map(len, batch)))
-        ids, mask = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-        for row, values in enumerate(batch):
-            ids[row, : len(values)] = values
-            mask[row, : len(values)] = 1
-        request = self._request
-        feed = {"input_ids": self._tensor(ids), "attention_mask": self._tensor(mask)}
+        request, arrays = self._request, TokenRows(batch).padded()
+        feed = {name: self._tensor(array) for name, array in arrays.items()}
 
         def call() -> Any:
             request.infer(feed)
             return request.get_tensor("logits").data.copy()
 
         return call
-
-    def padded(self, tokens: int) -> int:
-        """The graph has a dynamic length."""
-        return tokens
 
 
 def convert_int8(onnx: Path, out: Path) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from potstill.bench.engine import AnyLength
 from potstill.errors import missing_package
+from potstill.runtime.rows import TokenRows
 
 
-class TorchRunner:
+class TorchRunner(AnyLength):
     """A classifier folder in PyTorch; the thread count is process-wide, so each call sets its own."""
 
     def __init__(self, path: Path, threads: int) -> None:
@@ -31,21 +33,15 @@ class TorchRunner:
     def prepare(self, batch: Sequence[Sequence[int]]) -> Callable[[], Any]:
         """See `Runner`; a batch is padded to its longest sentence."""
         torch, model, threads = self._torch, self._model, self._threads
-        longest = max(map(len, batch))
-        tokens = torch.tensor([[*ids, *[0] * (longest - len(ids))] for ids in batch])
-        mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in batch])
+        arrays = {name: torch.from_numpy(array) for name, array in TokenRows(batch).padded().items()}
 
         def call() -> Any:
             if torch.get_num_threads() != threads:
                 torch.set_num_threads(threads)
             with torch.inference_mode():
-                return model(input_ids=tokens, attention_mask=mask).logits.numpy()
+                return model(**arrays).logits.numpy()
 
         return call
-
-    def padded(self, tokens: int) -> int:
-        """PyTorch takes any length."""
-        return tokens
 
 
 @contextlib.contextmanager
