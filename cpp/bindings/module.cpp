@@ -268,8 +268,8 @@ PYBIND11_MODULE(_core, module) {
            [](const potstill::Model& model) {
              py::list rows;
              for (const potstill::Weight& weight : model.weights()) {
-               rows.append(py::make_tuple(printable(std::string(weight.name)), weight.dtype, py::tuple(py::cast(weight.shape)),
-                                          weight.bytes));
+               rows.append(py::make_tuple(printable(std::string(weight.name)), weight.dtype,
+                                          py::tuple(py::cast(weight.shape)), weight.bytes));
              }
              return rows;
            })
