@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "format/reader.h"
@@ -21,19 +22,23 @@ class FileTokenizer {
  public:
   explicit FileTokenizer(std::string_view file)
       : file_(format::read(format::Mapping::copy(std::as_bytes(std::span(file))), "memory")),
-        tokenizer_(tokenizer::load(file_, UINT32_MAX, 1)) {
-    if (!tokenizer_) throw Error("I005", "the model file holds no tokenizer", "memory", "compile it with --tokenizer");
-  }
+        tokenizer_(loaded(file_)) {}
 
   FileTokenizer(const FileTokenizer&) = delete;  // the tokenizer points into the file
   FileTokenizer& operator=(const FileTokenizer&) = delete;
 
-  std::vector<std::int32_t> encode(std::string_view text) const { return tokenizer_->encode(text); }
-  std::int32_t find(std::string_view piece) const { return tokenizer_->vocabulary().find(piece); }
+  std::vector<std::int32_t> encode(std::string_view text) const { return tokenizer_.encode(text); }
+  std::int32_t find(std::string_view piece) const { return tokenizer_.vocabulary().find(piece); }
 
  private:
+  static tokenizer::Tokenizer loaded(format::File& file) {
+    std::optional<tokenizer::Tokenizer> found = tokenizer::load(file, UINT32_MAX, 1);
+    if (!found) throw Error("I005", "the model file holds no tokenizer", "memory", "compile it with --tokenizer");
+    return std::move(*found);
+  }
+
   format::File file_;
-  std::optional<tokenizer::Tokenizer> tokenizer_;
+  tokenizer::Tokenizer tokenizer_;
 };
 
 inline void bind_tokenizer(pybind11::module_& m) {
