@@ -190,7 +190,7 @@ def test_errors_of_the_callers_iterator_pass_through(models: dict[str, potstill.
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ({"a", "b"}, "a set has no order"),
+        pytest.param({"a", "b"}, "a set has no order", id="set"),
         (frozenset(["a"]), "a set has no order"),
         ({"a": 1}, "a dict is no list"),
         (types.MappingProxyType({"a": 1}), "a mappingproxy is no list"),
@@ -205,7 +205,7 @@ def test_errors_of_the_callers_iterator_pass_through(models: dict[str, potstill.
         (["a", ("b", "c")], "single texts and pairs"),
         ([("b", "c"), "a"], "single texts and pairs"),
         ([("a", "b", "c")], "a tuple where"),
-        ([{"a", "b"}], "a set where"),
+        pytest.param([{"a", "b"}], "a set where", id="set within"),
         (["a", float("nan")], "a float where"),
     ],
     ids=repr,
