@@ -120,7 +120,7 @@ def test_shared_layers_are_stored_once(tmp_path: Path) -> None:
     onnx = export(albert, tmp_path / "m.onnx", dynamo=False, opset=17)
     report = compile_onnx(onnx, tmp_path / "m.still")
     # Two layers of the same weights: 4 int8 matrices for them, 1 for the embedding projection.
-    assert sum(tensor["layout"] == "i8_n4k16" for tensor in report.tensors) == 5
+    assert sum(tensor["layout"] == "pack_i8n4k16" for tensor in report.tensors) == 5
 
 
 def test_bare_encoder_with_pooler(tmp_path: Path) -> None:
