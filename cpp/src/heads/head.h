@@ -1,5 +1,5 @@
 // A head says what a value of the graph means: what must hold of it, and how a row of it becomes scores. One file a
-// kind, and its line in kinds.cpp.
+// kind, and its row in kinds.def.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,8 @@ struct Kind {
   void (*scores)(const fb::Head& head, std::span<const float> row, std::span<double> out);
 };
 
-extern const Kind kClasses, kMultiLabel, kTags, kVector, kScore;
+#define POTSTILL_HEAD(table) extern const Kind k##table;
+#include "heads/kinds.def"
 
 // The kind of a head, or null for one that this potstill does not know.
 const Kind* kind_of(fb::HeadBody body) noexcept;

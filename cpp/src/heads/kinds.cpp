@@ -3,7 +3,10 @@
 namespace potstill::heads {
 namespace {
 
-constexpr const Kind* kKinds[] = {&kClasses, &kMultiLabel, &kTags, &kVector, &kScore};
+constexpr const Kind* kKinds[] = {
+#define POTSTILL_HEAD(table) &k##table,
+#include "heads/kinds.def"
+};
 
 }  // namespace
 
