@@ -11,16 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-# What a head's numbers mean: one label a text, any number of labels a text, one label a token, a vector or a number a
-# text.
-KINDS = ("classes", "multi-label", "tags", "vector", "score")
-
 
 class Head:
     """What one output of a model means.
 
     Attributes:
-        kind: one of `KINDS`.
+        kind: what its numbers mean: "classes" (one label a text), "multi-label" (any number of labels), "tags" (one label
+            a token), "vector" or "score" (a number a text); a table of the schema and a row of cpp/src/heads/kinds.def.
         labels: names of its columns; empty where there are none.
         activation: of a score, "raw" or "sigmoid": how the one logit is given; else empty.
         normalized: of a vector, whether its length is 1.

@@ -151,15 +151,11 @@ def _describe(work: Lowering, card: Card) -> None:
     ends = {"logits": graph.logits, "embedding": graph.embedding}
     values = {output: work.value(op) for output, op in ends.items() if op is not None}
     for head in card.heads:
-        table = _TABLES[head.kind]
+        table = head.kind.title().replace("-", "")  # MultiLabel of multi-label
         body = made(getattr(fb, f"{table}T"), **_activation(head))
         fields = {"labels": list(head.labels) or None, "temperature": head.temperature, "threshold": head.threshold}
         value, number = values[head.output], getattr(fb.HeadBody, table)
         model.heads.append(made(fb.HeadT, name=head.kind, value=value, bodyType=number, body=body, **fields))
-
-
-# The schema's table for each kind of head.
-_TABLES = {"classes": "Classes", "multi-label": "MultiLabel", "tags": "Tags", "vector": "Vector", "score": "Score"}
 
 
 def _activation(head: Head) -> dict[str, int]:
