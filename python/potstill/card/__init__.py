@@ -16,7 +16,7 @@ class Head:
     """What one output of a model means.
 
     Attributes:
-        kind: what its numbers mean: "classes" (one label a text), "multi-label" (any number of labels), "tags" (one label
+        kind: what its numbers mean: "classes" (one label a text), "multi-label" (any number), "tags" (one label
             a token), "vector" or "score" (a number a text); a table of the schema and a row of cpp/src/heads/kinds.def.
         labels: names of its columns; empty where there are none.
         activation: of a score, "raw" or "sigmoid": how the one logit is given; else empty.
