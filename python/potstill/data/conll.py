@@ -128,17 +128,18 @@ def is_conll(path: Path, encoding: str, *, strict: bool) -> bool:
 def _blocks(path: Path, encoding: str, most: int | None = None) -> list[list[_Line]]:
     """The lines of each sentence, comments included."""
     blocks: list[list[_Line]] = [[]]
-    for number, text in enumerate(open_text(path, encoding), 1):
-        if most is not None and number > most:
-            break
-        # With tabs a word may hold spaces.
-        text = text.rstrip("\t ")
-        columns = text.split("\t") if "\t" in text else _SPACES.split(text.strip(" "))
-        if not any(column.strip() for column in columns) or columns[0].upper().split()[:1] == [_DOCUMENT]:
-            if blocks[-1]:
-                blocks.append([])
-        else:
-            blocks[-1].append(_Line(number, columns, text))
+    with open_text(path, encoding) as lines:
+        for number, text in enumerate(lines, 1):
+            if most is not None and number > most:
+                break
+            # With tabs a word may hold spaces.
+            text = text.rstrip("\t ")
+            columns = text.split("\t") if "\t" in text else _SPACES.split(text.strip(" "))
+            if not any(column.strip() for column in columns) or columns[0].upper().split()[:1] == [_DOCUMENT]:
+                if blocks[-1]:
+                    blocks.append([])
+            else:
+                blocks[-1].append(_Line(number, columns, text))
     return blocks if blocks[-1] else blocks[:-1]
 
 

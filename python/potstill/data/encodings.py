@@ -8,6 +8,7 @@ import codecs
 import re
 import unicodedata
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from potstill.errors import DataError
@@ -78,11 +79,11 @@ def text_encoding(path: Path, stated: str | None) -> str:
     return stated
 
 
-def open_text(path: Path, encoding: str) -> Iterator[str]:
-    """The lines of a file whose encoding `text_encoding` gave, without their ends."""
+@contextmanager
+def open_text(path: Path, encoding: str) -> Iterator[Iterator[str]]:
+    """The lines, without their ends, of a file whose encoding `text_encoding` gave."""
     with path.open(encoding=encoding) as stream:
-        for line in stream:
-            yield line.removesuffix("\n")
+        yield (line.removesuffix("\n") for line in stream)
 
 
 def _single_byte(encoding: str) -> bool:

@@ -70,8 +70,8 @@ def no_file(path: Path) -> DataError:
 
 def _read_jsonl(path: Path, wanted: Wanted) -> Raw:
     encoding = text_encoding(path, wanted.encoding)
-    lines = enumerate(open_text(path, encoding), 1)
-    number, first = next(((number, line.strip()) for number, line in lines if line.strip()), (0, ""))
+    with open_text(path, encoding) as lines:
+        number, first = next(((number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()), (0, ""))
     if first.startswith("["):
         return _read_array(path, encoding, wanted)  # one list, under the name of JSON Lines
     if first and not first.startswith("{"):
@@ -83,8 +83,8 @@ def _read_jsonl(path: Path, wanted: Wanted) -> Raw:
 
 
 def _read_lines(path: Path, encoding: str, wanted: Wanted) -> Raw:
-    def rows() -> Iterable[tuple[int, Any]]:
-        for number, line in enumerate(open_text(path, encoding), 1):
+    def rows(lines: Iterable[str]) -> Iterable[tuple[int, Any]]:
+        for number, line in enumerate(lines, 1):
             if line.strip():
                 try:
                     yield number, json.loads(line)
@@ -93,7 +93,8 @@ def _read_lines(path: Path, encoding: str, wanted: Wanted) -> Raw:
                 except (ValueError, RecursionError) as error:
                     raise _bad_json(path, f"line {number}", _shown(error)) from error
 
-    return _objects(path, "line", rows(), wanted)
+    with open_text(path, encoding) as lines:
+        return _objects(path, "line", rows(lines), wanted)
 
 
 def _read_json(path: Path, wanted: Wanted) -> Raw:
@@ -213,7 +214,8 @@ def _read_text(path: Path, wanted: Wanted) -> Raw:
     encoding = text_encoding(path, wanted.encoding)
     if conll.is_conll(path, encoding, strict=wanted.label is None):
         return conll.read_conll(path, label=wanted.label, encoding=wanted.encoding)
-    first = next((line for line in open_text(path, encoding) if line.strip()), "")
+    with open_text(path, encoding) as lines:
+        first = next((line for line in lines if line.strip()), "")
     if "\t" in first and all(find_column(name, first.split("\t")) for _, name in wanted.named()):
         return read_csv(path, wanted)  # a table with tabs, as spreadsheets save it under this name
     if wanted.label is not None:
@@ -225,7 +227,8 @@ def _read_text(path: Path, wanted: Wanted) -> Raw:
             f"{wanted.label}; or use .csv or .jsonl; of tagged words write a word and its tag a line; plain .txt fits "
             "data.unlabelled",
         )
-    texts = [(number, line.strip()) for number, line in enumerate(open_text(path, encoding), 1) if line.strip()]
+    with open_text(path, encoding) as lines:
+        texts = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
     return Raw([text for _, text in texts], None, str(path), lines=[number for number, _ in texts])
 
 

@@ -141,7 +141,8 @@ def _cut(lines: Sequence[str], mark: str) -> list[list[str]]:
 
 def _read(path: Path, encoding: str, style: _Style, wanted: Wanted) -> Raw:
     spans: dict[int, int] = {}
-    raw = take(str(path), _records(path, encoding, style, spans), wanted)
+    with closing(_records(path, encoding, style, spans)) as records:
+        raw = take(str(path), records, wanted)
     if style.separator != ("\t" if _is_tsv(path) else ","):
         shown = _NAMES.get(style.separator, repr(style.separator))
         raw.notes.append(f"fields are separated by {shown}")
