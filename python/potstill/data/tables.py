@@ -8,8 +8,8 @@ from __future__ import annotations
 import csv
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -160,7 +160,7 @@ def _large_fields() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def _records(path: Path, encoding: str, style: _Style, spans: dict[int, int]) -> Iterator[Row]:
+def _records(path: Path, encoding: str, style: _Style, spans: dict[int, int]) -> Generator[Row, None, None]:
     """Header and rows; `spans` is filled with the last line of each row that is longer than a line, by its first."""
     with _large_fields(), path.open(encoding=encoding, newline="") as stream:
         for _ in range(style.skip):
