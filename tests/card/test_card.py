@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from potstill.card import KINDS, Card, heads_of
+from potstill.card import Card, heads_of
 from potstill.card.notes import (
     DEFAULT_TOKENS,
     attach_to_tflite,
@@ -30,7 +30,7 @@ MODELS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MODELS)
 def test_notes_are_read_again(tmp_path: Path, kind: str) -> None:
     heads, shape, told = MODELS[kind]
     card = Card("m", heads, 64, vocabulary=100, pad_id=1, pairs=kind == "classes", producer="potstill 1")
