@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -47,7 +48,7 @@ class TokenizerFile:
 
 
 @dataclass(frozen=True)
-class Tables:
+class Tables(ABC):
     """What the core needs to tokenize, whatever the model.
 
     Attributes:
@@ -88,13 +89,13 @@ class Tables:
         """The piece with this id."""
         return self.blob[self.offsets[token_id] : self.offsets[token_id + 1]].decode("utf-8", "replace")
 
+    @abstractmethod
     def piece_in_text(self, token_id: int) -> str | None:
         """The piece with this id where ordinary texts give it; None for padding, unused entries and ids without one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lower(self, to: Lowering) -> Any:
         """The schema's table Tokenizer (an object of `fb`), its tensors added to `to`."""
-        raise NotImplementedError
 
     def lower_vocabulary(self, to: Lowering) -> Any:
         """The schema's table Vocabulary."""

@@ -4,6 +4,7 @@ raw text. Of pairs it is [CLS] A [SEP] B [SEP], with token type 1 from B on.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -25,9 +26,9 @@ class BertTables(Tables):
     handle_chinese_chars: bool
     unk_id: int
 
+    @abstractmethod
     def model(self) -> tuple[int, Any]:
         """The model's place in the schema's union TokenizerModel, and its table."""
-        raise NotImplementedError
 
     def lower(self, to: Lowering) -> Any:
         normalizer = made(

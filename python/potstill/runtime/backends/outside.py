@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ BATCH_ROWS = 32
 _SHORTEST = {"text": 3, "pair": 5}
 
 
-class OutsideBackend:
+class OutsideBackend(ABC):
     """A model in another engine, which a subclass loads and calls.
 
     Attributes:
@@ -61,9 +62,9 @@ class OutsideBackend:
         facts = {"backend": self.backend, "engine": engine, "bytes": size, "threads": self.threads}
         self.info = {**card.info(), **facts}
 
+    @abstractmethod
     def _call(self, rows: TokenRows) -> Mapping[str, Any]:
         """The outputs for a few rows, f32 ``[rows, columns]``, of a tagger ``[rows, length, columns]``."""
-        raise NotImplementedError
 
     def _feed(self, rows: TokenRows, length: int | None, dtype: str) -> dict[str, Any]:
         """The graph's inputs for a few rows, ``[rows, length]``."""
