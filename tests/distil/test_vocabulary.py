@@ -141,7 +141,7 @@ def test_the_saved_tokenizer_and_the_packed_one_are_exact(tmp_path: Path, lower:
     tables = read_tokenizer(tmp_path)
     assert tables.max_tokens == 48
     assert tables.pad_id == found.pad_id
-    assert tables.pairs_problem is None
+    assert tables.template.pairs_problem is None
     core = native(tables)
     for text in [*ODD, *lettered.texts(200, seed=9)]:
         expected = found.tokenizer(text)["input_ids"]

@@ -20,8 +20,13 @@ struct Text {
   bool tracked = false;
   std::uint32_t base = 0;  // where in the text given it begins
 
+  Text() = default;
+
   // The part of a text that begins at its byte `at`.
   Text(std::string_view part, std::uint32_t at, bool track);
+
+  // Bytes [begin, end) with their origins.
+  Text part(std::size_t begin, std::size_t end) const;
 
   // Where bytes [begin, end), at least one, come from; the text must be tracked.
   Origin origin(std::size_t begin, std::size_t end) const noexcept {

@@ -105,8 +105,8 @@ def _check_ids(tokenizer: Any, teacher: Teacher, named: str) -> None:
 
 
 def _check_pairs(recipe: Recipe, tables: Tables, named: str) -> None:
-    if recipe.data.text_pair is not None and tables.pairs_problem is not None:
-        raise CompileError("C145", tables.pairs_problem, named, _OTHER_TEACHER)
+    if recipe.data.text_pair is not None and tables.template.pairs_problem is not None:
+        raise CompileError("C145", tables.template.pairs_problem, named, _OTHER_TEACHER)
 
 
 def _check_pruned(tokenizer: Any, settings: Student) -> None:
