@@ -100,9 +100,9 @@ def test_no_template_for_pairs() -> None:
 
 
 def test_it_is_refused_for_pairs_and_only_for_pairs(typed: Path, tmp_path: Path) -> None:
-    alone = template(None)
+    alone = template("<s> $A </s> $B:2 </s>:2")
     folder = saved(tmp_path / "tokenizer", alone)
-    with pytest.raises(CompileError, match="no template for pairs") as caught:
+    with pytest.raises(CompileError, match="token types") as caught:
         compile_onnx(typed, tmp_path / "out.still", tokenizer=folder, pairs=True)
     assert caught.value.code == "C145" and str(folder) in caught.value.where
     assert not (tmp_path / "out.still").exists()

@@ -39,7 +39,7 @@ class AddedTokens {
  private:
   const AddedToken* longest_at(std::string_view text, std::size_t at) const noexcept;
 
-  std::vector<AddedToken> tokens_;         // by their first byte
+  std::vector<AddedToken> tokens_;          // by their first byte
   std::array<std::uint16_t, 257> first_{};  // tokens that begin with byte b: [first_[b], first_[b + 1])
 };
 

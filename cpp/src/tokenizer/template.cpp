@@ -40,7 +40,8 @@ const char* Template::problem(std::size_t pieces) const noexcept {
   };
   for (const Parts* parts : {&single, &pair}) {
     for (const fb::TemplatePart& part : *parts) {
-      if (part.part() == fb::Part::Id && part.id() >= pieces) return "the id of a special token is outside the vocabulary";
+      if (part.part() == fb::Part::Id && part.id() >= pieces)
+        return "the id of a special token is outside the vocabulary";
       if (part.part() > fb::Part::Second) return "a template has a part of an unknown kind";
       if (part.type() > 1) return "a template has a token type other than 0 and 1";
     }

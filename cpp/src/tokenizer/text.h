@@ -35,7 +35,8 @@ struct Text {
 };
 
 // Writes a text anew from its beginning, character by character. The origins follow the rule of `tokenizers`
-// (NormalizedString.transform): what replaces a character has its place, what is put in has the place of the byte before.
+// (NormalizedString.transform): what replaces a character has its place, what is put in has the place of the byte
+// before.
 class Rewrite {
  public:
   explicit Rewrite(Text& text);
@@ -49,8 +50,8 @@ class Rewrite {
   // Byte of the old text that is read next.
   std::size_t at() const noexcept { return at_; }
 
-  // Writes a character. change 0: it replaces the next old one; above 0: it is put in; -n: it replaces the next one, and
-  // n more are dropped.
+  // Writes a character. change 0: it replaces the next old one; above 0: it is put in; -n: it replaces the next one,
+  // and n more are dropped.
   void put(char32_t point, int change = 0);
 
   // Puts characters in.

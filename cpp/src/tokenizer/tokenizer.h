@@ -1,5 +1,5 @@
-// Text to ids in the stages of Hugging Face `tokenizers`. The ids and places equal those of `Tokenizer.encode(text)` for
-// every text; see README.md.
+// Text to ids in the stages of Hugging Face `tokenizers`. The ids and places equal those of `Tokenizer.encode(text)`
+// for every text; see README.md.
 #pragma once
 
 #include <cstdint>
