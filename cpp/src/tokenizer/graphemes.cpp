@@ -26,14 +26,20 @@ class Cluster {
     if (is_control(last_) || is_control(next)) return last_ == kCr && next == kLf;
     if (goes_on(next) || last_ == kPrepend) return true;
     switch (next) {
-      case kConsonant: return conjunct_ == kLinked;
-      case kPictographic: return emoji_ == kLinked && last_ == kZwj;
+      case kConsonant:
+        return conjunct_ == kLinked;
+      case kPictographic:
+        return emoji_ == kLinked && last_ == kZwj;
       case kLead:
       case kSyllable:
-      case kClosedSyllable: return last_ == kLead;
-      case kVowel: return last_ == kLead || last_ == kVowel || last_ == kSyllable;
-      case kTail: return last_ == kVowel || last_ == kSyllable || last_ == kTail || last_ == kClosedSyllable;
-      default: return false;
+      case kClosedSyllable:
+        return last_ == kLead;
+      case kVowel:
+        return last_ == kLead || last_ == kVowel || last_ == kSyllable;
+      case kTail:
+        return last_ == kVowel || last_ == kSyllable || last_ == kTail || last_ == kClosedSyllable;
+      default:
+        return false;
     }
   }
 

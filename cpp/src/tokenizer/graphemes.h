@@ -7,8 +7,8 @@
 
 namespace potstill::tokenizer {
 
-// Same values as in unicode_graphemes.py, up to kSyllable. Regional indicators are kOther: a pair of them is 8 bytes, and
-// clusters above 5 bytes make no difference to that normalizer.
+// Same values as in unicode_graphemes.py, up to kSyllable. Regional indicators are kOther: a pair of them is 8 bytes,
+// and clusters above 5 bytes make no difference to that normalizer.
 enum class Grapheme : std::uint8_t {
   kOther,
   kControl,
