@@ -10,7 +10,7 @@ from potstill.data.templates import Grammar
 from potstill.errors import DataError
 
 RULES = {"the": "the|my", "light": "(lamp|light)[s]", "loop": "a <loop>", "deep": "<the> <light>"}
-THE = (" the", "")
+THE, SIZES = (" the", ""), ("big", "small")
 VALUES = {"colour": ["red", "blue|green"], "room": ["kitchen"]}
 
 
@@ -25,7 +25,7 @@ def sentences(template: str, between: str = " ") -> set[str]:
         ("turn it on", {"turn it on"}),
         ("[please ]go", {"please go", "go"}),
         ("(turn|switch) on", {"turn on", "switch on"}),
-        ("in[[ the] (big|small)] room", {"in room", *(f"in{the} {size} room" for the in THE for size in ("big", "small"))}),
+        ("in[[ the] (big|small)] room", {"in room", *(f"in{the} {size} room" for the in THE for size in SIZES)}),
         ("(on;now)", {"on now", "now on"}),
         ("(a|b;c)", {"a c", "b c", "c a", "c b"}),
         ("<the> {room}", {"the kitchen", "my kitchen"}),
