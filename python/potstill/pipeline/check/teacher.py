@@ -23,10 +23,14 @@ _OTHER = (
     "use an encoder (BERT, XLM-R, DeBERTa, T5's) or a decoder of text (GPT-2, Llama, Qwen), "
     "e.g. teacher.model = demo:all-minilm-l6-v2"
 )
-# The demo teacher's configuration; its package is pinned, so it need not be fetched to be known.
+# The demo teachers' configurations; their packages are pinned, so they need not be fetched to be known.
 DEMOS: Mapping[str, Mapping[str, Any]] = {
     "demo:all-minilm-l6-v2": {
         "vocab_size": 30522, "hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12,
+        "intermediate_size": 1536, "max_position_embeddings": 512, "type_vocab_size": 2,
+    },
+    "demo:e5-small": {
+        "vocab_size": 250037, "hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 12,
         "intermediate_size": 1536, "max_position_embeddings": 512, "type_vocab_size": 2,
     },
 }  # fmt: skip
