@@ -39,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         ),
         "silu": lambda f: teachers.save(f, "Bert", teachers.words(), hidden_act="silu", **BERT),
         "t5": lambda f: teachers.save(f, "T5", teachers.words(), d_model=24, d_kv=6, d_ff=48, num_heads=4),
-        "bart": lambda f: teachers.save(f, "Bart", teachers.words(), d_model=32),
+        "bart": lambda f: teachers.save(f, "Bart", teachers.words(), d_model=32, hidden_size=32),
         "classifier": lambda f: teachers.save(f, "BertForSequenceClassification", teachers.words(), **BERT),
     }
     there: dict[str, Path] = {}
