@@ -14,8 +14,8 @@ class Teacher(Section):
 
     model: Name = Field(
         description="Hub id, local folder in Hugging Face format, `demo:all-minilm-l6-v2` (English) or `demo:e5-small` "
-        "(multilingual-e5-small, 100 languages): an encoder such as BERT, XLM-R, DeBERTa or ModernBERT, T5's encoder, or "
-        "a decoder such as Llama or Qwen.",
+        "(multilingual-e5-small, 100 languages): an encoder such as BERT, XLM-R, DeBERTa or ModernBERT, T5's encoder, "
+        "or a decoder such as Llama or Qwen.",
         examples=["demo:all-minilm-l6-v2", "demo:e5-small", "bert-base-uncased", "models/my-teacher"],
     )
     finetune: Literal["auto", "always", "never"] = Field(
