@@ -48,9 +48,9 @@ class Case:
         return bool(np.isin(row, kept).all()) and not unknown
 
 
-@pytest.fixture(scope="module", params=[(kind, seed) for kind in KINDS for seed in (1, 2)], ids=str)
+@pytest.fixture(scope="module", params=KINDS)
 def case(request: pytest.FixtureRequest) -> Case:
-    return Case(*request.param)
+    return Case(request.param, 1)
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=str)
@@ -77,7 +77,7 @@ def test_a_size_is_met_and_dropped_words_are_still_read(kind: str) -> None:
     case = Case(kind, 3)
     least = len(case.choose(vocabulary_min_count=1 << 30).kept)  # type: ignore[arg-type]
     most = case.choose().size
-    for size in (least, least + 1, (least + most) // 2, most):
+    for size in (least + 1, (least + most) // 2):
         found = case.choose(vocabulary_size=size)
         assert found.size == size, (least, most)
     found = case.choose(vocabulary_size=least)
