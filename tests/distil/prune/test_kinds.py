@@ -84,13 +84,20 @@ def test_marked_letters_are_single_characters(marks: dict[str, str]) -> None:
 
 
 def test_unigram_keeps_the_score_of_the_unknown() -> None:
-    """The lowest score is that of "zz", which no text has: without it "ß" would cost less than "ss" costs."""
-    pieces = [("<unk>", 0.0), ("▁", -1.0), ("a", -3.0), ("ab", -20.0), ("zz", -90.0), ("zzz", -90.0)]
-    model = {"vocab": pieces, "unk_id": 0}
-    assert Unigram(model).needed() == {0, 4}
-    pruned = Unigram(model).pruned({0: 0, 2: 1, 4: 2})
-    assert pruned["vocab"] == [pieces[0], pieces[2], pieces[4]] and pruned["unk_id"] == 0
-    assert Unigram(model).pruned({1: 0, 0: 1, 4: 2})["unk_id"] == 1
+    """Unknown "ß" and "abc" would win over "ßa" and "bc" if the lowest score, that of "zz", went."""
+    scores = {"<unk>": 0.0, "<pad>": 0.0, "abc": -1.0, "ßa": -50.0, "bc": -50.0, "zz": -90.0, "zzz": -90.0}
+    teacher = trained.fast(Tokenizer(models.Unigram(list(scores.items()), unk_id=0)))
+    source = Prunable(teacher)
+    assert source.fallback_ids().tolist() == [0, 1, 5, *range(7, len(teacher))], "the first of the lowest score"
+    kept = [0, 1, 2, 3, 4, 5, *range(7, len(teacher))]
+    assert teacher.tokenize("ßabc") == source.pruned(kept).tokenize("ßabc") == ["ßa", "bc"]
+    assert source.pruned([index for index in kept if index != 5]).tokenize("ßabc") != ["ßa", "bc"]
+
+
+def test_unigram_renumbers_its_unknown_piece() -> None:
+    pieces = [["a", -1.0], ["<unk>", 0.0], ["b", -3.0]]
+    pruned = Unigram({"vocab": pieces, "unk_id": 1}).pruned({1: 0, 2: 1})
+    assert pruned["vocab"] == pieces[1:] and pruned["unk_id"] == 0
 
 
 def test_bytes_stay_and_count_as_unspelt() -> None:

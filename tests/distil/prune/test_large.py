@@ -22,14 +22,14 @@ SECONDS = 20
 
 
 def words() -> list[str]:
-    """All strings of up to 4 of 14 letters, and 70,000 of 5."""
+    """All strings of up to 4 of 14 letters, and 64,000 of 5."""
     source = random.Random(1)
     short = ["".join(each) for size in range(1, 5) for each in itertools.product(LETTERS, repeat=size)]
-    return list(dict.fromkeys([*short, *("".join(source.choices(LETTERS, k=5)) for _ in range(70_000))]))
+    return list(dict.fromkeys([*short, *("".join(source.choices(LETTERS, k=5)) for _ in range(64_000))]))
 
 
 def dense_bpe() -> Tokenizer:
-    """A merge for every way to split a piece, as tables converted from tiktoken have, in no order; 350,000 merges."""
+    """A merge for every way to split a piece, as tables converted from tiktoken have, in no order; 330,000 merges."""
     pieces = words()
     merges = [(piece[:at], piece[at:]) for piece in pieces for at in range(1, len(piece))]
     random.Random(2).shuffle(merges)
