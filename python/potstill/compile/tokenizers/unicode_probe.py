@@ -227,9 +227,7 @@ def _compositions(canonical: Mapping[str, str]) -> dict[str, str]:
     return {pair: out for pair, out in changes(NFC(), pairs).items() if len(out) == 1}
 
 
-def _check_composed(
-    forms: Mapping[str, str], decomposed: Mapping[str, str], compositions: Mapping[str, str]
-) -> None:
+def _check_composed(forms: Mapping[str, str], decomposed: Mapping[str, str], compositions: Mapping[str, str]) -> None:
     """NFC or NFKC of every character is its decomposition, composed from the left by the pairs."""
     for c, parts in decomposed.items():
         if ord(c) in _HANGUL:

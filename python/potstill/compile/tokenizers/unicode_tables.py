@@ -2,8 +2,8 @@
 
 The tables are not taken from a Unicode release: `tokenizers` mixes several (the category tests of one crate are far
 older than the decompositions of another), so every code point is sent through its normalizers and pre-tokenizers and
-the result is recorded (`unicode_probe`). Run it as ``python -m potstill.compile.tokenizers.unicode_tables FILE``; a test
-makes it again and compares.
+the result is recorded (`unicode_probe`). Run it as ``python -m potstill.compile.tokenizers.unicode_tables FILE``; a
+test makes it again and compares.
 
 Shape of the result: a two-stage table code point -> class (blocks of 128, equal blocks shared), a class list (flags,
 canonical combining class, grapheme category), three mappings (full canonical and compatibility decompositions, lower
