@@ -103,8 +103,9 @@ def _tables(tokenizer: Any, folder: Path) -> Tables:
 
 
 def _check_ids(tokenizer: Any, teacher: Teacher, named: str) -> None:
-    if tokenizer.pad_token_id is None:
-        raise TrainError("T006", "the tokenizer has no padding token", named, _OTHER_TEACHER)
+    from potstill.models.tokens import give_padding
+
+    give_padding(tokenizer, named)
     rows = int(teacher.encoder.config.vocab_size)
     highest = max(tokenizer.get_vocab().values())
     if highest >= rows:
