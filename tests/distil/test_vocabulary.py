@@ -18,7 +18,7 @@ from potstill.distil.vocabulary.choice import (
     piece_counts,
     vocabulary_facts,
 )
-from potstill.distil.vocabulary.prune.tokenizer import Prunable, prune_tokenizer
+from potstill.distil.vocabulary.prune.tokenizer import Prunable
 from potstill.errors import TrainError
 from potstill.models.tokens import encode
 from potstill.recipe.schema import Student
@@ -185,8 +185,9 @@ def test_facts() -> None:
 def test_pruning_leaves_the_teachers_tokenizer_alone() -> None:
     tokenizer = lettered.tokenizer()
     before = tokenizer.backend_tokenizer.to_str()
-    kept = Prunable(tokenizer).fallback_ids()
-    smaller = prune_tokenizer(tokenizer, kept)
+    source = Prunable(tokenizer)
+    kept = source.fallback_ids()
+    smaller = source.pruned(kept)
     assert tokenizer.backend_tokenizer.to_str() == before
     assert len(smaller) == len(kept) and type(smaller) is type(tokenizer)
     assert smaller.model_max_length == 48 and "tmp" not in str(smaller.name_or_path)
