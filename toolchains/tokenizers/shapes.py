@@ -6,6 +6,7 @@ A shape is the content of a ``tokenizer.json``. `shapes` gives all of them by na
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -14,11 +15,10 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 LLAMA3 = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-QWEN2 = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+QWEN2 = LLAMA3.replace("{1,3}", "")
 BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 ROBERTA = ["<s>", "<pad>", "</s>", "<unk>"]
 # As XLM-R's: the mask takes the space before it.
@@ -33,7 +33,9 @@ def wordpiece(texts: Sequence[str], lowercase: bool, accents: bool | None = None
     made = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     made.normalizer = normalizers.BertNormalizer(lowercase=lowercase, strip_accents=accents)
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    made.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=SIZE, special_tokens=BERT, show_progress=False))
+    made.train_from_iterator(
+        texts, trainers.WordPieceTrainer(vocab_size=SIZE, special_tokens=BERT, show_progress=False)
+    )
     made.post_processor = _template("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", made)
     return made
 
@@ -87,7 +89,10 @@ def llama3(texts: Sequence[str]) -> Tokenizer:
         ]
     )
     made.post_processor = processors.Sequence(
-        [processors.ByteLevel(), _template("<|begin_of_text|> $A", "<|begin_of_text|> $A <|begin_of_text|>:1 $B:1", made)]
+        [
+            processors.ByteLevel(),
+            _template("<|begin_of_text|> $A", "<|begin_of_text|> $A <|begin_of_text|>:1 $B:1", made),
+        ]
     )
     return made
 
@@ -127,7 +132,11 @@ def _unigram(texts: Sequence[str], special: Sequence[str], normalizer: Any, unkn
 
 def xlm_roberta(texts: Sequence[str], charsmap: Charsmap) -> Tokenizer:
     """XLM-R's, as transformers converts it from SentencePiece."""
-    steps = [_precompiled(charsmap), normalizers.Strip(left=False, right=True), normalizers.Replace(Regex(" {2,}"), "▁")]
+    steps = [
+        _precompiled(charsmap),
+        normalizers.Strip(left=False, right=True),
+        normalizers.Replace(Regex(" {2,}"), "▁"),
+    ]
     made = _unigram(texts, ROBERTA, normalizers.Sequence(steps))
     made.add_special_tokens([MASK])
     made.post_processor = _template("<s> $A </s>", "<s> $A </s> </s> $B </s>", made)
@@ -160,7 +169,12 @@ def t5(texts: Sequence[str], charsmap: Charsmap) -> Tokenizer:
 
 def albert(texts: Sequence[str], charsmap: Charsmap) -> Tokenizer:
     """ALBERT's: no accents, no capitals."""
-    steps = [normalizers.Replace("``", '"'), normalizers.Replace("''", '"'), normalizers.NFKD(), normalizers.StripAccents()]
+    steps = [
+        normalizers.Replace("``", '"'),
+        normalizers.Replace("''", '"'),
+        normalizers.NFKD(),
+        normalizers.StripAccents(),
+    ]
     steps += [normalizers.Lowercase(), _precompiled(charsmap)]
     made = _unigram(texts, ["<pad>", "<unk>", "[CLS]", "[SEP]"], normalizers.Sequence(steps))
     made.add_special_tokens([AddedToken("[MASK]", lstrip=True, special=True)])
@@ -210,7 +224,9 @@ def word_level(texts: Sequence[str]) -> Tokenizer:
     """Whole words."""
     made = Tokenizer(models.WordLevel(unk_token="[UNK]"))
     made.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
-    made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.Digits(individual_digits=True)])
+    made.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Whitespace(), pre_tokenizers.Digits(individual_digits=True)]
+    )
     trainer = trainers.WordLevelTrainer(vocab_size=SIZE, special_tokens=BERT, show_progress=False)
     made.train_from_iterator(texts, trainer)
     made.post_processor = _template("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", made)
@@ -219,13 +235,18 @@ def word_level(texts: Sequence[str]) -> Tokenizer:
 
 def characters(texts: Sequence[str]) -> Tokenizer:
     """BPE of characters with marks at both ends of a word, decomposed text, punctuation in runs."""
-    made = Tokenizer(models.BPE(unk_token="[UNK]", end_of_word_suffix="</w>", continuing_subword_prefix="@@"))
+    marks = {"end_of_word_suffix": "</w>", "continuing_subword_prefix": "@@"}
+    made = Tokenizer(models.BPE(unk_token="[UNK]", **marks))
     made.normalizer = normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents()])
     made.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("contiguous"), pre_tokenizers.Digits()]
     )
     trainer = trainers.BpeTrainer(
-        vocab_size=SIZE, special_tokens=BERT, end_of_word_suffix="</w>", continuing_subword_prefix="@@", show_progress=False
+        vocab_size=SIZE,
+        special_tokens=BERT,
+        end_of_word_suffix="</w>",
+        continuing_subword_prefix="@@",
+        show_progress=False,
     )
     made.train_from_iterator(texts, trainer)
     made.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
@@ -259,7 +280,11 @@ MAPPED: Mapping[str, Callable[[Sequence[str], Charsmap], Tokenizer]] = {
 
 
 def shapes(texts: Sequence[str], charsmap: Charsmap) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each shape's name and tokenizer.json, trained on texts; `charsmap` in base64 is SentencePiece's map of characters."""
+    """Each shape's name and tokenizer.json, trained on texts.
+
+    Args:
+        charsmap: SentencePiece's map of characters, in base64 as a tokenizer.json has it.
+    """
     for name, make in SHAPES.items():
         yield name, json.loads(make(texts).to_str())
     for name, mapped in MAPPED.items():
@@ -273,6 +298,4 @@ def _template(single: str, pair: str, tokenizer: Tokenizer) -> Any:
 
 
 def _precompiled(charsmap: Charsmap) -> Any:
-    import base64
-
     return normalizers.Precompiled(base64.b64decode(charsmap))

@@ -136,8 +136,8 @@ class Model:
 
         Args:
             texts: the texts, or pairs of texts; a single str is an error, because it is a sequence of letters.
-            truncate: cut a long text to `max_tokens`, keeping special tokens, of a pair the longer text first; otherwise
-                it is an error.
+            truncate: cut a long text to `max_tokens`, keeping special tokens, of a pair the longer text first; else it
+                is an error.
 
         Any iterable with an order is taken, and read once: generators, views of dicts, arrays, columns of tables.
 
