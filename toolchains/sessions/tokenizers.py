@@ -9,17 +9,15 @@ from __future__ import annotations
 import random
 import sys
 import time
-import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from potstill.data.corpora import LABELLED, UNLABELLED, read_demo
-from potstill.data.e5.charsmap import precompiled
 from potstill.errors import DataError
 from potstill.work.progress import QuietProgress
 from toolchains import PROJECT
 from toolchains.tokenizers.same import both, different
-from toolchains.tokenizers.shapes import shapes
+from toolchains.tokenizers.shapes import shapes, usual_charsmap
 from toolchains.tokenizers.texts import SENTENCES, random_text
 
 RANDOM = 5_000
@@ -27,19 +25,6 @@ RANDOM = 5_000
 ROWS = 1_000
 # Encoded over and over, best of the rounds.
 ROUNDS = 5
-
-
-def usual_charsmap() -> str:
-    """A map of characters like SentencePiece's usual one: compatibility composition, white space, no controls."""
-    table = {"\t": " ", "\n": " ", "\r": " ", "\u200b": "", "\ufeff": "", "\x01": "", "\x7f": ""}
-    for point in range(0x110000):
-        mark = chr(point)
-        if not 0xD800 <= point < 0xE000 and (normal := unicodedata.normalize("NFKC", mark)) != mark:
-            table.setdefault(mark, normal)
-            # Written in two characters it is the same one.
-            if len(parts := unicodedata.normalize("NFD", mark)) > 1:
-                table.setdefault(parts, normal)
-    return precompiled(table)
 
 
 def every_code_point() -> list[str]:

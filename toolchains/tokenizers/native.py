@@ -23,10 +23,8 @@ class _Sections:
         return len(self.sections) - 1
 
 
-def native(tables: Tables) -> Any:
-    """The core's tokenizer over `tables`: it goes through a file whose graph means nothing."""
-    from potstill import _core
-
+def still_of(tables: Tables) -> bytes:
+    """A .still file with these tables, whose graph means nothing."""
     to = _Sections()
     lowered: Any = tables.lower(to)  # type: ignore[arg-type]
     op = made(fb.OpT, name="none", bodyType=fb.OpBody.Normalize, body=fb.NormalizeT())
@@ -34,4 +32,11 @@ def native(tables: Tables) -> Any:
         fb.ModelT, card=made(fb.CardT, scheme="fp32"), inputType=fb.Input.TokenIds, input=fb.TokenIdsT(),
         tensors=to.tensors, values=[], ops=[op], heads=[], tokenizer=lowered,
     )  # fmt: skip
-    return _core.Tokenizer(b"".join(chunks(PackedModel(header, to.sections))))
+    return b"".join(chunks(PackedModel(header, to.sections)))
+
+
+def native(tables: Tables) -> Any:
+    """The core's tokenizer over `tables`."""
+    from potstill import _core
+
+    return _core.Tokenizer(still_of(tables))

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import base64
 import json
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+from potstill.data.e5.charsmap import precompiled
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 LLAMA3 = (
@@ -289,6 +292,19 @@ def shapes(texts: Sequence[str], charsmap: Charsmap) -> Iterator[tuple[str, dict
         yield name, json.loads(make(texts).to_str())
     for name, mapped in MAPPED.items():
         yield name, json.loads(mapped(texts, charsmap).to_str())
+
+
+def usual_charsmap() -> str:
+    """A map of characters like SentencePiece's usual one: compatibility composition, white space, no controls."""
+    table = {"\t": " ", "\n": " ", "\r": " ", "\u200b": "", "\ufeff": "", "\x01": "", "\x7f": ""}
+    for point in range(0x110000):
+        mark = chr(point)
+        if not 0xD800 <= point < 0xE000 and (normal := unicodedata.normalize("NFKC", mark)) != mark:
+            table.setdefault(mark, normal)
+            # Written in two characters it is the same one.
+            if len(parts := unicodedata.normalize("NFD", mark)) > 1:
+                table.setdefault(parts, normal)
+    return precompiled(table)
 
 
 def _template(single: str, pair: str, tokenizer: Tokenizer) -> Any:
