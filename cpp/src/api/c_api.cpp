@@ -191,7 +191,8 @@ int potstill_offsets(const potstill_model* model, const char* text, int truncate
     need(text, "text");
     const std::string_view given = text;
     std::vector<int32_t> found;
-    for (const potstill::Offset& offset : model->model.offsets(std::span(&given, 1), truncate != 0).front()) {
+    const auto all = model->model.offsets(std::span(&given, 1), truncate != 0);
+    for (const potstill::Offset& offset : all.front()) {
       found.push_back(static_cast<int32_t>(offset.begin));
       found.push_back(static_cast<int32_t>(offset.end));
     }
