@@ -7,15 +7,21 @@
 
 namespace potstill::tokenizer {
 
+// An id, and bytes [begin, end) of the normalized text that it stands for.
+struct Token {
+  std::int32_t id;
+  std::uint32_t begin, end;
+};
+
 class Model {
  public:
   virtual ~Model() = default;
 
-  // Appends the ids of a word: valid UTF-8, not empty, of any length. Safe to call from many threads at once; the time
-  // must be linear in the word, times a constant of the model.
-  virtual void encode(std::string_view word, std::vector<std::int32_t>& out) const = 0;
+  // Appends the tokens of a word that begins at byte `at`: valid UTF-8, not empty, of any length. Safe to call from
+  // many threads at once; the time must be linear in the word, times a constant of the model.
+  virtual void encode(std::string_view word, std::uint32_t at, std::vector<Token>& out) const = 0;
 
-  // What stands for a word of which normalization leaves nothing, where a tagger is asked for it.
+  // What stands for a word of which normalization leaves nothing, where a tagger is asked for it; -1: nothing does.
   virtual std::int32_t unk_id() const noexcept = 0;
 };
 
