@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from potstill.distil.students.widened import token_table
 from potstill.distil.teacher.teaching import Teacher, compares_tokens
 from potstill.distil.train.augment import with_augmented
 from potstill.distil.train.encoded import EncodedSplits, encode_splits
 from potstill.distil.train.fit import Run
 from potstill.distil.vocabulary.choice import Vocabulary, aligned, choose_vocabulary
+from potstill.distil.vocabulary.other import other_tokenizer, other_vocabulary
 from potstill.models.evaluation import outputs
 from potstill.runtime.rows import TokenRows
 
@@ -41,20 +43,19 @@ def read_lesson(run: Run, splits: Splits, teacher: Teacher) -> Lesson:
     """Make new texts where they are asked for, choose the student's vocabulary, tokenize for both.
 
     Raises:
-        TrainError: longer texts than the teacher reads; else as `choose_vocabulary`.
+        TrainError: longer texts than the teacher reads; else as `choose_vocabulary` and `other_tokenizer`.
     """
-    recipe = run.recipe
+    recipe, given = run.recipe, splits
     splits = with_augmented(
         splits, teacher.tokenizer, teacher.model, copies=recipe.distil.augment, seed=recipe.seed, progress=run.progress
     )
     # The teacher reads its own ids whatever the student reads: its outputs are cached once for all students.
     rows = read = encode_splits(teacher.tokenizer, splits, recipe.data.max_tokens, run.task)
-    ids = read.train.rows.ids
-    vocabulary = choose_vocabulary(recipe.student, teacher.tokenizer, ids[: read.labelled], ids[read.labelled :])
+    vocabulary = _vocabulary(run, given, teacher, read)
     shown = read.train.rows
     if vocabulary.kept is not None:
         rows = encode_splits(vocabulary.tokenizer, splits, recipe.data.max_tokens, run.task)
-    if vocabulary.kept is not None and compares_tokens(recipe.distil):
+    if vocabulary.added is None and vocabulary.kept is not None and compares_tokens(recipe.distil):
         # Token by token the two must be cut alike, and every piece of the student's is one of the teacher's.
         shown = aligned(rows.train.rows, vocabulary.kept)
         rows.train.extra["teacher_input_ids"] = shown.ids
@@ -64,3 +65,12 @@ def read_lesson(run: Run, splits: Splits, teacher: Teacher) -> Lesson:
         for name, part in (("validation", read.validation), ("test", read.test)):
             rows.teacher[name] = outputs(teacher.model, part.rows)
     return Lesson(read, rows, shown, vocabulary, splits.fingerprint)
+
+
+def _vocabulary(run: Run, splits: Splits, teacher: Teacher, read: EncodedSplits) -> Vocabulary:
+    """The student's, of the texts that the recipe names."""
+    settings, ids = run.recipe.student, read.train.rows.ids
+    if settings.tokenizer == "teacher":
+        return choose_vocabulary(settings, teacher.tokenizer, ids[: read.labelled], ids[read.labelled :])
+    tokenizer = other_tokenizer(settings, splits, teacher.tokenizer)
+    return other_vocabulary(tokenizer, teacher.tokenizer, len(token_table(teacher.model).weight))

@@ -11,7 +11,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
 from tokenizers import pre_tokenizers
 
 # Names that a special token of the student may have in its teacher, the first that there is.
@@ -42,10 +41,10 @@ class Spelling:
         self._backend = getattr(tokenizer, "backend_tokenizer", None)
         content = {} if self._backend is None else json.loads(self._backend.to_str())
         model = content.get("model") or {}
-        around = json.dumps([content.get(part) for part in ("normalizer", "pre_tokenizer", "decoder")])
+        around = json.dumps([content.get(part) for part in ("normalizer", "pre_tokenizer")], ensure_ascii=False)
         self._prefix = str(model.get("continuing_subword_prefix") or "") if model.get("type") == "WordPiece" else ""
         self._bytes = "ByteLevel" in around
-        self._mark = "\u0120" if self._bytes else _SPACE if _SPACE in json.loads(around).__str__() else ""
+        self._mark = "\u0120" if self._bytes else _SPACE if _SPACE in around else ""
 
     @property
     def family(self) -> tuple[str, str]:
@@ -150,25 +149,3 @@ def _from_bytes(token: str) -> str | None:
         return bytes(_BYTES[letter] for letter in token).decode()
     except UnicodeDecodeError:
         return None
-
-
-def unknown_of(tokenizer: Any) -> int:
-    """The id of the unknown token; -1 where there is none."""
-    return -1 if tokenizer.unk_token_id is None else int(tokenizer.unk_token_id)
-
-
-def widened_rows(found: list[list[int]], rows: int) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Where each id of the student's is in the teacher's table, ``[ids]`` int32, and the rows to be added to that.
-
-    Args:
-        found: `spelt`.
-        rows: of the teacher's table. A token of one of the teacher's is that; one of several gets a row of its own,
-            from `rows` on, which is to be the mean of these (of all, if there are none).
-    """
-    places = np.zeros(len(found), np.int32)
-    added: list[np.ndarray] = []
-    for number, ids in enumerate(found):
-        places[number] = ids[0] if len(ids) == 1 else rows + len(added)
-        if len(ids) != 1:
-            added.append(np.asarray(ids, np.int64))
-    return places, added

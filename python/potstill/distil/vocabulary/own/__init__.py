@@ -103,10 +103,9 @@ def checked_alphabet(settings: Student, words: Iterable[str]) -> Sequence[str]:
     return alphabet
 
 
-def check_size(settings: Student, splits: Splits | None, teacher: Any) -> None:
-    """Raise what `own_tokenizer` would raise; without the data only what is so for any."""
-    kind = _kind(settings)
-    checked_alphabet(settings, [] if splits is None else words_of(kind, Folding.of(teacher), splits))
+def check_size(settings: Student, splits: Splits, teacher: Any) -> None:
+    """Raise what `own_tokenizer` would raise."""
+    checked_alphabet(settings, words_of(_kind(settings), Folding.of(teacher), splits))
 
 
 def _kind(settings: Student) -> Any:

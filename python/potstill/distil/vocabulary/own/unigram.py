@@ -82,9 +82,7 @@ def _counted(words: Counter[str], scores: Mapping[str, float], alphabet: Sequenc
             used[token.id] += count
     single = set(alphabet)
     return {
-        piece: float(count) or _UNCUT
-        for piece, count in zip(pieces, used, strict=True)
-        if count or piece in single
+        piece: float(count) or _UNCUT for piece, count in zip(pieces, used, strict=True) if count or piece in single
     }
 
 
