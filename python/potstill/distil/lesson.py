@@ -10,6 +10,8 @@ from potstill.distil.teacher.teaching import Teacher, compares_tokens
 from potstill.distil.train.augment import with_augmented
 from potstill.distil.train.encoded import EncodedSplits, encode_splits
 from potstill.distil.train.fit import Run
+from potstill.distil.train.token_losses import ALIGNMENT_COLUMN
+from potstill.distil.vocabulary.alignment import aligned_tokens
 from potstill.distil.vocabulary.choice import Vocabulary, aligned, choose_vocabulary
 from potstill.distil.vocabulary.other import other_tokenizer, other_vocabulary
 from potstill.models.evaluation import outputs
@@ -26,8 +28,8 @@ class Lesson:
     Attributes:
         read: the rows as the teacher reads them.
         rows: the rows as the student reads them; equal to ``read`` where the vocabulary is the teacher's.
-        shown: the training rows of which the teacher's outputs are wanted. Its own, unless tokens are compared: then
-            the student's, in the teacher's ids.
+        shown: the training rows of which the teacher's outputs are wanted. Its own, unless tokens are compared and the
+            student's are some of the teacher's: then the student's, in the teacher's ids.
         vocabulary: the student's.
         fingerprint: of the data.
     """
@@ -55,9 +57,15 @@ def read_lesson(run: Run, splits: Splits, teacher: Teacher) -> Lesson:
     shown = read.train.rows
     if vocabulary.kept is not None:
         rows = encode_splits(vocabulary.tokenizer, splits, recipe.data.max_tokens, run.task)
-    if vocabulary.added is None and vocabulary.kept is not None and compares_tokens(recipe.distil):
-        # Token by token the two must be cut alike, and every piece of the student's is one of the teacher's.
-        shown = aligned(rows.train.rows, vocabulary.kept)
+    if vocabulary.kept is not None and compares_tokens(recipe.distil):
+        if vocabulary.added is None:
+            # Token by token the two must be cut alike, and every piece of the student's is one of the teacher's.
+            shown = aligned(rows.train.rows, vocabulary.kept)
+        else:
+            texts = [splits.train, *([] if splits.unlabelled is None else [splits.unlabelled])]
+            rows.train.extra[ALIGNMENT_COLUMN] = aligned_tokens(
+                vocabulary.tokenizer, teacher.tokenizer, rows.train.rows, shown, texts, recipe.data.max_tokens
+            )
         rows.train.extra["teacher_input_ids"] = shown.ids
         if shown.types is not None:
             rows.train.extra["teacher_token_type_ids"] = shown.types

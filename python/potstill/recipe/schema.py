@@ -88,11 +88,11 @@ class Recipe(Section):
 
     def _check_other_tokenizer(self) -> None:
         """What does not go with a student that cuts texts otherwise than its teacher."""
-        for name in ("embedding", "hidden", "attention", "relations"):
+        for name in ("attention", "relations"):
             if getattr(self.distil, name) > 0:
                 raise ValueError(
-                    f"distil.{name} compares token by token, and student.tokenizer = {self.student.tokenizer!r} gives "
-                    'other tokens than the teacher\'s; set it to 0, or student.tokenizer = "teacher"'
+                    f"distil.{name} compares tokens two by two, student.tokenizer = {self.student.tokenizer!r} gives "
+                    'others than the teacher\'s; set it to 0, or student.tokenizer = "teacher"'
                 )
         if self.budget.stated:
             raise ValueError(

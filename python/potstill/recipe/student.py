@@ -64,8 +64,8 @@ class Student(Section):
         default="teacher",
         description="How the student cuts texts: as its `teacher`; by a tokenizer of its `own`, made of the training "
         "and unlabelled texts; or by that of a folder with a `tokenizer.json`. One that is not the teacher's starts "
-        "from the means of the teacher's tokens that spell it, and rules out losses that compare token by token, and a "
-        "budget.",
+        "from the means of the teacher's tokens that spell it, and rules out `distil.attention`, `distil.relations` "
+        "and a budget.",
     )
     tokenizer_model: Literal["wordpiece", "bpe", "unigram"] | None = Field(
         default=None,

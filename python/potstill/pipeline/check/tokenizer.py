@@ -63,6 +63,8 @@ def check_tokenizer(findings: Findings, recipe: Recipe, teacher: Teacher, splits
 
 def _check_other(findings: Findings, recipe: Recipe, teacher: Teacher, splits: Splits | None) -> Any | None:
     """As `check_tokenizer`, of a student that cuts texts otherwise than its teacher."""
+    from potstill.distil.teacher.teaching import compares_tokens
+    from potstill.distil.vocabulary.alignment import check_places
     from potstill.distil.vocabulary.other import folder_tokenizer
 
     settings, theirs, named = recipe.student, None, f"student.tokenizer = {recipe.student.tokenizer}"
@@ -70,6 +72,8 @@ def _check_other(findings: Findings, recipe: Recipe, teacher: Teacher, splits: S
         if teacher.folder is not None:
             theirs = _load(teacher.folder, f"teacher.model = {recipe.teacher.model}")
             _check_ids(theirs, teacher, f"teacher.model = {recipe.teacher.model}")
+            if compares_tokens(recipe.distil) and recipe.task != "token-classification":
+                check_places(theirs)
         ours = folder_tokenizer(settings) if settings.tokenizer != "own" else _own(settings, splits, theirs)
         tables = _tables(ours, settings.tokenizer_folder or Path())
         _check_pairs(recipe, tables, named)
