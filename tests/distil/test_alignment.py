@@ -109,7 +109,7 @@ def test_training_compares_what_stands_over_the_same_characters(tmp_path: Path) 
         for seed, (name, count) in enumerate((("train", 48), ("validation", 8), ("test", 8)))
     }
     more = Dataset.from_dict({"text": lettered.texts(8, 9)})
-    splits: Any = SimpleNamespace(**parts, unlabelled=more, labels=["a", "b"], fingerprint="aligned")
+    splits: Any = SimpleNamespace(**parts, unlabelled=more, labels=["a", "b"], fingerprint="aligned", units="")
     losses = {}
     for name, tokenizer, limit in (
         ("theirs", "teacher", 2**30),

@@ -54,6 +54,7 @@ def splits(teacher: Path) -> Any:
         unlabelled=Dataset.from_dict({"text": lettered.texts(16, 4)}),
         labels=["negative", "positive"],
         fingerprint="lettered",
+        units="",
     )
 
 

@@ -11,7 +11,7 @@ import torch
 from tokenizers import decoders, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from potstill.distil.students.widened import token_table, widened
+from potstill.distil.students.widened import token_embeddings, widened
 from potstill.distil.vocabulary.other import other_vocabulary
 from potstill.distil.vocabulary.spelling import Spelling, Surface, spelt
 
@@ -47,6 +47,10 @@ class Body(torch.nn.Module):
     def __init__(self, values: torch.Tensor) -> None:
         super().__init__()
         self.table, self.other = torch.nn.Embedding.from_pretrained(values), torch.nn.Linear(2, 2)
+
+    @property
+    def base_model(self) -> Any:
+        return self
 
     def get_input_embeddings(self) -> Any:
         return self.table
@@ -130,10 +134,10 @@ def test_a_vocabulary_points_into_the_widened_table() -> None:
     model: Any = torch.nn.Module()
     model.body = Body(torch.arange(12, dtype=torch.float32).reshape(6, 2))
     wide = widened(model, found.added)
-    rows = token_table(wide).weight
+    rows = token_embeddings(wide).weight
     np.testing.assert_array_equal(rows[:6].numpy(), model.body.table.weight.detach().numpy())
     np.testing.assert_array_equal(rows[6:].numpy(), [[9.0, 10.0], [5.0, 6.0]])
-    assert token_table(model).num_embeddings == 6 and wide.body.other.weight is model.body.other.weight
+    assert token_embeddings(model).num_embeddings == 6 and wide.body.other.weight is model.body.other.weight
     assert wide.body is not model.body and not wide.training
 
 

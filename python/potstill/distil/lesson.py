@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from potstill.distil.students.widened import token_table
+from potstill.distil.students.widened import token_embeddings
 from potstill.distil.teacher.teaching import Teacher, compares_tokens
 from potstill.distil.train.augment import with_augmented
 from potstill.distil.train.encoded import EncodedSplits, encode_splits
@@ -74,7 +74,7 @@ def read_lesson(run: Run, splits: Splits, teacher: Teacher) -> Lesson:
     if not run.task.labelled:
         for name, part in (("validation", read.validation), ("test", read.test)):
             rows.teacher[name] = outputs(teacher.model, part.rows)
-        return Lesson(read, rows, shown, vocabulary, splits.fingerprint, splits.units)
+    return Lesson(read, rows, shown, vocabulary, splits.fingerprint, splits.units)
 
 
 def _vocabulary(run: Run, splits: Splits, teacher: Teacher, read: EncodedSplits) -> Vocabulary:
@@ -83,4 +83,4 @@ def _vocabulary(run: Run, splits: Splits, teacher: Teacher, read: EncodedSplits)
     if settings.tokenizer == "teacher":
         return choose_vocabulary(settings, teacher.tokenizer, ids[: read.labelled], ids[read.labelled :])
     tokenizer = other_tokenizer(settings, splits, teacher.tokenizer)
-    return other_vocabulary(tokenizer, teacher.tokenizer, len(token_table(teacher.model).weight))
+    return other_vocabulary(tokenizer, teacher.tokenizer, len(token_embeddings(teacher.model).weight))

@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from potstill.models.positions import encoder_module
 
-def token_table(model: nn.Module) -> Any:
+
+def token_embeddings(model: nn.Module) -> Any:
     """The token embeddings of a classifier (`load_classifier`), ``weight`` ``[pieces, width]``."""
-    return _holder(model).get_input_embeddings()
+    return encoder_module(model).get_input_embeddings()
 
 
 @torch.no_grad()
@@ -27,15 +29,11 @@ def widened(teacher: nn.Module, added: Sequence[np.ndarray]) -> nn.Module:
     # Tensors in the memo are taken as they are: the copy has modules of its own, and the teacher's weights.
     shared = {id(tensor): tensor for tensor in [*teacher.parameters(), *teacher.buffers()]}
     found = copy.deepcopy(teacher, shared)
-    old = token_table(teacher)
+    old = token_embeddings(teacher)
     weight = old.weight
     middle = weight.mean(dim=0)
     more = [weight[torch.from_numpy(ids).to(weight.device)].mean(dim=0) if len(ids) else middle for ids in added]
     table = nn.Embedding(len(weight) + len(more), weight.shape[1], padding_idx=old.padding_idx, device="meta")
     table.weight = nn.Parameter(torch.cat([weight, torch.stack(more)]) if more else weight, requires_grad=False)
-    _holder(found).set_input_embeddings(table)
+    encoder_module(found).set_input_embeddings(table)
     return found.eval()
-
-
-def _holder(model: nn.Module) -> Any:
-    return getattr(model, "backbone", None) or getattr(model, "body", model)
