@@ -34,7 +34,8 @@ bool must_cut(const graph::Graph& graph, std::size_t tokens, std::size_t special
 
 // The tokens of texts with special ones: T is int32_t, an id, or a Token with its place.
 template <typename T>
-std::vector<std::vector<T>> of_texts(const graph::Graph& graph, std::span<const std::string_view> texts, bool truncate) {
+std::vector<std::vector<T>> of_texts(const graph::Graph& graph, std::span<const std::string_view> texts,
+                                     bool truncate) {
   const Tokenizer& tokenizer = tokenizer_of(graph);
   const Template::Parts& parts = tokenizer.around().single;
   const std::size_t specials = Template::specials(parts);
