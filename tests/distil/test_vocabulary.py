@@ -155,9 +155,15 @@ def test_min_count_size_and_ties() -> None:
     assert kept_pieces(counts, fallback, min_count=2).tolist() == [0, 1, 2, 5, 6]
     assert kept_pieces(counts, fallback, size=3).tolist() == [0, 1, 2], "of equally frequent ones the lower id"
     assert kept_pieces(counts, fallback, size=2).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("characters", ["all", "seen"])
+def test_a_size_that_cannot_hold_what_stays_is_refused(characters: str) -> None:
+    least = seen(vocabulary_characters=characters, vocabulary_min_count=999)[0].size
     with pytest.raises(TrainError) as error:
-        kept_pieces(counts, fallback, size=1)
-    assert error.value.code == "T061" and "2 or more" in str(error.value)
+        seen(vocabulary_characters=characters, vocabulary_size=least - 1)
+    assert error.value.code == "T061" and f"{least} or more" in str(error.value)
+    assert ("vocabulary_characters" in str(error.value)) == (characters == "all")
 
 
 def test_unlabelled_text_counts_by_its_weight() -> None:
