@@ -43,14 +43,16 @@ class Student(Section):
     )
     activation: Literal["gelu", "gelu_new", "relu", "tanh"] | None = Field(
         default=None,
-        description="Activation between the two feed-forward layers; without it the teacher's, which must be one of "
-        "these (`gelu_new` is GELU by tanh). An `init` from the teacher's weights wants the teacher's.",
+        description="Activation between the two feed-forward layers; without it the teacher's, or GELU where the core "
+        "has none such (`gelu_new` is GELU by tanh). An `init` from the teacher's layers wants the teacher's.",
     )
     init: Literal["pca", "copy", "prune", "random"] = Field(
         default="pca",
         description="Where the weights start: the teacher's, projected onto the main directions of its states (`pca`), "
         "its layers as they are (`copy`, needs the teacher's widths), its most important channels, heads and neurons "
-        "(`prune`), or at random.",
+        "(`prune`), or at random. Of a teacher whose layers are not BERT's (RoBERTa, XLM-R, CamemBERT, ELECTRA and "
+        "DistilBERT have them; DeBERTa, ModernBERT, T5, Llama do not) `pca` takes the token table alone, `copy` and "
+        "`prune` are refused.",
     )
     init_layers: list[Annotated[int, Field(ge=0)]] | None = Field(
         default=None,

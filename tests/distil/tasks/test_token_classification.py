@@ -206,7 +206,7 @@ def tagged() -> Any:
         rows, tags = tagging(count, seed)
         parts[name] = Dataset.from_dict({"text": rows, "label": tags})
     more = Dataset.from_dict({"text": tagging(24, 9)[0]})
-    return SimpleNamespace(**parts, unlabelled=more, labels=["O", "B-JOY", "I-JOY"], fingerprint="tags")
+    return SimpleNamespace(**parts, unlabelled=more, labels=["O", "B-JOY", "I-JOY"], fingerprint="tags", units="given")
 
 
 @pytest.mark.parametrize("settings", [{}, {"student__vocabulary": "seen", "distil__hidden": 0.1}])

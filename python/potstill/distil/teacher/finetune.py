@@ -30,6 +30,7 @@ from potstill.models.families import reads_forward
 from potstill.models.heads import Truth
 from potstill.models.hub import keep_random_state, model_errors, quiet_loading
 from potstill.models.precision import training_attention
+from potstill.models.rows import encode_dataset
 from potstill.models.split_classifier import head_name
 from potstill.models.tokens import load_tokenizer
 from potstill.work.processes import current
@@ -85,7 +86,7 @@ def finetune(
     for text in notes:
         progress.message(f"warning: {text}")
     if not run.task.labelled:
-        made = adopt(run, source, out, notes) if current().main else {}
+        made = adopt(run, source, splits, out, notes) if current().main else {}
     else:
         rows = encode_splits(source.tokenizer, _labelled(splits), recipe.data.max_tokens, run.task)
         order, doubts = believed_order(run, source, rows)
@@ -140,10 +141,12 @@ def _labelled(splits: Splits) -> Splits:
     return found
 
 
-def adopt(run: Run, source: Source, out: Path, notes: list[str]) -> dict[str, Any]:
+def adopt(run: Run, source: Source, splits: Splits, out: Path, notes: list[str]) -> dict[str, Any]:
     """A teacher that gives vectors: the encoder, its pooling and what follows. By definition it agrees with itself."""
     vectors = source.vectors
     model = load_encoder(vectors.source, labels=[], pooling=vectors.pooling, sentence=vectors.sentence)
+    rows = encode_dataset(source.tokenizer, splits.validation, run.recipe.data.max_tokens)
+    check_batching(model, rows, str(vectors.source))
     write_model(out, model, source.tokenizer)
     return {
         "fine_tuned": False,
