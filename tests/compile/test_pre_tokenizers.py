@@ -1,8 +1,7 @@
-"""The core's words equal those of Hugging Face tokenizers, in ids and places, for every pre-tokenizer and in sequences."""
+"""The core's words equal those of Hugging Face tokenizers, in ids and places: each pre-tokenizer, and sequences."""
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from typing import Any
@@ -10,12 +9,12 @@ from typing import Any
 import pytest
 
 from characters import characters_json
-from native_tokenizer import native
 from potstill.compile.tokenizers import tables_from_json
 from potstill.compile.tokenizers.patterns import REGEXES
 from potstill.errors import CompileError
+from same_tokens import both, differences
 
-tokenizers = pytest.importorskip("tokenizers", reason="the build extra is not installed: tokenizers is the oracle")
+pytest.importorskip("tokenizers", reason="the build extra is not installed: tokenizers is the oracle")
 pytest.importorskip("potstill._core", reason="the native module is not built")
 
 BEHAVIORS = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"]
@@ -69,9 +68,7 @@ SHAPES: dict[str, dict[str, Any] | None] = {
     **{f"text {behavior}": split(None, behavior, text="  ") for behavior in BEHAVIORS},
     "escaped text": split(r"\'s"),
     "text at start": split(r"\A'"),
-    **{
-        f"bytes {prefix} {regex}": byte_level(prefix, regex) for prefix in (False, True) for regex in (False, True)
-    },
+    **{f"bytes {prefix} {regex}": byte_level(prefix, regex) for prefix in (False, True) for regex in (False, True)},
     **{
         f"metaspace {scheme} {cut} {replacement}": metaspace(scheme, split=cut, replacement=replacement)
         for scheme in ("always", "first", "never")
@@ -125,19 +122,6 @@ def alphabet() -> str:
     return "".join([*shown, *"\u2581\u4e2d\u0301\u0300\u0903\u02b0\u0663\u216b\u212a", *" \t\n\r"])
 
 
-def differences(content: dict[str, Any], texts: list[str]) -> list[tuple[str, Any, Any]]:
-    """(text, the core's ids and places, expected ones) of the texts where they differ."""
-    oracle, ours = tokenizers.Tokenizer.from_str(json.dumps(content)), native(tables_from_json(content, where="test"))
-    found = []
-    for text, encoding in zip(texts, oracle.encode_batch(texts), strict=True):
-        ids, places = ours.encode_offsets(text)
-        if (list(ids), [tuple(place) for place in places]) != (encoding.ids, encoding.offsets):
-            found.append((ascii(text), (ids, places), (encoding.ids, encoding.offsets)))
-        elif list(ours.encode(text)) != encoding.ids:
-            found.append((ascii(text), "ids without places", encoding.ids))
-    return found
-
-
 @pytest.mark.parametrize("shape", SHAPES)
 def test_random_text(shape: str, texts: list[str], alphabet: str) -> None:
     assert differences(characters_json(alphabet, SHAPES[shape]), texts)[:2] == []
@@ -166,10 +150,8 @@ def test_trimmed_places(kind: str, prefix: bool, texts: list[str], alphabet: str
         content["post_processor"] = {**content["post_processor"], "cls": ["[CLS]", 2], "sep": ["[SEP]", 3]}
     r = random.Random(4)
     words = ["\u0120a", "a", "\u0120\u0120", "\u3000", " ", "b\u0120", "_", "\u0120", "\u010a"]
-    for text in [*texts, *("".join(r.choice(words) for _ in range(6)) for _ in range(300))]:
-        oracle = tokenizers.Tokenizer.from_str(json.dumps(content)).encode(text, add_special_tokens=False)
-        ids, places = native(tables_from_json(content, where="test")).encode_offsets(text)
-        assert (list(ids), [tuple(place) for place in places]) == (oracle.ids, oracle.offsets), ascii(text)
+    edges = ["".join(r.choice(words) for _ in range(6)) for _ in range(300)]
+    assert differences(content, [*texts, *edges])[:2] == []
 
 
 @pytest.mark.parametrize(
@@ -181,6 +163,7 @@ def test_trimmed_places(kind: str, prefix: bool, texts: list[str], alphabet: str
         (split("a|b"), "a|b"),
         (split(r"a\b"), r"a\b"),
         (split("a\\"), "a\\"),
+        (sequence(byte_level(False, True), byte_level(False, False)), "ByteLevel more than once"),
         (split(None, text=""), "1 to 64 bytes"),
         (split(None, text="\u2581" * 22), "1 to 64 bytes"),
     ],
@@ -194,7 +177,6 @@ def test_what_the_core_does_not_know_is_refused_by_name(step: dict[str, Any], na
 
 def test_comparison_notices_another_pattern(texts: list[str], alphabet: str) -> None:
     """The comparison itself can fail: the ids of Llama 3's words are not those of Qwen 2's."""
-    ours = native(tables_from_json(characters_json(alphabet, split(_SPELLING["Qwen2"])), where="test"))
-    content = characters_json(alphabet, split(_SPELLING["Llama3"]))
-    oracle = tokenizers.Tokenizer.from_str(json.dumps(content))
+    _, ours = both(characters_json(alphabet, split(_SPELLING["Qwen2"])))
+    oracle, _ = both(characters_json(alphabet, split(_SPELLING["Llama3"])))
     assert any(ours.encode(text) != oracle.encode(text).ids for text in texts)

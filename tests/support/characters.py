@@ -1,13 +1,12 @@
-"""A tokenizer.json whose pieces are single characters, so that ids tell what a text became and where its words begin."""
+"""A tokenizer.json whose pieces are single characters: ids tell what a text became and where its words begin."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+from bert import SPECIAL
 from wordpiece import wordpiece
-
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 def characters_json(alphabet: Iterable[str], pre_tokenizer: dict[str, Any] | None) -> dict[str, Any]:
