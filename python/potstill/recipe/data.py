@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -16,11 +17,11 @@ class Data(Section):
     """What is trained and tested on."""
 
     source: Name = Field(
-        description="Demo corpus (`demo:movie-reviews`, `demo:bbc-topics`, `demo:chinese-reviews`, and for "
-        "`token-classification` `demo:bbc-punctuation`: words to restore case and marks of, and `demo:chinese-names`: "
-        "people and places, character by character), hub id of a data set, path of a CSV, TSV, "
-        "XLSX, JSON, JSON Lines, Parquet or CoNLL file (`.conll`, `.conllu`, `.txt`: words with tags), or a folder "
-        "with `train.csv` and so on. Paths start at the recipe.",
+        description="Demo corpus (`demo:movie-reviews`, `demo:bbc-topics`, `demo:chinese-reviews`, "
+        "`demo:home-commands` in seven languages, and for `token-classification` `demo:bbc-punctuation`: words to "
+        "restore case and marks of, and `demo:chinese-names`: people and places, character by character), hub id of a "
+        "data set, path of a CSV, TSV, XLSX, JSON, JSON Lines, Parquet or CoNLL file (`.conll`, `.conllu`, `.txt`: "
+        "words with tags), or a folder with `train.csv` and so on. Paths start at the recipe.",
         examples=["demo:movie-reviews", "my-data.csv", "stanfordnlp/sst2"],
     )
     config: Name | None = Field(default=None, description="Configuration of the hub data set, where it has several.")
@@ -34,7 +35,8 @@ class Data(Section):
         description="Split name or file with the test rows; without it they are taken out of the training rows.",
     )
     text: Name = Field(
-        default="text", description="Name of the column with the text; for `token-classification` a list of words."
+        default="text",
+        description="Name of the column with the text; for `token-classification` a list of words, or a text.",
     )
     text_pair: Name | None = Field(
         default=None,
@@ -44,8 +46,16 @@ class Data(Section):
     label: Name = Field(
         default="label",
         description="Name of the column with the label: names or whole numbers; for `multi-label` a list of them, or "
-        "a text with `label_separator` between them, for `token-classification` a list with one a word; of a CoNLL "
-        "file the number of the column, if it is not the last.",
+        "a text with `label_separator` between them, for `token-classification` a list with one a word (of a text: "
+        'one a word or character, or spans such as `[0, 3, "PER"]`, first character and the one behind the last); of '
+        "a CoNLL file the number of the column, if it is not the last.",
+    )
+    units: Literal["auto", "words", "characters", "given"] = Field(
+        default="auto",
+        description="What a tagger labels of a text (`token-classification`): `words` (what white space parts, with "
+        "punctuation and characters of scripts without spaces by themselves), `characters` (each by itself, with its "
+        "marks), or `given` (words that no rule finds, Japanese ones for example: the model then takes lists of words, "
+        "no texts). `auto` tells by the training rows.",
     )
     separator: str | None = Field(
         default=None,
