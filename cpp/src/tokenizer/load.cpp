@@ -13,7 +13,9 @@
 #include "tokenizer/normalizers/bert.h"
 #include "tokenizer/normalizers/lowercase.h"
 #include "tokenizer/normalizers/nmt.h"
+#include "tokenizer/normalizers/precompiled.h"
 #include "tokenizer/normalizers/prepend.h"
+#include "tokenizer/normalizers/replace.h"
 #include "tokenizer/normalizers/strip.h"
 #include "tokenizer/normalizers/strip_accents.h"
 #include "tokenizer/normalizers/unicode_form.h"
@@ -43,6 +45,8 @@ constexpr NormalizerRow kNormalizers[] = {
     {fb::NormalizerBody::Strip, Strip::make},
     {fb::NormalizerBody::Prepend, Prepend::make},
     {fb::NormalizerBody::Nmt, Nmt::make},
+    {fb::NormalizerBody::Precompiled, Precompiled::make},
+    {fb::NormalizerBody::Replace, Replace::make},
 };
 
 struct PreTokenizerRow {

@@ -7,7 +7,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
-
 _MAX_TEXT = 255  # bytes, the limit of the core
 
 
