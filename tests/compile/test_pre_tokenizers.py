@@ -136,7 +136,9 @@ def test_random_text(shape: str, texts: list[str], alphabet: str) -> None:
     ids=["cased letters", "letters and marks"],
 )
 def test_every_code_point(shape: dict[str, Any]) -> None:
-    chars = [chr(p) for p in range(0x110000) if not 0xD800 <= p < 0xE000]
+    """Of the planes from 3 on, which are unassigned or of one class over long stretches, every 16th."""
+    points = [*range(0xD800), *range(0xE000, 0x30000), *range(0x30000, 0x110000, 16), *range(0xE0000, 0xE0200)]
+    chars = [chr(point) for point in points]
     texts = ["".join(f"a{char}B" for char in chars[i : i + 512]) for i in range(0, len(chars), 512)]
     assert [text for text, *_ in differences(characters_json("aB", shape), texts)][:2] == []
 
