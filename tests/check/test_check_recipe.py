@@ -153,7 +153,7 @@ def test_a_next_step_leads_on_and_not_into_the_next_error(
     ("part", "value", "code"),
     [
         ("normalizer", normalizers.NFKC(), "C053"),
-        ("pre_tokenizer", pre_tokenizers.Whitespace(), "C054"),
+        ("pre_tokenizer", pre_tokenizers.UnicodeScripts(), "C054"),
         ("post_processor", None, "C055"),
     ],
 )
