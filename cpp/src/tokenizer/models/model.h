@@ -17,8 +17,8 @@ class Model {
  public:
   virtual ~Model() = default;
 
-  // Appends the tokens of a word that begins at byte `at`: valid UTF-8, not empty, of any length. Safe to call from many
-  // threads at once; the time must be linear in the word, times a constant of the model.
+  // Appends the tokens of a word that begins at byte `at`: valid UTF-8, not empty, of any length. Safe to call from
+  // many threads at once; the time must be linear in the word, times a constant of the model.
   virtual void encode(std::string_view word, std::uint32_t at, std::vector<Token>& out) const = 0;
 
   // What stands for a word of which normalization leaves nothing, where a tagger is asked for it; -1: nothing does.
