@@ -1,4 +1,4 @@
-"""The pieces of a Unigram model as a trie in a double array; ``cpp/src/tokenizer/models/piece_trie.h`` says what a unit is."""
+"""The pieces of a Unigram model as a trie in a double array, as ``cpp/src/tokenizer/models/piece_trie.h`` reads it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ MAX_PIECE_BYTES = 1024
 _NO_UNIT, _VALUE = 0xFE, 0xFF  # no bytes of UTF-8
 _LEAF, _ENDS = 1 << 8, 1 << 9
 _CHUNK = 4096  # places whose state one Python integer holds, a bit each
-
-_RECENT = 8  # chunks that are looked through for a place with two bytes or more: all of them take 250,000 pieces a minute
+_RECENT = 8  # chunks that are looked through for a place with two bytes or more: with all, 250,000 pieces take a minute
 
 
 @dataclass(eq=False)
