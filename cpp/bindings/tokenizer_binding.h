@@ -27,7 +27,21 @@ class FileTokenizer {
   FileTokenizer(const FileTokenizer&) = delete;  // the tokenizer points into the file
   FileTokenizer& operator=(const FileTokenizer&) = delete;
 
+  using Places = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
+
   std::vector<std::int32_t> encode(std::string_view text) const { return tokenizer_.encode(text); }
+
+  std::pair<std::vector<std::int32_t>, Places> encode_with_offsets(std::string_view text) const {
+    std::vector<tokenizer::Token> tokens;
+    tokenizer_.encode(text, tokens);
+    std::pair<std::vector<std::int32_t>, Places> found;
+    for (const tokenizer::Token& token : tokens) {
+      found.first.push_back(token.id);
+      found.second.emplace_back(token.begin, token.end);
+    }
+    return found;
+  }
+
   std::int32_t find(std::string_view piece) const { return tokenizer_.vocabulary().find(piece); }
 
  private:
@@ -47,6 +61,8 @@ inline void bind_tokenizer(pybind11::module_& m) {
       .def(py::init<std::string_view>(), py::arg("file"))
       .def("encode", &FileTokenizer::encode, py::arg("text"),
            "Ids of the text with special tokens. `text` is str, or bytes read as UTF-8 with errors=\"replace\".")
+      .def("encode_with_offsets", &FileTokenizer::encode_with_offsets, py::arg("text"),
+           "Ids without special tokens, and for each (begin, end) in characters of the text.")
       .def("find", &FileTokenizer::find, py::arg("piece"), "Id of a piece of the vocabulary, or -1.");
 }
 

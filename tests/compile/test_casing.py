@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from potstill.compile.tokenizers import read_tokenizer
+from potstill.compile.tokenizers import Tables, read_tokenizer
 from potstill.compile.tokenizers.casing import unreachable_pieces
 from potstill.errors import CompileError
 
@@ -20,6 +20,11 @@ CASED = [*LOWER, "Le", "Film"]
 ACCENTS = [*LOWER, "café", "##é"]
 BERT = {"config.json": {"model_type": "bert"}}
 NO_WORD_ON_CASE: list[dict[str, Any]] = [{}, BERT, {**BERT, "tokenizer_config.json": {"model_max_length": 64}}]
+
+
+def folds(tables: Tables) -> tuple[bool, bool]:
+    flags = tables.bert_flags or {}
+    return flags["lowercase"], flags["stripAccents"]
 
 
 def folder(path: Path, pieces: list[str], files: dict[str, Any]) -> Path:
@@ -41,28 +46,28 @@ def test_a_vocabulary_that_contradicts_the_guess(tmp_path: Path, pieces: list[st
 def test_the_user_says_it(tmp_path: Path, files: dict[str, Any]) -> None:
     path = folder(tmp_path, CASED, files)
     cased, uncased = (read_tokenizer(path, lowercase=lowercase) for lowercase in (False, True))
-    assert (cased.lowercase, cased.strip_accents, cased.notes) == (False, False, ())
-    assert (uncased.lowercase, uncased.strip_accents) == (True, True)
+    assert (folds(cased), cased.notes) == ((False, False), ())
+    assert folds(uncased) == (True, True)
     assert "'Le', 'Film'" in uncased.notes[0]
 
 
 @pytest.mark.parametrize("files", NO_WORD_ON_CASE, ids=lambda files: "+".join(files) or "bare")
 def test_a_guess_that_can_be_right_is_noted(tmp_path: Path, files: dict[str, Any]) -> None:
     tables = read_tokenizer(folder(tmp_path, LOWER, files))
-    assert tables.lowercase and "lower-cased and stripped of accents" in tables.notes[0]
+    assert folds(tables)[0] and "lower-cased and stripped of accents" in tables.notes[0]
 
 
 def test_what_the_files_say_counts(tmp_path: Path) -> None:
     """Hugging Face does so too; that the vocabulary does not fit is a note."""
     path = folder(tmp_path, CASED, {**BERT, "tokenizer_config.json": {"do_lower_case": True}})
     tables = read_tokenizer(path)
-    assert tables.lowercase and "cannot occur ('Le', 'Film')" in tables.notes[0]
+    assert folds(tables)[0] and "cannot occur ('Le', 'Film')" in tables.notes[0]
     with pytest.raises(CompileError, match="the tokenizer's own files say that text is lower-cased") as caught:
         read_tokenizer(path, lowercase=False)
     assert caught.value.code == "C148"
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False}), "utf-8")
     tables = read_tokenizer(path)
-    assert not tables.lowercase and tables.notes == ()
+    assert not folds(tables)[0] and tables.notes == ()
 
 
 def test_unreachable_pieces_are_those_that_no_text_gives() -> None:

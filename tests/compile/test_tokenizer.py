@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
 import random
 import unicodedata
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,8 +13,10 @@ import pytest
 from bert import SPECIAL
 from native_tokenizer import native
 from potstill.compile.tokenizers import tables_from_json
+from potstill.compile.tokenizers.base import Added, Step
 from potstill.compile.tokenizers.vocabulary import fnv1a, hash_slots
 from potstill.errors import FormatError
+from same_tokens import both, differences, random_text
 from wordpiece import wordpiece
 
 tokenizers = pytest.importorskip("tokenizers", reason="the build extra is not installed: tokenizers is the oracle")
@@ -67,58 +67,10 @@ def tokenizer_json(pieces: list[str], **flags: bool | None) -> dict[str, Any]:
     return {**wordpiece([*SPECIAL, *pieces], **flags), "post_processor": processor}
 
 
-def both(content: dict[str, Any]) -> tuple[Any, Any]:
-    """The oracle and the core's tokenizer for one tokenizer.json."""
-    return tokenizers.Tokenizer.from_str(json.dumps(content)), native(tables_from_json(content, where="test"))
-
-
-def differences(content: dict[str, Any], texts: list[str]) -> list[tuple[str, list[int], list[int]]]:
-    """(text, the core's ids, expected ids) of the texts where they differ."""
-    oracle, ours = both(content)
-    expected = [encoding.ids for encoding in oracle.encode_batch(texts)]
-    return [(ascii(t), ours.encode(t), e) for t, e in zip(texts, expected, strict=True) if ours.encode(t) != e]
-
-
 @pytest.fixture(scope="module")
 def pieces() -> list[str]:
     chars = _telling_characters()
     return [*WORDS, *chars, *(f"##{c}" for c in chars)]
-
-
-_NON_STARTERS = [p for p in range(0x110000) if unicodedata.combining(chr(p))]
-_ODD = [0, 9, 10, 11, 12, 13, 0x85, 0xA0, 0xAD, 0x130, 0x345, 0x3A3, 0x1E9E, 0x2028, 0x200B, 0x200D, 0x302E, 0x3000]
-_ODD += [0xFEFF, 0xFFFD, 0x1D165, 0x1D166, 0xE0001]
-_SNIPPETS = [*SPECIAL, "[cls]", "[CLS", "[[SEP]]", " [MASK] ", "[MASK][MASK]", "##ing", "the", "running", "CAFÉ", "  "]
-
-_ALPHABETS: list[Callable[[random.Random], int]] = [
-    lambda r: r.randrange(0x80),
-    lambda r: r.randrange(0x370),
-    lambda r: r.randrange(0x3400),
-    lambda r: r.randrange(0x4E00, 0xA000),
-    lambda r: r.randrange(0xAC00, 0xD7A4),
-    lambda r: r.randrange(0x1100, 0x1200),
-    lambda r: r.randrange(0xE000, 0x10000),
-    lambda r: r.randrange(0x10000, 0x20000),
-    lambda r: r.randrange(0x1F000, 0x20000),
-    lambda r: r.randrange(0x20000, 0x30000),
-    lambda r: r.randrange(0xE0000, 0x110000),
-    lambda r: r.randrange(0x110000),
-    lambda r: r.choice(_NON_STARTERS),
-    lambda r: r.choice(_ODD),
-]
-
-
-def random_text(r: random.Random) -> str:
-    """Text over one to three alphabets or all of them, up to 150 characters, some with snippets that look special."""
-    alphabets = r.sample(_ALPHABETS, r.choice([1, 1, 2, 3, len(_ALPHABETS)]))
-    parts = []
-    for _ in range(r.choice([1, 3, 8, 20, 60, 150])):
-        if r.random() < 0.06:
-            parts.append(r.choice(_SNIPPETS))
-        point = r.choice(alphabets)(r)
-        if not 0xD800 <= point < 0xE000:  # surrogates are no text
-            parts.append(chr(point))
-    return "".join(parts)
 
 
 @pytest.mark.parametrize("flags", VARIANTS, ids=_name)
@@ -216,12 +168,18 @@ def test_slots_grow_when_hashes_collide() -> None:
 
 def test_unsound_tables_are_refused() -> None:
     tables = tables_from_json(tokenizer_json(WORDS), where="test")
+    model = tables.model
+
+    def changed(**fields: Any) -> dict[str, Any]:
+        return {"model": dataclasses.replace(model, step=Step("WordPiece", {**model.step.fields, **fields}))}
+
     changes: list[dict[str, Any]] = [
-        {"unk_id": 10_000},
+        changed(unkId=10_000),
+        changed(maxCharsPerWord=0),
         {"slots": tables.slots[:-1]},
         {"offsets": tables.offsets[:-1]},
-        {"max_chars_per_word": 0},
-        {"added_ids": [10_000]},
+        {"added": (Added(10_000),)},
+        {"pad_id": 10_000},
     ]
     for change in changes:
         with pytest.raises(FormatError, match=r"vocabulary|power of two|do not end|1\.\.1000") as error:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from potstill.compile.tokenizers import Tables, read_tokenizer, tables_from_json
+from potstill.compile.tokenizers.base import Added, Part
 from potstill.errors import CompileError
 from wordpiece import FLAGS, wordpiece
 
@@ -38,24 +39,29 @@ def token(text: str, type_id: int = 0) -> dict[str, Any]:
 
 
 A = {"Sequence": {"id": "A", "type_id": 0}}
-A_OF_TYPE_1 = {"Sequence": {"id": "A", "type_id": 1}}
+A_OF_TYPE_2 = {"Sequence": {"id": "A", "type_id": 2}}
 
 
 def test_what_is_read() -> None:
     tables = read()
     text = [tables.blob[a:b].decode() for a, b in zip(tables.offsets, tables.offsets[1:], strict=False)]
     assert text == PIECES
-    assert (tables.pad_id, tables.unk_id, tables.cls_id, tables.sep_id) == (0, 1, 2, 3)
-    assert tables.added_ids == [0, 1, 2, 3, 4]
-    assert (tables.lowercase, tables.strip_accents, tables.clean_text, tables.handle_chinese_chars) == (True,) * 4
-    assert (tables.continuing_prefix, tables.max_chars_per_word, tables.max_tokens) == ("##", 100, 64)
+    assert (tables.pad_id, tables.model.unk_id) == (0, 1)
+    assert tables.template.single == (Part("Id", 2), Part("First"), Part("Id", 3))
+    assert tables.added == tuple(map(Added, range(5)))
+    assert set((tables.bert_flags or {}).values()) == {True}
+    assert tables.model.step.fields == {"unkId": 1, "continuingPrefix": "##", "maxCharsPerWord": 100}
+    assert tables.max_tokens == 64
     assert len(tables.slots) == 32
 
 
 def test_strip_accents_follows_lowercase_unless_it_is_set() -> None:
-    assert read(lambda c: c["normalizer"].update(lowercase=False)).strip_accents is False
-    assert read(lambda c: c["normalizer"].update(lowercase=False, strip_accents=True)).strip_accents is True
-    assert read(lambda c: c["normalizer"].update(strip_accents=False)).strip_accents is False
+    def stripped(**flags: bool) -> bool:
+        return (read(lambda c: c["normalizer"].update(flags)).bert_flags or {})["stripAccents"]
+
+    assert stripped(lowercase=False) is False
+    assert stripped(lowercase=False, strip_accents=True) is True
+    assert stripped(strip_accents=False) is False
 
 
 def test_equivalent_descriptions_give_the_same_tables() -> None:
@@ -69,7 +75,7 @@ def test_equivalent_descriptions_give_the_same_tables() -> None:
 
 def test_no_normalizer_is_everything_off() -> None:
     tables = read(lambda c: c.update(normalizer=None))
-    assert (tables.lowercase, tables.strip_accents, tables.clean_text, tables.handle_chinese_chars) == (False,) * 4
+    assert tables.normalizers == () and set((tables.bert_flags or {}).values()) == {False}
 
 
 def test_unused_ids_and_added_ids_outside_the_vocabulary() -> None:
@@ -80,29 +86,19 @@ def test_unused_ids_and_added_ids_outside_the_vocabulary() -> None:
     tables = read(change)
     text = [tables.blob[a:b].decode() for a, b in zip(tables.offsets, tables.offsets[1:], strict=False)]
     assert text[6] == "" and text[13:] == ["", "", "<x>"]
-    assert tables.added_ids == [0, 1, 2, 3, 4, 15] and 15 not in tables.slots
+    assert tables.added == tuple(map(Added, (0, 1, 2, 3, 4, 15))) and 15 not in tables.slots
 
 
-LOWER = {"type": "Lowercase"}
-NFD_LOWER = {"type": "Sequence", "normalizers": [{"type": "NFD"}, LOWER]}
+ODD = {"type": "Odd"}
 REFUSED: list[tuple[str, str, Callable[[dict[str, Any]], object]]] = [
-    ("C052", "BPE", lambda c: c["model"].update(type="BPE")),
-    ("C053", r"Sequence\[NFD, Lowercase\]", lambda c: c.update(normalizer=NFD_LOWER)),
-    ("C053", "Lowercase", lambda c: c.update(normalizer=LOWER)),
-    ("C054", "Whitespace", lambda c: c.update(pre_tokenizer={"type": "Whitespace"})),
-    ("C054", "None", lambda c: c.update(pre_tokenizer=None)),
-    ("C055", "None", lambda c: c.update(post_processor=None)),
-    ("C055", "ByteLevel", lambda c: c.update(post_processor={"type": "ByteLevel"})),
-    ("C055", r"is A \[SEP\], not", lambda c: c.update(post_processor=template(A, token("[SEP]")))),
-    ("C055", "is A, not", lambda c: c.update(post_processor=template(A))),
-    ("C055", "type ids", lambda c: c.update(post_processor=template(token("[CLS]"), A_OF_TYPE_1, token("[SEP]")))),
-    ("C055", "type ids", lambda c: c.update(post_processor=template(token("[CLS]"), A, token("[SEP]", 1)))),
-    ("C055", "not .CLS. A .SEP.", lambda c: c.update(post_processor=template(token("[CLS]"), A))),
-    ("C055", "not .CLS. A .SEP.", lambda c: c.update(post_processor=template(A, token("[CLS]"), token("[SEP]")))),
-    ("C055", "type ids", lambda c: c.update(post_processor=template(token("[CLS]", 1), A, token("[SEP]")))),
-    ("C055", "2 ids", lambda c: c.update(post_processor=template(token("[CLS]"), A, token("[SEP]"), ids=[2, 3]))),
+    ("C052", "Cuts", lambda c: c["model"].update(type="Cuts")),
+    ("C053", "the core has no Odd", lambda c: c.update(normalizer={"type": "Sequence", "normalizers": [ODD]})),
+    ("C054", "the core has no UnicodeScripts", lambda c: c.update(pre_tokenizer={"type": "UnicodeScripts"})),
+    ("C055", "Odd", lambda c: c.update(post_processor=ODD)),
+    ("C055", "token types", lambda c: c.update(post_processor=template(token("[CLS]"), A_OF_TYPE_2))),
+    ("C055", "each text once", lambda c: c.update(post_processor=template(A, A, token("[SEP]")))),
+    ("C055", "each text once", lambda c: c.update(post_processor=template(token("[SEP]")))),
     ("C055", "id 99", lambda c: c["post_processor"].update(cls=["[CLS]", 99])),
-    ("C056", "normalized=true", lambda c: c["added_tokens"][4].update(normalized=True)),
     ("C056", "single_word=true", lambda c: c["added_tokens"][4].update(single_word=True)),
     ("C056", "has id 7", lambda c: c["added_tokens"][4].update(id=7)),
     ("C056", "white space", lambda c: c["added_tokens"].append({"id": 13, "content": "a b", **FLAGS, "lstrip": True})),
@@ -114,8 +110,8 @@ REFUSED: list[tuple[str, str, Callable[[dict[str, Any]], object]]] = [
     ("C058", "highest id", lambda c: c["model"]["vocab"].update(far=1 << 24)),
     (
         "C058",
-        "261 added tokens",
-        lambda c: c["added_tokens"].extend({"id": 20 + i, "content": f"<{i}>", **FLAGS} for i in range(256)),
+        "1029 added tokens",
+        lambda c: c["added_tokens"].extend({"id": 20 + i, "content": f"<{i}>", **FLAGS} for i in range(1024)),
     ),
 ]
 
@@ -147,8 +143,8 @@ def test_folder_with_tokenizer_json(tmp_path: Path, transformers: Any) -> None:
 
 def test_folder_with_tokenizer_json_alone(tmp_path: Path, transformers: Any) -> None:
     tables = read_tokenizer(save(tmp_path, config=None))
-    assert (tables.max_tokens, tables.pad_id) == (None, tables.unk_id)
-    assert tables.blob == read().blob and tables.added_ids == [0, 1, 2, 3, 4]
+    assert (tables.max_tokens, tables.pad_id) == (None, tables.model.unk_id)
+    assert tables.blob == read().blob and tables.added == tuple(map(Added, range(5)))
 
 
 @pytest.mark.parametrize("config", [None, {"do_lower_case": False, "model_max_length": 48}], ids=["bare", "cased"])
@@ -159,9 +155,10 @@ def test_folder_with_vocab_txt(tmp_path: Path, transformers: Any, config: dict[s
         (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}), "utf-8")
     tables = read_tokenizer(save(tmp_path, config, content=None), lowercase=True if config is None else None)
     assert tables.blob == read().blob and tables.slots == read().slots
-    assert tables.lowercase is (config is None) and tables.strip_accents is (config is None)
+    flags = tables.bert_flags or {}
+    assert flags["lowercase"] is (config is None) and flags["stripAccents"] is (config is None)
     assert tables.max_tokens == (None if config is None else 48)
-    assert (tables.pad_id, tables.unk_id, tables.cls_id, tables.sep_id) == (0, 1, 2, 3)
+    assert (tables.pad_id, tables.model.unk_id, tables.special_ids) == (0, 1, {2, 3})
 
 
 def test_folder_is_read_as_training_reads_it(tmp_path: Path, transformers: Any) -> None:
@@ -171,7 +168,7 @@ def test_folder_is_read_as_training_reads_it(tmp_path: Path, transformers: Any) 
     save(tmp_path, config)
     backend = transformers.AutoTokenizer.from_pretrained(str(tmp_path)).backend_tokenizer
     tables = read_tokenizer(tmp_path)
-    assert tables.lowercase is json.loads(backend.to_str())["normalizer"]["lowercase"]
+    assert (tables.bert_flags or {})["lowercase"] is json.loads(backend.to_str())["normalizer"]["lowercase"]
 
 
 def refusal(folder: Path) -> str:
@@ -193,7 +190,7 @@ def test_unreadable_tokenizer(tmp_path: Path, transformers: Any) -> None:
 
 
 def test_left_truncation(tmp_path: Path, transformers: Any) -> None:
-    assert refusal(save(tmp_path, {**CONFIG, "truncation_side": "left"})) == "C059"
+    assert read_tokenizer(save(tmp_path, {**CONFIG, "truncation_side": "left"})).truncate_left
 
 
 def test_split_special_tokens(tmp_path: Path, transformers: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from potstill.distil.vocabulary.choice import (
     piece_counts,
     vocabulary_facts,
 )
-from potstill.distil.vocabulary.pruned_tokenizer import description, fallback_ids, prune_tokenizer
+from potstill.distil.vocabulary.prune.tokenizer import Prunable, prune_tokenizer
 from potstill.errors import TrainError
 from potstill.models.tokens import encode
 from potstill.recipe.schema import Student
@@ -141,7 +140,7 @@ def test_the_saved_tokenizer_and_the_packed_one_are_exact(tmp_path: Path, lower:
     tables = read_tokenizer(tmp_path)
     assert tables.max_tokens == 48
     assert tables.pad_id == found.pad_id
-    assert tables.pairs_problem is None
+    assert tables.template.pairs_problem is None
     core = native(tables)
     for text in [*ODD, *lettered.texts(200, seed=9)]:
         expected = found.tokenizer(text)["input_ids"]
@@ -183,38 +182,10 @@ def test_facts() -> None:
     assert vocabulary_facts(found, [], [])["test_recut"] == 0.0
 
 
-def test_only_wordpiece_is_pruned() -> None:
-    from tokenizers import Tokenizer
-    from tokenizers.models import BPE
-    from transformers import PreTrainedTokenizerFast
-
-    other = PreTrainedTokenizerFast(
-        tokenizer_object=Tokenizer(BPE({"a": 0, "<p>": 1}, [])), pad_token="<p>", unk_token="<p>"
-    )
-    for given, named in ((other, "BPE"), (SimpleNamespace(), "SimpleNamespace")):
-        with pytest.raises(TrainError) as error:
-            description(given, "here")
-        assert error.value.code == "T060" and named in str(error.value) and "full" in str(error.value)
-    with pytest.raises(TrainError):
-        choose_vocabulary(settings(), other, [np.array([0])])
-
-
-def test_fallback_reads_every_kind_of_post_processor() -> None:
-    content = description(lettered.tokenizer(), "here")
-    wanted = fallback_ids(content).tolist()
-    ids = {token: lettered.VOCABULARY.index(token) for token in bert.SPECIAL}
-    usual = {"type": "BertProcessing", "cls": ["[CLS]", ids["[CLS]"]], "sep": ["[SEP]", ids["[SEP]"]]}
-    for processor in (usual, {"type": "Sequence", "processors": [usual]}, None):
-        changed = {**content, "post_processor": processor}
-        assert fallback_ids(changed).tolist() == wanted
-        without = fallback_ids({**changed, "added_tokens": []}).tolist()
-        assert (ids["[CLS]"] in without) == (processor is not None)
-
-
 def test_pruning_leaves_the_teachers_tokenizer_alone() -> None:
     tokenizer = lettered.tokenizer()
     before = tokenizer.backend_tokenizer.to_str()
-    kept = fallback_ids(description(tokenizer, "here"))
+    kept = Prunable(tokenizer).fallback_ids()
     smaller = prune_tokenizer(tokenizer, kept)
     assert tokenizer.backend_tokenizer.to_str() == before
     assert len(smaller) == len(kept) and type(smaller) is type(tokenizer)

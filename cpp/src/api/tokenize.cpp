@@ -19,12 +19,14 @@ const Tokenizer& tokenizer_of(const graph::Graph& graph) {
 // Where a message says something is: "text 3".
 std::string place(const char* unit, std::size_t index) { return std::string(unit) + ' ' + std::to_string(index); }
 
-// Whether so many tokens must be cut. Throws I002 where that is not allowed.
-bool must_cut(const graph::Graph& graph, std::size_t tokens, bool truncate, const char* unit, std::size_t index) {
-  if (tokens <= graph.max_tokens) return false;
-  if (truncate) return true;
+// Whether so many tokens of `texts` texts must be cut. Throws I002 where that is not allowed, or leaves none of a text.
+bool must_cut(const graph::Graph& graph, std::size_t tokens, std::size_t specials, bool truncate, std::size_t texts,
+              std::size_t index) {
+  if (tokens + specials <= graph.max_tokens) return false;
+  if (truncate && graph.max_tokens >= specials + texts) return true;
+  const char* unit = texts == 1 ? "text" : "pair";
   throw Error("I002",
-              std::string("the ") + unit + " has " + std::to_string(tokens) + " tokens, the model takes " +
+              std::string("the ") + unit + " has " + std::to_string(tokens + specials) + " tokens, the model takes " +
                   std::to_string(graph.max_tokens),
               place(unit, index), "shorten it, or truncate");
 }
@@ -43,8 +45,12 @@ std::vector<std::vector<int32_t>> ids_of_texts(const graph::Graph& graph, std::s
     if (content.empty()) {
       throw Error("I001", "there is nothing to read in the text", place("text", i), "leave empty texts out");
     }
-    if (must_cut(graph, content.size() + specials, truncate, "text", i)) content.resize(graph.max_tokens - specials);
-    tokenizer.around().wrap(content, all[i]);
+    std::span<const int32_t> kept = content;
+    if (must_cut(graph, content.size(), specials, truncate, 1, i)) {
+      const std::size_t room = graph.max_tokens - specials;
+      kept = kept.subspan(tokenizer.cut(kept.size(), room), room);
+    }
+    tokenizer.around().wrap(kept, all[i]);
   }
   return all;
 }
@@ -66,9 +72,9 @@ std::vector<Words> ids_of_words(const graph::Graph& graph, std::span<const std::
       firsts.push_back(static_cast<int32_t>(leading + first));
       tokenizer.encode(word, content);
       // A word of nothing but white space and control characters has no piece, yet it shall have its answer.
-      if (content.size() == first) content.push_back(tokenizer.unk_id());
+      if (content.size() == first && tokenizer.unk_id() >= 0) content.push_back(tokenizer.unk_id());
     }
-    if (must_cut(graph, content.size() + specials, truncate, "text", i)) {
+    if (must_cut(graph, content.size(), specials, truncate, 1, i)) {
       content.resize(graph.max_tokens - specials);
       while (!firsts.empty() && firsts.back() >= static_cast<int32_t>(leading + content.size())) firsts.pop_back();
     }
@@ -85,7 +91,6 @@ std::vector<Tokens> ids_of_pairs(const graph::Graph& graph,
                 "give single texts, or build the model with data.text_pair");
   }
   const std::size_t specials = Template::specials(tokenizer.around().pair);
-  const bool room = graph.max_tokens >= specials + 2;  // for a token of each text
   std::vector<Tokens> all(pairs.size());
   std::vector<int32_t> first, second;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
@@ -98,10 +103,11 @@ std::vector<Tokens> ids_of_pairs(const graph::Graph& graph,
       throw Error("I001", "there is nothing to read in one of the texts", place("pair", i),
                   "leave pairs with an empty text out");
     }
-    if (must_cut(graph, n + m + specials, truncate && room, "pair", i)) {
+    if (must_cut(graph, n + m, specials, truncate, 2, i)) {
       tokenizer::fit_pair(n, m, graph.max_tokens - specials);
     }
-    tokenizer.around().wrap(std::span(first).first(n), std::span(second).first(m), all[i].ids, all[i].types);
+    tokenizer.around().wrap(std::span(first).subspan(tokenizer.cut(first.size(), n), n),
+                            std::span(second).subspan(tokenizer.cut(second.size(), m), m), all[i].ids, all[i].types);
   }
   return all;
 }

@@ -147,7 +147,8 @@ class Contents {
 
  private:
   // Of the structures that are made for each, on a 64-bit machine.
-  static constexpr uint64_t kTensorBytes = 64, kValueBytes = 96, kOpBytes = 288, kHeadBytes = 64, kTextBytes = 32;
+  static constexpr uint64_t kTensorBytes = 64, kValueBytes = 96, kOpBytes = 288, kHeadBytes = 64, kTextBytes = 32,
+                            kAddedBytes = 32;
 
   void check(const fb::Tokenizer& tokenizer) {
     most(tokenizer.normalizers(), kMaxSteps, "normalizers");
@@ -155,6 +156,11 @@ class Contents {
     most(tokenizer.single(), kMaxSteps, "parts of a template");
     most(tokenizer.pair(), kMaxSteps, "parts of a template");
     most(tokenizer.added(), kMaxAddedTokens, "added tokens");
+    if (tokenizer.added() == nullptr) return;
+    for (const fb::AddedToken* token : *tokenizer.added()) {
+      element(kAddedBytes);
+      if (token->normalized() != nullptr) read(*token->normalized(), kMaxName, "added token");
+    }
   }
 
   void element(uint64_t bytes) {

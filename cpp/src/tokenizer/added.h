@@ -1,37 +1,46 @@
-// Added tokens: pieces that are cut out of the raw text before any normalization.
+// Added tokens: pieces that are cut out of a text as they are, before it is cut into words.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string_view>
 #include <vector>
 
-#include "tokenizer/vocabulary.h"
-
 namespace potstill::tokenizer {
+
+// Schema table `AddedToken`; `text` is what is looked for, not owned.
+struct AddedToken {
+  std::int32_t id;
+  std::string_view text;
+  bool left_strip = false, right_strip = false, single_word = false;
+};
 
 class AddedTokens {
  public:
-  // nullptr when the ids are sound, else a text that says what is wrong. The vocabulary must be.
-  static const char* problem(const Vocabulary& vocabulary, std::span<const std::uint32_t> ids) noexcept;
+  // nullptr when the tokens are sound, else a text that says what is wrong.
+  static const char* problem(const std::vector<AddedToken>& tokens) noexcept;
 
-  AddedTokens(const Vocabulary& vocabulary, std::vector<std::uint32_t> ids);
+  explicit AddedTokens(std::vector<AddedToken> tokens);
 
-  struct Match {
-    std::size_t begin;  // in bytes
-    std::size_t size;   // 0: there is none, and `begin` is the end of the text
+  bool empty() const noexcept { return tokens_.empty(); }
+
+  // A token, or the text before the next one where id < 0: bytes [begin, end), white space that a token takes with it
+  // included.
+  struct Part {
+    std::size_t begin, end;
     std::int32_t id;
   };
 
-  // The first token in `text`; of several that begin at one place the longest.
-  Match first_in(std::string_view text) const noexcept;
+  // Cuts a text into parts, in order and none empty, by the first token, of several at one place the longest: linear in
+  // the text, times the tokens that begin with one byte.
+  std::vector<Part> cut(std::string_view text) const;
 
  private:
-  Vocabulary vocabulary_;
-  std::vector<std::uint32_t> ids_;
-  std::array<bool, 256> first_bytes_{};
+  const AddedToken* longest_at(std::string_view text, std::size_t at) const noexcept;
+
+  std::vector<AddedToken> tokens_;          // by their first byte
+  std::array<std::uint16_t, 257> first_{};  // tokens that begin with byte b: [first_[b], first_[b + 1])
 };
 
 }  // namespace potstill::tokenizer

@@ -1,16 +1,39 @@
 #include "tokenizer/load.h"
 
+#include <memory>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "format/fail.h"
-#include "tokenizer/bert.h"
+#include "tokenizer/fused_bert.h"
 #include "tokenizer/models/wordpiece.h"
+#include "tokenizer/normalizers/bert.h"
+#include "tokenizer/pre_tokenizers/bert.h"
 
 namespace potstill::tokenizer {
 namespace {
 
 // ---- What this core runs: one row each.
+
+struct NormalizerRow {
+  fb::NormalizerBody kind;
+  std::unique_ptr<const Normalizer> (*make)(const Load& load, const fb::Normalizer& header);
+};
+
+constexpr NormalizerRow kNormalizers[] = {
+    {fb::NormalizerBody::BertNormalizer, BertNormalizer::make},
+};
+
+struct PreTokenizerRow {
+  fb::PreTokenizerBody kind;
+  std::unique_ptr<const PreTokenizer> (*make)(const Load& load, const fb::PreTokenizer& header);
+};
+
+constexpr PreTokenizerRow kPreTokenizers[] = {
+    {fb::PreTokenizerBody::BertPreTokenizer, BertPreTokenizer::make},
+};
 
 struct ModelRow {
   fb::TokenizerModel kind;
@@ -21,51 +44,61 @@ constexpr ModelRow kModels[] = {
     {fb::TokenizerModel::WordPiece, WordPiece::make},
 };
 
-struct SplitterRow {
-  fb::NormalizerBody normalizer;
-  fb::PreTokenizerBody pre_tokenizer;
-  std::unique_ptr<const Splitter> (*make)(const Load& load);
-};
-
-constexpr SplitterRow kSplitters[] = {
-    {fb::NormalizerBody::BertNormalizer, fb::PreTokenizerBody::BertPreTokenizer, Bert::make},
-};
-
 // ----
 
-const ModelRow& model_row(const Load& load) {
-  for (const ModelRow& row : kModels) {
-    if (row.kind == load.header().model_type() && load.header().model() != nullptr) return row;
+template <typename Row, typename Kind>
+const Row& row_of(const Load& load, std::span<const Row> rows, Kind kind, const void* body, const char* what) {
+  for (const Row& row : rows) {
+    if (row.kind == kind && body != nullptr) return row;
   }
-  load.cannot_run("tokenizer model");
+  load.cannot_run(what);
 }
 
-// The kind of the one step of a list.
-template <typename Kind>
-Kind only_step(const Load& load, const auto* steps, const char* what) {
-  if (steps == nullptr || steps->size() != 1 || steps->Get(0)->body() == nullptr) load.cannot_run(what);
-  return steps->Get(0)->body_type();
-}
-
-const SplitterRow& splitter_row(const Load& load) {
-  const auto normalizer = only_step<fb::NormalizerBody>(load, load.header().normalizers(), "normalizers");
-  const auto pre = only_step<fb::PreTokenizerBody>(load, load.header().pre_tokenizers(), "pre-tokenizers");
-  for (const SplitterRow& row : kSplitters) {
-    if (row.normalizer == normalizer && row.pre_tokenizer == pre) return row;
+// The steps of a list, each by its row.
+template <typename Step, typename Row>
+std::vector<std::unique_ptr<const Step>> read_steps(const Load& load, const auto* headers, std::span<const Row> rows,
+                                                    const char* what) {
+  std::vector<std::unique_ptr<const Step>> steps;
+  if (headers == nullptr) return steps;
+  for (const auto* header : *headers) {
+    steps.push_back(row_of(load, rows, header->body_type(), header->body(), what).make(load, *header));
   }
-  load.cannot_run("normalizers with its pre-tokenizers");
+  return steps;
 }
 
-std::vector<std::uint32_t> read_added(const Load& load) {
-  std::vector<std::uint32_t> ids;
-  if (load.header().added() == nullptr) return ids;
-  for (const fb::AddedToken* token : *load.header().added()) {
-    if (token->left_strip() || token->right_strip() || token->single_word() || token->normalized()) {
-      load.cannot_run("added tokens");
+// BertNormalizer (or nothing) and BertPreTokenizer in one pass.
+std::unique_ptr<const Splitter> read_fused(const Load& load) {
+  const auto* normalizers = load.header().normalizers();
+  const auto* pre = load.header().pre_tokenizers();
+  if (load.header().added() != nullptr) {
+    for (const fb::AddedToken* token : *load.header().added()) {
+      if (token->normalized() != nullptr) return nullptr;
     }
-    ids.push_back(token->id());
   }
-  return ids;
+  const std::size_t count = normalizers == nullptr ? 0 : normalizers->size();
+  if (count > 1 || pre == nullptr || pre->size() != 1) return nullptr;
+  if (pre->Get(0)->body_type() != fb::PreTokenizerBody::BertPreTokenizer) return nullptr;
+  if (count == 0) return std::make_unique<FusedBert>(BertOptions{false, false, false, false});
+  const fb::Normalizer& normalizer = *normalizers->Get(0);
+  if (normalizer.body_type() != fb::NormalizerBody::BertNormalizer) return nullptr;
+  return std::make_unique<FusedBert>(BertNormalizer::options(normalizer));
+}
+
+// The added tokens that are looked for in raw text, or in normalized text.
+AddedTokens read_added(const Load& load, const Vocabulary& vocabulary, bool normalized) {
+  std::vector<AddedToken> tokens;
+  if (load.header().added() != nullptr) {
+    for (const fb::AddedToken* token : *load.header().added()) {
+      if ((token->normalized() != nullptr) != normalized) continue;
+      if (token->single_word()) load.cannot_run("added tokens that are single words");
+      if (token->id() >= vocabulary.size()) load.refuse("an added token's id is outside the vocabulary");
+      tokens.push_back({static_cast<std::int32_t>(token->id()),
+                        normalized ? token->normalized()->string_view() : vocabulary.piece(token->id()),
+                        token->left_strip(), token->right_strip(), token->single_word()});
+    }
+  }
+  load.refuse(AddedTokens::problem(tokens));
+  return AddedTokens(std::move(tokens));
 }
 
 Template::Parts parts_of(const flatbuffers::Vector<const fb::TemplatePart*>* list) {
@@ -76,23 +109,14 @@ Template::Parts parts_of(const flatbuffers::Vector<const fb::TemplatePart*>* lis
   return parts;
 }
 
-bool is(const fb::TemplatePart& part, fb::Part kind, std::uint8_t type) {
-  return part.part() == kind && part.type() == type;
-}
-
-// [CLS] first [SEP], and of pairs [CLS] first [SEP] second [SEP], the token type 1 from the second text on.
-Template read_template(const Load& load, std::uint32_t types) {
-  using enum fb::Part;
+Template read_template(const Load& load, std::size_t pieces, std::uint32_t types) {
   Template around{parts_of(load.header().single()), parts_of(load.header().pair())};
-  const auto& [single, pair] = around;
-  if (single.size() != 3 || !is(single[0], Id, 0) || !is(single[1], First, 0) || !is(single[2], Id, 0)) {
-    load.cannot_run("template of special tokens");
-  }
-  if (load.header().pair() == nullptr && types < 2) return around;
-  if (pair.size() != 5 || !is(pair[0], Id, 0) || !is(pair[1], First, 0) || !is(pair[2], Id, 0) ||
-      !is(pair[3], Second, 1) || !is(pair[4], Id, 1) || pair[0].id() != single[0].id() ||
-      pair[2].id() != single[2].id() || pair[4].id() != single[2].id()) {
-    load.cannot_run("template of pairs");
+  load.refuse(around.problem(pieces));
+  if (types >= 2 && around.pair.empty()) load.refuse("the model reads pairs, the tokenizer has no template for them");
+  if (types < 2) {
+    for (const fb::TemplatePart& part : around.single) {
+      if (part.type() != 0) load.refuse("a template has token types, the model has none");
+    }
   }
   return around;
 }
@@ -135,24 +159,31 @@ void Load::cannot_run(const char* what) const {
 
 std::optional<Tokenizer> load(format::File& file, std::uint32_t vocabulary, std::uint32_t types) {
   if (file.model->tokenizer() == nullptr) return std::nullopt;
-  const Load load(file, *file.model->tokenizer());
-  const SplitterRow& splitter = splitter_row(load);
-  const ModelRow& model = model_row(load);
-  Tokenizer::Parts parts;
-  parts.around = read_template(load, types);
-  parts.added_ids = read_added(load);
-  parts.pad_id = load.header().pad_id();
-  parts.vocabulary = read_vocabulary(load);
-  if (parts.vocabulary.size() > vocabulary) {
-    format::fail(
-        "F043",
-        std::to_string(parts.vocabulary.size()) + " pieces, but only " + std::to_string(vocabulary) + " embedding rows",
-        file.where + ": tokenizer");
+  const fb::Tokenizer& header = *file.model->tokenizer();
+  const Load load(file, header);
+  const ModelRow& model =
+      row_of(load, std::span<const ModelRow>(kModels), header.model_type(), header.model(), "tokenizer model");
+  const Vocabulary pieces = read_vocabulary(load);
+  if (pieces.size() > vocabulary) {
+    format::fail("F043",
+                 std::to_string(pieces.size()) + " pieces, but only " + std::to_string(vocabulary) + " embedding rows",
+                 file.where + ": tokenizer");
   }
-  load.refuse(Tokenizer::problem(parts));
-  parts.splitter = splitter.make(load);
-  parts.model = model.make(load, parts.vocabulary);
-  return Tokenizer(std::move(parts));
+  if (header.pad_id() >= pieces.size()) load.refuse("the id of a special token is outside the vocabulary");
+  return Tokenizer({
+      .vocabulary = pieces,
+      .raw = read_added(load, pieces, false),
+      .normalized = read_added(load, pieces, true),
+      .normalizers = read_steps<Normalizer>(load, header.normalizers(), std::span<const NormalizerRow>(kNormalizers),
+                                            "normalizers"),
+      .pre_tokenizers = read_steps<PreTokenizer>(load, header.pre_tokenizers(),
+                                                 std::span<const PreTokenizerRow>(kPreTokenizers), "pre-tokenizers"),
+      .model = model.make(load, pieces),
+      .fused = read_fused(load),
+      .around = read_template(load, pieces.size(), types),
+      .pad_id = header.pad_id(),
+      .truncate_left = header.truncate_left(),
+  });
 }
 
 }  // namespace potstill::tokenizer

@@ -9,7 +9,7 @@
 
 namespace potstill::tokenizer {
 
-// What the makers of splitters and models read, and how they refuse it.
+// What the makers of steps and models read, and how they refuse it.
 class Load {
  public:
   Load(format::File& file, const fb::Tokenizer& header) : file_(file), header_(header) {}
@@ -32,8 +32,7 @@ class Load {
 
 // nullopt when the file has none. The tokenizer points into `file`.
 // Throws Error F039 (a table is missing or of the wrong kind), F040 (tables unsound), F043 (more pieces than the model
-// has embedding rows, `vocabulary`), F067 (steps that this core does not run, or pairs without a template for them: the
-// model has `types` token types).
+// has embedding rows, `vocabulary`), F067 (steps that this core does not run). The model has `types` token types.
 std::optional<Tokenizer> load(format::File& file, std::uint32_t vocabulary, std::uint32_t types);
 
 }  // namespace potstill::tokenizer

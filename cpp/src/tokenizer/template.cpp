@@ -34,6 +34,27 @@ void fit_pair(std::size_t& first, std::size_t& second, std::size_t room) noexcep
   }
 }
 
+const char* Template::problem(std::size_t pieces) const noexcept {
+  const auto count = [](const Parts& parts, fb::Part kind) {
+    return std::count_if(parts.begin(), parts.end(), [&](const auto& part) { return part.part() == kind; });
+  };
+  for (const Parts* parts : {&single, &pair}) {
+    for (const fb::TemplatePart& part : *parts) {
+      if (part.part() == fb::Part::Id && part.id() >= pieces)
+        return "the id of a special token is outside the vocabulary";
+      if (part.part() > fb::Part::Second) return "a template has a part of an unknown kind";
+      if (part.type() > 1) return "a template has a token type other than 0 and 1";
+    }
+  }
+  if (count(single, fb::Part::First) != 1 || count(single, fb::Part::Second) != 0) {
+    return "the template of one text does not hold it once";
+  }
+  if (!pair.empty() && (count(pair, fb::Part::First) != 1 || count(pair, fb::Part::Second) != 1)) {
+    return "the template of a pair does not hold each text once";
+  }
+  return nullptr;
+}
+
 std::size_t Template::specials(const Parts& parts) noexcept {
   return static_cast<std::size_t>(std::count_if(parts.begin(), parts.end(), is_special));
 }

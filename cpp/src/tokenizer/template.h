@@ -15,14 +15,17 @@ namespace potstill::tokenizer {
 // Face `tokenizers` cuts.
 void fit_pair(std::size_t& first, std::size_t& second, std::size_t room) noexcept;
 
-// Schema tables `Tokenizer.single` and `.pair`: one list of parts for a text, one for a pair. load.cpp says which it
-// takes.
+// Schema tables `Tokenizer.single` and `.pair`: one list of parts for a text, one for a pair, special tokens on either
+// side.
 struct Template {
   using Parts = std::vector<fb::TemplatePart>;
   using Ids = std::span<const std::int32_t>;
 
   Parts single;
   Parts pair;  // empty: the tokenizer encodes no pairs
+
+  // nullptr when the parts are sound, else a text that says what is wrong: each text once, ids below `pieces`.
+  const char* problem(std::size_t pieces) const noexcept;
 
   // Tokens of `parts` beside those of the texts.
   static std::size_t specials(const Parts& parts) noexcept;

@@ -1,6 +1,6 @@
 #include "tokenizer/text.h"
 
-#include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "tokenizer/utf8.h"
@@ -25,6 +25,19 @@ Text::Text(std::string_view part, std::uint32_t at, bool track) : bytes(part), t
     origins.insert(origins.end(), end - begin, origin);
     begin = end;
   }
+}
+
+Text Text::part(std::size_t begin, std::size_t end) const {
+  Text found;
+  found.bytes.assign(bytes, begin, end - begin);
+  found.tracked = tracked;
+  found.base = base;
+  if (tracked) {
+    found.base = origins[begin].begin;
+    const auto from = origins.begin();
+    found.origins.assign(from + static_cast<std::ptrdiff_t>(begin), from + static_cast<std::ptrdiff_t>(end));
+  }
+  return found;
 }
 
 Rewrite::Rewrite(Text& text) : text_(text) {

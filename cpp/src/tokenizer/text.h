@@ -20,8 +20,13 @@ struct Text {
   bool tracked = false;
   std::uint32_t base = 0;  // where in the text given it begins
 
+  Text() = default;
+
   // The part of a text that begins at its byte `at`.
   Text(std::string_view part, std::uint32_t at, bool track);
+
+  // Bytes [begin, end) with their origins.
+  Text part(std::size_t begin, std::size_t end) const;
 
   // Where bytes [begin, end), at least one, come from; the text must be tracked.
   Origin origin(std::size_t begin, std::size_t end) const noexcept {
@@ -30,7 +35,8 @@ struct Text {
 };
 
 // Writes a text anew from its beginning, character by character. The origins follow the rule of `tokenizers`
-// (NormalizedString.transform): what replaces a character has its place, what is put in has the place of the byte before.
+// (NormalizedString.transform): what replaces a character has its place, what is put in has the place of the byte
+// before.
 class Rewrite {
  public:
   explicit Rewrite(Text& text);
@@ -44,8 +50,8 @@ class Rewrite {
   // Byte of the old text that is read next.
   std::size_t at() const noexcept { return at_; }
 
-  // Writes a character. change 0: it replaces the next old one; above 0: it is put in; -n: it replaces the next one, and
-  // n more are dropped.
+  // Writes a character. change 0: it replaces the next old one; above 0: it is put in; -n: it replaces the next one,
+  // and n more are dropped.
   void put(char32_t point, int change = 0);
 
   // Puts characters in.

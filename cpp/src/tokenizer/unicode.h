@@ -8,13 +8,14 @@
 namespace potstill::tokenizer::unicode {
 
 // Same bits as in unicode_tables.py.
-inline constexpr std::uint8_t kControl = 1;      // clean_text removes it
-inline constexpr std::uint8_t kWhitespace = 2;   // ends a word
-inline constexpr std::uint8_t kPunctuation = 4;  // is a word of its own
-inline constexpr std::uint8_t kChinese = 8;      // is a word of its own under handle_chinese_chars
-inline constexpr std::uint8_t kMark = 16;        // strip_accents removes it
-inline constexpr std::uint8_t kDecomposes = 32;  // has a canonical decomposition
-inline constexpr std::uint8_t kLowers = 64;      // lower case differs from itself
+inline constexpr std::uint16_t kControl = 1;      // clean_text removes it
+inline constexpr std::uint16_t kWhitespace = 2;   // ends a word
+inline constexpr std::uint16_t kPunctuation = 4;  // is a word of its own
+inline constexpr std::uint16_t kChinese = 8;      // is a word of its own under handle_chinese_chars
+inline constexpr std::uint16_t kMark = 16;        // strip_accents removes it
+inline constexpr std::uint16_t kDecomposes = 32;  // has a canonical decomposition
+inline constexpr std::uint16_t kLowers = 64;      // lower case differs from itself
+inline constexpr std::uint16_t kWordChar = 128;   // \\w of regular expressions; not recorded yet
 
 struct Class {
   std::uint8_t flags;

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <string_view>
+
 #include "format/reader.h"
 #include "small_vocabulary.h"
 
@@ -29,13 +32,26 @@ TEST(AddedTokens, LongestAddedTokenWinsAndMayBeOutsideTheVocabulary) {
   EXPECT_EQ(v.encode("<e>x"), (Ids{5}));
 }
 
-TEST(AddedTokens, AddedTokens) {
+TEST(AddedTokens, WhiteSpaceGoesWithAToken) {
+  const AddedTokens both({{4, "<m>", true, true}, {5, "<l>", true}, {6, "<r>", false, true}});
+  const auto cut = [&](std::string_view text) {
+    std::string found;
+    for (const AddedTokens::Part& part : both.cut(text)) {
+      found += std::to_string(part.id) + "|" + std::string(text.substr(part.begin, part.end - part.begin)) + "|";
+    }
+    return found;
+  };
+  EXPECT_EQ(cut("a \u3000<m>\t b"), "-1|a|4| \u3000<m>\t |-1|b|");
+  EXPECT_EQ(cut("a <l> b"), "-1|a|5| <l>|-1| b|");
+  EXPECT_EQ(cut("a <r> b"), "-1|a |6|<r> |-1|b|");
+  EXPECT_EQ(cut("<r>  <m>"), "6|<r>  |4|<m>|");  // what the first took is gone
+  EXPECT_EQ(cut(""), "");
+}
+
+TEST(AddedTokens, WhatIsUnsound) {
   SmallVocabulary v = sound();
-  v.added_ids = {9};
-  v.expect_problem("outside the vocabulary");
-  v = sound();
   v.added_ids.assign(format::kMaxAddedTokens + 1, 4);
-  v.expect_problem("256 added");
+  v.expect_problem("too many added");
   v = sound();
   v.offsets.push_back(v.offsets.back());
   v.added_ids = {9};

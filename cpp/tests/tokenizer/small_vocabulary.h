@@ -8,10 +8,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "tokenizer/bert.h"
+#include "tokenizer/fused_bert.h"
 #include "tokenizer/models/wordpiece.h"
+#include "tokenizer/pre_tokenizers/bert.h"
 #include "tokenizer/tokenizer.h"
 
 namespace potstill::tokenizer::testing {
@@ -28,7 +30,7 @@ inline Template bert_template() {
 }
 
 struct Settings {
-  Bert::Options bert = {};
+  BertOptions bert = {};
   WordPiece::Options model = {.unk_id = kUnk};
   Template around = bert_template();
   std::uint32_t pad_id = 0;
@@ -64,24 +66,48 @@ struct SmallVocabulary {
 
   Vocabulary view() const { return {blob, offsets, slots}; }
 
+  std::vector<AddedToken> added() const {
+    std::vector<AddedToken> tokens;
+    for (const std::uint32_t id : added_ids) {
+      tokens.push_back({static_cast<std::int32_t>(id), id < view().size() ? view().piece(id) : std::string_view{}});
+    }
+    return tokens;
+  }
+
   // The first problem, in the order in which a file's tokenizer is checked; nullptr when there is none.
   const char* problem(const Settings& settings = {}) const {
     if (const char* text = view().problem()) return text;
-    const Tokenizer::Parts parts{view(), added_ids, nullptr, nullptr, settings.around, settings.pad_id};
-    if (const char* text = Tokenizer::problem(parts)) return text;
+    if (settings.pad_id >= view().size()) return "the id of a special token is outside the vocabulary";
+    if (const char* text = AddedTokens::problem(added())) return text;
+    if (const char* text = settings.around.problem(view().size())) return text;
     return WordPiece::problem(view(), settings.model);
   }
 
   Tokenizer tokenizer(const Settings& settings = {}) const {
     EXPECT_EQ(problem(settings), nullptr);
-    return Tokenizer({view(), added_ids, std::make_unique<Bert>(settings.bert),
-                      std::make_unique<WordPiece>(view(), settings.model), settings.around, settings.pad_id});
+    Tokenizer::Parts parts{.vocabulary = view(),
+                           .raw = AddedTokens(added()),
+                           .normalized = AddedTokens({}),
+                           .normalizers = {},
+                           .pre_tokenizers = {},
+                           .model = std::make_unique<WordPiece>(view(), settings.model),
+                           .fused = std::make_unique<FusedBert>(settings.bert),
+                           .around = settings.around,
+                           .pad_id = settings.pad_id};
+    parts.normalizers.push_back(std::make_unique<BertNormalizer>(settings.bert));
+    parts.pre_tokenizers.push_back(std::make_unique<BertPreTokenizer>());
+    return Tokenizer(std::move(parts));
   }
 
   // Ids without the special tokens around them.
   Ids encode(std::string_view text, const Settings& settings = {}) const {
-    Ids ids;
-    tokenizer(settings).encode(text, ids);
+    const Tokenizer both = tokenizer(settings);
+    Ids ids, staged;
+    both.encode(text, ids);
+    std::vector<Token> tokens;
+    both.encode(text, tokens);  // the stages one by one
+    for (const Token& token : tokens) staged.push_back(token.id);
+    EXPECT_EQ(ids, staged) << text;
     return ids;
   }
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 # Written into every file: who made it, and the version of the file format's writer.
 PRODUCER = "potstill compile 1"
-# [CLS] a [SEP] b [SEP]
-SHORTEST_PAIR = 5
 
 
 def check_tokenizer(tables: Tables, graph: Graph, folder: Path | None) -> None:
@@ -41,15 +39,16 @@ def check_tokenizer(tables: Tables, graph: Graph, folder: Path | None) -> None:
             )  # fmt: skip
     if not reads_pairs(graph):
         return
-    if tables.pairs_problem is not None:
+    if tables.template.pairs_problem is not None:
         raise CompileError(
-            "C145", tables.pairs_problem, str(folder),
-            "use a tokenizer of BERT's template of pairs, or keep this model on the onnxruntime backend",
+            "C145", tables.template.pairs_problem, str(folder),
+            "use a tokenizer with a template of pairs, or keep this model on the onnxruntime backend",
         )  # fmt: skip
-    if graph.max_tokens < SHORTEST_PAIR:
+    shortest = len(tables.template.pair)
+    if graph.max_tokens < shortest:
         raise CompileError(
-            "C146", f"a limit of {graph.max_tokens} tokens is too short: a pair takes {SHORTEST_PAIR} or more",
-            "max_tokens", f"allow {SHORTEST_PAIR} tokens or more",
+            "C146", f"a limit of {graph.max_tokens} tokens is too short: a pair takes {shortest} or more",
+            "max_tokens", f"allow {shortest} tokens or more",
         )  # fmt: skip
 
 

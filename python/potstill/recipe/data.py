@@ -16,10 +16,11 @@ class Data(Section):
     """What is trained and tested on."""
 
     source: Name = Field(
-        description="Demo corpus (`demo:movie-reviews`, `demo:bbc-topics`, and for `token-classification` "
-        "`demo:bbc-punctuation`: words to restore case and marks of), hub id of a data set, path of a CSV, TSV, "
-        "XLSX, JSON, JSON Lines, Parquet or CoNLL file (`.conll`, `.conllu`, `.txt`: words with tags), or a folder "
-        "with `train.csv` and so on. Paths start at the recipe.",
+        description="Demo corpus (`demo:movie-reviews`, `demo:bbc-topics`, `demo:chinese-reviews`, "
+        "`demo:home-commands` in seven languages, and for `token-classification` `demo:bbc-punctuation`: words to "
+        "restore case and marks of, and `demo:chinese-names`: people and places, character by character), hub id of a "
+        "data set, path of a CSV, TSV, XLSX, JSON, JSON Lines, Parquet or CoNLL file (`.conll`, `.conllu`, `.txt`: "
+        "words with tags), or a folder with `train.csv` and so on. Paths start at the recipe.",
         examples=["demo:movie-reviews", "my-data.csv", "stanfordnlp/sst2"],
     )
     config: Name | None = Field(default=None, description="Configuration of the hub data set, where it has several.")

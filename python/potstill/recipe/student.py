@@ -62,7 +62,7 @@ class Student(Section):
     vocabulary: Literal["full", "seen"] = Field(
         default="full",
         description="Token table: all of the teacher's tokens, or those `seen` in the training and unlabelled texts, "
-        "with all single characters, of which other words are spelt. Needs a WordPiece teacher.",
+        "with all single characters or bytes, of which other words are spelt.",
     )
     vocabulary_min_count: int = Field(
         default=1, ge=1, description="Occurrences that keep a token in a vocabulary of tokens seen."
@@ -70,8 +70,8 @@ class Student(Section):
     vocabulary_size: int | None = Field(
         default=None,
         ge=1,
-        description="Most tokens in a vocabulary of tokens seen, the most frequent; special tokens and single "
-        "characters count and always stay.",
+        description="Most tokens in a vocabulary of tokens seen, the most frequent; special tokens, single "
+        "characters and what a BPE makes the others of count and always stay.",
     )
     vocabulary_unlabelled_weight: Share = Field(
         default=1.0,
@@ -81,8 +81,8 @@ class Student(Section):
     vocabulary_characters: Literal["all", "seen"] = Field(
         default="all",
         description="Single characters that stay in a vocabulary of tokens seen: `all` of the teacher's (2,000 tokens "
-        "in BERT's, most of scripts that a task never meets), or ASCII and those in the texts `seen`; a word with any "
-        "other is then one unknown token.",
+        "in BERT's, most of scripts that a task never meets), or ASCII and those in the texts `seen`; text with any "
+        "other is then unknown. A byte-level BPE keeps all bytes.",
     )
 
     @model_validator(mode="before")

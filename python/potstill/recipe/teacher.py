@@ -13,8 +13,9 @@ class Teacher(Section):
     """The model whose behaviour the student learns."""
 
     model: Name = Field(
-        description="Hub id, local folder in Hugging Face format, or `demo:all-minilm-l6-v2`.",
-        examples=["demo:all-minilm-l6-v2", "bert-base-uncased", "models/my-teacher"],
+        description="Hub id, local folder in Hugging Face format, `demo:all-minilm-l6-v2` (English) or `demo:e5-small` "
+        "(multilingual-e5-small, 100 languages).",
+        examples=["demo:all-minilm-l6-v2", "demo:e5-small", "bert-base-uncased", "models/my-teacher"],
     )
     finetune: Literal["auto", "always", "never"] = Field(
         default="auto",

@@ -33,18 +33,19 @@ WordPiece::WordPiece(const Vocabulary& vocabulary, const Options& options)
   }
 }
 
-void WordPiece::encode(std::string_view word, std::vector<std::int32_t>& out) const {
+void WordPiece::encode(std::string_view word, std::uint32_t at, std::vector<Token>& out) const {
+  const auto place = [at](std::size_t byte) { return at + static_cast<std::uint32_t>(byte); };
   const std::size_t before = out.size();
   bool known = !too_long(word);
   for (std::size_t begin = 0; known && begin < word.size();) {
     const Match match = longest(word, begin);
     known = match.size != 0;
-    if (known) out.push_back(match.id);
+    if (known) out.push_back({match.id, place(begin), place(begin + match.size)});
     begin += match.size;
   }
   if (known) return;
   out.resize(before);
-  out.push_back(unk_id());
+  out.push_back({unk_id(), at, place(word.size())});
 }
 
 // No character has less than one byte.

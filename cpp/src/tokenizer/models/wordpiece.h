@@ -35,7 +35,7 @@ class WordPiece final : public Model {
   // Of checked options and vocabulary; nothing is copied or built.
   WordPiece(const Vocabulary& vocabulary, const Options& options);
 
-  void encode(std::string_view word, std::vector<std::int32_t>& out) const override;
+  void encode(std::string_view word, std::uint32_t at, std::vector<Token>& out) const override;
   std::int32_t unk_id() const noexcept override { return static_cast<std::int32_t>(options_.unk_id); }
 
  private:

@@ -7,23 +7,22 @@ tokenizes differently from the model that was trained.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from potstill.compile.tokenizers import wordpiece
-from potstill.compile.tokenizers.base import OTHER_BACKEND, Tables, TokenizerFile
-from potstill.compile.tokenizers.casing import described, is_stated
+from potstill.compile.tokenizers.base import OTHER_BACKEND, Step, Tables, TokenizerFile
+from potstill.compile.tokenizers.casing import Unreachable, described, is_stated, unreachable_pieces
+from potstill.compile.tokenizers.models import read_model
+from potstill.compile.tokenizers.normalizers import read_normalizers
+from potstill.compile.tokenizers.pre_tokenizers import read_pre_tokenizers
+from potstill.compile.tokenizers.template import read_template
+from potstill.compile.tokenizers.vocabulary import added_tokens, hash_slots, texts
 from potstill.errors import CompileError, missing_package
 from potstill.models.sentence_folder import SentenceModel
 
-__all__ = ["MODELS", "Tables", "read_tokenizer", "tables_from_json"]
-
-# Readers by what the model of a tokenizer.json is called.
-MODELS: dict[str, Callable[[TokenizerFile], Tables]] = {
-    "WordPiece": wordpiece.tables,
-}
+__all__ = ["Tables", "read_tokenizer", "tables_from_json"]
 
 # transformers writes 10^30 for "no limit"; no BERT has a position table this long.
 _NO_LIMIT = 100_000
@@ -48,15 +47,17 @@ def read_tokenizer(folder: Path, *, lowercase: bool | None = None) -> Tables:
     tokenizer = _load(folder, None if stated else lowercase)
     limit, pad_token = getattr(tokenizer, "model_max_length", None), getattr(tokenizer, "pad_token", None)
     max_tokens = int(limit) if limit is not None and 0 < limit < _NO_LIMIT else None
-    file = TokenizerFile(json.loads(tokenizer.backend_tokenizer.to_str()), str(folder), pad_token, max_tokens)
-    if getattr(tokenizer, "truncation_side", "right") != "right":
-        file.refuse("C059", "the tokenizer truncates on the left, the runtime on the right")
+    left = getattr(tokenizer, "truncation_side", "right") == "left"
+    content = json.loads(tokenizer.backend_tokenizer.to_str())
+    file = TokenizerFile(content, str(folder), pad_token, max_tokens, truncate_left=left)
     if getattr(tokenizer, "split_special_tokens", False):
         file.refuse("C056", "split_special_tokens is on: special tokens in text would be cut into pieces")
     tables = _tables(file)
-    if lowercase is not None and tables.lowercase is not lowercase:
+    flags = tables.bert_flags
+    if lowercase is not None and (flags is None or flags["lowercase"] is not lowercase):
+        said = "normalized in other steps" if flags is None else _cased(flags)
         file.refuse(
-            "C148", f"the tokenizer's own files say that text is {described(tables.lowercase, tables.strip_accents)}",
+            "C148", f"the tokenizer's own files say that text is {said}",
             "leave --cased and --lowercase out, or fix the tokenizer's files",
         )  # fmt: skip
     return tables if stated or lowercase is not None else _with_guess(tables, file)
@@ -71,22 +72,76 @@ def tables_from_json(
 
 def lowercased_by(tables: Tables, sentence: SentenceModel | None) -> Tables:
     """The tables with what the sentence-transformers folder does to texts before the tokenizer sees them."""
-    if sentence is None or not sentence.lowercase or tables.lowercase:
+    flags = tables.bert_flags
+    if sentence is None or not sentence.lowercase or (flags is not None and flags["lowercase"]):
         return tables
     note = "texts are lower-cased before the tokenizer, as the sentence-transformers folder says"
-    return replace(tables, lowercase=True, notes=(*tables.notes, note))
+    if flags is not None and tables.normalizers:
+        normalizers: tuple[Step, ...] = (Step("BertNormalizer", {**flags, "lowercase": True}),)
+    else:
+        normalizers = (Step("Lowercase"), *tables.normalizers)
+    return replace(tables, normalizers=normalizers, notes=(*tables.notes, note))
 
 
 def _tables(file: TokenizerFile) -> Tables:
-    kind = (file.content.get("model") or {}).get("type")
-    if kind not in MODELS:
-        file.refuse("C052", f"the tokenizer's model is {kind}, the core has {' and '.join(MODELS)} only")
-    return MODELS[kind](file)
+    model = read_model(file)
+    ids, added = added_tokens(file, model.vocabulary)
+    blob, offsets = texts(file, {**model.vocabulary, **ids})
+    template = read_template(file)
+    for part in (*template.single, *template.pair):
+        if part.id >= len(offsets) - 1:
+            file.refuse("C055", f"the post-processor adds id {part.id}, which no piece has")
+    pad_id = model.unk_id if file.pad_token is None else ids.get(file.pad_token, model.vocabulary.get(file.pad_token))
+    if pad_id is None or pad_id < 0:
+        lacking = f"the padding token {file.pad_token!r} is not in the vocabulary"
+        file.refuse("C057", lacking, "add it to the vocabulary")
+    tables = Tables(
+        blob=blob,
+        offsets=offsets,
+        slots=hash_slots({piece.encode(): i for piece, i in model.vocabulary.items()}),
+        added=added,
+        normalizers=read_normalizers(file),
+        pre_tokenizers=read_pre_tokenizers(file),
+        model=model,
+        template=template,
+        pad_id=pad_id,
+        max_tokens=file.max_tokens,
+        truncate_left=file.truncate_left,
+    )
+    unreachable = _unreachable(tables, ids)
+    return replace(tables, unreachable=unreachable, notes=_notes(unreachable))
+
+
+def _unreachable(tables: Tables, added: Mapping[str, int]) -> Unreachable:
+    """The pieces that BERT's normalizer would change; of others it is not looked into."""
+    flags, model = tables.bert_flags, tables.model
+    if flags is None or model.step.table != "WordPiece":
+        return Unreachable([], 0)
+    return unreachable_pieces(
+        model.vocabulary, added, model.prefix, lowercase=flags["lowercase"], strip_accents=flags["stripAccents"]
+    )
+
+
+def _notes(unreachable: Unreachable) -> tuple[str, ...]:
+    """What normalization leaves of the vocabulary, where that is telling."""
+    if not unreachable.are_many:
+        return ()
+    return (
+        f"{len(unreachable.pieces)} of {unreachable.of} pieces of the tokenizer's vocabulary cannot occur "
+        f"({unreachable.examples}): the vocabulary seems to have been made for different case folding",
+    )
+
+
+def _cased(flags: Mapping[str, bool]) -> str:
+    return described(flags["lowercase"], flags["stripAccents"])
 
 
 def _with_guess(tables: Tables, file: TokenizerFile) -> Tables:
     """The tables of a folder that leaves open whether text is lower-cased, with a note, if the guess can be right."""
-    guess, unreachable = f"text is {described(tables.lowercase, tables.strip_accents)}", tables.unreachable
+    flags = tables.bert_flags
+    if flags is None:
+        return tables
+    guess, unreachable = f"text is {_cased(flags)}", tables.unreachable
     if unreachable.are_many:
         file.refuse(
             "C147",

@@ -2,66 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from potstill.compile.tokenizers.base import TokenizerFile, name_of
+from potstill.compile.tokenizers.base import Part, Template, TokenizerFile, name_of
 
-_PART = ("post_processor", "processors")
-
-
-def single_template(file: TokenizerFile) -> tuple[int, int]:
-    """Ids of the first and the last token of exactly [CLS] A [SEP]."""
-    component = file.part(*_PART)
-    kind = component.get("type")
-    if kind in ("BertProcessing", "RobertaProcessing"):  # of one text both add the two tokens, all types 0
-        return int(component["cls"][1]), int(component["sep"][1])
-    if kind != "TemplateProcessing":
-        file.refuse("C055", f"the post-processor is {name_of(component)}, the core adds [CLS] and [SEP] only")
-    single = component["single"]
-    if _shape(single) != ["SpecialToken", "A", "SpecialToken"]:
-        file.refuse("C055", f"the template of one text is {_spelled(single)}, not [CLS] A [SEP]")
-    if any(_type_ids(single)):
-        file.refuse("C055", "the template gives token type ids other than 0")
-    ids = []
-    for part in (single[0], single[2]):
-        token = component["special_tokens"][part["SpecialToken"]["id"]]
-        if len(token["ids"]) != 1:
-            file.refuse("C055", f"the template's token {token['id']!r} stands for {len(token['ids'])} ids")
-        ids.append(int(token["ids"][0]))
-    return ids[0], ids[1]
+_FIRST, _SECOND = Part("First"), Part("Second", type=1)
 
 
-def pairs_problem(file: TokenizerFile, cls_id: int, sep_id: int) -> str | None:
-    """Why pairs are not encoded as exactly [CLS] A [SEP] B [SEP] with the types 0 0 0 1 1; None when they are."""
-    component = file.part(*_PART)
-    kind = component.get("type")
-    if kind == "BertProcessing":
-        return None
-    if kind == "RobertaProcessing":
-        return "the post-processor is RobertaProcessing, which puts two separators between the texts, all types 0"
-    pair = component.get("pair") or []
-    if not pair:
-        return "the tokenizer has no template for pairs"
-    if _shape(pair) != ["SpecialToken", "A", "SpecialToken", "B", "SpecialToken"]:
-        return f"the template of pairs is {_spelled(pair)}, not [CLS] A [SEP] B [SEP]"
-    if _type_ids(pair) != [0, 0, 0, 1, 1]:
-        types = " ".join(map(str, _type_ids(pair)))
-        return f"the template of pairs gives the token types {types}, not 0 0 0 1 1"
-    ids = [component["special_tokens"][part["SpecialToken"]["id"]]["ids"] for part in pair[::2]]
-    if ids != [[cls_id], [sep_id], [sep_id]]:
-        return f"the template of pairs is {_spelled(pair)}, with other special tokens than the template of one text"
-    return None
+def read_template(file: TokenizerFile) -> Template:
+    """The template of the post-processor; texts alone, one after the other, where there is none.
+
+    Raises:
+        CompileError: it does something that the core does not, to one text.
+    """
+    steps = file.steps("post_processor", "processors")
+    around = [step for step in steps if step.get("type") != "ByteLevel"]
+    if len(around) > 1 or any(step.get("type") not in _READERS for step in around):
+        file.refuse("C055", f"the post-processor is {name_of(file.content['post_processor'])}, which the core lacks")
+    single, pair = _READERS[str(around[0].get("type"))](around[0]) if around else ([_FIRST], [_FIRST, _SECOND])
+    if problem := _problem(single, ["First"]):
+        file.refuse("C055", f"the template of one text is {problem}")
+    problem = _problem(pair, ["First", "Second"]) if pair else "absent: the tokenizer has no template for pairs"
+    trims = [step for step in steps if step.get("trim_offsets")]
+    return Template(
+        tuple(single),
+        () if problem else tuple(pair),
+        problem and f"the template of pairs is {problem}",
+        bool(trims),
+        any(bool(step.get("add_prefix_space")) for step in trims),
+    )
 
 
-def _shape(template: list[dict[str, Any]]) -> list[str]:
-    """Of each part of a template: "A", "B" or "SpecialToken"."""
-    return [str(part["Sequence"]["id"]) if "Sequence" in part else next(iter(part)) for part in template]
+def _problem(parts: Sequence[Part], texts: list[str]) -> str | None:
+    if sorted(part.kind for part in parts if part.kind != "Id") != texts:
+        words = [{"First": "A", "Second": "B"}.get(part.kind, "token") for part in parts]
+        return f"{' '.join(words)}: it does not hold each text once"
+    types = {part.type for part in parts}
+    return None if types <= {0, 1} else f"one of the token types {sorted(types)}, the core knows 0 and 1"
 
 
-def _spelled(template: list[dict[str, Any]]) -> str:
-    """A template as `tokenizers` writes it: ``[CLS] A [SEP]``."""
-    return " ".join(str(next(iter(part.values()))["id"]) for part in template) or "empty"
+def _bert(step: Mapping[str, Any]) -> tuple[list[Part], list[Part]]:
+    cls, sep = Part("Id", int(step["cls"][1])), Part("Id", int(step["sep"][1]))
+    single = [cls, _FIRST, sep]
+    return single, [*single, _SECOND, Part("Id", sep.id, 1)]
 
 
-def _type_ids(template: list[dict[str, Any]]) -> list[int]:
-    return [int(next(iter(part.values()))["type_id"]) for part in template]
+def _roberta(step: Mapping[str, Any]) -> tuple[list[Part], list[Part]]:
+    cls, sep = Part("Id", int(step["cls"][1])), Part("Id", int(step["sep"][1]))
+    single = [cls, _FIRST, sep]
+    return single, [*single, sep, Part("Second"), sep]
+
+
+def _template(step: Mapping[str, Any]) -> tuple[list[Part], list[Part]]:
+    def parts(template: Sequence[Mapping[str, Any]] | None) -> list[Part]:
+        found = []
+        for part in template or []:
+            if text := part.get("Sequence"):
+                found.append(Part({"A": "First", "B": "Second"}[text["id"]], type=int(text["type_id"])))
+            else:
+                token = part["SpecialToken"]
+                ids = step["special_tokens"][token["id"]]["ids"]
+                found += [Part("Id", int(index), int(token["type_id"])) for index in ids]
+        return found
+
+    return parts(step["single"]), parts(step.get("pair"))
+
+
+_READERS = {"BertProcessing": _bert, "RobertaProcessing": _roberta, "TemplateProcessing": _template}

@@ -2,42 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from potstill.compile.tokenizers.base import TokenizerFile
+from potstill.compile.tokenizers.base import Added, TokenizerFile
 
 # The limits of cpp/src/tokenizer/vocabulary.h and cpp/src/format/reader.h.
 MAX_VOCABULARY = 1 << 24
-MAX_ADDED_TOKENS = 256
+MAX_ADDED_TOKENS = 1024
 MAX_PROBE_RUN = 256
 
 
-def added_tokens(file: TokenizerFile, vocabulary: Mapping[str, int]) -> dict[str, int]:
-    """Text to id of the added tokens, each one checked.
+def added_tokens(file: TokenizerFile, vocabulary: Mapping[str, int]) -> tuple[dict[str, int], tuple[Added, ...]]:
+    """Text to id of the added tokens, each one checked, and the tokens as the core has them.
 
-    lstrip and rstrip take white space along with a match; BertPreTokenizer drops it anyway, so the ids are the same,
-    unless a token itself holds white space.
+    Raises:
+        CompileError: one that the core would find elsewhere; too many.
     """
-    listed = file.content.get("added_tokens") or []
-    added: dict[str, int] = {}
+    listed = [token for token in file.content.get("added_tokens") or [] if token["content"] != ""]  # "": never matched
+    ids: dict[str, int] = {}
     for token in listed:
         text, i = str(token["content"]), int(token["id"])
-        if text == "":
-            continue  # never matched
-        if token["normalized"]:
-            file.refuse("C056", f"the added token {text!r} is matched after normalization (normalized=true)")
         if token["single_word"]:
             file.refuse("C056", f"the added token {text!r} is matched as a whole word only (single_word=true)")
         if vocabulary.get(text, i) != i:
             file.refuse("C056", f"the added token {text!r} has id {i}, the vocabulary says {vocabulary[text]}")
-        added[text] = i
-    if len(added) > MAX_ADDED_TOKENS:
-        file.refuse("C058", f"{len(added)} added tokens, the core takes {MAX_ADDED_TOKENS}")
+        ids[text] = i
+    if len(ids) > MAX_ADDED_TOKENS:
+        file.refuse("C058", f"{len(ids)} added tokens, the core takes {MAX_ADDED_TOKENS}")
     strips = any(token["lstrip"] or token["rstrip"] for token in listed)
-    spaced = next((text for text in added if any(c.isspace() for c in text)), None)
+    spaced = next((text for text in ids if any(c.isspace() for c in text)), None)
     if strips and spaced is not None:
         file.refuse("C056", f"the added token {spaced!r} holds white space while another strips it")
-    return added
+    normalized = _normalized(file, [str(token["content"]) for token in listed if token["normalized"]])
+    found = [
+        Added(
+            int(token["id"]), normalized.get(token["content"]), token["lstrip"], token["rstrip"], token["single_word"]
+        )
+        for token in listed
+    ]
+    return ids, tuple(sorted(found, key=lambda token: token.id))
+
+
+def _normalized(file: TokenizerFile, tokens: Sequence[str]) -> dict[str, str]:
+    """The tokens that are looked for behind the normalizers, as these leave them."""
+    from tokenizers import Tokenizer
+
+    # Of the tokenizer the normalizers alone: a vocabulary takes long to read.
+    empty = {"type": "WordLevel", "vocab": {}, "unk_token": ""}
+    parts: dict[str, Any] = {
+        "version": "1.0",
+        "added_tokens": [],
+        "normalizer": file.content.get("normalizer"),
+        "model": empty,
+    }
+    normalizer = Tokenizer.from_str(json.dumps(parts)).normalizer if tokens else None
+    found = {text: text if normalizer is None else normalizer.normalize_str(text) for text in tokens}
+    for text, left in found.items():
+        if not left:
+            file.refuse("C056", f"of the added token {text!r} normalization leaves nothing")
+    return found
 
 
 def texts(file: TokenizerFile, pieces: Mapping[str, int]) -> tuple[bytes, list[int]]:

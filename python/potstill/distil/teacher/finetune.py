@@ -22,6 +22,7 @@ from potstill.distil.train.clock import Clock
 from potstill.distil.train.diagnosis import diagnose_teacher
 from potstill.distil.train.encoded import EncodedSplits, encode_splits
 from potstill.distil.train.fit import TRAIN_SAMPLE, Run, facts_of, fit, write_model
+from potstill.distil.train.token_table import only_seen
 from potstill.models.classifier import head_name, label_tables, load_classifier, load_encoder, load_pretrained
 from potstill.models.evaluation import outputs
 from potstill.models.heads import Truth
@@ -204,7 +205,9 @@ def train_teacher(run: Run, source: Source, model: Any, rows: EncodedSplits, fin
     )  # fmt: skip
     weights = chosen(recipe.distil, rows.train.labels, model.config.num_labels)
     trainer = GroupedTrainer if weights is None else partial(WeightedTrainer, class_weights=weights)
-    return fit(run, model, rows, schedule, partial(trainer, model=model), what="teacher")
+    pad = [[rows.train.rows.pad_id]]
+    with only_seen(model, rows.train.rows.ids, rows.validation.rows.ids, pad):
+        return fit(run, model, rows, schedule, partial(trainer, model=model), what="teacher")
 
 
 def measure_teacher(run: Run, folder: Path, rows: EncodedSplits) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The student's vocabulary: the teacher's, or the part of it that the texts use.
 
 Most of a small student is its token table: 7.8 of 9.5 M parameters at 2 layers of 256. A task's texts use a third of
-BERT's pieces or less. The special tokens are kept, every single character (so that any word can be spelt) and
-the pieces seen often enough; words whose pieces went are cut anew, greedily, over what is left (`pruned_tokenizer`).
+BERT's pieces or less, and 12,000 of XLM-R's 250,000. The special tokens are kept, every single character or byte (so
+that any word can be spelt) and the pieces seen often enough, with those that a BPE makes them of; words whose pieces
+went are cut anew over what is left (`prune.tokenizer`).
 
 Teacher and student then read a text as different ids, and sometimes as different numbers of tokens. The teacher keeps
 its own for its outputs. What compares the two token by token runs the teacher on the student's cut, which
@@ -11,13 +12,13 @@ its own for its outputs. What compares the two token by token runs the teacher o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from potstill.distil.vocabulary.pruned_tokenizer import description, fallback_ids, prune_tokenizer
+from potstill.distil.vocabulary.prune.tokenizer import Prunable, unspelt_ids
 from potstill.errors import TrainError
 from potstill.runtime.rows import TokenRows
 
@@ -62,34 +63,25 @@ def choose_vocabulary(
         unlabelled: the same of the unlabelled rows.
 
     Raises:
-        TrainError: the tokenizer is not WordPiece; vocabulary_size is under what must be kept.
+        TrainError: the tokenizer cannot be pruned (`Prunable`); vocabulary_size is under what must be kept.
     """
     size = len(tokenizer)
     if settings.vocabulary == "full":
         return Vocabulary(tokenizer, None, size, size)
-    content = description(tokenizer, str(getattr(tokenizer, "name_or_path", "") or "the teacher's tokenizer"))
-    kept = pieces_by_settings(settings, content, train, unlabelled, size)
-    return Vocabulary(prune_tokenizer(tokenizer, kept), kept, len(kept), size)
+    source = Prunable(tokenizer)
+    kept = pieces_by_settings(settings, source, train, unlabelled)
+    return Vocabulary(source.pruned(kept), kept, len(kept), size)
 
 
 def pieces_by_settings(
-    settings: Student,
-    content: Mapping[str, Any],
-    train: Sequence[Any],
-    unlabelled: Sequence[Any],
-    size: int,
+    settings: Student, source: Prunable, train: Sequence[Any], unlabelled: Sequence[Any] = ()
 ) -> np.ndarray:
-    """Ids that a recipe's settings keep, ascending int32 (arguments and errors as `choose_vocabulary`).
-
-    Args:
-        content: the tokenizer's `description`.
-        size: pieces of the teacher.
-    """
-    counts = piece_counts(train, unlabelled, size, settings.vocabulary_unlabelled_weight)
+    """Ids that a recipe's settings keep of the teacher's, ascending int32 (else as `choose_vocabulary`)."""
+    counts = piece_counts(train, unlabelled, source.size, settings.vocabulary_unlabelled_weight)
     # All texts decide whether a character occurs, whatever weight an occurrence has.
-    occur = piece_counts(train, unlabelled, size) if settings.vocabulary_characters == "seen" else None
-    always = fallback_ids(content, occur)
-    return kept_pieces(counts, always, settings.vocabulary_min_count, settings.vocabulary_size)
+    occur = piece_counts(train, unlabelled, source.size) if settings.vocabulary_characters == "seen" else None
+    always = source.fallback_ids(occur)
+    return kept_pieces(counts, always, settings.vocabulary_min_count, settings.vocabulary_size, source.with_ancestors)
 
 
 def piece_counts(
@@ -103,32 +95,42 @@ def piece_counts(
     return counts
 
 
-def kept_pieces(counts: np.ndarray, fallback: np.ndarray, min_count: int = 1, size: int | None = None) -> np.ndarray:
+def kept_pieces(
+    counts: np.ndarray,
+    fallback: np.ndarray,
+    min_count: int = 1,
+    size: int | None = None,
+    with_ancestors: Callable[[Iterable[int]], set[int]] = set,
+) -> np.ndarray:
     """Ids to keep, ascending int32.
 
     Args:
         counts: `piece_counts`.
         fallback: ids kept in any case.
         min_count: occurrences that keep another piece.
-        size: at most so many ids in all, the most frequent; of equally frequent ones those of lower id.
+        size: at most so many ids in all, the most frequent; of equally frequent ones those of lower id. One that needs
+            more ancestors than there is room for is left out.
+        with_ancestors: ids and those that they need, which are kept with them.
 
     Raises:
         TrainError: size is under the number of ids kept in any case.
     """
-    if size is not None and size < len(fallback):
+    kept = with_ancestors(map(int, fallback))
+    limit = len(counts) if size is None else size
+    if limit < len(kept):
         raise TrainError(
             "T061",
-            f"a vocabulary of {size} pieces cannot hold the {len(fallback)} special tokens and single characters",
+            f"a vocabulary of {size} pieces cannot hold the {len(kept)} special tokens and single characters",
             "student.vocabulary_size",
-            f"give {len(fallback)} or more, or leave it out",
+            f'give {len(kept)} or more, leave it out, or set student.vocabulary_characters = "seen"',
         )
-    rest = np.setdiff1d(np.arange(len(counts)), fallback)
     # Counts of weighted text are sums of rounded numbers: 10 x 0.1 must count as 1.
-    rest = rest[(counts[rest] > 0) & (counts[rest] >= min_count - 1e-9)]
-    if size is not None:
-        order = np.lexsort((rest, -counts[rest]))
-        rest = rest[order[: size - len(fallback)]]
-    return np.asarray(np.union1d(fallback, rest), dtype=np.int32)
+    often = np.flatnonzero((counts > 0) & (counts >= min_count - 1e-9))
+    for index in often[np.lexsort((often, -counts[often]))].tolist():
+        more = set() if index in kept else with_ancestors([index]) - kept
+        if len(kept) + len(more) <= limit:
+            kept |= more
+    return np.array(sorted(kept), dtype=np.int32)
 
 
 def aligned_ids(rows: Sequence[Any], kept: np.ndarray | None) -> list[np.ndarray]:
@@ -157,21 +159,22 @@ def vocabulary_facts(
 
     Returns:
         ``size`` and ``teacher_size`` in pieces, ``kept`` (their quotient), ``test_recut`` (share of the teacher's
-        tokens whose piece the student lacks), ``test_unknown`` and ``test_unknown_teacher`` (share of unknown tokens)
-        and ``test_length`` (the student's tokens over the teacher's).
+        tokens whose piece the student lacks), ``test_unknown`` and ``test_unknown_teacher`` (share of tokens that are
+        unknown or bytes of a character without a piece, `unspelt_ids`) and ``test_length`` (the student's tokens over
+        the teacher's).
     """
     theirs = np.concatenate([*teacher_rows, np.zeros(0, np.int32)])
     ours = np.concatenate([*student_rows, np.zeros(0, np.int32)])
     recut = 0.0 if vocabulary.kept is None else _share(~np.isin(theirs, vocabulary.kept))
-    unknown = int(vocabulary.tokenizer.unk_token_id) if vocabulary.tokenizer.unk_token_id is not None else -1
-    teacher_unknown = unknown if vocabulary.kept is None else int(vocabulary.kept[unknown])
+    unknown = unspelt_ids(vocabulary.tokenizer)
+    teacher_unknown = unknown if vocabulary.kept is None else vocabulary.kept[unknown]
     return {
         "size": vocabulary.size,
         "teacher_size": vocabulary.teacher_size,
         "kept": vocabulary.size / max(1, vocabulary.teacher_size),
         "test_recut": recut,
-        "test_unknown": _share(ours == unknown),
-        "test_unknown_teacher": _share(theirs == teacher_unknown),
+        "test_unknown": _share(np.isin(ours, unknown)),
+        "test_unknown_teacher": _share(np.isin(theirs, teacher_unknown)),
         "test_length": len(ours) / max(1, len(theirs)),
     }
 

@@ -128,11 +128,11 @@ def teacher_of(context: Context) -> Teacher:
 def _tokens_seen(tokenizer: Any, splits: Splits, recipe: Recipe) -> int:
     """Tokens that a student with ``vocabulary = "seen"`` keeps; all of them where the tokenizer cannot be pruned."""
     from potstill.distil.vocabulary.choice import pieces_by_settings
-    from potstill.distil.vocabulary.pruned_tokenizer import description
+    from potstill.distil.vocabulary.prune.tokenizer import Prunable
     from potstill.models.rows import encode_dataset
 
     try:
-        content = description(tokenizer, "the teacher's tokenizer")
+        source = Prunable(tokenizer)
     except TrainError:
         return len(tokenizer)
     rows = [
@@ -142,4 +142,4 @@ def _tokens_seen(tokenizer: Any, splits: Splits, recipe: Recipe) -> int:
     # The budget sets the limit itself.
     own = {"vocabulary_size": None, "vocabulary_characters": VOCABULARY_CHARACTERS}
     settings = recipe.student.model_copy(update=own)
-    return len(pieces_by_settings(settings, content, rows[0], rows[1], len(tokenizer)))
+    return len(pieces_by_settings(settings, source, rows[0], rows[1]))

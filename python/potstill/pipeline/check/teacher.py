@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 _SMALL_FILES = ("*.json", "*.txt", "*.model")
 _WEIGHTS = ("*.safetensors", "*.bin", "*.h5", "*.msgpack")
 _OTHER = "use an encoder such as BERT, MiniLM or MPNet, e.g. teacher.model = demo:all-minilm-l6-v2"
-# The demo teacher's configuration; its package is pinned, so it need not be fetched to be known.
+# The demo teachers' configurations; their packages are pinned, so they need not be fetched to be known.
 DEMOS: Mapping[str, Mapping[str, Any]] = {
     "demo:all-minilm-l6-v2": {
         "vocab_size": 30522, "hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12,
+        "intermediate_size": 1536, "max_position_embeddings": 512, "type_vocab_size": 2,
+    },
+    "demo:e5-small": {
+        "vocab_size": 250037, "hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 12,
         "intermediate_size": 1536, "max_position_embeddings": 512, "type_vocab_size": 2,
     },
 }  # fmt: skip

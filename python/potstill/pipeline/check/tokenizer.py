@@ -6,8 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from potstill.errors import CompileError, PotstillError, TrainError
 from potstill.pipeline.check.findings import Findings
 from potstill.pipeline.check.teacher import Teacher, has_tokenizer
@@ -31,7 +29,7 @@ def check_tokenizer(findings: Findings, recipe: Recipe, teacher: Teacher) -> Any
     """
     named = f"teacher.model = {recipe.teacher.model}"
     if teacher.folder is None:
-        findings.ok("tokenizer", "WordPiece, the demo teacher's")
+        findings.ok("tokenizer", "the demo teacher's")
         return None
     try:
         tokenizer = _load(teacher.folder, named)
@@ -105,16 +103,14 @@ def _check_ids(tokenizer: Any, teacher: Teacher, named: str) -> None:
 
 
 def _check_pairs(recipe: Recipe, tables: Tables, named: str) -> None:
-    if recipe.data.text_pair is not None and tables.pairs_problem is not None:
-        raise CompileError("C145", tables.pairs_problem, named, _OTHER_TEACHER)
+    if recipe.data.text_pair is not None and tables.template.pairs_problem is not None:
+        raise CompileError("C145", tables.template.pairs_problem, named, _OTHER_TEACHER)
 
 
 def _check_pruned(tokenizer: Any, settings: Student) -> None:
     """A vocabulary of tokens seen can be made, whatever tokens these are."""
-    from potstill.distil.vocabulary.choice import kept_pieces
-    from potstill.distil.vocabulary.pruned_tokenizer import description, fallback_ids, prune_tokenizer
+    from potstill.distil.vocabulary.choice import pieces_by_settings
+    from potstill.distil.vocabulary.prune.tokenizer import Prunable
 
-    content = description(tokenizer, "the teacher's tokenizer")
-    always = fallback_ids(content, np.zeros(len(tokenizer)) if settings.vocabulary_characters == "seen" else None)
-    kept_pieces(np.zeros(len(tokenizer)), always, size=settings.vocabulary_size)
-    prune_tokenizer(tokenizer, always)
+    source = Prunable(tokenizer)
+    source.pruned(pieces_by_settings(settings, source, []))

@@ -1,9 +1,8 @@
-#include "tokenizer/bert.h"
+#include "tokenizer/fused_bert.h"
 
 #include <algorithm>
 #include <string>
 
-#include "tokenizer/load.h"
 #include "tokenizer/unicode.h"
 #include "tokenizer/utf8.h"
 
@@ -18,9 +17,9 @@ constexpr std::uint8_t kOwnWord = 0x82;
 }  // namespace
 
 // One call's state: the word being collected and where it goes.
-class Bert::Pass {
+class FusedBert::Pass {
  public:
-  Pass(const Bert& bert, const Model& model, std::vector<std::int32_t>& out)
+  Pass(const FusedBert& bert, const Model& model, std::vector<Token>& out)
       : ascii_(bert.ascii_), options_(bert.options_), model_(model), out_(out) {}
 
   void run(std::string_view text) {
@@ -133,27 +132,21 @@ class Bert::Pass {
 
   void end_word() {
     if (word_.empty()) return;
-    model_.encode(word_, out_);
+    model_.encode(word_, 0, out_);
     word_.clear();
   }
 
   const std::array<std::uint8_t, 128>& ascii_;
-  const Options options_;
+  const BertOptions options_;
   const Model& model_;
-  std::vector<std::int32_t>& out_;
+  std::vector<Token>& out_;
   std::string word_;
   std::vector<Waiting> waiting_;
 };
 
-std::unique_ptr<const Splitter> Bert::make(const Load& load) {
-  const fb::BertNormalizer& header = *load.header().normalizers()->Get(0)->body_as_BertNormalizer();
-  return std::make_unique<Bert>(
-      Options{header.clean_text(), header.handle_chinese_chars(), header.strip_accents(), header.lowercase()});
-}
-
-Bert::Bert(const Options& options) : options_(options) {
+FusedBert::FusedBert(const BertOptions& options) : options_(options) {
   for (std::uint8_t byte = 0; byte < 0x80; ++byte) {
-    const std::uint8_t flags = unicode::class_of(byte).flags;
+    const auto flags = unicode::class_of(byte).flags;
     if (options_.clean_text && (flags & unicode::kControl) != 0) {
       ascii_[byte] = kDrop;
     } else if ((flags & unicode::kWhitespace) != 0) {
@@ -168,7 +161,7 @@ Bert::Bert(const Options& options) : options_(options) {
   }
 }
 
-void Bert::split(std::string_view text, const Model& model, std::vector<std::int32_t>& out) const {
+void FusedBert::split(std::string_view text, const Model& model, std::vector<Token>& out) const {
   Pass(*this, model, out).run(text);
 }
 

@@ -1,0 +1,32 @@
+"""What cuts a text into the words that the model reads one by one. One file a step; see ../README.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from potstill.compile.tokenizers.base import Step, TokenizerFile, name_of
+from potstill.compile.tokenizers.pre_tokenizers import bert
+
+__all__ = ["KINDS", "read_pre_tokenizers"]
+
+# Readers by the type in a tokenizer.json.
+KINDS: dict[str, Callable[[Mapping[str, Any], TokenizerFile], Step]] = {
+    "BertPreTokenizer": bert.read,
+}
+
+
+def read_pre_tokenizers(file: TokenizerFile) -> tuple[Step, ...]:
+    """The pre-tokenizers in order; none: a text is one word.
+
+    Raises:
+        CompileError: one that the core does not have.
+    """
+    found = []
+    for component in file.steps("pre_tokenizer", "pretokenizers"):
+        kind = str(component.get("type"))
+        if kind not in KINDS:
+            named = name_of(file.content["pre_tokenizer"])
+            file.refuse("C054", f"the pre-tokenizer is {named}, the core has no {kind}")
+        found.append(KINDS[kind](component, file))
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""A tokenizer over a part of its pieces: one file for each kind of model."""
