@@ -142,6 +142,7 @@ py::dict describe(const potstill::Info& info) {
   out["multi_label"] = info.multi_label;
   out["pairs"] = info.pairs;
   out["per_token"] = info.per_token;
+  out["units"] = info.units;
   out["normalized"] = info.normalized;
   constexpr const char* kScores[] = {"", "raw", "sigmoid"};
   out["score"] = kScores[static_cast<std::size_t>(info.score)];
@@ -380,16 +381,19 @@ PYBIND11_MODULE(_core, module) {
 
   module.def(
       "word_ranges",
-      [](const py::str& text) {
+      [](const py::str& text, const std::string& units) {
+        using potstill::tokenizer::Units;
+        const Units wanted = units == "characters" ? Units::Characters : units == "given" ? Units::Given : Units::Words;
+        const std::string bytes = read_texts(py::make_tuple(text)).front();
         py::list ends;
-        for (const auto& [begin, end] : potstill::tokenizer::word_ranges(read_texts(py::make_tuple(text)).front())) {
-          ends.append(begin);
-          ends.append(end);
+        for (const auto& word : potstill::tokenizer::words_of(bytes, wanted)) {
+          ends.append(word.begin);
+          ends.append(word.end);
         }
         return ends;
       },
-      py::arg("text"),
-      "First character of each word and the one behind it, in turn: what white space and punctuation part.");
+      py::arg("text"), py::arg("units"),
+      "First character of each word and the one behind it, in turn; units: words, characters or given.");
 
   module.def(
       "sigmoid", [](float logit) { return potstill::heads::sigmoid(logit); }, py::arg("logit"),

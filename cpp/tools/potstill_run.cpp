@@ -29,8 +29,8 @@ Of a model that gives a text any number of labels, the line has all with a score
 Of a model with one output (regression, reranker), the line has its score.
 
 A model of pairs of texts takes both in one TEXT or line, a tab between them.
-A model that labels words takes what stands between spaces as words, and prints "word <tab> label <tab> score" a line
-and an empty line after each text.
+A model that labels words, or characters, prints "word <tab> label <tab> score" a line and an empty line after each
+text; JSON also tells where each word starts and ends in its text, in characters.
 
 Line n of the output answers line n of standard input, as soon as it is read. An empty line has an empty answer (in
 JSON: null), and so has one that is too long or no pair (in JSON: its error); the reason goes to standard error, and
@@ -210,37 +210,22 @@ void print_prediction(const potstill::Info& info, std::span<const double> scores
   std::printf("%s}\n", line.c_str());
 }
 
-std::vector<std::string_view> between_spaces(std::string_view text) {
-  std::vector<std::string_view> words;
-  for (std::size_t begin = 0; (begin = text.find_first_not_of(" \t", begin)) != std::string_view::npos;) {
-    const std::size_t end = std::min(text.find_first_of(" \t", begin), text.size());
-    words.push_back(text.substr(begin, end - begin));
-    begin = end;
-  }
-  return words;
-}
-
 // Label and score of each word of each text.
 void tag(const potstill::Model& model, const Options& options, const std::vector<std::string>& texts) {
   using potstill::tools::quoted;
   const bool json = options.print == Print::Json;
   for (const std::string& text : texts) {
-    const std::vector<std::string_view> given = between_spaces(text);
-    const potstill::Words words = model.tokenize_words(std::span(&given, 1), options.truncate).front();
-    const potstill::Output out = model.run(std::span(&words.ids, 1));
-    const std::vector<double> all = model.scores(out.logits);
     std::string line;
-    for (std::size_t i = 0; i < words.firsts.size(); ++i) {
-      const std::size_t columns = out.logits.columns;
-      const auto scores = std::span(all).subspan(static_cast<std::size_t>(words.firsts[i]) * columns, columns);
-      const auto top = std::max_element(scores.begin(), scores.end());
-      const std::string name = label(model.info(), static_cast<std::size_t>(top - scores.begin()));
+    for (const potstill::TaggedWord& word : model.tag(text, options.truncate)) {
+      const std::string name = label(model.info(), word.label);
       if (!json) {
-        std::printf("%.*s\t%s\t%.4f\n", static_cast<int>(given[i].size()), given[i].data(), name.c_str(), *top);
+        std::printf("%s\t%s\t%.4f\n", word.word.c_str(), name.c_str(), word.score);
         continue;
       }
-      line += (i > 0 ? ", " : "") + std::string("{\"word\": ") + quoted(std::string(given[i])) +
-              ", \"label\": " + quoted(name) + ", \"score\": " + potstill::tools::number(*top) + "}";
+      line += (line.empty() ? "" : ", ") + std::string("{\"word\": ") + quoted(word.word) +
+              ", \"label\": " + quoted(name) + ", \"score\": " + potstill::tools::number(word.score) +
+              ", \"start\": " + std::to_string(word.begin_character) +
+              ", \"end\": " + std::to_string(word.end_character) + "}";
     }
     if (json) {
       std::printf("{\"text\": %s, \"tokens\": [%s]}\n", quoted(text).c_str(), line.c_str());
@@ -380,16 +365,17 @@ void print_info(const potstill::Info& info) {
   }
   std::printf(
       "{\"name\": %s, \"task\": %s, \"scheme\": %s, \"labels\": [%s], \"multi_label\": %s, \"pairs\": %s, "
-      "\"normalized\": %s, \"score\": %s, \"forbidden_ids\": [%s], "
+      "\"normalized\": %s, \"units\": %s, \"score\": %s, \"forbidden_ids\": [%s], "
       "\"max_tokens\": %u, \"vocabulary\": %u, "
       "\"hidden\": %u, \"parameters\": %llu, \"bytes\": %llu, \"arena_bytes\": %llu, \"isa\": %s, \"threads\": %d, "
       "\"producer\": %s, \"license\": %s, \"provenance\": {%s}}\n",
       quoted(info.name).c_str(), quoted(info.task).c_str(), quoted(info.scheme).c_str(), labels.c_str(),
       info.multi_label ? "true" : "false", info.pairs ? "true" : "false", info.normalized ? "true" : "false",
-      kScores[static_cast<std::size_t>(info.score)], forbidden.c_str(), info.max_tokens, info.vocabulary, info.hidden,
-      static_cast<unsigned long long>(info.parameters), static_cast<unsigned long long>(info.bytes),
-      static_cast<unsigned long long>(info.arena_bytes), quoted(info.isa).c_str(), info.threads,
-      quoted(info.producer).c_str(), quoted(info.license).c_str(), provenance.c_str());
+      quoted(info.units).c_str(), kScores[static_cast<std::size_t>(info.score)], forbidden.c_str(), info.max_tokens,
+      info.vocabulary, info.hidden, static_cast<unsigned long long>(info.parameters),
+      static_cast<unsigned long long>(info.bytes), static_cast<unsigned long long>(info.arena_bytes),
+      quoted(info.isa).c_str(), info.threads, quoted(info.producer).c_str(), quoted(info.license).c_str(),
+      provenance.c_str());
 }
 
 int run(int count, char** arguments) {

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from potstill.pipeline.api import build
     from potstill.runtime.answers import Prediction, Token
     from potstill.runtime.model import Model, load
+    from potstill.runtime.spans import Span
 
 __version__ = "0.1.0"
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "PotstillError",
     "Prediction",
     "RecipeError",
+    "Span",
     "SystemFailure",
     "Token",
     "TrainError",
@@ -59,6 +61,7 @@ _LAZY = {
     "load": "potstill.runtime.model",
     "Model": "potstill.runtime.model",
     "Prediction": "potstill.runtime.answers",
+    "Span": "potstill.runtime.spans",
     "Token": "potstill.runtime.answers",
 }
 

@@ -123,8 +123,10 @@ def test_what_is_wrong_is_told_with_its_row(tmp_path: Path, row: dict[str, Any],
 
 
 def test_texts_are_refused_and_so_are_single_labels(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"D019.*row 1"):
+    with pytest.raises(DataError, match=r"D008.*row 1"):
         load(tmp_path, [{"tokens": "Bob lives", "tags": "O"}])
+    with pytest.raises(DataError, match=r"D011.*line 2"):
+        load(tmp_path, [{"tokens": ["Bob"], "tags": ["O"]}, {"tokens": "Bob lives", "tags": ["O", "O"]}])
     with pytest.raises(DataError, match=r"D008.*row 1"):
         load(tmp_path, [{"tokens": ["Bob"], "tags": "O"}])
     with pytest.raises(DataError, match=r"D007.*all training words have the one label 'O'"):

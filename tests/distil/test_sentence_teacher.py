@@ -224,7 +224,8 @@ def test_a_key_that_contradicts_the_folder_wins_and_is_told(tiny_encoder: Path, 
 def test_without_a_folder_of_sentence_transformers_it_is_the_mean(tiny_encoder: Path) -> None:
     for wanted, pooling in (("auto", "mean"), ("mean", "mean"), ("cls", "cls")):
         found = teacher_vectors(tiny_encoder, sentence_model(tiny_encoder), wanted, labelled=False, max_tokens=16)
-        assert (found.source, found.pooling, found.notes) == (tiny_encoder, pooling, [])
+        assert (found.source, found.pooling, found.notes) == (tiny_encoder, wanted, [])
+        assert load_encoder(tiny_encoder, labels=[], pooling=found.pooling).config.pooling == pooling
 
 
 def test_a_classifier_takes_the_pooling_alone(tiny_encoder: Path, tmp_path: Path) -> None:

@@ -64,6 +64,11 @@ def test_small_tables_and_those_wanted_whole_are_left_alone(monkeypatch: pytest.
     table = model.get_input_embeddings()
     with only_seen(model, [list(range(40))]):
         assert model.get_input_embeddings() is table
+    scaled = type("Scaled", (torch.nn.Embedding,), {})(*table.weight.shape)
+    model.set_input_embeddings(scaled)
+    with only_seen(model, IDS):
+        assert model.get_input_embeddings() is scaled
+    model.set_input_embeddings(table)
     monkeypatch.setattr(token_table, "_ROWS", 65)
     with only_seen(model, IDS):
         assert model.get_input_embeddings() is table

@@ -55,7 +55,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
 
     def call(
         task: str, rows: list[Any], *, data: str = "", epochs: int = 6, tflite: bool = False,
-        settings: tuple[str, ...] = (), teacher: dict[str, int] | None = None,
+        settings: tuple[str, ...] = (), teacher: dict[str, Any] | None = None,
     ) -> Any:  # fmt: skip
         folder = tmp_path_factory.mktemp(task)
         write_teacher(folder / "teacher", **(teacher or {}))
@@ -241,3 +241,57 @@ def test_token_classification(build: Build, sentences: list[str]) -> None:
         assert len(other.tag([["film"] * 40], truncate=True)[0]) == 14
     lines = run(str(out / "model.still"), sentences[short[0]])
     assert lines[0] == f"{found[0][0].word}\t{found[0][0].label}\t{found[0][0].score:.4f}"
+
+
+PEOPLE, PLACES, DOES = (
+    ("王明", "李小华", "张强", "陈红"),
+    ("北京", "上海", "广州", "西安"),
+    ("住", "工作", "学习", "开会"),
+)
+
+
+def named(count: int) -> list[dict[str, Any]]:
+    """Chinese sentences with spans of who is where: "1 日、王明在北京学习。"."""
+    rng = random.Random(4)
+    rows = []
+    for number in range(count):
+        before, who, where = f"{number} 日、" * rng.randint(0, 1), rng.choice(PEOPLE), rng.choice(PLACES)
+        start = len(before)
+        place = start + len(who) + 1
+        rows.append({
+            "text": f"{before}{who}在{where}{rng.choice(DOES)}{number}。",
+            "label": [[start, start + len(who), "PER"], [place, place + len(where), "LOC"]],
+        })  # fmt: skip
+    return rows
+
+
+def test_a_tagger_of_characters(build: Build) -> None:
+    """Texts with spans to a model that gives spans: training, exports and answers by characters."""
+    rows = named(300)
+    teacher = {"more": "日月、。在" + "".join((*PEOPLE, *PLACES, *DOES))}
+    out, report = build("token-classification", rows, epochs=8, teacher=teacher)
+    assert report["metric"] == "entity_f1" and report["packed"]["test_accuracy"] > 0.9, report["metrics"]
+    assert report["card"]["units"] == "characters" and list(report["texts"]["scripts"]) == ["Han"]
+    assert report["texts"]["tokens"]["student"]["tokens_per_character"] == pytest.approx(1.0, abs=0.2)
+    model, other = (
+        potstill.load(out / name, threads=1, backend=backend)
+        for name, backend in (("model.still", "native"), ("model.onnx", "onnxruntime"))
+    )
+    assert model.units == other.units == "characters"
+    texts = ["\U0001f469\u200d\U0001f680 王明 在 广州开会。", "7 日、李小华在北京住"]
+    found = model.spans(texts)
+    assert [[(span.text, span.label) for span in row] for row in found] == [
+        [("王明", "PER"), ("广州", "LOC")], [("李小华", "PER"), ("北京", "LOC")],
+    ]  # fmt: skip
+    assert all(text[span.start : span.end] == span.text for text, row in zip(texts, found, strict=True) for span in row)
+    assert [[span[:2] for span in row] for row in other.spans(texts)] == [[s[:2] for s in row] for row in found]
+    line = json.loads(run(str(out / "model.still"), "--json", texts[1])[0])
+    assert [token["word"] for token in line["tokens"]] == [letter for letter in texts[1] if letter != " "]
+    assert [(span["text"], span["start"]) for span in line["spans"]] == [("李小华", 4), ("北京", 8)]
+    tested = rows[:40]
+    exact = model.spans([row["text"] for row in tested])
+    right = [
+        [(s.start, s.end, s.label) for s in row] == [tuple(x) for x in wanted["label"]]
+        for row, wanted in zip(exact, tested, strict=True)
+    ]
+    assert sum(right) >= 36

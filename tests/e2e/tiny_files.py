@@ -43,14 +43,18 @@ def write_data(path: Path, rows: int = 400, seed: int = 0) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def write_teacher(folder: Path, *, layers: int = 2, hidden: int = 32, heads: int = 2) -> None:
-    """A random BERT encoder with a WordPiece tokenizer that knows the words, in Hugging Face format."""
+def write_teacher(folder: Path, *, layers: int = 2, hidden: int = 32, heads: int = 2, more: str = "") -> None:
+    """A random BERT encoder with a WordPiece tokenizer that knows the words, in Hugging Face format.
+
+    Its tokenizer also knows the characters `more`.
+    """
     import torch
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     letters = [chr(code) for code in range(ord("a"), ord("z") + 1)] + [str(digit) for digit in range(10)]
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "!", ",", *PLAIN, *GOOD, *BAD]
     vocabulary += [letter for letter in letters if letter not in vocabulary] + [f"##{letter}" for letter in letters]
+    vocabulary += dict.fromkeys(more)
     folder.mkdir(parents=True)
     (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
     torch.manual_seed(0)

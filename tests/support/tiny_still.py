@@ -135,6 +135,7 @@ def write_model(
     labels: tuple[str, ...] = LABELS,
     outputs: int = len(LABELS),
     score: str = "",
+    units: str = "words",
     forbidden_ids: tuple[int, ...] = (),
 ) -> Path:
     """Write the tiny model to `out`; its second token type is far from the first."""
@@ -157,7 +158,7 @@ def write_model(
     up = w.linear("up", INNER, WIDTH, (x,), activation="gelu")
     x = w.norm("third", w.linear("down", WIDTH, INNER, (up, x), input_quant="asymmetric"))
     if per_token:
-        w.head("tags", "Tags", w.linear("head", outputs, WIDTH, (x,)), labels)
+        w.head("tags", "Tags", w.linear("head", outputs, WIDTH, (x,)), labels, units=words(fb.Units)[units])
     else:
         pooled = w.op("pool", "Pool", WIDTH, (x,), "sequences", kind=fb.PoolKind.Mean)
         if head:

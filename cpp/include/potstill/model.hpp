@@ -41,6 +41,15 @@ struct Words {
   std::vector<int32_t> ids, firsts;
 };
 
+// A word that was found in a text, and its label.
+struct TaggedWord {
+  std::size_t begin, end;                      // in bytes of the text
+  std::size_t begin_character, end_character;  // in characters (code points; one for what is no UTF-8)
+  std::string word;                            // as it is read: UTF-8, with U+FFFD for what in the text is none
+  std::size_t label;                           // with the largest logit
+  double score;                                // its probability
+};
+
 struct Output {
   Matrix logits;     // [sequences, labels]; Info::per_token: [ids, labels], the sequences one after another
   Matrix embedding;  // [sequences, hidden], the pooled vectors
@@ -59,6 +68,7 @@ struct Info {
   bool multi_label = false;                                     // labels do not exclude each other
   bool pairs = false;                                           // it tells the second text of a pair from the first
   bool per_token = false;                                       // it labels tokens: `logits` has one row a token
+  std::string units;                                            // of a tagger: "words", "characters" or "given"
   bool normalized = false;                                      // vectors of `embedding` have the length 1
   Score score = Score::None;                                    // regression, reranker: Model::scores gives the number
   std::vector<uint32_t> forbidden_ids;                          // never in a sequence: they stand for no text
@@ -136,6 +146,12 @@ class POTSTILL_API Model {
   // Ids of texts that are cut into words already, with [CLS] and [SEP]; a word without any piece is read as the unknown
   // token. A tagger's answer to a word is the row of its first piece. Throws I001 (no word in a text), I002, I005.
   std::vector<Words> tokenize_words(std::span<const std::vector<std::string_view>> texts, bool truncate = false) const;
+
+  // Labels of the words of a text, which are found as Info::units says: "words" are what stands between white space,
+  // punctuation and characters of scripts without spaces by themselves; "characters" are all by themselves, marks with
+  // their letter; "given" are of a script without spaces, and no rule finds them (I130). Throws I018 (the model labels
+  // whole texts), I001 (no word in the text), I002, I005.
+  std::vector<TaggedWord> tag(std::string_view text, bool truncate = false) const;
 
   // [CLS] first [SEP] second [SEP] of each pair. Over max_tokens, with `truncate`, the longer text is cut until both
   // fit. Throws I001 (no token in one of the texts), I002, I005 as tokenize(), I014 (Info::pairs is false).

@@ -75,6 +75,21 @@ POTSTILL_API int potstill_multi_label(const potstill_model* model);
  * included. 0 if it labels whole texts. */
 POTSTILL_API int potstill_per_token(const potstill_model* model);
 
+/* A word of a text, text[begin .. end) in bytes, with the index of its label and the probability of it. */
+typedef struct potstill_word {
+  size_t begin;
+  size_t end;
+  size_t label;
+  double score;
+} potstill_word;
+
+/* The words of one text with their labels, of a model that labels tokens, into out[0 .. capacity): words as
+ * Model::tag() of model.hpp finds them. Returns how many were written, or -1 on failure (I019: capacity is too small;
+ * I018: potstill_per_token() is 0; I130: its words are found by no rule). truncate != 0 answers the words that fit into
+ * potstill_max_tokens(). */
+POTSTILL_API int potstill_tag(const potstill_model* model, const char* text, int truncate, potstill_word* out,
+                              size_t capacity, potstill_error* error);
+
 /* Longest sequence in tokens, specials included. */
 POTSTILL_API size_t potstill_max_tokens(const potstill_model* model);
 

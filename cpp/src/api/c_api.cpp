@@ -184,6 +184,19 @@ int potstill_score_pair(const potstill_model* model, const char* first, const ch
   return guarded(error, -1, [&] { return score(model->model, pair_of(model, first, second, truncate), out); });
 }
 
+int potstill_tag(const potstill_model* model, const char* text, int truncate, potstill_word* out, std::size_t capacity,
+                 potstill_error* error) {
+  return guarded(error, -1, [&] {
+    need(model, "model");
+    need(text, "text");
+    std::vector<potstill_word> words;
+    for (const potstill::TaggedWord& word : model->model.tag(text, truncate != 0)) {
+      words.push_back({word.begin, word.end, word.label, word.score});
+    }
+    return copy(std::span<const potstill_word>(words), "words", out, capacity);
+  });
+}
+
 int potstill_tokenize(const potstill_model* model, const char* text, int truncate, int32_t* ids, std::size_t capacity,
                       potstill_error* error) {
   return guarded(error, -1, [&] {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "api/tokenize.h"
+#include "api/words.h"
 #include "format/reader.h"
 #include "graph/graph.h"
 #include "graph/profile.h"
@@ -46,6 +47,8 @@ Info describe(const graph::Graph& graph) {
   }
   info.pairs = graph.types > 1;
   info.per_token = graph.per_token;
+  constexpr const char* kUnits[] = {"words", "characters", "given"};
+  if (graph.per_token) info.units = kUnits[static_cast<std::size_t>(api::units_of(graph))];
   info.forbidden_ids.assign(graph.forbidden.begin(), graph.forbidden.end());
   info.max_tokens = graph.max_tokens;
   info.vocabulary = graph.vocabulary;
@@ -241,6 +244,29 @@ Output Model::run(std::span<const Words> texts) const {
   }
   out.logits = std::move(words);
   return out;
+}
+
+std::vector<TaggedWord> Model::tag(std::string_view text, bool truncate) const {
+  if (!impl_->info.per_token) {
+    throw Error("I018", "the model labels whole texts, not words", "tag", "take its logits");
+  }
+  std::vector<api::Place> places = api::places_of_words(text, api::units_of(*impl_->graph));
+  std::vector<std::string_view> words;
+  words.reserve(places.size());
+  for (const api::Place& place : places) words.push_back(place.word);
+  const std::vector<Words> read = tokenize_words(std::span(&words, 1), truncate);
+  const Matrix logits = run(read).logits;
+  const std::vector<double> all = scores(logits);
+  std::vector<TaggedWord> tagged;
+  for (std::size_t i = 0; i < logits.rows; ++i) {
+    const auto row = std::span(all).subspan(i * logits.columns, logits.columns);
+    const auto top = std::ranges::max_element(row);
+    const auto label = static_cast<std::size_t>(top - row.begin());
+    api::Place& place = places[i];
+    tagged.push_back(
+        {place.begin, place.end, place.begin_character, place.end_character, std::move(place.word), label, *top});
+  }
+  return tagged;
 }
 
 std::vector<double> Model::scores(const Matrix& logits) const {

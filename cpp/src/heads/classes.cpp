@@ -10,6 +10,11 @@ Problem check(const fb::Head&, std::size_t width) {
   return width < 2 ? Problem{"F068", "one label alone tells nothing"} : Problem{};
 }
 
+Problem check_tags(const fb::Head& head, std::size_t width) {
+  const bool known = head.body_as_Tags()->units() <= fb::Units::Given;
+  return known ? check(head, width) : Problem{"F068", "what it labels of a text is unknown to this potstill"};
+}
+
 void scores(const fb::Head& head, std::span<const float> row, std::span<double> out) {
   softmax(row, head.temperature(), out);
 }
@@ -18,6 +23,6 @@ void scores(const fb::Head& head, std::span<const float> row, std::span<double> 
 
 const Kind kClasses{fb::HeadBody::Classes, "classes", fb::Rows::Sequences, true, check, scores};
 // The same of every token.
-const Kind kTags{fb::HeadBody::Tags, "tags", fb::Rows::Tokens, true, check, scores};
+const Kind kTags{fb::HeadBody::Tags, "tags", fb::Rows::Tokens, true, check_tags, scores};
 
 }  // namespace potstill::heads

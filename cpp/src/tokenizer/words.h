@@ -1,17 +1,34 @@
-// Where the words of a text are: what stands between white space, punctuation and ideographs by themselves.
+// Where the words of a text are that a tagger is given as plain text.
 #pragma once
 
 #include <cstddef>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace potstill::tokenizer {
 
-// [first, last) of each word in characters (Unicode code points), for taggers that are given plain text. The classes
-// are BertPreTokenizer's, asked of the text as it is written, so a word is never cut inside a character; tokenized word
-// by word it gives the ids of the whole text but where normalization makes punctuation of a symbol (U+2260 becomes
-// "="). Control characters belong to the word they stand in; by themselves they are none. `utf8` must be valid.
-std::vector<std::pair<std::size_t, std::size_t>> word_ranges(std::string_view utf8);
+// What a tagger labels, as its training rows had it.
+enum class Units {
+  // What stands between white space; punctuation, and characters of scripts that are written without spaces, by
+  // themselves. Punctuation and white space are BertPreTokenizer's, asked of the text as it is written.
+  Words,
+  // Every character by itself.
+  Characters,
+  // Words that no rule finds, e.g. Japanese ones: they must be given.
+  Given,
+};
+
+// A word of a text.
+struct Word {
+  std::string_view text;   // a part of the text
+  std::size_t begin, end;  // [begin, end) in characters (Unicode code points)
+};
+
+// The words of `utf8`, which must be valid, in their order; white space is in none. A character is one as readers see
+// it, close to the extended grapheme clusters of Unicode Standard Annex 29: combining marks (general category M and the
+// four letters that count as marks there), U+200C, U+200D and modifiers of emoji stay with what they stand behind, and
+// so do emoji joined by U+200D, pairs of regional indicators and the parts of a Korean syllable. Control characters
+// belong to the word they stand in; by themselves they are none. Throws I130 for Units::Given.
+std::vector<Word> words_of(std::string_view utf8, Units units);
 
 }  // namespace potstill::tokenizer

@@ -97,6 +97,18 @@ TEST(CApiTagger, GivesLogitsOfTokens) {
   EXPECT_STREQ(error.code, "I019");
   EXPECT_EQ(potstill_embed(model, "a b c", 0, out, 15, &error), -1);
   EXPECT_STREQ(error.code, "I009");
+  potstill_word words[3];
+  ASSERT_EQ(potstill_tag(model, "ab, c", 0, words, 3, &error), 3) << error.line;
+  EXPECT_EQ(words[0].end, 2u);
+  EXPECT_EQ(words[1].begin, 2u);
+  EXPECT_EQ(words[2].begin, 4u);
+  EXPECT_EQ(words[2].end, 5u);
+  EXPECT_LT(words[2].label, 3u);
+  EXPECT_GT(words[2].score, 1.0 / 3);
+  EXPECT_EQ(potstill_tag(model, "ab, c", 0, words, 2, &error), -1);
+  EXPECT_STREQ(error.code, "I019");
+  EXPECT_EQ(potstill_tag(model, nullptr, 0, words, 3, &error), -1);
+  EXPECT_STREQ(error.code, "I012");
   potstill_free(model);
 }
 

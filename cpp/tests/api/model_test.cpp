@@ -178,6 +178,75 @@ TEST(Words, AreReadPieceByPiece) {
   EXPECT_EQ(error_of([&] { (void)without.tokenize_words(std::span(&words, 1)); }), "I005");
 }
 
+// A tagger of these units.
+TinyBert tagger_of(fb::Units units) {
+  TinyBert tiny(TinyShape{.per_token = true, .tokenizer = true});
+  tiny.builder.model.heads[0]->body.AsTags()->units = units;
+  return tiny;
+}
+
+TEST(Tag, LabelsTheWordsOfAText) {
+  const Model model = Model::from_memory(tagger_of(fb::Units::Words).file(), 1);
+  EXPECT_EQ(model.info().units, "words");
+  const std::vector<TaggedWord> found = model.tag("ab,\u3000\u4e2d c");
+  ASSERT_EQ(found.size(), 4u);
+  const std::vector<std::string_view> words{"ab", ",", "\u4e2d", "c"};
+  const std::vector<Words> read = model.tokenize_words(std::span(&words, 1));
+  const std::vector<double> scores = model.scores(model.run(read).logits);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(found[i].word, words[i]);
+    const auto row = std::span(scores).subspan(i * 3, 3);
+    EXPECT_EQ(found[i].score, *std::ranges::max_element(row));
+    EXPECT_EQ(found[i].score, row[found[i].label]);
+  }
+  // Bytes: the ideographic space has three.
+  EXPECT_EQ(found[2].begin, 6u);
+  EXPECT_EQ(found[2].end, 9u);
+  EXPECT_EQ(found[2].begin_character, 4u);
+  EXPECT_EQ(found[2].end_character, 5u);
+  EXPECT_EQ(error_of([&] { (void)model.tag(" \n"); }), "I001");
+  EXPECT_EQ(error_of([&] { (void)model.tag("a b c d e f g h i j k l m n o p q r s"); }), "I002");
+  EXPECT_EQ(model.tag("a b c d e f g h i j k l m n o p q r s", true).size(), 18u);
+  const Model other = Model::from_memory(TinyBert(TinyShape{.tokenizer = true}).file(), 1);
+  EXPECT_EQ(other.info().units, "");
+  EXPECT_EQ(error_of([&] { (void)other.tag("a"); }), "I018");
+}
+
+TEST(Tag, LabelsCharacters) {
+  const Model model = Model::from_memory(tagger_of(fb::Units::Characters).file(), 1);
+  EXPECT_EQ(model.info().units, "characters");
+  const std::vector<TaggedWord> found = model.tag("ab e\u0301");
+  ASSERT_EQ(found.size(), 3u);
+  EXPECT_EQ(found[1].word, "b");
+  EXPECT_EQ(found[2].word, "e\u0301");
+  EXPECT_EQ(found[2].begin, 3u);
+  EXPECT_EQ(found[2].end, 6u);
+}
+
+TEST(Tag, CountsBytesOfWhatIsNoUtf8) {
+  const Model model = Model::from_memory(tagger_of(fb::Units::Words).file(), 1);
+  // The beginning of a character of three bytes, one byte that begins none, and a whole character.
+  const std::string text = "a\xe4\xb8 \xff\xe4\xb8\xad b";
+  const std::vector<TaggedWord> found = model.tag(text);
+  ASSERT_EQ(found.size(), 4u);
+  EXPECT_EQ(found[0].word, "a\xef\xbf\xbd");
+  const std::size_t places[][4] = {{0, 3, 0, 2}, {4, 5, 3, 4}, {5, 8, 4, 5}, {9, 10, 6, 7}};
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(found[i].begin, places[i][0]);
+    EXPECT_EQ(found[i].end, places[i][1]);
+    EXPECT_EQ(found[i].begin_character, places[i][2]);
+    EXPECT_EQ(found[i].end_character, places[i][3]);
+  }
+}
+
+TEST(Tag, DoesNotGuessWordsAndRefusesUnknownUnits) {
+  const Model model = Model::from_memory(tagger_of(fb::Units::Given).file(), 1);
+  EXPECT_EQ(model.info().units, "given");
+  EXPECT_EQ(error_of([&] { (void)model.tag("a"); }), "I130");
+  const auto strange = tagger_of(static_cast<fb::Units>(3)).file();
+  EXPECT_EQ(error_of([&] { (void)Model::from_memory(strange, 1); }), "F068");
+}
+
 TEST(Words, HaveTheLogitsOfTheirFirstPieces) {
   const Model model = Model::from_memory(TinyBert(TinyShape{.per_token = true, .tokenizer = true}).file(), 1);
   const std::vector<std::vector<std::string_view>> texts{{"ab", "c"}, {"d"}, {"c", "ab", "ab"}};

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+# What taggers label of a text, see `Head.units`.
+UNITS = ("words", "characters", "given")
+
+
 class Head:
     """What one output of a model means.
 
@@ -21,20 +25,24 @@ class Head:
         labels: names of its columns; empty where there are none.
         activation: of a score, "raw" or "sigmoid": how the one logit is given; else empty.
         normalized: of a vector, whether its length is 1.
+        units: of tags, what is labelled of a text that is not given in words: "words" (what white space parts, with
+            punctuation and characters of scripts without spaces by themselves), "characters" (all by themselves), or
+            "given" (words that no rule finds); else empty.
         temperature: of calibration: logits are divided by it.
         threshold: a label is given from this probability on.
     """
 
-    __slots__ = ("activation", "kind", "labels", "normalized", "temperature", "threshold")
+    __slots__ = ("activation", "kind", "labels", "normalized", "temperature", "threshold", "units")
 
     def __init__(
         self, kind: str, labels: Sequence[str] = (), *, activation: str = "", normalized: bool = False,
-        temperature: float = 1.0, threshold: float = 0.0,
+        units: str = "", temperature: float = 1.0, threshold: float = 0.0,
     ) -> None:  # fmt: skip
         self.kind = kind
         self.labels = tuple(labels)
         self.activation = activation
         self.normalized = normalized
+        self.units = units
         self.temperature = temperature
         self.threshold = threshold
 
@@ -46,12 +54,16 @@ class Head:
 
 def heads_of(
     labels: Sequence[str] = (), *, logits: bool = True, per_token: bool = False, multi_label: bool = False,
-    score: str = "", embedding: bool = True, normalized: bool = False,
+    units: str = "", score: str = "", embedding: bool = True, normalized: bool = False,
 ) -> tuple[Head, ...]:  # fmt: skip
-    """The heads of a model that gives logits of one kind, a pooled vector, or both; a tagger gives no vector."""
+    """The heads of a model that gives logits of one kind, a pooled vector, or both; a tagger gives no vector.
+
+    A tagger labels words where `units` says nothing.
+    """
     kind = "multi-label" if multi_label else "tags" if per_token else "score" if score else "classes"
     threshold, activation = 0.5 if multi_label else 0.0, score if kind == "score" else ""
-    numbers = (Head(kind, labels, activation=activation, threshold=threshold),) if logits else ()
+    units = (units or "words") if kind == "tags" else ""
+    numbers = (Head(kind, labels, activation=activation, threshold=threshold, units=units),) if logits else ()
     vector = (Head("vector", normalized=normalized),) if embedding and not per_token else ()
     return (*numbers, *vector)
 
@@ -100,7 +112,7 @@ class Card:
         """Read what the core tells of a `.still` file (`_core.Model.info`)."""
         heads = heads_of(
             info["labels"], logits=info["logits"] > 0, embedding=info["hidden"] > 0,
-            **{key: info[key] for key in ("per_token", "multi_label", "score", "normalized")},
+            **{key: info[key] for key in ("per_token", "multi_label", "units", "score", "normalized")},
         )  # fmt: skip
         kept = ("scheme", "vocabulary", "pairs", "forbidden_ids", "producer", "license", "provenance")
         return cls(info["name"], heads, info["max_tokens"], **{key: info[key] for key in kept})
@@ -115,6 +127,7 @@ class Card:
             "multi_label": self.multi_label,
             "pairs": self.pairs,
             "per_token": self.per_token,
+            "units": self.units,
             "normalized": self.normalized,
             "score": self.score,
             "forbidden_ids": list(self.forbidden_ids),
@@ -154,6 +167,12 @@ class Card:
     def per_token(self) -> bool:
         """Whether it labels words: logits are of every token."""
         return self.kind == "tags"
+
+    @property
+    def units(self) -> str:
+        """ "words", "characters" or "given": what a tagger labels of a text (`Head.units`); empty for others."""
+        head = self._head("logits")
+        return "" if head is None else head.units
 
     @property
     def normalized(self) -> bool:

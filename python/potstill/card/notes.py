@@ -12,20 +12,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from potstill.card import Card, heads_of
+from potstill.card import UNITS, Card, heads_of
 
 # The file that a zip archive behind a TFLite file's own content holds, the way TFLite's metadata tools attach files.
 TFLITE_NOTES = "potstill.json"
 # Longest sequence of a file that does not say.
 DEFAULT_TOKENS = 512
 _FLAGS = ("multi_label", "pairs", "normalized")  # written where they are true
-_TEXTS = ("task", "producer", "score")  # in properties as they are, all others as JSON
+_TEXTS = ("task", "producer", "units", "score")  # in properties as they are, all others as JSON
 _NAMES = ("labels", "max_tokens", "pad_id", "vocabulary", *_FLAGS, *_TEXTS)
 
 
 def notes_of(card: Card) -> dict[str, Any]:
     """What a file notes of its model: ``labels``, ``max_tokens``, ``pad_id``, ``vocabulary``, ``task``, ``producer``,
-    of a score how it is given, and where they are true ``multi_label``, ``pairs`` and ``normalized``.
+    of a tagger its units, of a score how it is given, and where they are true ``multi_label``, ``pairs`` and
+    ``normalized``.
     """
     return {
         "labels": list(card.labels),
@@ -34,7 +35,7 @@ def notes_of(card: Card) -> dict[str, Any]:
         "vocabulary": card.vocabulary,
         "task": card.task,
         "producer": card.producer,
-        **{name: getattr(card, name) for name in ("score", *_FLAGS) if getattr(card, name)},
+        **{name: getattr(card, name) for name in ("units", "score", *_FLAGS) if getattr(card, name)},
     }
 
 
@@ -98,11 +99,13 @@ def card_from(notes: Mapping[str, Any], name: str, logits: Sequence[Any] | None,
     per_token = logits is not None and len(logits) == 3
     one = logits is not None and logits[-1] == 1 and not (per_token or several)
     score = str(notes.get("score") or "raw") if one else ""
+    units = str(notes.get("units"))
     return Card(
         name,
         heads_of(
             noted_labels(notes), logits=logits is not None, per_token=per_token,
-            multi_label=several and not per_token, score=score, embedding=embedding,
+            multi_label=several and not per_token, units=units if units in UNITS else "", score=score,
+            embedding=embedding,
             normalized=notes.get("normalized") is True,
         ),
         noted_number(notes, "max_tokens") or DEFAULT_TOKENS,

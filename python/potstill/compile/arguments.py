@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from potstill.card import UNITS
 from potstill.errors import CompileError, InputError
 from potstill.paths import read_path
 from potstill.runtime.inputs import kind_of, read_flag, read_strings, whole_number
@@ -33,6 +34,7 @@ class Asked:
     multi_label: bool | None
     pairs: bool | None
     activation: str | None
+    units: str | None
     lowercase: bool | None
     verify: bool
 
@@ -56,6 +58,7 @@ def read_arguments(onnx: object, out: object, **given: Any) -> Asked:
         output=text_of(given["output"], "output"),
         pooling=text_of(given["pooling"], "pooling"),
         activation=text_of(given["activation"], "activation"),
+        units=units_of(given["units"]),
         multi_label=choice_of(given["multi_label"], "multi_label"),
         pairs=choice_of(given["pairs"], "pairs"),
         lowercase=choice_of(given["lowercase"], "lowercase"),
@@ -83,6 +86,13 @@ def text_of(given: Any, name: str) -> str | None:
     raise InputError(
         "I140", f"a {kind_of(given)} where a str is needed", name, f"give {name} as a str, or leave it out"
     )
+
+
+def units_of(given: Any) -> str | None:
+    """What a tagger labels, or None. InputError: it is neither."""
+    if given is None or (isinstance(given, str) and given in UNITS):
+        return given
+    raise InputError("I140", f"{kind_of(given)} {str(given)[:40]!r}", "units", f"give one of {', '.join(UNITS)}")
 
 
 def choice_of(given: Any, name: str) -> bool | None:

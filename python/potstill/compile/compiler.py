@@ -27,6 +27,7 @@ def compile_onnx(
     multi_label: bool | None = None,
     pairs: bool | None = None,
     activation: str | None = None,
+    units: str | None = None,
     lowercase: bool | None = None,
     verify: bool = True,
 ) -> CompileReport:
@@ -49,6 +50,8 @@ def compile_onnx(
         multi_label: labels do not exclude each other; None for what the ONNX says (property `multi_label`).
         activation: "raw" or "sigmoid": how the one output of a regression model or a reranker is given; None for what
             the ONNX (property `score`) or the model's config.json says, beside the tokenizer or the ONNX, else raw.
+        units: of a model that labels words, what it labels of a text: "words", "characters" or "given"
+            (`potstill.Model.units`); None for what the ONNX says (property `units`), else words.
         pairs: the model reads pairs of texts: token types are told apart; None for what the ONNX says (`pairs`).
         lowercase: text is lower-cased and loses its accents; None for what the tokenizer's folder says (where it
             says nothing and its vocabulary contradicts the default, which is to lower-case).
@@ -71,7 +74,8 @@ def compile_onnx(
     asked = read_arguments(
         onnx, out, scheme=scheme, embedding=embedding, tokenizer=tokenizer, labels=labels, name=name,
         max_tokens=max_tokens, provenance=provenance, license=license, output=output, pooling=pooling,
-        multi_label=multi_label, pairs=pairs, activation=activation, lowercase=lowercase, verify=verify,
+        multi_label=multi_label, pairs=pairs, activation=activation, units=units, lowercase=lowercase,
+        verify=verify,
     )  # fmt: skip
     tables = None if asked.tokenizer is None else read_tokenizer(asked.tokenizer, lowercase=asked.lowercase)
     imported = import_onnx(

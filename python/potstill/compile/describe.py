@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from potstill.card import Card, heads_of
+from potstill.card import UNITS, Card, heads_of
 from potstill.card.notes import noted_labels
 from potstill.compile.arguments import Asked
 from potstill.compile.ops import Embedding
@@ -68,6 +68,7 @@ def card_of(asked: Asked, imported: Imported) -> tuple[Card, list[str]]:
         embedding=graph.embedding is not None,
         multi_label=several,
         per_token=graph.logits is not None and graph.logits.per_token,
+        units=_units(asked, graph.logits, noted),
         score=score,
     )
     card = Card(
@@ -105,6 +106,17 @@ def _score(asked: Asked, logits: Op | None, noted: Mapping[str, Any], *, several
     folder = asked.onnx.parent
     beside = [asked.tokenizer, folder, folder.parent if folder.name == "onnx" else None]
     return score_kind(asked.activation, noted, [path for path in beside if path is not None])
+
+
+def _units(asked: Asked, logits: Op | None, noted: Mapping[str, Any]) -> str:
+    """What a tagger labels of a text: as asked for, else as the ONNX notes it; empty where nobody says."""
+    if asked.units is not None and not (logits is not None and logits.per_token):
+        raise CompileError(
+            "C149", "units are for a model that labels words, with one row of logits a token", asked.units,
+            "leave --units out",
+        )  # fmt: skip
+    found = str(asked.units or noted.get("units") or "")
+    return found if found in UNITS else ""
 
 
 def _labels(asked: Asked, logits: Op | None, noted: Mapping[str, Any]) -> list[str]:

@@ -152,11 +152,14 @@ def _describe(work: Lowering, card: Card) -> None:
     values = {output: work.value(op) for output, op in ends.items() if op is not None}
     for head in card.heads:
         table = head.kind.title().replace("-", "")  # MultiLabel of multi-label
-        body = made(getattr(fb, f"{table}T"), **_activation(head))
+        body = made(getattr(fb, f"{table}T"), **_fields(head))
         fields = {"labels": list(head.labels) or None, "temperature": head.temperature, "threshold": head.threshold}
         value, number = values[head.output], getattr(fb.HeadBody, table)
         model.heads.append(made(fb.HeadT, name=head.kind, value=value, bodyType=number, body=body, **fields))
 
 
-def _activation(head: Head) -> dict[str, int]:
+def _fields(head: Head) -> dict[str, int]:
+    """What the table of its kind has."""
+    if head.units:
+        return {"units": words(fb.Units)[head.units]}
     return {"kind": words(fb.ScoreKind)[head.activation]} if head.activation else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -12,6 +12,7 @@ from potstill.data.columns import Wanted
 from potstill.data.labels import Raw, check_texts, class_ids, class_names, tidy_labels
 from potstill.data.splits import Rows, Splits, make_splits, quiet_datasets
 from potstill.data.tagging import scheme
+from potstill.data.units import cut_further, with_units
 from potstill.data.words import check_words, split_words
 from potstill.errors import DataError
 from potstill.recipe.base import resolve
@@ -66,8 +67,8 @@ def load_data(
         seed: of the split.
         cache: folder for downloads and converted copies.
         task: reads the label columns; None: one class a text. Without labels of its own, the label column may be
-            missing and the data may have one class only. Of words, texts are lists of words and labels lists of tags;
-            unlabelled texts are cut at white space.
+            missing and the data may have one class only. Of words, texts are lists of words or characters
+            (`with_units`) and labels lists of tags; unlabelled texts are cut as the model will cut them.
     Raises:
         DataError: D0xx, see the functions this calls.
     """
@@ -77,10 +78,15 @@ def load_data(
         for raw in raws.values():
             for note in raw.notes:
                 shown.message(f"data: {Path(raw.where).name}: {note}")
+        units = ""
+        if task.words:
+            raws, units = with_units(raws, data.units)
         if task.words and (tags := scheme(row for row in raws["train"].labels or [] if _are_names(row))):
             shown.message(f"data: the tags spell entities as {tags}")
         check: Callable[[Raw, str], list[Any]] = check_words if task.words else check_texts
         texts = {part: check(raw, data.text) for part, raw in raws.items()}
+        if task.words:
+            shown.message(f"data: {_told(units, texts['train'])}")
         names, ids = task.read_labels(raws, data)
         pairs = {
             part: check_texts(raw, data.text_pair, second=True) if data.text_pair is not None else None
@@ -92,7 +98,7 @@ def load_data(
             unlabelled = []
             for source in data.unlabelled:
                 raw = _read_texts(source, data, cache, shown)
-                unlabelled += split_words(raw, data.text) if task.words else check_texts(raw, data.text)
+                unlabelled += split_words(raw, data.text, units) if task.words else check_texts(raw, data.text)
         return make_splits(
             given,
             unlabelled,
@@ -103,7 +109,20 @@ def load_data(
             where=data.source,
             note=shown.message,
             classes=task.labelled,
+            units=units,
         )
+
+
+def _told(units: str, rows: Sequence[Sequence[str]]) -> str:
+    """What a tagger of these rows makes of a text."""
+    if units == "characters":
+        return "rows of characters: a text is cut into its characters"
+    if units == "given":
+        return "rows of words that no rule finds: the model takes lists of words, no texts (data.units)"
+    share, some = cut_further(rows)
+    told = "rows of words: a text is cut at white space, punctuation and characters of scripts without spaces"
+    shown = ", ".join(repr(word) for word in some)
+    return f"{told}; that parts {100 * share:.1f} % of the training words further ({shown})" if some else told
 
 
 def _are_names(row: Any) -> bool:

@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,18 @@ from typing import Any
 from potstill.data.examine import examine_given, examine_splits
 from potstill.errors import DataError
 
-_WORD = re.compile(r"\w+")
+
+class _Parted(dict[int, int]):
+    """By code point, the letters, digits and marks as they are and everything else as a space."""
+
+    def __missing__(self, point: int) -> int:
+        letter = chr(point)
+        kept = letter.isalnum() or letter == "_" or unicodedata.category(letter)[0] == "M"
+        self[point] = point if kept else ord(" ")
+        return self[point]
+
+
+_PARTED = _Parted()
 # Rows from which a tenth of them is a row.
 _ENOUGH = 10
 
@@ -69,6 +80,7 @@ class Splits:
         fingerprint: SHA-256 (hex) of labels and all rows; equal contents give equal fingerprints on any machine.
         labelled_fingerprint: the same without the unlabelled texts.
         warnings: what `potstill.data.examine` found, a sentence each.
+        units: of words, what they are (`potstill.card.UNITS`); else empty.
     """
 
     train: Any
@@ -79,6 +91,7 @@ class Splits:
     fingerprint: str
     labelled_fingerprint: str
     warnings: list[str] = field(default_factory=list)
+    units: str = ""
 
     def labelled(self) -> Splits:
         """The same without the unlabelled texts."""
@@ -96,6 +109,7 @@ class Splits:
             "fingerprint": self.fingerprint,
             "labelled_fingerprint": self.labelled_fingerprint,
             "warnings": self.warnings,
+            "units": self.units,
         }
         (folder / "splits.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
 
@@ -129,8 +143,10 @@ def quiet_datasets() -> Iterator[None]:
 
 
 def text_key(text: str) -> str:
-    """What makes two texts the same: their lower-case words; for a text without words, the text itself."""
-    return " ".join(_WORD.findall(text.lower())) or text.strip()
+    """What makes two texts the same: their lower-case words with their marks, which are vowels in Thai or Hindi; for a
+    text without words, the text itself.
+    """
+    return " ".join(text.lower().translate(_PARTED).split()) or text.strip()
 
 
 def row_key(rows: Rows, index: int) -> str:
@@ -204,6 +220,7 @@ def make_splits(
     where: str,
     note: Callable[[str], None],
     classes: bool = True,
+    units: str = "",
 ) -> Splits:
     """Splits from the rows that were given; the ones not given are dealt out of `train`.
 
@@ -216,6 +233,7 @@ def make_splits(
         where: names the data in errors.
         note: told in a line what was dropped or dealt.
         classes: at least two classes are needed.
+        units: of words, what they are.
     Raises:
         DataError: a split without a row; fewer than two classes in `train`.
     """
@@ -259,7 +277,7 @@ def make_splits(
     kinds = f"; {len(labels)} classes" if classes else ""
     note(f"data: {counts}{f', {len(texts):,} unlabelled' if texts else ''}{kinds}")
     warnings += examine_splits(parts, labels) if classes else []
-    return dataclasses.replace(_build(parts, texts or None, list(labels)), warnings=warnings)
+    return dataclasses.replace(_build(parts, texts or None, list(labels), units), warnings=warnings, units=units)
 
 
 def _check(parts: dict[str, Rows], labels: Sequence[str], where: str, classes: bool, dropped: int) -> None:
@@ -287,10 +305,10 @@ def _check(parts: dict[str, Rows], labels: Sequence[str], where: str, classes: b
         )
 
 
-def _build(parts: dict[str, Rows], unlabelled: list[Any] | None, labels: list[str]) -> Splits:
+def _build(parts: dict[str, Rows], unlabelled: list[Any] | None, labels: list[str], units: str) -> Splits:
     import datasets
 
-    digest = hashlib.sha256(json.dumps(labels, ensure_ascii=False).encode())
+    digest = hashlib.sha256(json.dumps([*labels, units] if units else labels, ensure_ascii=False).encode())
     made: dict[str, Any] = {}
     several = any(isinstance(row, list) for row in parts["train"].labels)
     label_kind = datasets.Sequence(datasets.Value("int64")) if several else datasets.Value("int64")

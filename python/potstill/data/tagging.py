@@ -10,20 +10,9 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-# Marks of each scheme beside O.
-SCHEMES = {"BIO": "BI", "BIOES": "BIES", "BILOU": "BILU", "BMES": "BMES", "BMEWO": "BMEW"}
-# What the marks of other schemes are called in BIOES.
-_SAME = {"M": "I", "L": "E", "U": "S", "W": "S"}
+from potstill.runtime.spans import SAME, SCHEMES, entities, looks_like_tags
 
-
-def looks_like_tags(names: Iterable[str]) -> bool:
-    """Whether names spell entities: ``O``, and marks of one scheme with a type behind a hyphen."""
-    kinds = {name for name in names if name != "O"}
-    if not kinds or not all(len(name) > 2 and name[1] == "-" for name in kinds):
-        return False
-    marks = {name[0] for name in kinds}
-    return any(marks <= set(known) for known in SCHEMES.values())
-
+__all__ = ["SCHEMES", "broken", "entities", "looks_like_tags", "nearly", "scheme"]
 
 _NEARLY = re.compile(r"[BIESLUMW][-_:./|].+|.+[-_:./|][BIESLUMW]", re.IGNORECASE)
 
@@ -69,33 +58,10 @@ def broken(rows: Iterable[Sequence[str]], scheme: str) -> int:
         return 0
     count = 0
     for row in rows:
-        marks = [("O", ""), *((_SAME.get(tag[0], tag[0]), tag[2:]) for tag in row), ("O", "")]
+        marks = [("O", ""), *((SAME.get(tag[0], tag[0]), tag[2:]) for tag in row), ("O", "")]
         for (mark, kind), (after, next_kind) in pairwise(marks):
             begun, goes_on = mark in ("B", "I"), after in ("I", "E")
             stray = goes_on and not (begun and kind == next_kind)
             unfinished = begun and not goes_on and scheme != "BIO2"
             count += stray or unfinished
     return count
-
-
-def entities(tags: Sequence[str]) -> set[tuple[str, int, int]]:
-    """The entities (type, first word, last word + 1) of a sentence, whatever the scheme.
-
-    As the evaluation of CoNLL-2003 counts them, which is seqeval's default: an entity begins at ``B-`` or ``S-``, and
-    at an ``I-`` or ``E-`` that does not go on one of its type; it ends behind ``E-`` and ``S-``. IOB1 is read right by
-    the same rule.
-    """
-    found = set()
-    kind, start = "", 0
-    for place, tag in enumerate([*tags, "O"]):
-        mark, _, name = tag.partition("-")
-        mark = _SAME.get(mark, mark)
-        if kind and (mark not in ("I", "E") or name != kind):
-            found.add((kind, start, place))
-            kind = ""
-        if mark != "O" and not kind:
-            kind, start = name, place
-        if mark in ("E", "S") and kind:
-            found.add((kind, start, place + 1))
-            kind = ""
-    return found

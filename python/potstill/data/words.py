@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from potstill.data.labels import Raw, label_name, named_id, ordered_names, refuse_missing, refuse_scores_and_ids
+from potstill.data.units import cut_text, no_rule
 from potstill.errors import DataError
 
 
@@ -40,13 +41,15 @@ def check_words(raw: Raw, column: str) -> list[list[str]]:
     return [list(words) for words in raw.texts]
 
 
-def split_words(raw: Raw, column: str) -> list[list[str]]:
-    """The words of texts without tags: lists as they are, of a plain text what stands between white space.
+def split_words(raw: Raw, column: str, units: str) -> list[list[str]]:
+    """The words of texts without tags: lists as they are, of a plain text the words or characters that tagging finds.
 
     Raises:
-        DataError: as `check_words`.
+        DataError: as `check_words`; a plain text, and no rule finds words (`units` is "given").
     """
-    plain = [text.split() if isinstance(text, str) else text for text in raw.texts]
+    if units == "given" and any(isinstance(text, str) for text in raw.texts):
+        raise no_rule(raw.where)
+    plain = [cut_text(text, units) if isinstance(text, str) else text for text in raw.texts]
     return check_words(Raw(plain, None, raw.where, raw.column, first=raw.first, lines=raw.lines), column)
 
 

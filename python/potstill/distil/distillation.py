@@ -136,6 +136,8 @@ def start_student(run: Run, teacher: Teacher, lesson: Lesson) -> tuple[EncoderCl
         make_student(job)
         if rows.types is not None:
             job.student.config.text_pair = True
+        if lesson.units:
+            job.student.config.units = lesson.units
         with atomic_folder(folder) as temporary, quiet_loading():
             job.student.save_pretrained(str(temporary))
             if job.projection is not None:

@@ -28,6 +28,7 @@ class Lesson:
             the student's, in the teacher's ids.
         vocabulary: the student's.
         fingerprint: of the data.
+        units: of words, what they are (`Splits.units`).
     """
 
     read: EncodedSplits
@@ -35,6 +36,7 @@ class Lesson:
     shown: TokenRows
     vocabulary: Vocabulary
     fingerprint: str
+    units: str = ""
 
 
 def read_lesson(run: Run, splits: Splits, teacher: Teacher) -> Lesson:
@@ -63,4 +65,4 @@ def read_lesson(run: Run, splits: Splits, teacher: Teacher) -> Lesson:
     if not run.task.labelled:
         for name, part in (("validation", read.validation), ("test", read.test)):
             rows.teacher[name] = outputs(teacher.model, part.rows)
-    return Lesson(read, rows, shown, vocabulary, splits.fingerprint)
+    return Lesson(read, rows, shown, vocabulary, splits.fingerprint, splits.units)

@@ -148,6 +148,7 @@ def load_plain(model_dir: Path) -> tuple[PlainClassifier, Card]:
         [names[index] for index in range(len(names))],
         logits=bool(config.num_labels),
         per_token=labels_words(config),
+        units=str(getattr(config, "units", "")),
         multi_label=config.problem_type == "multi_label_classification",
         normalized=bool(getattr(config, "normalized", False)) and not config.num_labels,
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -17,20 +16,20 @@ import torch
 from torch import nn
 from transformers import (
     AutoConfig,
-    AutoModel,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     BertConfig,
     PreTrainedModel,
 )
 from transformers.configuration_utils import PretrainedConfig
-from transformers.utils import ModelOutput
 
 from potstill.errors import TrainError
 from potstill.models import backbones as _registered  # noqa: F401  # its encoders join the Auto classes
 from potstill.models.attention import Attention, with_attention
+from potstill.models.families import encoder_kind, usual_pooling
 from potstill.models.hub import model_errors, quiet_loading
 from potstill.models.sentence_folder import SentenceModel
+from potstill.models.split_classifier import ClassifierOutput, SplitClassifier, mean_loss
 from potstill.models.vectors import (
     DenseLayer,
     dense_settings,
@@ -48,32 +47,13 @@ POOLINGS: tuple[str, ...] = ("mean", "cls", "none")
 _WITH_POOLER = ("bert", "roberta", "xlm-roberta", "camembert", "mobilebert", "potstill_factorized_bert")
 
 
-@dataclass
-class ClassifierOutput(ModelOutput):
-    """What every classifier here returns.
-
-    Attributes:
-        loss: scalar f32 mean cross-entropy, only with labels.
-        logits: ``[batch, labels]`` f32; ``[batch, 0]`` for a sentence encoder, which has no labels; ``[batch, length,
-            labels]`` for a model that labels tokens.
-        pooled: ``[batch, hidden]`` f32, the vector the head reads, or that a sentence encoder gives; ``[batch, length,
-            hidden]`` where the head reads tokens.
-        hidden_states: tuple of ``[batch, length, hidden]``, embeddings first, only on request.
-    """
-
-    loss: torch.Tensor | None = None
-    logits: torch.Tensor | None = None
-    pooled: torch.Tensor | None = None
-    hidden_states: tuple[torch.Tensor, ...] | None = None
-
-
 class EncoderClassifierConfig(PretrainedConfig):
     """Configuration: the backbone's own configuration as a dictionary, and the pooling.
 
     Args:
         backbone: configuration of the encoder, or its dictionary (with ``model_type``).
         pooling: ``"mean"`` over the attended tokens, ``"cls"`` for the first token, or ``"none"``: the head reads every
-            token. Teachers may have others, or several (``"cls+max"``).
+            token. Teachers may have others, or several (``"cls+max"``); ``"auto"`` is the backbone's usual one.
         head_hidden: width of a hidden layer (ReLU) between the pooled vector and the logits; 0 has none.
         dense: of a sentence encoder, the layers behind its pooling (``inputs``, ``outputs``, ``bias``, ``activation``).
         normalized: of a sentence encoder, its vectors are divided by their length.
@@ -97,6 +77,8 @@ class EncoderClassifierConfig(PretrainedConfig):
         # Label tables live in the outer configuration only: two copies could disagree.
         for key in ("id2label", "label2id", "num_labels", "architectures", "_name_or_path", "dtype", "torch_dtype"):
             self.backbone.pop(key, None)
+        if pooling == "auto":
+            pooling = usual_pooling(self.backbone_config())
         if not known_pooling(pooling):
             raise TrainError(
                 "T010", f"unknown pooling {pooling!r}", "the classifier's configuration", "use mean, cls or none"
@@ -146,12 +128,14 @@ class EncoderClassifier(PreTrainedModel):
         super().__init__(config)
         backbone = config.backbone_config()
         attention: Attention = "eager" if getattr(config, "_attn_implementation", None) == "eager" else "sdpa"
+        # Of a decoder: one that writes nothing needs no keys and values of earlier tokens.
+        backbone.use_cache = False
         # The pooler of BERT-like encoders is not used: leaving it out keeps its weights out of every file.
         arguments: dict[str, Any] = {}
         if backbone.model_type in _WITH_POOLER:
             arguments["add_pooling_layer"] = False
         self.backbone = with_attention(
-            lambda kind: AutoModel.from_config(backbone, attn_implementation=kind, **arguments), attention
+            lambda kind: encoder_kind(backbone).from_config(backbone, attn_implementation=kind, **arguments), attention
         )
         self.dropout = nn.Dropout(0.1)
         # Without labels it is a sentence encoder: the pooled vector is the answer.
@@ -161,7 +145,7 @@ class EncoderClassifier(PreTrainedModel):
         self.classifier = nn.Linear(hidden or width, config.num_labels) if config.num_labels else None
         layers = config.dense if not config.num_labels else []
         self.dense = nn.ModuleList(DenseLayer(settings) for settings in layers) if layers else None
-        self._takes_types = getattr(backbone, "type_vocab_size", 0) > 0 and backbone.model_type != "distilbert"
+        self._takes_types = getattr(backbone, "type_vocab_size", 0) > 1
         self.post_init()
 
     def forward(
@@ -193,7 +177,7 @@ class EncoderClassifier(PreTrainedModel):
         read = pooled if self.head is None else torch.relu(self.head(pooled))
         # No head, no column; cut rather than made anew, since len() would fix the batch of an export.
         logits = pooled[:, :0] if self.classifier is None else self.classifier(self.dropout(read))
-        loss = _loss(self.config, logits, labels) if labels is not None else None
+        loss = mean_loss(self.config, logits, labels) if labels is not None else None
         states = output.hidden_states if output_hidden_states else None
         return ClassifierOutput(loss=loss, logits=logits.float(), pooled=pooled.float(), hidden_states=states)
 
@@ -204,54 +188,6 @@ class EncoderClassifier(PreTrainedModel):
         return unit_length(pooled.float()) if self.config.normalized and self.classifier is None else pooled
 
 
-class SplitClassifier(nn.Module):
-    """A hub `*ForSequenceClassification`, or one of tokens, seen as body and last linear layer, so that what that reads
-    is visible.
-
-    The body is the model with its last linear layer replaced by the identity: what it returns as logits is what that
-    layer reads. The wrapped model is changed in place.
-
-    Raises:
-        TrainError: when no linear layer has as many outputs as the model has labels.
-    """
-
-    gives_pooled = True
-
-    def __init__(self, model: PreTrainedModel) -> None:
-        super().__init__()
-        self.config = model.config
-        name = head_name(model)
-        parent = model.get_submodule(name.rpartition(".")[0]) if "." in name else model
-        self.head = getattr(parent, name.rpartition(".")[2])
-        setattr(parent, name.rpartition(".")[2], nn.Identity())
-        self.body = model
-
-    def forward(
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        token_type_ids: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-    ) -> ClassifierOutput:
-        """As `EncoderClassifier.forward`."""
-        inputs: dict[str, Any] = {"input_ids": input_ids, "attention_mask": attention_mask}
-        if token_type_ids is not None and getattr(self.config, "type_vocab_size", 0) > 1:
-            inputs["token_type_ids"] = token_type_ids
-        pooled = self.body(**inputs, return_dict=True).logits
-        logits = self.head(pooled)
-        loss = _loss(self.config, logits, labels) if labels is not None else None
-        return ClassifierOutput(loss=loss, logits=logits.float(), pooled=pooled.float())
-
-
-def _loss(config: Any, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy; of each label by itself where labels do not exclude each other."""
-    if config.problem_type == "multi_label_classification":
-        return nn.functional.binary_cross_entropy_with_logits(logits.float(), labels.float())
-    if logits.ndim == 3:
-        logits, labels = logits.flatten(0, 1), labels.flatten()
-    return nn.functional.cross_entropy(logits.float(), labels)
-
-
 def label_tables(labels: Sequence[str]) -> dict[str, Any]:
     """The names of the labels as a configuration holds them, ``id2label`` and ``label2id``."""
     return {"id2label": dict(enumerate(labels)), "label2id": {label: index for index, label in enumerate(labels)}}
@@ -260,24 +196,6 @@ def label_tables(labels: Sequence[str]) -> dict[str, Any]:
 def label_names(config: Any) -> list[str]:
     """The names of the labels in a configuration, in the order of the outputs."""
     return [str(config.id2label[index]) for index in range(len(config.id2label))]
-
-
-def head_name(model: nn.Module) -> str:
-    """Dotted name of the last linear layer with one output a label.
-
-    Raises:
-        TrainError: when there is none.
-    """
-    labels = int(model.config.num_labels)
-    names = [n for n, m in model.named_modules() if isinstance(m, nn.Linear) and m.out_features == labels]
-    if not names:
-        raise TrainError(
-            "T011",
-            f"no linear layer with {labels} outputs found",
-            type(model).__name__,
-            "use a model with a linear classification head, or set pooled_cosine to 0",
-        )
-    return names[-1]
 
 
 def load_classifier(model_dir: Path | str, *, attention: Attention = "sdpa") -> nn.Module:
@@ -298,9 +216,7 @@ def load_classifier(model_dir: Path | str, *, attention: Attention = "sdpa") -> 
     with model_errors(model_dir), quiet_loading():
         config = AutoConfig.from_pretrained(str(model_dir))
         if isinstance(config, EncoderClassifierConfig):
-            model = EncoderClassifier.from_pretrained(
-                str(model_dir), dtype=torch.float32, attn_implementation=attention
-            )
+            model = load_pretrained(EncoderClassifier, model_dir, attention)
             _check_finite(model, model_dir)
             return model.eval()
         if not has_head(config):
@@ -326,10 +242,30 @@ def _check_finite(model: nn.Module, where: Path | str) -> None:
 
 
 def load_pretrained(kind: Any, model: Path | str, attention: Attention) -> Any:
-    """``kind.from_pretrained`` in f32, with the attention wanted or, where the class lacks it, the eager one."""
-    return with_attention(
-        lambda found: kind.from_pretrained(str(model), dtype=torch.float32, attn_implementation=found), attention
-    )
+    """``kind.from_pretrained`` in f32, with the attention wanted or, where the class lacks it, the eager one.
+
+    Raises:
+        TrainError: the files lack some of its weights, which would be random.
+    """
+    found, missing = with_attention(lambda given: _with_missing(kind, model, attn_implementation=given), attention)
+    _check_whole(missing, model)
+    found.config.use_cache = False  # of a decoder
+    return found
+
+
+def _with_missing(kind: Any, model: Path | str, **options: Any) -> tuple[Any, set[str]]:
+    """A model in f32, and the names of its weights that are not in its files."""
+    found, told = kind.from_pretrained(str(model), dtype=torch.float32, output_loading_info=True, **options)
+    return found, set(told["missing_keys"])
+
+
+def _check_whole(missing: set[str], where: Path | str) -> None:
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise TrainError(
+            "T015", f"the files lack weights of the model: {min(missing)}{more}", str(where),
+            "give the folder or hub id of a model that was saved whole, of the kind that its config.json names",
+        )  # fmt: skip
 
 
 def has_head(config: PretrainedConfig) -> bool:
@@ -360,7 +296,7 @@ def load_encoder(
     Args:
         model: hub id or folder of an encoder (a head it may have is dropped).
         labels: label names, index = class id; none gives a sentence encoder without head.
-        pooling: ``"mean"``, ``"cls"``, or ``"none"`` for a head on every token.
+        pooling: as of `EncoderClassifierConfig`; ``"none"`` for a head on every token.
         attention: implementation of attention.
         seed: seed of the head's weights.
         problem: ``problem_type`` of the configuration, None for one label a text.
@@ -372,10 +308,11 @@ def load_encoder(
     with model_errors(model), quiet_loading():
         backbone_config = AutoConfig.from_pretrained(str(model))
         if isinstance(backbone_config, EncoderClassifierConfig):
-            source = EncoderClassifier.from_pretrained(str(model), dtype=torch.float32).backbone
+            whole, missing = _with_missing(EncoderClassifier, model)
+            source, missing = whole.backbone, {name.removeprefix("backbone.") for name in missing}
             backbone_config = source.config
         else:
-            source = AutoModel.from_pretrained(str(model), dtype=torch.float32)
+            source, missing = _with_missing(encoder_kind(backbone_config), model)
         _check_finite(source, model)
     torch.manual_seed(seed)
     more: dict[str, Any] = {} if problem is None else {"problem_type": problem}
@@ -392,6 +329,7 @@ def load_encoder(
     )
     classifier = EncoderClassifier(config)
     wanted = classifier.backbone.state_dict()
+    _check_whole(missing & wanted.keys(), model)
     found = {name: value for name, value in source.state_dict().items() if name in wanted}
     classifier.backbone.load_state_dict(found)
     for layer, state in zip(classifier.dense or (), weights, strict=True):

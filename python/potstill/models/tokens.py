@@ -25,14 +25,33 @@ NO_LABEL = -100
 
 
 def load_tokenizer(model: Path | str) -> Any:
-    """The tokenizer of a folder or hub id (errors as `load_classifier`; TrainError: it cannot pad)."""
+    """The tokenizer of a folder or hub id (errors as `load_classifier` and `give_padding`)."""
     with model_errors(model), quiet_loading():
         tokenizer = AutoTokenizer.from_pretrained(str(model))
-    if tokenizer.pad_token_id is None:
-        raise TrainError(
-            "T006", "the tokenizer has no padding token", str(model), "use the tokenizer of a BERT-family encoder"
-        )
+    give_padding(tokenizer, str(model))
     return tokenizer
+
+
+def give_padding(tokenizer: Any, where: str) -> None:
+    """Let a tokenizer without a padding token, as decoders have, pad with another of its special tokens.
+
+    Padding is never read: models are told by the mask. It is a token that ends no text, since a decoder finds a text's
+    end by it.
+
+    Raises:
+        TrainError: it has no special token to pad with.
+    """
+    if tokenizer.pad_token_id is not None:
+        return
+    end = (tokenizer("a")["input_ids"] or [None])[-1]
+    for name in ("eos_token", "unk_token", "bos_token"):
+        if getattr(tokenizer, name) is not None and getattr(tokenizer, f"{name}_id") != end:
+            tokenizer.pad_token = getattr(tokenizer, name)
+            return
+    raise TrainError(
+        "T006", "the tokenizer has no padding token, and no other special token to pad with", where,
+        "add one of the model's own tokens to its tokenizer_config.json as pad_token",
+    )  # fmt: skip
 
 
 def encode(tokenizer: Any, texts: Sequence[str], max_tokens: int) -> list[np.ndarray]:

@@ -21,7 +21,7 @@ def pool(hidden: torch.Tensor, attention_mask: torch.Tensor, pooling: str) -> to
     """Pool ``[batch, length, hidden]`` to ``[batch, hidden]``, over positions whose mask is 1.
 
     Of several poolings (``cls+mean``) the vectors stand side by side. Without pooling (``none``) the states are given
-    as they are. Rows are padded at their end.
+    as they are.
     """
     if pooling == "none":
         return hidden
@@ -36,7 +36,8 @@ def _pool(hidden: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tenso
     if pooling == "max":
         return hidden.masked_fill(weights == 0, torch.finfo(hidden.dtype).min).amax(1)
     if pooling == "lasttoken":
-        return hidden[torch.arange(len(hidden), device=hidden.device), mask.sum(1) - 1]
+        places = torch.arange(hidden.shape[1], device=hidden.device)
+        return hidden[torch.arange(len(hidden), device=hidden.device), (places * mask).argmax(1)]
     if pooling == "weightedmean":
         weights = weights * torch.arange(1, hidden.shape[1] + 1, device=hidden.device)[:, None]
     count = weights.sum(1).clamp(min=1.0)

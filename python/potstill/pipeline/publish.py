@@ -140,6 +140,7 @@ def make_report(context: Context, budget: Mapping[str, Any] | None = None) -> di
         "before_agreement": dict(verify.get("before_agreement", {})),
         "accuracy": dict(accuracy),
         "metrics": dict(verify.get("metrics", {})),
+        "texts": dict(verify["texts"]),
         "bench": times.get("bench", []),
         "memory": times.get("memory", []),
         "warnings": [*_warnings(context), *_meaningless(teacher)],

@@ -116,6 +116,7 @@ def run_data(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         "fingerprint": splits.fingerprint,
         "labelled_fingerprint": splits.labelled_fingerprint,
         "labels": splits.labels,
+        "units": splits.units,
         "rows": {
             "train": len(splits.train),
             "validation": len(splits.validation),
@@ -246,13 +247,16 @@ def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     """Differences, label agreement and accuracy of every export against the student in PyTorch."""
     from potstill.export.parity import ParityLimits, check_parity
     from potstill.models.heads import task_of
+    from potstill.models.text_facts import text_facts
+    from potstill.models.tokens import load_tokenizer
     from potstill.models.truth import truth_of
     from potstill.pipeline.rounding import chosen_scheme
 
     del work
     recipe, labels = context.recipe, context.facts("data")["labels"]
     task = task_of(recipe).with_labels(labels)
-    test = Splits.load(context.folder("data")).test
+    splits = Splits.load(context.folder("data"))
+    test = splits.test
     student, teacher = final_student(context), context.folder("teacher")
     report = check_parity(
         student,
@@ -279,6 +283,9 @@ def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         "metrics": {name: dict(figures) for name, figures in report.metrics.items()},
         "test_difference": dict(report.test_difference),
         "sentences": report.sentences,
+        "texts": text_facts(
+            splits.train["text"], {"teacher": load_tokenizer(teacher), "student": load_tokenizer(student)}
+        ),
         "warnings": report.failures(),
     }
 

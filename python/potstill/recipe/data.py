@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -34,7 +35,8 @@ class Data(Section):
         description="Split name or file with the test rows; without it they are taken out of the training rows.",
     )
     text: Name = Field(
-        default="text", description="Name of the column with the text; for `token-classification` a list of words."
+        default="text",
+        description="Name of the column with the text; for `token-classification` a list of words, or a text.",
     )
     text_pair: Name | None = Field(
         default=None,
@@ -44,8 +46,16 @@ class Data(Section):
     label: Name = Field(
         default="label",
         description="Name of the column with the label: names or whole numbers; for `multi-label` a list of them, or "
-        "a text with `label_separator` between them, for `token-classification` a list with one a word; of a CoNLL "
-        "file the number of the column, if it is not the last.",
+        "a text with `label_separator` between them, for `token-classification` a list with one a word (of a text: "
+        'one a word or character, or spans such as `[0, 3, "PER"]`, first character and the one behind the last); of '
+        "a CoNLL file the number of the column, if it is not the last.",
+    )
+    units: Literal["auto", "words", "characters", "given"] = Field(
+        default="auto",
+        description="What a tagger labels of a text (`token-classification`): `words` (what white space parts, with "
+        "punctuation and characters of scripts without spaces by themselves), `characters` (each by itself, with its "
+        "marks), or `given` (words that no rule finds, Japanese ones for example: the model then takes lists of words, "
+        "no texts). `auto` tells by the training rows.",
     )
     separator: str | None = Field(
         default=None,

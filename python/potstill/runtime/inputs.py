@@ -48,17 +48,22 @@ def read_texts(given: Any) -> tuple[list[str], list[str] | None]:
     return (first, second) if first else (texts, None)
 
 
-def read_words(given: Any) -> tuple[list[list[str]], list[list[Place]]]:
+def read_words(given: Any, units: str) -> tuple[list[list[str]], list[list[Place]]]:
     """The words of each text, and where they stand in it.
 
+    Args:
+        given: the texts.
+        units: of the model, as `word_ranges` takes it.
+
     Raises:
-        InputError: it is no iterable of str and of lists of str, or has no order.
+        InputError: it is no iterable of str and of lists of str, or has no order; a str, and no rule finds the model's
+            words.
     """
     words: list[list[str]] = []
     places: list[list[Place]] = []
     for index, text in enumerate(items(given)):
         if isinstance(text, str):
-            ranges = word_ranges(text)
+            ranges = word_ranges(text, units)
             words.append([text[start:end] for start, end in ranges])
             places.append(list(ranges))
             continue

@@ -8,6 +8,7 @@ from potstill.errors import InputError
 from potstill.runtime.answers import Prediction, Token, predict, predict_each
 from potstill.runtime.backends import open_backend, sigmoid
 from potstill.runtime.inputs import (
+    items,
     read_flag,
     read_numbers,
     read_probability,
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
 
     from potstill._core import Matrix
     from potstill.runtime.backends import Backend, Source
+    from potstill.runtime.spans import Span
 else:
     # What typing.get_type_hints needs; both lines cost no memory, for Python itself has loaded the module.
     from _collections_abc import Iterable, Sequence
 
-    Any = Backend = BinaryIO = Matrix = Source = object
+    Any = Backend = BinaryIO = Matrix = Source = Span = object
 
 # One text, or two.
 Text = str | tuple[str, str]
@@ -112,6 +114,16 @@ class Model:
         return self._backend.card.per_token
 
     @property
+    def units(self) -> str:
+        """What a tagger labels of a text: "words", "characters" or "given"; empty for other models.
+
+        "words" are what white space parts, with punctuation and characters of scripts without spaces (Chinese,
+        Japanese, Thai, Lao, Khmer, Burmese) by themselves; "characters" are all by themselves, with their marks;
+        "given" are words of such a script, which no rule finds in a text: give lists of them.
+        """
+        return self._backend.card.units
+
+    @property
     def normalized(self) -> bool:
         """Whether the vectors of `embed` have the length 1, so that their dot product is their cosine."""
         return self._backend.card.normalized
@@ -120,9 +132,9 @@ class Model:
     def info(self) -> dict[str, Any]:
         """Facts about the model and how it runs here.
 
-        For the native backend: name, task, scheme, labels, multi_label, normalized, max_tokens, vocabulary, hidden,
-        parameters, bytes (of the file), arena_bytes (working memory of one call at most), has_tokenizer, isa, threads,
-        producer, license, provenance.
+        For the native backend: name, task, scheme, labels, multi_label, normalized, units, max_tokens, vocabulary,
+        hidden, parameters, bytes (of the file), arena_bytes (working memory of one call at most), has_tokenizer, isa,
+        threads, producer, license, provenance.
         """
         return dict(self._backend.info)
 
@@ -249,20 +261,39 @@ class Model:
         """The label of each word of each text, for a model trained with task = "token-classification".
 
         Args:
-            texts: a str is cut into words at white space, punctuation being words of their own, as in BERT's
-                pre-tokenization (`text.split()` keeps punctuation at its word); a list of str is taken as the words,
-                and gets exactly one label for each.
+            texts: a str is cut into words or characters, as `units` says (`text.split()` would keep punctuation at its
+                word); a list of str is taken as the words, and gets exactly one label for each.
             truncate: answer the words that fit into `max_tokens` alone; otherwise a longer text is an error.
 
         Raises:
             InputError: a text without any word; a text over `max_tokens`; no tokenizer in the file;
-                `texts` is a single string, has no order, or holds something else than str and lists of str; the
-                model labels whole texts; `truncate` is no truth value.
+                `texts` is a single string, has no order, or holds something else than str and lists of str; a str,
+                and `units` is "given"; the model labels whole texts; `truncate` is no truth value.
         """
+        return self._tag(list(items(texts)), truncate)
+
+    def spans(self, texts: Iterable[str | Sequence[str]], truncate: bool = False) -> list[list[Span]]:
+        """The entities of each text, for a tagger whose labels spell them (O, B-LOC, I-LOC and the like).
+
+        Args:
+            texts: as for `tag`. A span's text is the part of the given text itself, whatever stands between its words.
+            truncate: as for `tag`.
+
+        Raises:
+            InputError: as `tag`; the labels spell no entities.
+        """
+        from potstill.runtime.spans import check_spelling, spans_of
+
+        given = list(items(texts))
+        tagged = self._tag(given, truncate)
+        check_spelling(self.labels)
+        return [spans_of(text, tokens) for text, tokens in zip(given, tagged, strict=True)]
+
+    def _tag(self, texts: list[Any], truncate: bool) -> list[list[Token]]:
         if not self.per_token:
             raise InputError("I018", "the model labels whole texts, not words", "tag", "use classify()")
         cut = read_flag(truncate, "truncate")
-        words, places = read_words(texts)
+        words, places = read_words(texts, self.units)
         logits, counts = self._backend.answer_words(words, cut)
         view: Any = memoryview(_logits(logits))
         rows: list[list[float]] = view.tolist()

@@ -42,15 +42,15 @@ class Case:
     def choose(self, **changes: Any) -> Vocabulary:
         return choose_vocabulary(settings(**changes), self.tokenizer, self.rows)
 
-    def comparable(self, row: np.ndarray, kept: np.ndarray) -> bool:
+    def comparable(self, row: np.ndarray, held: set[int]) -> bool:
         """All pieces are kept. A word that WordPiece cannot cut to its end may fall into pieces over fewer."""
         unknown = self.kind == "wordpiece" and self.tokenizer.unk_token_id in row
-        return bool(np.isin(row, kept).all()) and not unknown
+        return held.issuperset(row.tolist()) and not unknown
 
 
-@pytest.fixture(scope="module", params=[(kind, seed) for kind in KINDS for seed in (1, 2)], ids=str)
+@pytest.fixture(scope="module", params=KINDS)
 def case(request: pytest.FixtureRequest) -> Case:
-    return Case(*request.param)
+    return Case(request.param, 1)
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=str)
@@ -60,12 +60,13 @@ def test_the_cut_is_the_teachers_wherever_its_pieces_are_kept(case: Case, choice
     texts = case.texts + case.others
     theirs = ids(case.tokenizer, texts)
     ours = aligned_ids(ids(found.tokenizer, texts), found.kept)
-    compared = [at for at, row in enumerate(theirs) if case.comparable(row, found.kept)]
+    held = set(found.kept.tolist())
+    compared = [at for at, row in enumerate(theirs) if case.comparable(row, held)]
     assert len(compared) > 100
     for at in compared:
         assert ours[at].tolist() == theirs[at].tolist(), texts[at]
     if "vocabulary_size" not in choice and "vocabulary_min_count" not in choice:
-        assert all(np.isin(row, found.kept).all() for row in theirs[: len(case.texts)])
+        assert all(held.issuperset(row.tolist()) for row in theirs[: len(case.texts)])
     # The pieces are the same, and each token's text too.
     back = case.tokenizer.convert_ids_to_tokens
     assert found.tokenizer.convert_ids_to_tokens(range(found.size)) == back(found.kept.tolist())
@@ -77,7 +78,7 @@ def test_a_size_is_met_and_dropped_words_are_still_read(kind: str) -> None:
     case = Case(kind, 3)
     least = len(case.choose(vocabulary_min_count=1 << 30).kept)  # type: ignore[arg-type]
     most = case.choose().size
-    for size in (least, least + 1, (least + most) // 2, most):
+    for size in (least + 1, (least + most) // 2):
         found = case.choose(vocabulary_size=size)
         assert found.size == size, (least, most)
     found = case.choose(vocabulary_size=least)

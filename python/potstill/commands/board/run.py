@@ -65,10 +65,15 @@ def _answer(model: Any, text: str, args: argparse.Namespace) -> str:
 
 
 def _tags(model: Any, text: str, args: argparse.Namespace) -> str:
-    """Word, label and score, a line each, and an empty line; or one JSON object."""
+    """Word, label and score, a line each, and an empty line; or one JSON object, of entities with their spans."""
     tokens = model.tag([text.split() if args.words else text], truncate=args.truncate)[0]
     if args.json:
-        return _json({"text": text, "tokens": [token.as_dict() for token in tokens]})
+        from potstill.runtime.spans import looks_like_tags, spans_of
+
+        row: dict[str, Any] = {"text": text, "tokens": [token.as_dict() for token in tokens]}
+        if looks_like_tags(model.labels) and not args.words:
+            row["spans"] = [span.as_dict() for span in spans_of(text, tokens)]
+        return _json(row)
     return "".join(f"{token.word}\t{token.label}\t{token.score:.4f}\n" for token in tokens)
 
 

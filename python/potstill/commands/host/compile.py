@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from potstill.card import UNITS
 from potstill.commands import Command, size
 from potstill.errors import InputError
 from potstill.paths import existing
@@ -48,6 +49,7 @@ def _compile(args: argparse.Namespace) -> int:
         multi_label=args.multi_label,
         pairs=args.pairs,
         activation=args.activation,
+        units=args.units,
         lowercase=args.lowercase,
     )
     if args.json:
@@ -112,5 +114,10 @@ def add(command: Command) -> None:
         "--activation", choices=("raw", "sigmoid"),
         help="of a model with one output (regression, reranker): its score is the output, or the sigmoid of it "
         "(default: as the model's config.json says, else raw)",
+    )  # fmt: skip
+    compile_.add_argument(
+        "--units", choices=UNITS,
+        help="of a model that labels words: what it labels of a text, as its training rows were (default: as the ONNX "
+        "says, else words); given: it takes words alone, no texts",
     )  # fmt: skip
     compile_.add_argument("--json", action="store_true", help="print what was written as JSON")

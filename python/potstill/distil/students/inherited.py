@@ -5,6 +5,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import torch
+from transformers.activations import ACT2FN
+
+from potstill.compile.activation import POINTS, kind_of
 from potstill.models.positions import positions
 
 # What configurations of transformers call it.
@@ -15,6 +20,21 @@ def activation_of(config: Any) -> str:
     """Name of the activation of an encoder's feed-forward part, as transformers calls it; GELU if it names none."""
     named = (getattr(config, key, None) for key in _ACTIVATION_KEYS)
     return next((str(name) for name in named if name), "gelu")
+
+
+def core_activation(name: str) -> str | None:
+    """The core's name of an activation of transformers; None if it has none such."""
+    if name not in ACT2FN:
+        return None
+    with torch.no_grad():
+        curve = ACT2FN[name](torch.from_numpy(POINTS))
+    return kind_of(np.asarray(curve))
+
+
+def inherited_activation(config: Any) -> str:
+    """The teacher's activation, or GELU where the core has none such (SiLU, which gates in Llama's kind)."""
+    name = activation_of(config)
+    return "gelu" if core_activation(name) is None else name
 
 
 def inherited_config(encoder: Any, pad_id: int, longest: int | None, vocabulary: int | None = None) -> SimpleNamespace:
@@ -30,8 +50,7 @@ def inherited_config(encoder: Any, pad_id: int, longest: int | None, vocabulary:
     return SimpleNamespace(
         vocab_size=config.vocab_size if vocabulary is None else vocabulary,
         max_position_embeddings=positions(encoder, longest),
-        type_vocab_size=getattr(config, "type_vocab_size", 0),
         layer_norm_eps=getattr(config, "layer_norm_eps", 1e-12),
         pad_token_id=pad_id,
-        hidden_act=activation_of(config),
+        hidden_act=inherited_activation(config),
     )

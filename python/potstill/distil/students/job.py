@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from potstill.distil.students import inits, kinds
+from potstill.distil.students.families import family_of
 from potstill.distil.students.inherited import inherited_config
 from potstill.distil.vocabulary.choice import aligned
 from potstill.errors import TrainError
@@ -64,7 +65,7 @@ def make_student(job: Job) -> Job:
         The job with its finished student, in training mode.
 
     Raises:
-        TrainError: sizes that do not go together; pairs, and a teacher with one token type.
+        TrainError: sizes that do not go together.
     """
     kind, init = _built(job)
     job.student.eval()
@@ -103,21 +104,13 @@ def _built(job: Job) -> tuple[Any, Any]:
     kind = kinds.kind_named(settings.architecture)
     _check_name(settings.init, getattr(kind, "INITS", inits.NAMES), "init")
     encoder = encoder_module(job.teacher)
-    if job.rows.types is not None and getattr(encoder.config, "type_vocab_size", None) in (0, 1):
-        raise TrainError(
-            "T071",
-            "the teacher cannot tell the second text of a pair from the first",
-            f"teacher of type {encoder.config.model_type}",
-            "use a BERT teacher, or leave data.text_pair out",
-        )
     size = None if job.kept is None else len(job.kept)
     inherited = inherited_config(encoder, job.rows.pad_id, job.longest, size)
     torch.manual_seed(job.seed)
     if labels_words(job.teacher.config):
         settings = settings.model_copy(update={"pooling": "none"})
     job.student = kind.build(settings, inherited, job.labels)
-    depth = int(encoder.config.num_hidden_layers)
-    job.layers = _chosen_layers(settings, depth) if job.student.config.num_hidden_layers else []
+    job.layers = _chosen_layers(settings, encoder.config) if job.student.config.num_hidden_layers else []
     own = settings.init == "pca" and hasattr(kind, "initialise")
     return kind, kind if own else inits.init_named(settings.init)
 
@@ -132,9 +125,16 @@ def _check_name(name: str, table: Collection[str], key: str) -> None:
         raise TrainError("T044", f"unknown {key} {name!r}", f"student.{key}", f"use {' or '.join(table)}")
 
 
-def _chosen_layers(settings: Student, depth: int) -> list[int]:
-    given = settings.init_layers
+def _chosen_layers(settings: Student, teacher_config: Any) -> list[int]:
+    given, depth = settings.init_layers, int(teacher_config.num_hidden_layers)
     if settings.init == "random":
+        return []
+    if family_of(teacher_config) is None:
+        if given:
+            raise TrainError(
+                "T046", f"no layer can start from those of a teacher of type {teacher_config.model_type}",
+                "student.init_layers", "leave it out",
+            )  # fmt: skip
         return []
     if settings.layers > depth:
         raise TrainError(

@@ -17,7 +17,8 @@ from torch import nn
 from potstill.distil.students.basis import gain_and_bias, ridge, shrink_bilinear, shrink_product
 from potstill.distil.students.head import fit_head
 from potstill.distil.students.job import Job
-from potstill.distil.students.teacher_view import Encoder, Layer, Taps, encoder_of
+from potstill.distil.students.shape import Encoder, Layer
+from potstill.distil.students.teacher_view import Taps, encoder_of
 from potstill.distil.students.weights import numbers, put
 from potstill.distil.vocabulary.choice import aligned
 from potstill.errors import TrainError
@@ -59,7 +60,7 @@ class Projection:
 
     def states(self) -> dict[str, np.ndarray]:
         """The teacher's hidden states ``[tokens, hidden]``: ``embeddings`` and each layer's number."""
-        norms = {"embeddings": self.teacher.embeddings.LayerNorm}
+        norms = {"embeddings": self.teacher.embeddings.norm}
         norms |= {str(index): layer.norm for index, layer in enumerate(self.teacher.layers)}
         return self.theirs.collect({}, norms)
 
@@ -73,7 +74,7 @@ class Projection:
         """
         self.job.projection = axes
         _project_embeddings(self.teacher, self.student, axes, self.job.kept)
-        _fit_norm(self.ours, self.student.embeddings.LayerNorm, embedded @ axes)
+        _fit_norm(self.ours, self.student.embeddings.norm, embedded @ axes)
         layers, chosen = self.teacher.layers, self.job.layers
         ends = [*chosen[:-1], len(layers) - 1]
         for own, index, end in zip(self.student.layers, chosen, ends, strict=True):
@@ -90,7 +91,7 @@ def narrower(job: Job, init: str) -> tuple[Encoder, Encoder]:
     """
     teacher, student = encoder_of(job.teacher, init), encoder_of(job.student, init)
     if student.hidden > teacher.hidden:
-        theirs = teacher.module.config.num_attention_heads
+        theirs = teacher.layers[0].heads
         raise TrainError(
             "T047",
             f"init {init} makes a student narrower, but its hidden {student.hidden} is over the teacher's "
@@ -115,11 +116,11 @@ def sample_rows(rows: TokenRows, init: str) -> TokenRows:
 
 
 def _project_embeddings(teacher: Encoder, student: Encoder, axes: np.ndarray, kept: np.ndarray | None) -> None:
-    for name in ("word_embeddings", "position_embeddings", "token_type_embeddings"):
-        table = numbers(getattr(teacher.embeddings, name).weight)
-        if name == "word_embeddings" and kept is not None:
+    for name in ("words", "positions", "types"):
+        table = numbers(getattr(teacher.embeddings, name))
+        if name == "words" and kept is not None:
             table = table[kept]
-        weight = getattr(student.embeddings, name).weight
+        weight = getattr(student.embeddings, name)
         # The student of a teacher for long contexts has fewer positions.
         put(weight, table[: len(weight)] @ axes)
 

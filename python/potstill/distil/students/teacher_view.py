@@ -1,84 +1,44 @@
-"""The parts of a BERT-shaped encoder by role, for the initialisations that copy or project them."""
+"""A teacher's encoder by role, and what its parts read and give, for the initialisations that copy or project them."""
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from potstill.distil.students.families import TYPES, family_of
+from potstill.distil.students.shape import Encoder
 from potstill.errors import TrainError
 from potstill.models.evaluation import batches_by_length, padded
+from potstill.models.positions import encoder_module
 from potstill.runtime.rows import TokenRows
 
-_TYPES = ("bert",)
 
-
-@dataclass
-class Layer:
-    """One transformer layer: five linear maps, the two output maps' and the layer norms."""
-
-    query: nn.Linear
-    key: nn.Linear
-    value: nn.Linear
-    attention_out: nn.Linear
-    attention_norm: nn.LayerNorm
-    up: nn.Linear
-    down: nn.Linear
-    norm: nn.LayerNorm
-    activation: Any
-    heads: int
-
-
-@dataclass
-class Encoder:
-    """A BERT encoder by role; ``module`` is the Hugging Face model."""
-
-    module: Any
-    layers: list[Layer]
-    hidden: int
-
-    @property
-    def embeddings(self) -> Any:
-        """Word, position and type tables and their layer norm."""
-        return self.module.embeddings
+def has_bert_layers(classifier: nn.Module) -> bool:
+    """Whether a student's layers can start from those of a classifier's encoder."""
+    return family_of(encoder_module(classifier).config) is not None
 
 
 def encoder_of(classifier: nn.Module, init: str) -> Encoder:
     """The encoder of a classifier (`load_classifier`).
 
     Raises:
-        TrainError: when it is not of the BERT kind.
+        TrainError: when its layers are not BERT's.
     """
-    module = getattr(classifier, "backbone", None)
-    if module is None:
-        module = classifier.body.base_model
-    if module.config.model_type not in _TYPES:
+    module = encoder_module(classifier)
+    family = family_of(module.config)
+    if family is None:
         raise TrainError(
             "T042",
-            f"init {init} reads teachers of type {', '.join(_TYPES)}, this one is {module.config.model_type}",
+            f"init {init} reads teachers with BERT's layers ({', '.join(TYPES)}), this one is "
+            f"{module.config.model_type}",
             "student.init",
-            'set student.init = "random", or use a BERT teacher',
+            'set student.init = "pca", which then takes its token table alone, or "random"',
         )
-    layers = [
-        Layer(
-            query=layer.attention.self.query,
-            key=layer.attention.self.key,
-            value=layer.attention.self.value,
-            attention_out=layer.attention.output.dense,
-            attention_norm=layer.attention.output.LayerNorm,
-            up=layer.intermediate.dense,
-            down=layer.output.dense,
-            norm=layer.output.LayerNorm,
-            activation=layer.intermediate.intermediate_act_fn,
-            heads=module.config.num_attention_heads,
-        )
-        for layer in module.encoder.layer
-    ]
-    return Encoder(module, layers, int(module.config.hidden_size))
+    return Encoder(module, family.embeddings(module), family.layers(module), int(module.config.hidden_size))
 
 
 class _Enough(Exception):
@@ -95,6 +55,8 @@ class Taps:
 
     def __init__(self, module: nn.Module, rows: TokenRows) -> None:
         self.module = module
+        if getattr(module.config, "type_vocab_size", 0) < 2:
+            rows = TokenRows(rows.ids, None, rows.words, rows.pad_id)
         self.batches = [padded(rows.take(chosen)) for chosen in batches_by_length(rows.lengths)]
 
     @torch.no_grad()

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
+from potstill.distil.teacher.batching import check_batching
 from potstill.distil.teacher.label_order import Head, believed, head_order, no_head
 from potstill.distil.teacher.sentence import Vectors, lowercased, sentence_model, teacher_vectors
 from potstill.distil.teacher.text_check import examine_texts
@@ -23,11 +24,13 @@ from potstill.distil.train.diagnosis import diagnose_teacher
 from potstill.distil.train.encoded import EncodedSplits, encode_splits
 from potstill.distil.train.fit import TRAIN_SAMPLE, Run, facts_of, fit, write_model
 from potstill.distil.train.token_table import only_seen
-from potstill.models.classifier import head_name, label_tables, load_classifier, load_encoder, load_pretrained
+from potstill.models.classifier import label_tables, load_classifier, load_encoder, load_pretrained
 from potstill.models.evaluation import outputs
+from potstill.models.families import reads_forward
 from potstill.models.heads import Truth
 from potstill.models.hub import keep_random_state, model_errors, quiet_loading
 from potstill.models.precision import training_attention
+from potstill.models.split_classifier import head_name
 from potstill.models.tokens import load_tokenizer
 from potstill.work.processes import current
 from potstill.work.progress import Progress
@@ -87,7 +90,8 @@ def finetune(
         rows = encode_splits(source.tokenizer, _labelled(splits), recipe.data.max_tokens, run.task)
         order, doubts = believed_order(run, source, rows)
         train = order is None or recipe.teacher.finetune == "always"
-        model = start_model(run, source.vectors, order)
+        model = start_model(run, source, order)
+        current().broadcast(lambda: check_batching(model, rows.train.rows, str(source.vectors.source)))
         history = train_teacher(run, source, model, rows, splits.fingerprint) if train else []
         if not current().main:
             return {}
@@ -147,7 +151,7 @@ def adopt(run: Run, source: Source, out: Path, notes: list[str]) -> dict[str, An
         "validation_accuracy": 1.0,
         "test_accuracy": 1.0,
         **facts_of([], model),
-        "pooling": vectors.pooling,
+        "pooling": model.config.pooling,
         "normalized": model.config.normalized,
         "warnings": [*vectors.notes, *notes],
     }
@@ -168,9 +172,9 @@ def believed_order(run: Run, source: Source, rows: EncodedSplits) -> tuple[list[
     return current().broadcast(lambda: believed(head, rows.train, run.recipe, run.task, run.progress))
 
 
-def start_model(run: Run, vectors: Vectors, order: list[int] | None) -> Any:
+def start_model(run: Run, source: Source, order: list[int] | None) -> Any:
     """The model before training: with its own head in the order of our labels, or an encoder under a new one."""
-    task, labels = run.task, run.labels
+    task, labels, vectors = run.task, run.labels, source.vectors
     if order is None:
         return load_encoder(
             vectors.source,
@@ -189,6 +193,9 @@ def start_model(run: Run, vectors: Vectors, order: list[int] | None) -> Any:
         if head.bias is not None:
             head.bias.copy_(head.bias[order].clone())
     model.config.update(label_tables(labels))
+    if reads_forward(model.config):
+        # By it transformers finds the last token of a padded row.
+        model.config.pad_token_id = source.tokenizer.pad_token_id
     return model
 
 

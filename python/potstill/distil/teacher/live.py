@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from potstill.models.classifier import head_name
+from potstill.models.split_classifier import head_name
 from potstill.models.token_states import TokenView, tap
 
 

@@ -21,7 +21,7 @@ class Vectors:
 
     Attributes:
         source: hub id or folder of the encoder and its tokenizer.
-        pooling: as `potstill.models.vectors.pool` takes it.
+        pooling: as `potstill.models.vectors.pool` takes it; ``"auto"`` is the encoder's usual one.
         sentence: what the folder says, for its dense layers and normalisation; None where it is a plain encoder, or one
             that is trained to classify.
         notes: sentences for the user: what was adopted otherwise than the folder says, or not at all.
@@ -82,7 +82,7 @@ def teacher_vectors(
             reads.
     """
     if sentence is None:
-        return Vectors(source, "mean" if wanted == "auto" else wanted)
+        return Vectors(source, wanted)
     notes = []
     pooling = sentence.pooling if wanted == "auto" else wanted
     if pooling != sentence.pooling:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from potstill.models.text_facts import sample
+from potstill.models.token_counts import TokenCounts, count_tokens
+
 if TYPE_CHECKING:
     from potstill.data.splits import Splits
 
-# Texts looked at, evenly spread over the training rows.
-_SAMPLE = 2000
 # Share of tokens, or of characters, that the teacher does not know: its vectors say nothing of them.
 UNKNOWN = 0.05
+# Share of the letters from which a script is looked at by itself, and share of its letters that may be strange.
+_SCRIPT, _STRANGE = 0.01, 0.5
+# Tokens a letter from which a tokenizer spells a script instead of reading it. BERT's English one takes 0.95 to 1.00
+# for Russian, Greek, Arabic, Hebrew and Hindi, where XLM-R's takes 0.26 to 0.47; letters that are syllables or words
+# take up to 1, and English BERT 1.25 for Korean.
+_SPELT, _SYLLABLES_SPELT = 0.9, 1.1
+_SYLLABLES = ("Han", "Hangul", "Hiragana", "Katakana", "Ethiopic", "Yi")
 # Share of texts that lose their end.
 CUT = 0.01
 # A limit that leaves so many texts whole is named.
@@ -23,7 +32,7 @@ _MOST = 8192
 
 
 def examine_texts(tokenizer: Any, splits: Splits, max_tokens: int) -> list[str]:
-    """Sentences on tokens and characters that the tokenizer does not know, and on texts over ``max_tokens``.
+    """Sentences on tokens, characters and scripts that the tokenizer does not know, and on texts over ``max_tokens``.
 
     Args:
         tokenizer: the teacher's.
@@ -31,77 +40,82 @@ def examine_texts(tokenizer: Any, splits: Splits, max_tokens: int) -> list[str]:
         max_tokens: ``data.max_tokens``.
     """
     train = splits.train
-    step = max(1, -(-len(train) // _SAMPLE))
     names = getattr(train, "column_names", train)
-    columns = [list(train[name])[::step] for name in ("text", "text_pair") if name in names]
-    if not columns[0]:
+    first, more = (
+        count_tokens(tokenizer, sample(train[name]) if name in names else []) for name in ("text", "text_pair")
+    )
+    if not first:
         return []
-    first, more = _read(tokenizer, columns[0]), _read(tokenizer, columns[1] if len(columns) > 1 else [])
     known = [*first, *more]
-    tokens = sum(row.tokens for row in known)
-    unknown = sum(row.unknown for row in known)
-    characters, lost = sum(row.characters for row in known), sum(row.lost for row in known)
-    notes = []
-    if tokens and (unknown > UNKNOWN * tokens or lost > UNKNOWN * characters):
-        example = next((row.example for row in known if row.example), "")
-        notes.append(
-            f"the teacher's tokenizer does not know {_share(unknown, tokens)} of the tokens ({_share(lost, characters)}"
-            f" of the characters) of the training texts, for example {example!r}: the model cannot tell them apart; "
-            "take a teacher for the language and script of the texts"
-        )
     special = tokenizer.num_special_tokens_to_add(pair=bool(more))
     lengths = np.array([row.tokens for row in first]) + special
     if more:
         lengths = lengths + np.array([row.tokens for row in more])
-    cut = int((lengths > max_tokens).sum())
-    if cut > CUT * len(lengths):
-        enough = int(np.percentile(lengths, _WHOLE, method="higher"))
-        most = _most_tokens(tokenizer)
-        advice = f"data.max_tokens = {enough} would leave {_WHOLE} of 100 whole"
-        if most <= max_tokens:
-            advice = "the teacher takes no longer ones: cut the texts where what matters ends, or into several rows"
-        elif enough > most:
-            whole = int(100 * (lengths <= most).mean())
-            advice = f"data.max_tokens = {most}, the most that the teacher takes, would leave {whole} of 100 whole"
+    return [*(foreign_scripts(known) or _unknown(known)), *_cut(lengths, max_tokens, _most_tokens(tokenizer))]
+
+
+def foreign_scripts(counts: Sequence[TokenCounts]) -> list[str]:
+    """A sentence on each script of which the tokenizer knows single letters at best.
+
+    Args:
+        counts: of the texts.
+    """
+    letters, read, strange = (
+        sum((getattr(row, name) for row in counts), Counter[str]()) for name in ("letters", "read", "strange")
+    )
+    notes = []
+    for script, count in letters.most_common():
+        if count < _SCRIPT * letters.total():
+            break
+        lost, tokens = strange[script] / count, read[script] / count
+        if lost > _STRANGE:
+            seen = f"{100 * lost:.0f} % of its letters are unknown tokens or single bytes"
+        elif tokens > (_SYLLABLES_SPELT if script in _SYLLABLES else _SPELT):
+            seen = f"it takes {tokens:.2f} tokens a letter"
+        else:
+            continue
         notes.append(
-            f"{_share(cut, len(lengths))} of the training texts are longer than data.max_tokens = {max_tokens} and "
-            f"lose their end (the longest has {int(lengths.max()):,} tokens); {advice}"
+            f"{_share(count, letters.total())} of the letters of the training texts are {script}, which is foreign to "
+            f"the teacher's tokenizer: {seen}; take a teacher that was trained on that script"
         )
     return notes
+
+
+def _unknown(counts: Sequence[TokenCounts]) -> list[str]:
+    tokens, unknown = sum(row.tokens for row in counts), sum(row.unknown for row in counts)
+    characters, lost = sum(row.characters for row in counts), sum(row.lost for row in counts)
+    if not tokens or (unknown <= UNKNOWN * tokens and lost <= UNKNOWN * characters):
+        return []
+    example = next((row.example for row in counts if row.lost), "")
+    return [
+        f"the teacher's tokenizer does not know {_share(unknown, tokens)} of the tokens ({_share(lost, characters)}"
+        f" of the characters) of the training texts, for example {example!r}: the model cannot tell them apart; "
+        "take a teacher for the language and script of the texts"
+    ]
+
+
+def _cut(lengths: np.ndarray, max_tokens: int, most: int) -> list[str]:
+    """On texts over the limit; ``most``: the longest that a recipe and the tokenizer allow."""
+    cut = int((lengths > max_tokens).sum())
+    if cut <= CUT * len(lengths):
+        return []
+    enough = int(np.percentile(lengths, _WHOLE, method="higher"))
+    advice = f"data.max_tokens = {enough} would leave {_WHOLE} of 100 whole"
+    if most <= max_tokens:
+        advice = "the teacher takes no longer ones: cut the texts where what matters ends, or into several rows"
+    elif enough > most:
+        whole = int(100 * (lengths <= most).mean())
+        advice = f"data.max_tokens = {most}, the most that the teacher takes, would leave {whole} of 100 whole"
+    return [
+        f"{_share(cut, len(lengths))} of the training texts are longer than data.max_tokens = {max_tokens} and "
+        f"lose their end (the longest has {int(lengths.max()):,} tokens); {advice}"
+    ]
 
 
 def _most_tokens(tokenizer: Any) -> int:
     """The longest text that a recipe and the tokenizer allow."""
     stated = int(min(getattr(tokenizer, "model_max_length", 0) or 0, _MOST))
     return stated or _MOST
-
-
-class _Row:
-    """Counts of one text."""
-
-    __slots__ = ("characters", "example", "lost", "tokens", "unknown")
-
-    def __init__(self, text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]], unknown: int | None) -> None:
-        self.tokens = len(ids)
-        self.characters = sum(not mark.isspace() for mark in text)
-        strange = [text[start:end] for token, (start, end) in zip(ids, offsets, strict=True) if token == unknown]
-        self.unknown, self.lost = len(strange), sum(map(len, strange))
-        self.example = strange[0][:40] if strange else ""
-
-
-def _read(tokenizer: Any, texts: Sequence[Any]) -> list[_Row]:
-    """The texts in tokens, without special ones and without a limit; words are read one after another."""
-    if not texts:
-        return []
-    plain = [text if isinstance(text, str) else " ".join(text) for text in texts]
-    # Only tokenizers in Rust know the place of a token; for others, too, unknown tokens are counted.
-    placed = bool(getattr(tokenizer, "is_fast", False))
-    found = tokenizer(
-        plain, add_special_tokens=False, truncation=False, return_offsets_mapping=placed, verbose=False
-    )  # fmt: skip
-    places = found["offset_mapping"] if placed else [[(0, 0)] * len(ids) for ids in found["input_ids"]]
-    rows = zip(plain, found["input_ids"], places, strict=True)
-    return [_Row(text, ids, offsets, tokenizer.unk_token_id) for text, ids, offsets in rows]
 
 
 def _share(part: int, whole: int) -> str:

@@ -59,7 +59,7 @@ def check_teacher(
     from potstill.pipeline.check.labels import check_labels
     from potstill.pipeline.check.student import check_student
     from potstill.pipeline.check.teacher import note_teacher, read_teacher, teacher_folder
-    from potstill.pipeline.check.tokenizer import check_tokenizer
+    from potstill.pipeline.check.tokenizer import check_tokenizer, tokens_of
 
     try:
         folder = teacher_folder(recipe, cache=cache, fetch=fetch)
@@ -93,6 +93,7 @@ def check_teacher(
         with findings.refusals("tokenizer"):
             lowercased(tokenizer, vectors.source)
     if splits is not None and tokenizer is not None:
+        findings.ok("tokens", tokens_of(tokenizer, splits.train["text"]))
         for sentence in examine_texts(tokenizer, splits, recipe.data.max_tokens):
             findings.warning("texts", sentence)
     check_labels(findings, recipe, teacher, labels)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from potstill.errors import RecipeError, TrainError
+from potstill.errors import RecipeError
 from potstill.pipeline.check.findings import Findings
 from potstill.pipeline.check.teacher import Teacher
 
 if TYPE_CHECKING:
-    from potstill.recipe.schema import Recipe
+    from potstill.recipe.schema import Recipe, Student
 
 # Shortest pair that the core takes: [CLS] a [SEP] b [SEP].
 _SHORTEST_PAIR = 5
@@ -49,35 +47,16 @@ def within_budget(recipe: Recipe, teacher: Teacher, labels: int) -> Recipe:
     return with_choice(recipe, max(fitting, key=lambda choice: choice.expected))
 
 
-def core_activation(name: str) -> str | None:
-    """The core's name of an activation of transformers; None if it has none such."""
-    import torch
-    from transformers.activations import ACT2FN
-
-    from potstill.compile.activation import POINTS, kind_of
-
-    if name not in ACT2FN:
-        return None
-    with torch.no_grad():
-        curve = ACT2FN[name](torch.from_numpy(POINTS))
-    return kind_of(np.asarray(curve))
-
-
 def _check_activation(findings: Findings, recipe: Recipe, teacher: Teacher) -> None:
-    from potstill.distil.students.inherited import activation_of
+    from potstill.distil.students.inherited import activation_of, inherited_activation
 
     student = recipe.student
     if student.architecture == "static":
         findings.ok("operators", "the core runs every operator of a static student")
         return
-    name = student.activation or activation_of(teacher.encoder.config)
-    if core_activation(name) is None:
-        findings.refused("operators", TrainError(
-            "T107", f"the core has no activation {name!r}, which the student takes from its teacher",
-            f"teacher.model = {recipe.teacher.model}", "give the student one of its own: --set student.activation=gelu",
-        ))  # fmt: skip
-    else:
-        findings.ok("operators", f"the core runs every operator of a {student.architecture} student ({name})")
+    theirs, taken = activation_of(teacher.encoder.config), inherited_activation(teacher.encoder.config)
+    name = student.activation or (taken if taken == theirs else f"{taken}; the core has no {theirs}, the teacher's")
+    findings.ok("operators", f"the core runs every operator of a {student.architecture} student ({name})")
 
 
 def _check_init(findings: Findings, recipe: Recipe, teacher: Teacher, labels: list[str]) -> None:
@@ -92,12 +71,21 @@ def _check_init(findings: Findings, recipe: Recipe, teacher: Teacher, labels: li
     with findings.refusals("init"):
         rows = TokenRows([], types=[] if recipe.data.text_pair is not None else None)
         student = check_sizes(Job(settings, teacher.classifier, labels, rows, longest=longest(recipe)))
-        findings.ok("init", f"{settings.init}, from a teacher of type {teacher.encoder.config.model_type}")
+        findings.ok("init", f"{settings.init}, from {_source(settings, teacher)}")
         losses = LossSettings.of(recipe.distil, {})
         if losses.by_token:
             with findings.refusals("losses"):
                 token_plan(losses, token_view(student, "student"), token_view(teacher.classifier, "teacher"))
                 findings.ok("losses", "teacher and student can be compared token by token")
+
+
+def _source(settings: Student, teacher: Teacher) -> str:
+    from potstill.distil.students.teacher_view import has_bert_layers
+
+    kind = f"a teacher of type {teacher.encoder.config.model_type}"
+    if settings.init == "random" or settings.architecture == "static" or has_bert_layers(teacher.classifier):
+        return kind
+    return f"the token table of {kind}; its layers are not BERT's, the student's start at random"
 
 
 def longest(recipe: Recipe) -> int:

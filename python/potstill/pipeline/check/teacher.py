@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 # Of a model of the hub only these are fetched.
 _SMALL_FILES = ("*.json", "*.txt", "*.model")
 _WEIGHTS = ("*.safetensors", "*.bin", "*.h5", "*.msgpack")
-_OTHER = "use an encoder such as BERT, MiniLM or MPNet, e.g. teacher.model = demo:all-minilm-l6-v2"
+_OTHER = (
+    "use an encoder (BERT, XLM-R, DeBERTa, T5's) or a decoder of text (GPT-2, Llama, Qwen), "
+    "e.g. teacher.model = demo:all-minilm-l6-v2"
+)
 # The demo teachers' configurations; their packages are pinned, so they need not be fetched to be known.
 DEMOS: Mapping[str, Mapping[str, Any]] = {
     "demo:all-minilm-l6-v2": {
@@ -119,8 +122,8 @@ def read_teacher(recipe: Recipe, folder: Path | None, labels: list[str], words: 
         vectors: how it makes its vectors.
 
     Raises:
-        TrainError: transformers cannot read it or does not know its type, or its weights are damaged; it is
-            not a text encoder; it has a decoder; its weights are quantized; the folder holds no weights.
+        TrainError: transformers cannot read it or does not know its type, or its weights are damaged; it reads no text;
+            its encoder comes with a decoder only; its weights are quantized; the folder holds no weights.
     """
     import torch
     from transformers import AutoConfig, BertConfig
@@ -160,14 +163,18 @@ def read_teacher(recipe: Recipe, folder: Path | None, labels: list[str], words: 
 
 
 def _no_text_encoder(kind: str, where: str) -> TrainError:
-    return TrainError("T100", f"a model of type {kind} is not a text encoder", where, _OTHER)
+    return TrainError("T100", f"a model of type {kind} does not read text alone", where, _OTHER)
 
 
 def _check_kind(config: Any, named: str) -> None:
+    from potstill.models.families import encodes_text, has_decoder
+
     where, kind = f"teacher.model = {named}", config.model_type
-    if getattr(config, "is_encoder_decoder", False):
-        raise TrainError("T101", f"a teacher of type {kind} has a decoder too, and gives no vector of a text", where,
-                         _OTHER)  # fmt: skip
+    if has_decoder(config) and not encodes_text(config):
+        raise TrainError(
+            "T101", f"a teacher of type {kind} has an encoder and a decoder, and the encoder cannot be had by itself",
+            where, _OTHER,
+        )  # fmt: skip
     sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
     if not all(isinstance(getattr(config, size, None), int) for size in sizes):
         raise _no_text_encoder(kind, where)
@@ -189,5 +196,8 @@ def note_teacher(findings: Findings, teacher: Teacher) -> None:
     """What the teacher is, in a line."""
     config = teacher.encoder.config
     attention = config._attn_implementation
-    seen = f"{config.model_type}: {config.num_hidden_layers} layers, hidden {config.hidden_size}, {attention} attention"
+    seen = (
+        f"{config.model_type}: {config.num_hidden_layers} layers, hidden {config.hidden_size}, {attention} attention, "
+        f"{teacher.classifier.config.pooling} pooling"
+    )
     findings.ok("teacher", seen)

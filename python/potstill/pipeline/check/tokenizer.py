@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,17 @@ def check_tokenizer(findings: Findings, recipe: Recipe, teacher: Teacher) -> Any
     return tokenizer
 
 
+def tokens_of(tokenizer: Any, column: Sequence[Any]) -> str:
+    """How the teacher's tokenizer cuts the texts: "1.31 tokens a word; unknown 0.00 %, bytes 0.00 %"."""
+    from potstill.models.text_facts import sample, tokens_told
+    from potstill.models.token_counts import by_characters, count_tokens, summary
+
+    rows = sample(column)
+    figures = tokens_told(summary(count_tokens(tokenizer, rows), characters=by_characters(rows)))
+    (what, each), *shares = figures.items()
+    return f"{each} {what} by the teacher's tokenizer; {', '.join(f'{name} {share}' for name, share in shares)}"
+
+
 def _load(folder: Path, named: str) -> Any:
     from transformers import AutoTokenizer
 
@@ -91,8 +103,9 @@ def _tables(tokenizer: Any, folder: Path) -> Tables:
 
 
 def _check_ids(tokenizer: Any, teacher: Teacher, named: str) -> None:
-    if tokenizer.pad_token_id is None:
-        raise TrainError("T006", "the tokenizer has no padding token", named, _OTHER_TEACHER)
+    from potstill.models.tokens import give_padding
+
+    give_padding(tokenizer, named)
     rows = int(teacher.encoder.config.vocab_size)
     highest = max(tokenizer.get_vocab().values())
     if highest >= rows:

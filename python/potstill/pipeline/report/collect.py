@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from potstill.data.languages import in_words
 from potstill.errors import SystemFailure, os_errors
+from potstill.models.text_facts import tokens_told
 from potstill.pipeline.report.intervals import wilson
 
 
@@ -70,7 +72,8 @@ def quality(report: Mapping[str, Any]) -> list[Section]:
 
 def sections(report: Mapping[str, Any]) -> list[Section]:
     """The whole report: one source for the terminal and the HTML page."""
-    more = [_budget(report), _bench(report), _memory(report), *map(_emulated, _runs(report))]
+    more = [_texts(report), _tokens(report), _budget(report), _bench(report), _memory(report)]
+    more += map(_emulated, _runs(report))
     return [*quality(report), *(section for section in more if section.rows)]
 
 
@@ -140,6 +143,20 @@ def _figures(report: Mapping[str, Any]) -> Section:
     ]  # fmt: skip
     header = ["", "teacher", "student (PyTorch fp32)", "packed (.still)"]
     return Section("More figures on the test set", header, rows)
+
+
+def _texts(report: Mapping[str, Any]) -> Section:
+    found = report.get("texts", {})
+    said = in_words(found["scripts"], found["languages"]) if found else {}
+    title = f"Texts ({found.get('rows', 0):,} training rows)"
+    return Section(title, ["", "shares"], [[name, shares] for name, shares in said.items()])
+
+
+def _tokens(report: Mapping[str, Any]) -> Section:
+    """How teacher and student cut the texts."""
+    said = {name: tokens_told(figures) for name, figures in report.get("texts", {}).get("tokens", {}).items()}
+    header = ["", *next(iter(said.values()), {})]
+    return Section("Tokenizers on these texts", header, [[name, *shown.values()] for name, shown in said.items()])
 
 
 def _budget(report: Mapping[str, Any]) -> Section:

@@ -66,13 +66,22 @@ def open_backend(name: str, source: Source, threads: int | None, mapped: bool = 
     return loaded
 
 
-def word_ranges(text: str) -> list[tuple[int, int]]:
-    """First character of each word of a text, and the one behind it.
+def word_ranges(text: str, units: str) -> list[tuple[int, int]]:
+    """First character (code point) of each word of a text, and the one behind it.
 
-    Words are what white space parts; punctuation and ideographs are words of their own, as in BERT's pre-tokenization.
     The core finds them, for all backends.
+
+    Args:
+        text: white space is in no word; control characters belong to the word they stand in.
+        units: "words" are what white space parts; punctuation, as BERT's pre-tokenization knows it, and characters of
+            scripts without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) are words of their own. "characters"
+            takes every character by itself. A character is what readers take for one: its marks, joined emoji and the
+            parts of a Korean syllable stay together.
+
+    Raises:
+        InputError: `units` is "given": no rule finds the words.
     """
-    ends: list[int] = importlib.import_module(_MODULES["native"]).word_ends(text)
+    ends: list[int] = importlib.import_module(_MODULES["native"]).word_ends(text, units)
     return list(zip(ends[::2], ends[1::2], strict=True))
 
 

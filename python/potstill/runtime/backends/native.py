@@ -91,9 +91,9 @@ class NativeBackend:
         return self._model.answer_words(texts, truncate)
 
 
-def word_ends(text: str) -> list[int]:
+def word_ends(text: str, units: str) -> list[int]:
     """First character of each word of a text and the one behind it, in turn; see `backends.word_ranges`."""
-    ends: list[int] = _core.word_ranges(text)
+    ends: list[int] = _core.word_ranges(text, units)
     return ends
 
 

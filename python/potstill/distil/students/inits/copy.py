@@ -9,11 +9,11 @@ import torch
 
 from potstill.distil.students.head import fit_head
 from potstill.distil.students.job import Job
-from potstill.distil.students.teacher_view import Encoder, encoder_of
+from potstill.distil.students.shape import Encoder
+from potstill.distil.students.teacher_view import encoder_of
 from potstill.errors import TrainError
 
-# Widths of a layer: our key, and that of the configuration.
-_WIDTHS = {"hidden": "hidden_size", "heads": "num_attention_heads", "intermediate": "intermediate_size"}
+_PARTS = ("query", "key", "value", "attention_out", "attention_norm", "up", "down", "norm")
 
 
 def initialise(job: Job) -> None:
@@ -23,16 +23,17 @@ def initialise(job: Job) -> None:
         TrainError: teacher not of the BERT kind; hidden, heads or intermediate differ.
     """
     teacher, student = check(job)
-    ours = student.module.config
+    theirs, ours = teacher.embeddings, student.embeddings
     with torch.no_grad():
-        tables = teacher.module.embeddings.state_dict()
-        if job.kept is not None:
-            tables["word_embeddings.weight"] = tables["word_embeddings.weight"][torch.from_numpy(job.kept).long()]
+        words = theirs.words if job.kept is None else theirs.words[torch.from_numpy(job.kept).long()]
+        ours.words.copy_(words)
         # The student of a teacher for long contexts has fewer positions.
-        tables["position_embeddings.weight"] = tables["position_embeddings.weight"][: ours.max_position_embeddings]
-        student.module.embeddings.load_state_dict(tables)
-        for own, index in zip(student.module.encoder.layer, job.layers, strict=True):
-            own.load_state_dict(teacher.module.encoder.layer[index].state_dict())
+        ours.positions.copy_(theirs.positions[: len(ours.positions)])
+        ours.types.copy_(theirs.types)
+        ours.norm.load_state_dict(theirs.norm.state_dict())
+        for own, index in zip(student.layers, job.layers, strict=True):
+            for part in _PARTS:
+                getattr(own, part).load_state_dict(getattr(teacher.layers[index], part).state_dict())
         same_pooling = getattr(job.teacher.config, "pooling", None) == job.student.config.pooling
         if same_pooling and job.student.classifier is not None:
             job.student.classifier.load_state_dict(job.teacher.classifier.state_dict())
@@ -43,9 +44,7 @@ def initialise(job: Job) -> None:
 def check(job: Job) -> tuple[Encoder, Encoder]:
     """The encoders of teacher and student, of one kind and of the same widths (errors as `initialise`)."""
     teacher, student = encoder_of(job.teacher, "copy"), encoder_of(job.student, "copy")
-    theirs, ours = teacher.module.config, student.module.config
-    wanted = {name: int(getattr(theirs, key)) for name, key in _WIDTHS.items()}
-    found = {name: int(getattr(ours, key)) for name, key in _WIDTHS.items()}
+    wanted, found = _widths(teacher), _widths(student)
     if wanted != found:
         name = next(name for name in wanted if wanted[name] != found[name])
         other = "pca" if found["hidden"] <= wanted["hidden"] else "random"
@@ -57,3 +56,9 @@ def check(job: Job) -> tuple[Encoder, Encoder]:
             f'set {widths}, or student.init = "{other}"',
         )
     return teacher, student
+
+
+def _widths(encoder: Encoder) -> dict[str, int]:
+    """By the recipe's names."""
+    layer = encoder.layers[0]
+    return {"hidden": encoder.hidden, "heads": layer.heads, "intermediate": layer.up.out_features}

@@ -21,7 +21,7 @@ from torch import nn
 
 from potstill.distil.students.job import Job
 from potstill.distil.students.projection import LayerScores, Projection, narrower
-from potstill.distil.students.teacher_view import Encoder
+from potstill.distil.students.shape import Encoder
 
 
 def initialise(job: Job) -> None:
@@ -35,7 +35,7 @@ def initialise(job: Job) -> None:
     kept = np.sort(np.argsort(-channels, kind="stable")[: both.student.hidden])
     axes = np.zeros((both.teacher.hidden, both.student.hidden), dtype=np.float32)
     axes[kept, np.arange(len(kept))] = 1.0
-    states = both.theirs.collect({}, {"embeddings": both.teacher.embeddings.LayerNorm})
+    states = both.theirs.collect({}, {"embeddings": both.teacher.embeddings.norm})
     both.apply(axes, states["embeddings"], scores)
 
 
@@ -57,7 +57,7 @@ def importance(
         encoder: the classifier's encoder by role.
         batches: ``input_ids`` and ``attention_mask``, for pairs ``token_type_ids``.
     """
-    norms = [encoder.embeddings.LayerNorm]
+    norms = [encoder.embeddings.norm]
     for layer in encoder.layers:
         norms += [layer.attention_norm, layer.norm]
     places: dict[str, nn.Module] = {f"norm {index}": norm for index, norm in enumerate(norms)}

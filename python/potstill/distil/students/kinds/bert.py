@@ -48,7 +48,8 @@ def build(settings: Student, teacher_config: Any, labels: list[str]) -> EncoderC
         attention_probs_dropout_prob=0.0,
         hidden_act=settings.activation or teacher_config.hidden_act,
         max_position_embeddings=getattr(teacher_config, "max_position_embeddings", 512),
-        type_vocab_size=max(1, getattr(teacher_config, "type_vocab_size", 0) or 2),
+        # The first text and the second, whatever the teacher tells apart.
+        type_vocab_size=2,
         layer_norm_eps=getattr(teacher_config, "layer_norm_eps", 1e-12),
         pad_token_id=getattr(teacher_config, "pad_token_id", 0),
     )

@@ -9,6 +9,7 @@ those of the sample text. Special tokens stand in every text and start at 0. The
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,11 +80,11 @@ def initialise(job: Job) -> None:
     if not len(rows):
         raise TrainError("T048", "init pca needs training text", "data.train", "give a training set with rows")
     table = job.student.backbone.embeddings.word_embeddings
-    first, last = int(rows[0][0]), int(rows[0][-1])
-    alone = [np.array([first, token, last], dtype=np.int32) for token in range(table.num_embeddings)]
+    first, last = _shared(rows, 0), _shared(rows, -1)
+    alone = [np.array([*first, token, *last], dtype=np.int32) for token in range(table.num_embeddings)]
     vectors = outputs(job.teacher, aligned(TokenRows(alone, pad_id=pad_id), job.kept)).pooled.astype(np.float64)
     _check_width(vectors.shape[1], table.embedding_dim)
-    special = sorted({first, last, pad_id})
+    special = sorted({*first, *last, pad_id})
     counts = np.zeros(len(vectors))
     for row in rows:
         np.add.at(counts, row, 1.0)
@@ -99,6 +100,12 @@ def initialise(job: Job) -> None:
     put(table.weight, vectors)
     job.projection = axes
     fit_head(job)
+
+
+def _shared(rows: Sequence[Any], place: int) -> list[int]:
+    """The token that all rows have at this place, a special one; none where a tokenizer adds nothing there."""
+    found = {int(row[place]) for row in rows}
+    return list(found) if len(found) == 1 else []
 
 
 def check(job: Job) -> None:

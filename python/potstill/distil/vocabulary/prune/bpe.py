@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from itertools import pairwise
+from functools import cached_property
+from itertools import compress, pairwise
 from typing import Any
 
 from potstill.distil.vocabulary.prune.pieces import Pieces, byte_ids
@@ -27,12 +28,9 @@ class Bpe(Pieces):
         self._prefix = model.get("continuing_subword_prefix") or ""
         self._suffix = model.get("end_of_word_suffix") or ""
         self._pieces = {index: piece for piece, index in self.ids.items()}
-        self._merges: dict[tuple[int, int], tuple[int, int]] = {}
-        self._pairs: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
-        for rank, (left, right) in enumerate(model["merges"]):
-            pair, product = (self.ids[left], self.ids[right]), self._product(left, right)
-            self._merges[pair] = (rank, product)
-            self._pairs[product].append(pair)
+        # Ids of both parts and of the result, by rank.
+        self._steps = [(self.ids[left], self.ids[right], self._product(left, right)) for left, right in model["merges"]]
+        self._merges = {(left, right): (rank, made) for rank, (left, right, made) in enumerate(self._steps)}
 
     def numbered(self) -> dict[str, int]:
         """The table as it is."""
@@ -60,12 +58,8 @@ class Bpe(Pieces):
 
     def pruned(self, new: Mapping[int, int]) -> dict[str, Any]:
         """The table, and the merges among its pieces."""
-
-        def stays(left: str, right: str) -> bool:
-            return self.ids[left] in new and self.ids[right] in new and self._product(left, right) in new
-
-        merges = [[left, right] for left, right in self.model["merges"] if stays(left, right)]
-        return {**super().pruned(new), "merges": merges}
+        stays = [left in new and right in new and made in new for left, right, made in self._steps]
+        return {**super().pruned(new), "merges": list(compress(self.model["merges"], stays))}
 
     def _product(self, left: str, right: str) -> int:
         return self.ids[left + right[len(self._prefix) :]]
@@ -80,11 +74,19 @@ class Bpe(Pieces):
             named[-1] += self._suffix
         return [self.ids[name] for name in named] if all(name in self.ids for name in named) else []
 
+    @cached_property
+    def _parts(self) -> Mapping[int, set[int]]:
+        """Of each piece the parts that any merge makes it of."""
+        found: defaultdict[int, set[int]] = defaultdict(set)
+        for left, right, made in self._steps:
+            found[made] |= {left, right}
+        return found
+
     def _all_ancestors(self, index: int) -> set[int]:
         found: set[int] = set()
         pending = [index]
         while pending:
-            parts = {part for pair in self._pairs[pending.pop()] for part in pair} - found
+            parts = self._parts.get(pending.pop(), set()) - found
             found |= parts
             pending += parts
         return found

@@ -1,0 +1,163 @@
+"""How a tokenizer cuts texts: tokens a word, and what it does not know of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from potstill.data.languages import plain, script_of, without_spaces
+
+_BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
+
+
+@dataclass(frozen=True)
+class TokenCounts:
+    """Counts of one text, special tokens left out.
+
+    Attributes:
+        words: what stands between white space; of rows given as words, these.
+        characters: without white space.
+        tokens: all of them.
+        unknown: unknown tokens.
+        bytes: tokens that are a byte, or several that make no character: how a tokenizer writes what it has no piece
+            for.
+        lost: characters that unknown tokens stand for.
+        example: the first of these, or of what bytes stand for; empty without.
+        letters: by script, how many letters.
+        read: by script, how many tokens stand for letters of it.
+        strange: by script, how many of its letters are unknown or bytes.
+    """
+
+    words: int
+    characters: int
+    tokens: int
+    unknown: int = 0
+    bytes: int = 0
+    lost: int = 0
+    example: str = ""
+    letters: Counter[str] = field(default_factory=Counter)
+    read: Counter[str] = field(default_factory=Counter)
+    strange: Counter[str] = field(default_factory=Counter)
+
+
+def count_tokens(tokenizer: Any, texts: Sequence[str | Sequence[str]]) -> list[TokenCounts]:
+    """The counts of each text, without a limit; words are read one after another.
+
+    Args:
+        tokenizer: of transformers; of one that is not written in Rust only tokens and unknown ones are counted, for it
+            does not tell where a token stands.
+        texts: texts, or lists of words.
+    """
+    if not texts:
+        return []
+    read = [plain(text) for text in texts]
+    placed = bool(getattr(tokenizer, "is_fast", False))
+    found = tokenizer(
+        read, add_special_tokens=False, truncation=False, return_offsets_mapping=placed, verbose=False
+    )  # fmt: skip
+    places = found["offset_mapping"] if placed else [[(0, 0)] * len(ids) for ids in found["input_ids"]]
+    pieces = _Pieces(tokenizer)
+    return [
+        _count(text, len(given) if not isinstance(given, str) else len(text.split()), ids, offsets, pieces)
+        for given, text, ids, offsets in zip(texts, read, found["input_ids"], places, strict=True)
+    ]
+
+
+def summary(counts: Sequence[TokenCounts], *, characters: bool) -> dict[str, float]:
+    """What the counts of many texts say of a tokenizer.
+
+    Args:
+        counts: of the texts.
+        characters: tokens are counted by characters instead of words.
+
+    Returns:
+        ``tokens_per_character`` or ``tokens_per_word``; ``unknown`` and ``bytes``, shares (0-1) of the tokens.
+    """
+    tokens = max(1, sum(row.tokens for row in counts))
+    units = sum(row.characters if characters else row.words for row in counts)
+    return {
+        f"tokens_per_{'character' if characters else 'word'}": tokens / max(1, units),
+        "unknown": sum(row.unknown for row in counts) / tokens,
+        "bytes": sum(row.bytes for row in counts) / tokens,
+    }
+
+
+def by_characters(texts: Sequence[str | Sequence[str]]) -> bool:
+    """Whether most letters of texts are of scripts without spaces, where words are not to be counted."""
+    return without_spaces("".join(plain(text) for text in texts))
+
+
+def _count(
+    text: str, words: int, ids: Sequence[int], offsets: Sequence[tuple[int, int]], pieces: _Pieces
+) -> TokenCounts:
+    unknown = spelt = lost = 0
+    example = ""
+    read: Counter[str] = Counter()
+    strange: set[int] = set()
+    for token, (start, end) in zip(ids, offsets, strict=True):
+        is_unknown, is_bytes = token == pieces.unknown, pieces.is_bytes(token)
+        unknown, spelt = unknown + is_unknown, spelt + is_bytes
+        read[next(filter(None, map(script_of, text[start:end])), "")] += 1
+        if is_unknown or is_bytes:
+            lost += is_unknown * (end - start)
+            strange.update(range(start, end))
+            example = example or text[start:end][:40]
+    letters, unread = (Counter(filter(None, map(script_of, given))) for given in (text, (text[at] for at in strange)))
+    return TokenCounts(
+        words,
+        sum(not mark.isspace() for mark in text),
+        len(ids),
+        unknown=unknown,
+        bytes=spelt,
+        lost=lost,
+        example=example,
+        letters=letters,
+        read=read,
+        strange=unread,
+    )
+
+
+class _Pieces:
+    """What is known of a tokenizer's tokens."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.unknown = tokenizer.unk_token_id
+        self._tokenizer = tokenizer
+        self._bytes_of = _byte_letters() if _is_byte_level(tokenizer) else None
+        self._known: dict[int, bool] = {}
+
+    def is_bytes(self, token: int) -> bool:
+        """Whether it is a byte, or bytes that make no character."""
+        if token not in self._known:
+            self._known[token] = self._spells_bytes(str(self._tokenizer.convert_ids_to_tokens(token)))
+        return self._known[token]
+
+    def _spells_bytes(self, piece: str) -> bool:
+        if self._bytes_of is None:
+            return _BYTE.fullmatch(piece) is not None
+        try:
+            bytes(self._bytes_of[letter] for letter in piece).decode()
+        except KeyError:  # an added token
+            return False
+        except UnicodeDecodeError:
+            return True
+        return False
+
+
+def _is_byte_level(tokenizer: Any) -> bool:
+    """Whether its pieces are bytes, written as letters."""
+    if not getattr(tokenizer, "is_fast", False):
+        return False
+    decoder = json.loads(tokenizer.backend_tokenizer.to_str())["decoder"] or {}
+    return "ByteLevel" in [decoder.get("type"), *(part["type"] for part in decoder.get("decoders", []))]
+
+
+def _byte_letters() -> dict[str, int]:
+    """The byte of each letter of byte-level pieces: printable Latin-1 is itself, the others are U+0100 and on."""
+    itself = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in itself]
+    return {chr(byte): byte for byte in itself} | {chr(256 + place): byte for place, byte in enumerate(others)}
