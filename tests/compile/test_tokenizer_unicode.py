@@ -10,7 +10,10 @@ import pytest
 
 tokenizers = pytest.importorskip("tokenizers", reason="the build extra is not installed: tokenizers is the source")
 
-from potstill.compile.tokenizers.unicode_tables import MARK, PUNCTUATION, UnicodeTables, hangul, probe, render  # noqa: E402
+from potstill.compile.tokenizers import unicode_graphemes as graphemes  # noqa: E402
+from potstill.compile.tokenizers import unicode_probe as flags  # noqa: E402
+from potstill.compile.tokenizers.unicode_probe import UnicodeTables, hangul, probe  # noqa: E402
+from potstill.compile.tokenizers.unicode_tables import render  # noqa: E402
 
 COMMITTED = Path(__file__).parents[2] / "cpp" / "src" / "tokenizer" / "unicode_tables.inc"
 
@@ -32,14 +35,18 @@ def test_committed_tables_are_what_the_generator_writes(probed: UnicodeTables) -
 
 
 def test_known_characters(probed: UnicodeTables) -> None:
-    def look(char: str) -> tuple[int, int]:
+    def look(char: str) -> tuple[int, int, int]:
         return probed.classes[probed.class_of[ord(char)]]
 
-    assert look("a") == (0, 0)
-    assert look("\u0301") == (MARK, 230)
-    assert look("$")[0] == PUNCTUATION
+    assert look("a") == (flags.LETTER | flags.LOWER_LETTER | flags.WORD_CHAR, 0, graphemes.OTHER)
+    assert look("\u0301")[1:] == (230, graphemes.JOINED_EXTEND)
+    assert look("$")[0] == flags.PUNCTUATION
+    assert look("0")[0] == flags.NUMBER | flags.NUMERIC | flags.WORD_CHAR
+    assert look("\u200d")[2] == graphemes.ZWJ and look("\u094d")[2] == graphemes.LINKER
     assert probed.decompositions[0x1E69] == "s\u0323\u0307"
+    assert probed.compatible[0xFB01] == "fi" and 0x1E69 not in probed.compatible
     assert probed.lower[0x130] == "i\u0307"
+    assert probed.compositions["e\u0301"] == "\xe9" and "\u0915\u093c" not in probed.compositions
     assert 0xAC00 not in probed.decompositions
 
 
@@ -48,4 +55,4 @@ def test_hangul_formula() -> None:
 
 
 def test_source_stays_small() -> None:
-    assert COMMITTED.stat().st_size < 150_000
+    assert COMMITTED.stat().st_size < 300_000

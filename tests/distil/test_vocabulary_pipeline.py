@@ -44,6 +44,7 @@ def splits(teacher: Path) -> Any:
         unlabelled=Dataset.from_dict({"text": [f"{text} word brightness" for text in lettered.texts(16, 4)]}),
         labels=["negative", "positive"],
         fingerprint="lettered",
+        units="",
     )
 
 

@@ -83,8 +83,8 @@ class FusedBert::Pass {
       reorder(point, properties);
       return;
     }
-    std::array<std::uint32_t, 3> room;
-    for (const std::uint32_t part : unicode::decomposition(point, room)) reorder(part, unicode::class_of(part));
+    unicode::Room room;
+    for (const char32_t part : unicode::decomposition(point, room)) reorder(part, unicode::class_of(part));
   }
 
   // Canonical order is by combining class within a run of non-starters, stable. Marks that are dropped need not wait,
@@ -111,7 +111,8 @@ class FusedBert::Pass {
 
   void lower(char32_t point, unicode::Class properties) {
     if (options_.lowercase && (properties.flags & unicode::kLowers) != 0) {
-      for (const std::uint32_t part : unicode::lower(point)) place(part, unicode::class_of(part));
+      unicode::Room room;
+      for (const char32_t part : unicode::lower(point, room)) place(part, unicode::class_of(part));
     } else {
       place(point, properties);
     }
@@ -154,7 +155,7 @@ FusedBert::FusedBert(const BertOptions& options) : options_(options) {
     } else if ((flags & unicode::kPunctuation) != 0) {
       ascii_[byte] = kOwnWord;
     } else if (options_.lowercase && (flags & unicode::kLowers) != 0) {
-      ascii_[byte] = static_cast<std::uint8_t>(unicode::lower(byte)[0]);
+      ascii_[byte] = static_cast<std::uint8_t>(byte | 0x20);
     } else {
       ascii_[byte] = byte;
     }

@@ -13,6 +13,12 @@
 #include "tokenizer/models/wordlevel.h"
 #include "tokenizer/models/wordpiece.h"
 #include "tokenizer/normalizers/bert.h"
+#include "tokenizer/normalizers/lowercase.h"
+#include "tokenizer/normalizers/nmt.h"
+#include "tokenizer/normalizers/prepend.h"
+#include "tokenizer/normalizers/strip.h"
+#include "tokenizer/normalizers/strip_accents.h"
+#include "tokenizer/normalizers/unicode_form.h"
 #include "tokenizer/pre_tokenizers/bert.h"
 
 namespace potstill::tokenizer {
@@ -27,6 +33,12 @@ struct NormalizerRow {
 
 constexpr NormalizerRow kNormalizers[] = {
     {fb::NormalizerBody::BertNormalizer, BertNormalizer::make},
+    {fb::NormalizerBody::Unicode, UnicodeForm::make},
+    {fb::NormalizerBody::Lowercase, Lowercase::make},
+    {fb::NormalizerBody::StripAccents, StripAccents::make},
+    {fb::NormalizerBody::Strip, Strip::make},
+    {fb::NormalizerBody::Prepend, Prepend::make},
+    {fb::NormalizerBody::Nmt, Nmt::make},
 };
 
 struct PreTokenizerRow {

@@ -1,7 +1,6 @@
 #include "tokenizer/unicode.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <iterator>
 
 namespace potstill::tokenizer::unicode {
@@ -9,17 +8,51 @@ namespace {
 
 #include "tokenizer/unicode_tables.inc"
 
-constexpr char32_t kHangulFirst = 0xAC00;
-constexpr std::uint32_t kHangulCount = 11172;  // 19 leads * 21 vowels * 28 tails (with "no tail")
+// Hangul syllables are 19 leads * 21 vowels * 28 tails (the first of these is "no tail").
+constexpr char32_t kSyllables = 0xAC00, kLeads = 0x1100, kVowels = 0x1161, kTails = 0x11A7;
+constexpr std::uint32_t kLeadCount = 19, kVowelCount = 21, kTailCount = 28;
 
-// keys ascending; the points of key i are pool[ends[i - 1], ends[i]).
-std::span<const std::uint32_t> mapped(std::span<const std::uint32_t> keys, std::span<const std::uint16_t> ends,
-                                      std::span<const std::uint32_t> pool, char32_t point) noexcept {
-  const auto found = std::lower_bound(keys.begin(), keys.end(), static_cast<std::uint32_t>(point));
-  if (found == keys.end() || *found != point) return {};
-  const auto i = static_cast<std::size_t>(found - keys.begin());
-  const std::size_t begin = i == 0 ? 0 : ends[i - 1];
-  return pool.subspan(begin, ends[i] - begin);
+// The low 16 bits of the points of plane p, ascending, are keys[planes[p], planes[p + 1]). What point i becomes, in
+// UTF-16, is pool[ends[i - 1], ends[i]).
+struct Mapping {
+  std::span<const std::uint16_t> planes, keys, ends;
+  std::span<const char16_t> pool;
+
+  std::span<const char32_t> find(char32_t point, Room& room) const noexcept;
+};
+
+constexpr Mapping kDecomposition{kDecompositionPlanes, kDecompositionKeys, kDecompositionEnds, kDecompositionPool};
+constexpr Mapping kCompatibility{kCompatiblePlanes, kCompatibleKeys, kCompatibleEnds, kCompatiblePool};
+constexpr Mapping kLowerCase{kLowerPlanes, kLowerKeys, kLowerEnds, kLowerPool};
+
+std::span<const char32_t> Mapping::find(char32_t point, Room& room) const noexcept {
+  const std::size_t plane = point >> 16;
+  if (plane + 1 >= planes.size()) return {};
+  const auto low = static_cast<std::uint16_t>(point);
+  const std::uint16_t* last = keys.data() + planes[plane + 1];
+  const std::uint16_t* found = std::lower_bound(keys.data() + planes[plane], last, low);
+  if (found == last || *found != low) return {};
+  const auto i = static_cast<std::size_t>(found - keys.data());
+  std::size_t size = 0;
+  for (std::size_t at = i == 0 ? 0 : ends[i - 1]; at < ends[i]; ++at) {
+    char32_t unit = pool[at];
+    if (unit >> 10 == 0x36) {  // the first half of a point above U+FFFF
+      ++at;
+      unit = 0x10000 + ((unit & 0x3FF) << 10) + (pool[at] & 0x3FF);
+    }
+    room[size] = unit;
+    ++size;
+  }
+  return std::span<const char32_t>(room).first(size);
+}
+
+char32_t composed_syllable(char32_t first, char32_t second) noexcept {
+  // Unsigned wrap-around makes points below the first of each kind large.
+  const std::uint32_t lead = first - kLeads, vowel = second - kVowels;
+  if (lead < kLeadCount && vowel < kVowelCount) return kSyllables + (lead * kVowelCount + vowel) * kTailCount;
+  const std::uint32_t syllable = first - kSyllables, tail = second - kTails;
+  if (syllable >= kLeadCount * kVowelCount * kTailCount || syllable % kTailCount != 0) return 0;
+  return tail == 0 || tail >= kTailCount ? 0 : first + tail;
 }
 
 }  // namespace
@@ -31,19 +64,28 @@ Class class_of(char32_t point) noexcept {
   return kClasses[kBlocks[(std::size_t{kBlockIndex[block]} << kBlockBits) + (point & kMask)]];
 }
 
-std::span<const std::uint32_t> decomposition(char32_t point, std::span<std::uint32_t, 3> room) noexcept {
-  // Unsigned wrap-around makes points below the first syllable large.
-  const auto syllable = static_cast<std::uint32_t>(point - kHangulFirst);
-  if (syllable >= kHangulCount) return mapped(kDecompositionKeys, kDecompositionEnds, kDecompositionPool, point);
-  const std::uint32_t tail = syllable % 28;
-  room[0] = 0x1100 + syllable / 588;
-  room[1] = 0x1161 + syllable % 588 / 28;
-  room[2] = 0x11A7 + tail;
-  return std::span<const std::uint32_t>(room).first(tail == 0 ? 2 : 3);
+std::span<const char32_t> decomposition(char32_t point, Room& room) noexcept {
+  const std::uint32_t syllable = point - kSyllables;
+  if (syllable >= kLeadCount * kVowelCount * kTailCount) return kDecomposition.find(point, room);
+  const std::uint32_t tail = syllable % kTailCount;
+  room[0] = kLeads + syllable / (kVowelCount * kTailCount);
+  room[1] = kVowels + syllable % (kVowelCount * kTailCount) / kTailCount;
+  room[2] = kTails + tail;
+  return std::span<const char32_t>(room).first(tail == 0 ? 2 : 3);
 }
 
-std::span<const std::uint32_t> lower(char32_t point) noexcept {
-  return mapped(kLowerKeys, kLowerEnds, kLowerPool, point);
+std::span<const char32_t> compatible(char32_t point, Room& room) noexcept { return kCompatibility.find(point, room); }
+
+std::span<const char32_t> lower(char32_t point, Room& room) noexcept { return kLowerCase.find(point, room); }
+
+char32_t composed(char32_t first, char32_t second) noexcept {
+  if (const char32_t syllable = composed_syllable(first, second); syllable != 0) return syllable;
+  const auto* const last = std::end(kSeconds);
+  const auto* const place = std::lower_bound(std::begin(kSeconds), last, second);
+  if (place == last || *place != second) return 0;
+  const std::uint32_t pair = static_cast<std::uint32_t>(place - kSeconds) << 21 | static_cast<std::uint32_t>(first);
+  const auto* const found = std::lower_bound(std::begin(kPairs), std::end(kPairs), pair);
+  return found == std::end(kPairs) || *found != pair ? 0 : kComposites[found - kPairs];
 }
 
 }  // namespace potstill::tokenizer::unicode

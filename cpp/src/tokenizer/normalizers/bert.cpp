@@ -1,10 +1,9 @@
 #include "tokenizer/normalizers/bert.h"
 
-#include <algorithm>
-#include <array>
-#include <cstdint>
-#include <vector>
+#include <cstddef>
 
+#include "tokenizer/normalizers/lowercase.h"
+#include "tokenizer/normalizers/unicode_form.h"
 #include "tokenizer/unicode.h"
 #include "tokenizer/utf8.h"
 
@@ -42,39 +41,6 @@ void set_chinese_apart(Text& text) {
   });
 }
 
-// Canonical decomposition in canonical order: by combining class within a run of non-starters, stable.
-void decompose(Text& text) {
-  struct Part {
-    std::uint8_t combining;
-    char32_t point;
-    int change;
-  };
-  Rewrite out(text);
-  std::vector<Part> run;
-  const auto flush = [&] {
-    std::stable_sort(run.begin(), run.end(), [](const Part& a, const Part& b) { return a.combining < b.combining; });
-    for (const Part& part : run) out.put(part.point, part.change);
-    run.clear();
-  };
-  const auto place = [&](char32_t point, int change) {
-    const std::uint8_t combining = unicode::class_of(point).combining;
-    if (combining != 0) return run.push_back({combining, point, change});
-    flush();
-    out.put(point, change);
-  };
-  std::array<std::uint32_t, 3> room;
-  for (std::size_t at = 0; at < text.bytes.size();) {
-    const char32_t point = utf8::next(text.bytes, at);
-    if ((unicode::class_of(point).flags & unicode::kDecomposes) == 0) {
-      place(point, 0);
-    } else {
-      int change = 0;
-      for (const std::uint32_t part : unicode::decomposition(point, room)) place(part, std::exchange(change, 1));
-    }
-  }
-  flush();
-}
-
 void drop_marks(Text& text) {
   each_character(text, [](Rewrite& out, char32_t, unicode::Class properties, std::size_t end) {
     if ((properties.flags & unicode::kMark) != 0) {
@@ -82,14 +48,6 @@ void drop_marks(Text& text) {
     } else {
       out.keep(end);
     }
-  });
-}
-
-void lower(Text& text) {
-  each_character(text, [](Rewrite& out, char32_t point, unicode::Class properties, std::size_t end) {
-    if ((properties.flags & unicode::kLowers) == 0) return out.keep(end);
-    int change = 0;
-    for (const std::uint32_t part : unicode::lower(point)) out.put(part, std::exchange(change, 1));
   });
 }
 
@@ -108,10 +66,10 @@ void BertNormalizer::apply(Text& text) const {
   if (options_.clean_text) clean(text);
   if (options_.handle_chinese_chars) set_chinese_apart(text);
   if (options_.strip_accents) {
-    decompose(text);
+    UnicodeForm(fb::UnicodeForm::Nfd).apply(text);
     drop_marks(text);
   }
-  if (options_.lowercase) lower(text);
+  if (options_.lowercase) Lowercase().apply(text);
 }
 
 }  // namespace potstill::tokenizer

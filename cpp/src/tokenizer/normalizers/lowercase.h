@@ -1,0 +1,20 @@
+// Lower case, character by character.
+#pragma once
+
+#include <memory>
+
+#include "still_generated.h"
+#include "tokenizer/normalizers/normalizer.h"
+
+namespace potstill::tokenizer {
+
+class Load;
+
+class Lowercase final : public Normalizer {
+ public:
+  static std::unique_ptr<const Normalizer> make(const Load& load, const fb::Normalizer& header);
+
+  void apply(Text& text) const override;
+};
+
+}  // namespace potstill::tokenizer

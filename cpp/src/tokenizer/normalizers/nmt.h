@@ -1,0 +1,20 @@
+// SentencePiece's cleaning of control characters and odd white space.
+#pragma once
+
+#include <memory>
+
+#include "still_generated.h"
+#include "tokenizer/normalizers/normalizer.h"
+
+namespace potstill::tokenizer {
+
+class Load;
+
+class Nmt final : public Normalizer {
+ public:
+  static std::unique_ptr<const Normalizer> make(const Load& load, const fb::Normalizer& header);
+
+  void apply(Text& text) const override;
+};
+
+}  // namespace potstill::tokenizer

@@ -1,0 +1,20 @@
+// Drops combining marks.
+#pragma once
+
+#include <memory>
+
+#include "still_generated.h"
+#include "tokenizer/normalizers/normalizer.h"
+
+namespace potstill::tokenizer {
+
+class Load;
+
+class StripAccents final : public Normalizer {
+ public:
+  static std::unique_ptr<const Normalizer> make(const Load& load, const fb::Normalizer& header);
+
+  void apply(Text& text) const override;
+};
+
+}  // namespace potstill::tokenizer
