@@ -195,14 +195,6 @@ def peers(session: nox.Session) -> None:
     session.run("potstill", "bench", "--peers", *session.posargs)
 
 
-@nox.session(requires=["wheels(host)"])
-@environment.friendly
-def tokenizers(session: nox.Session) -> None:
-    """Texts to ids: the core beside Hugging Face tokenizers: ``-- [--text FILE ...] [--only KIND ...]``."""
-    environment.install(session, *EVERYTHING, wheel=wheel_jobs.host_wheel())
-    session.run("python", "tests/compile/tokenizer_speed.py", *session.posargs, env={"PYTHONPATH": "tests/support"})
-
-
 @nox.session(venv_backend="none")
 @environment.friendly
 def kernels(session: nox.Session) -> None:
