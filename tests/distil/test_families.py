@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,13 @@ import transformers
 
 import families
 from families import FAMILIES, write
+from potstill.data.splits import Splits
 from potstill.distil.distillation import distil
 from potstill.distil.students.inherited import core_activation
 from potstill.distil.students.job import Job, make_student
 from potstill.distil.teacher.batching import check_batching
 from potstill.distil.teacher.finetune import finetune
+from potstill.distil.teacher.sentence import sentence_model, teacher_vectors
 from potstill.errors import TrainError
 from potstill.models.classifier import load_classifier, load_encoder
 from potstill.models.evaluation import accuracy, outputs
@@ -76,21 +78,18 @@ def dataset(count: int, seed: int) -> Any:
     return Dataset.from_dict({"text": families.sentences(count, seed), "label": [row % 2 for row in range(count)]})
 
 
-def splits() -> Any:
-    return SimpleNamespace(
-        train=dataset(96, 1), validation=dataset(24, 2), test=dataset(24, 3), unlabelled=None, labels=LABELS,
-        fingerprint="families",
-    )  # fmt: skip
+def splits() -> Splits:
+    return Splits(dataset(96, 1), dataset(24, 2), dataset(24, 3), None, LABELS, "families", "families")
 
 
-def recipe(folder: Path, tuned: str = "auto") -> Recipe:
+def recipe(folder: Path, tuned: str = "auto", **data: Any) -> Recipe:
     training = {"epochs": 2, "learning_rate": 2e-3, "precision": "fp32", "batch_size": 16}
     sizes = {"layers": 1, "hidden": 16, "heads": 4, "intermediate": 32}
     return Recipe.model_validate(
         {
             "name": "families",
             "teacher": {"model": str(folder), "finetune": tuned, **training},
-            "data": {"source": "unused.csv", "max_tokens": MOST},
+            "data": {"source": "unused.csv", "max_tokens": MOST, **data},
             "student": sizes,
             "distil": training,
         }
@@ -119,6 +118,21 @@ def test_it_is_trained_and_teaches_a_student(name: str, tmp_path: Path) -> None:
     assert backbone["model_type"] == "bert" and core_activation(backbone["hidden_act"])
 
 
+@pytest.mark.parametrize("name", ["roberta", "distilbert", "t5", "gpt2"])
+def test_pairs_of_a_teacher_without_token_types(name: str, tmp_path: Path) -> None:
+    """It has what its tokenizer puts between them, if anything; its student has types of its own."""
+    asked = recipe(write(name, tmp_path / "given"), text_pair="pair")
+    given = splits()
+    for part in ("train", "validation", "test"):
+        found = getattr(given, part)
+        setattr(given, part, found.add_column("text_pair", found["text"][::-1]))
+    where = {"cache": tmp_path / "cache", "progress": QuietProgress()}
+    taught = finetune(asked, given, tmp_path / "teacher", work=tmp_path / "teacher.work", **where)
+    assert accuracy(tmp_path / "teacher", given.test, MOST) == pytest.approx(taught["test_accuracy"])
+    distil(asked, given, tmp_path / "teacher", tmp_path / "student", work=tmp_path / "student.work", **where)
+    assert load_classifier(tmp_path / "student").config.backbone["type_vocab_size"] == 2
+
+
 @pytest.mark.parametrize("name", FORWARD)
 def test_a_decoders_own_head_is_trained_on_padded_batches(name: str, tmp_path: Path) -> None:
     """transformers finds the last token by the padding id, and is told which pads."""
@@ -134,6 +148,28 @@ def test_a_decoders_own_head_is_trained_on_padded_batches(name: str, tmp_path: P
     with torch.no_grad():
         wanted = theirs(**{key: torch.from_numpy(array) for key, array in rows.padded().items()}).logits
     np.testing.assert_allclose(found, wanted.numpy(), atol=2e-5)
+
+
+@pytest.mark.parametrize(("name", "pooling"), [("qwen3", "lasttoken"), ("t5", "mean"), ("mpnet", "mean")])
+def test_its_sentence_transformers_folder(name: str, pooling: str, tmp_path: Path) -> None:
+    """Qwen3's embedding models take the last token's vector; others their mean."""
+    write(name, tmp_path)
+    modules = [("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize")]
+    listed = [{"idx": i, "name": str(i), "path": path, "type": f"st.{kind}"} for i, (kind, path) in enumerate(modules)]
+    (tmp_path / "1_Pooling").mkdir()
+    (tmp_path / "modules.json").write_text(json.dumps(listed))
+    (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode": pooling}))
+    general = {"prompts": {"query": "Instruct: find\nQuery: ", "document": ""}, "default_prompt_name": None}
+    (tmp_path / "config_sentence_transformers.json").write_text(json.dumps(general))
+    said = sentence_model(tmp_path)
+    vectors = teacher_vectors(tmp_path, said, "auto", labelled=False, max_tokens=MOST)
+    assert vectors.pooling == pooling and "prompts (query)" in vectors.notes[0]
+    found = outputs(
+        load_encoder(vectors.source, labels=[], pooling=vectors.pooling, sentence=vectors.sentence),
+        rows_of(tmp_path, TEXTS),
+    ).pooled
+    plain = outputs(load_encoder(tmp_path, labels=[], pooling=pooling), rows_of(tmp_path, TEXTS)).pooled
+    np.testing.assert_allclose(found, plain / np.linalg.norm(plain, axis=1, keepdims=True), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["roberta", "t5", "llama"])

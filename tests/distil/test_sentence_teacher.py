@@ -175,7 +175,9 @@ def _recipe(model: Path, **changes: Any) -> Any:
 
 def _teacher(recipe: Any, out: Path) -> dict[str, Any]:
     part = make_dataset(4, 1)
-    splits = SimpleNamespace(train=part, validation=part, test=part, unlabelled=None, labels=[], fingerprint="none")
+    splits = SimpleNamespace(
+        train=part, validation=part, test=part, unlabelled=None, labels=[], fingerprint="none", units=""
+    )
     return teacher.finetune(recipe, splits, out, cache=out.parent, work=out.parent / "work", progress=QuietProgress())
 
 

@@ -85,6 +85,7 @@ def splits() -> Any:
         unlabelled=Dataset.from_dict({"text": make_texts(16, 4)[0]}),
         labels=list(WORDS),
         fingerprint="tiny",
+        units="",
     )
 
 
