@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from potstill.data.languages import plain, script_of, without_spaces
+from potstill.models.byte_level import byte_letters, is_byte_level
 
 _BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 
@@ -60,7 +63,7 @@ def count_tokens(tokenizer: Any, texts: Sequence[str | Sequence[str]]) -> list[T
         read, add_special_tokens=False, truncation=False, return_offsets_mapping=placed, verbose=False
     )  # fmt: skip
     places = found["offset_mapping"] if placed else [[(0, 0)] * len(ids) for ids in found["input_ids"]]
-    pieces = _Pieces(tokenizer)
+    pieces = KnownPieces(tokenizer)
     return [
         _count(text, len(given) if not isinstance(given, str) else len(text.split()), ids, offsets, pieces)
         for given, text, ids, offsets in zip(texts, read, found["input_ids"], places, strict=True)
@@ -92,7 +95,7 @@ def by_characters(texts: Sequence[str | Sequence[str]]) -> bool:
 
 
 def _count(
-    text: str, words: int, ids: Sequence[int], offsets: Sequence[tuple[int, int]], pieces: _Pieces
+    text: str, words: int, ids: Sequence[int], offsets: Sequence[tuple[int, int]], pieces: KnownPieces
 ) -> TokenCounts:
     unknown = spelt = lost = 0
     example = ""
@@ -121,14 +124,21 @@ def _count(
     )
 
 
-class _Pieces:
+class KnownPieces:
     """What is known of a tokenizer's tokens."""
 
     def __init__(self, tokenizer: Any) -> None:
         self.unknown = tokenizer.unk_token_id
         self._tokenizer = tokenizer
-        self._bytes_of = _byte_letters() if _is_byte_level(tokenizer) else None
+        self._bytes_of = byte_letters() if _is_byte_level(tokenizer) else None
         self._known: dict[int, bool] = {}
+
+    def unspelt_ids(self) -> np.ndarray:
+        """Ids that stand for text without a piece of its own, sorted int64: the unknown token, bytes, and bytes that
+        make no character.
+        """
+        found = {index for piece, index in self._tokenizer.get_vocab().items() if self._spells_bytes(piece)}
+        return np.array(sorted(found | ({self.unknown} - {None})), dtype=np.int64)
 
     def is_bytes(self, token: int) -> bool:
         """Whether it is a byte, or bytes that make no character."""
@@ -152,12 +162,4 @@ def _is_byte_level(tokenizer: Any) -> bool:
     """Whether its pieces are bytes, written as letters."""
     if not getattr(tokenizer, "is_fast", False):
         return False
-    decoder = json.loads(tokenizer.backend_tokenizer.to_str())["decoder"] or {}
-    return "ByteLevel" in [decoder.get("type"), *(part["type"] for part in decoder.get("decoders", []))]
-
-
-def _byte_letters() -> dict[str, int]:
-    """The byte of each letter of byte-level pieces: printable Latin-1 is itself, the others are U+0100 and on."""
-    itself = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in itself]
-    return {chr(byte): byte for byte in itself} | {chr(256 + place): byte for place, byte in enumerate(others)}
+    return is_byte_level(json.loads(tokenizer.backend_tokenizer.to_str()))

@@ -128,11 +128,6 @@ def test_tokenizers_that_cannot_be_pruned() -> None:
         assert error.value.code == "T060" and named in str(error.value) and "full" in str(error.value)
 
 
-def test_unspelt_of_any_other_tokenizer_is_its_unknown_token() -> None:
-    assert unspelt_ids(SimpleNamespace(unk_token_id=7)).tolist() == [7]
-    assert unspelt_ids(SimpleNamespace(unk_token_id=None)).tolist() == []
-
-
 def test_fallback_reads_every_kind_of_post_processor() -> None:
     wanted = Prunable(lettered.tokenizer()).fallback_ids().tolist()
     ids = {token: lettered.VOCABULARY.index(token) for token in bert.SPECIAL}

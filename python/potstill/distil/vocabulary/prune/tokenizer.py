@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from potstill.distil.vocabulary.prune.unigram import Unigram
 from potstill.distil.vocabulary.prune.wordlevel import WordLevel
 from potstill.distil.vocabulary.prune.wordpiece import WordPiece
 from potstill.errors import TrainError
+from potstill.models.byte_level import is_byte_level
+from potstill.models.token_counts import KnownPieces
 
 KINDS: dict[str, type[Pieces]] = {"WordPiece": WordPiece, "WordLevel": WordLevel, "Unigram": Unigram, "BPE": Bpe}
 
@@ -48,7 +50,7 @@ class Prunable:
         if kind not in KINDS:
             raise _refused(f"a vocabulary of {kind or type(tokenizer).__name__} cannot be pruned", self.name)
         self.pieces = KINDS[kind](model)
-        self.byte_level = any(_has_bytes(self._content.get(part)) for part in ("normalizer", "pre_tokenizer"))
+        self.byte_level = is_byte_level(self._content)
         self.size = 1 + max([*self.pieces.ids.values(), *named_ids(self._content)])
         if not self.pieces.stand_ins() and not (self.byte_level and kind == "BPE"):
             raise _refused("the tokenizer has no unknown token to stand for what goes", self.name)
@@ -103,36 +105,13 @@ class Prunable:
 
 
 def unspelt_ids(tokenizer: Any) -> np.ndarray:
-    """Ids that stand for text without a piece of its own, sorted int64: the unknown token and bytes.
-
-    Of a byte-level tokenizer, the bytes of characters beyond ASCII; of one that cannot be pruned, the unknown token.
-    """
-    try:
-        source = Prunable(tokenizer)
-    except TrainError:
-        return np.array([index for index in [tokenizer.unk_token_id] if index is not None], dtype=np.int64)
-    found = source.pieces.stand_ins()
-    if source.byte_level:
-        found |= {index for piece, index in source.pieces.ids.items() if len(piece) == 1 and _is_high_byte(piece)}
-    return np.array(sorted(found), dtype=np.int64)
+    """`KnownPieces.unspelt_ids` of a tokenizer."""
+    return KnownPieces(tokenizer).unspelt_ids()
 
 
 def prune_tokenizer(tokenizer: Any, kept: Sequence[int] | np.ndarray) -> Any:
     """`Prunable.pruned` of a tokenizer."""
     return Prunable(tokenizer).pruned(kept)
-
-
-def _has_bytes(part: Any) -> bool:
-    """Whether a normalizer or pre-tokenizer, or a member of its sequence, writes bytes as letters."""
-    if not part:
-        return False
-    members: Collection[Any] = [*(part.get("normalizers") or []), *(part.get("pretokenizers") or [])]
-    return part.get("type") == "ByteLevel" or any(_has_bytes(member) for member in members)
-
-
-def _is_high_byte(letter: str) -> bool:
-    """Whether a letter of the byte-level alphabet is a byte from 128: U+0100 to U+0121 are 0 to 32 and 127."""
-    return ord(letter) > 127 and not 0x100 <= ord(letter) <= 0x121
 
 
 def _refused(what: str, where: str) -> TrainError:
