@@ -372,3 +372,39 @@ def test_damaged_weights_and_configurations(
     change(folder)
     found = check(recipe(folder, "student.init=random"), tmp_path)
     assert codes(found) == ["T002"] and told in str(found.errors[0])
+
+
+OWN = ["student.tokenizer=own", "student.tokenizer_model=wordpiece", "student.init=random"]
+
+
+@pytest.mark.parametrize("kind", ["roberta", "xlmr", "bert"])
+def test_a_tokenizer_of_its_own_frees_the_student_from_its_teachers(
+    kind: str, made: Made, recipe: Any, tmp_path: Path
+) -> None:
+    found = check(recipe(made(kind), *OWN), tmp_path, data=True)
+    assert codes(found) == []
+
+
+def test_a_tokenizer_too_small_for_the_texts_is_refused_once_they_are_read(
+    made: Made, recipe: Any, tmp_path: Path
+) -> None:
+    small = recipe(made("bert"), *OWN, "student.tokenizer_size=24")
+    assert codes(check(small, tmp_path)) == []
+    assert codes(check(small, tmp_path, data=True)) == ["T131"]
+
+
+def test_a_folder_of_the_students_tokenizer_is_read_before_the_first_stage(
+    made: Made, recipe: Any, tmp_path: Path
+) -> None:
+    """It is looked up beside the recipe, as other paths are."""
+    folder = tmp_path / "cut"
+    tokenizer = teachers.words(model_max_length=64)
+    tokenizer.save_pretrained(folder)
+    known = ["student.init=random", "student.tokenizer=cut"]
+    assert codes(check(recipe(made("roberta"), *known), tmp_path)) == []
+    longer = [*known, "compile.max_tokens=65"]
+    assert "T007" in codes(check(recipe(made("roberta"), *longer), tmp_path))
+    (folder / "tokenizer_config.json").write_text("{", encoding="utf-8")
+    assert codes(check(recipe(made("roberta"), *known), tmp_path)) == ["T130"]
+    shutil.rmtree(folder)
+    assert codes(check(recipe(made("roberta"), *known), tmp_path)) == ["T130"]

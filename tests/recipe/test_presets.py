@@ -55,6 +55,12 @@ def test_without_a_preset_the_student_is_as_before() -> None:
         ({"vocabulary_unlabelled_weight": 0.5}, "seen"),
         ({"vocabulary": "seen", "vocabulary_min_count": 0}, "greater"),
         ({"vocabulary": "some"}, "full"),
+        ({"tokenizer_size": 5000}, "own"),
+        ({"tokenizer": "teacher", "tokenizer_model": "bpe"}, "own"),
+        ({"tokenizer": "some/folder", "tokenizer_model": "bpe"}, "own"),
+        ({"tokenizer": "own", "vocabulary": "seen"}, "one of them"),
+        ({"tokenizer": "own", "tokenizer_size": 4}, "greater"),
+        ({"tokenizer": ""}, "at least 1"),
     ],
 )
 def test_keys_that_contradict(keys: dict[str, Any], reason: str) -> None:

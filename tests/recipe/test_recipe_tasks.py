@@ -42,6 +42,9 @@ def read(task: str, changes: dict[str, dict[str, Any]]) -> Recipe:
         ("token-classification", {"student": {"pooling": "cls"}}, "pooling"),
         ("token-classification", {"teacher": {"pooling": "cls"}}, "pooling"),
         ("token-classification", {"budget": {"bytes": 1000}}, "budget"),
+        ("classification", {"student": {"tokenizer": "own"}, "distil": {"attention": 1.0}}, "two by two"),
+        ("classification", {"student": {"tokenizer": "cut/"}, "distil": {"relations": 1.0}}, "two by two"),
+        ("classification", {"student": {"tokenizer": "own"}, "budget": {"bytes": 1000}}, "budget"),
     ],
 )
 def test_what_does_not_go_together(task: str, changes: dict[str, Any], word: str) -> None:
@@ -54,6 +57,7 @@ def test_what_does_not_go_together(task: str, changes: dict[str, Any], word: str
     ("task", "changes"),
     [
         ("embedding", {"student": {"architecture": "static"}}),
+        ("embedding", {"student": {"tokenizer": "own"}, "distil": {"hidden": 1.0, "embedding": 1.0, "augment": 1}}),
         ("embedding", {"student": {"vocabulary": "seen"}, "compile": {"scheme": "int4"}}),
         ("embedding", {"distil": {"augment": 1, "hidden": 1.0}}),
         ("multi-label", {"budget": {"bytes": 1000}, "distil": {"augment": 1}}),

@@ -11,6 +11,7 @@ import numpy as np
 from potstill.distil.lesson import Lesson, read_lesson
 from potstill.distil.students.basis import principal_basis, turned
 from potstill.distil.students.job import Job, make_student
+from potstill.distil.students.widened import widened
 from potstill.distil.teacher.cache import TeacherOutputs
 from potstill.distil.teacher.teaching import Teacher, compares_tokens, teach
 from potstill.distil.train.arguments import Schedule
@@ -122,7 +123,9 @@ def start_student(run: Run, teacher: Teacher, lesson: Lesson) -> tuple[EncoderCl
         prepare_work(run.work, note)
         if folder.is_dir():
             return
-        if vocabulary.kept is not None:
+        if vocabulary.added is not None:
+            run.progress.message(f"  student: a tokenizer of {vocabulary.size:,} tokens, which is not the teacher's")
+        elif vocabulary.kept is not None:
             sizes = f"{vocabulary.size:,} of the teacher's {vocabulary.teacher_size:,} tokens"
             run.progress.message(f"  student: {sizes} kept")
         run.progress.message(f"  student: {recipe.student.init} initialisation from the teacher")
@@ -130,9 +133,8 @@ def start_student(run: Run, teacher: Teacher, lesson: Lesson) -> tuple[EncoderCl
         rows = lesson.rows.train.rows
         sample = rows[:: max(1, len(rows) // _SAMPLE_ROWS)][:_SAMPLE_ROWS]
         longest = max(recipe.data.max_tokens, recipe.compile.max_tokens or 0)
-        job = Job(
-            recipe.student, teacher.model, run.labels, sample, kept=vocabulary.kept, longest=longest, seed=recipe.seed
-        )
+        model = widened(teacher.model, vocabulary.added) if vocabulary.added else teacher.model
+        job = Job(recipe.student, model, run.labels, sample, kept=vocabulary.kept, longest=longest, seed=recipe.seed)
         make_student(job)
         if rows.types is not None:
             job.student.config.text_pair = True

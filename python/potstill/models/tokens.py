@@ -145,6 +145,8 @@ class Collator:
         for key in rows[0]:
             if key.startswith("teacher_state_"):
                 batch[key] = _pad_states([np.asarray(row[key]) for row in rows])
+        if "teacher_alignment" in rows[0]:
+            batch["teacher_alignment"] = _pad_matrices([row["teacher_alignment"] for row in rows])
         if rows[0].get("teacher_input_ids") is not None:
             keys = [key for key in ("input_ids", "token_type_ids") if f"teacher_{key}" in rows[0]]
             theirs = self([{key: row[f"teacher_{key}"] for key in keys} for row in rows])
@@ -157,6 +159,14 @@ def _pad_states(rows: Sequence[np.ndarray], fill: float = 0.0) -> torch.Tensor:
     padded = np.full((len(rows), max(len(row) for row in rows), rows[0].shape[1]), fill, np.float32)
     for index, row in enumerate(rows):
         padded[index, : len(row)] = row
+    return torch.from_numpy(padded)
+
+
+def _pad_matrices(rows: Sequence[np.ndarray]) -> torch.Tensor:
+    """Matrices of rows as one ``[batch, tallest, widest]`` f32, 0 beside them."""
+    padded = np.zeros((len(rows), max(len(row) for row in rows), max(row.shape[1] for row in rows)), np.float32)
+    for index, row in enumerate(rows):
+        padded[index, : len(row), : row.shape[1]] = row
     return torch.from_numpy(padded)
 
 

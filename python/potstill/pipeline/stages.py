@@ -68,8 +68,8 @@ def build_stages(recipe: Recipe) -> list[Stage]:
               recipe=("seed", "task", *keys_but("teacher", "model"), "distil.class_weights", "data.max_tokens"),
               needs=("data",), keyed_by=(), identity=_teacher_identity, parallel=True),
         Stage("student", run_student, "distilling the student",
-              recipe=("seed", "task", "student", "distil", "data.max_tokens", *longest),
-              needs=("data", "teacher"), keyed_by=("teacher",), identity=data_identity, parallel=True),
+              recipe=("seed", "task", *keys_but("student", "tokenizer"), "distil", "data.max_tokens", *longest),
+              needs=("data", "teacher"), keyed_by=("teacher",), identity=_student_identity, parallel=True),
         *rounding_stages(recipe),
         Stage("onnx", run_onnx, "exporting to ONNX, fp32 and int8", recipe=("export.opset", *limits), needs=(final,)),
     ]  # fmt: skip
@@ -305,6 +305,14 @@ def _teacher_identity(context: Context) -> dict[str, Any]:
     elif local is not None:
         content = f"local {folder_digest(local)}"
     return {"labelled data": context.facts("data")["labelled_fingerprint"], "teacher.model": content}
+
+
+def _student_identity(context: Context) -> dict[str, Any]:
+    """The data, and the student's tokenizer: of one in a folder its content."""
+    settings = context.recipe.student
+    folder = settings.tokenizer_folder
+    tokenizer = settings.tokenizer if folder is None else f"local {folder_digest(folder)}"
+    return {**data_identity(context), "student.tokenizer": tokenizer}
 
 
 def _teacher_name(recipe: Recipe) -> str:

@@ -35,7 +35,8 @@ class Distil(Section):
         default=0.0,
         description="Weight of TinyBERT's loss between embedding outputs: mean squared difference, the student's "
         "mapped to the teacher's width by a learned map. This and the next three compare token by token: both models "
-        "must be shaped like BERT and cut texts into the same tokens.",
+        "must be shaped like BERT. Where they cut texts differently, this one and `hidden` compare a token with the "
+        "teacher's over the same characters; the other two are ruled out.",
     )
     hidden: Weight = Field(
         default=0.0,

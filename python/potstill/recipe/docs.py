@@ -55,6 +55,8 @@ def recipe_text(recipe: Recipe) -> str:
     teacher, data = values["teacher"], values["data"]
     if (model := resolve(teacher["model"], base)).is_dir():  # else a model on the hub, even if a file has that name
         teacher["model"] = str(model.absolute())
+    if (tokenizer := recipe.student.tokenizer_folder) is not None:
+        values["student"]["tokenizer"] = str(tokenizer.absolute())
     source = resolve(data["source"], base)
     data["source"], *data["unlabelled"] = (_absolute(name, base) for name in (data["source"], *data["unlabelled"]))
     folder = source if source.is_dir() else source.parent

@@ -82,7 +82,23 @@ class Recipe(Section):
             raise ValueError('quantize.qat_epochs has no meaning with compile.scheme = "fp32"; set it to 0')
         if self.data.text_pair is not None:
             self._check_pairs()
+        if self.student.tokenizer != "teacher":
+            self._check_other_tokenizer()
         return self
+
+    def _check_other_tokenizer(self) -> None:
+        """What does not go with a student that cuts texts otherwise than its teacher."""
+        for name in ("attention", "relations"):
+            if getattr(self.distil, name) > 0:
+                raise ValueError(
+                    f"distil.{name} compares tokens two by two, student.tokenizer = {self.student.tokenizer!r} gives "
+                    'others than the teacher\'s; set it to 0, or student.tokenizer = "teacher"'
+                )
+        if self.budget.stated:
+            raise ValueError(
+                f"a budget chooses the vocabulary, student.tokenizer = {self.student.tokenizer!r} gives another; set "
+                'student.tokenizer = "teacher", or leave the budget out'
+            )
 
     def _check_pairs(self) -> None:
         """What does not go with pairs of texts, whatever the task."""
@@ -98,7 +114,7 @@ class Recipe(Section):
 
     def set_base(self, base: Path | None) -> None:
         """Remember the folder that relative paths are taken from."""
-        for section in (self, self.teacher, self.data):
+        for section in (self, self.teacher, self.data, self.student):
             section._base = base
 
     def content(self) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from potstill.recipe.base import Name, Pooling, Section, Share
+from potstill.recipe.base import Name, Pooling, Section, Share, resolve
 from potstill.recipe.presets import with_preset
 
 
@@ -61,6 +62,26 @@ class Student(Section):
     pooling: Pooling = Field(
         default="mean", description="How token vectors become one vector: their mean, or the first token's."
     )
+    tokenizer: Name = Field(
+        default="teacher",
+        description="How the student cuts texts: as its `teacher`; by a tokenizer of its `own`, made of the training "
+        "and unlabelled texts; or by that of a folder with a `tokenizer.json`. One that is not the teacher's starts "
+        "from the means of the teacher's tokens that spell it, and rules out `distil.attention`, `distil.relations` "
+        "and a budget.",
+    )
+    tokenizer_model: Literal["wordpiece", "bpe", "unigram"] | None = Field(
+        default=None,
+        description="Kind of the student's `own` tokenizer: `wordpiece` (BERT's; Chinese character by character), "
+        "`bpe` (byte-level, as RoBERTa's and GPT-2's: no text is unknown) or `unigram` (as XLM-R's: the best of them "
+        "where words are not set apart); without it `unigram`.",
+    )
+    tokenizer_size: int | None = Field(
+        default=None,
+        ge=16,
+        le=1_000_000,
+        description="Most tokens of the student's `own` tokenizer, single characters and four special ones included; "
+        "without it 8,000.",
+    )
     vocabulary: Literal["full", "seen"] = Field(
         default="full",
         description="Token table: all of the teacher's tokens, or those `seen` in the training and unlabelled texts, "
@@ -87,6 +108,11 @@ class Student(Section):
         "other is then unknown. A byte-level BPE keeps all bytes.",
     )
 
+    @property
+    def tokenizer_folder(self) -> Path | None:
+        """The folder of the student's tokenizer, as seen from the current one; None for the teacher's and its own."""
+        return None if self.tokenizer in ("teacher", "own") else resolve(self.tokenizer, self.base)
+
     @model_validator(mode="before")
     @classmethod
     def _fill_in_preset(cls, keys: Any) -> Any:
@@ -95,6 +121,7 @@ class Student(Section):
     @model_validator(mode="after")
     def _fits_together(self) -> Student:
         self._check_kind()
+        self._check_tokenizer()
         if self.architecture == "static":
             return self
         if self.hidden % self.heads:
@@ -131,3 +158,14 @@ class Student(Section):
         counted |= self.vocabulary_unlabelled_weight != 1.0 or self.vocabulary_characters != "all"
         if self.vocabulary == "full" and counted:
             raise ValueError('vocabulary_* keys count tokens seen; set vocabulary = "seen", or leave them out')
+
+    def _check_tokenizer(self) -> None:
+        """Keys of a tokenizer that is made, and those of one that is cut down."""
+        made = self.tokenizer_model is not None or self.tokenizer_size is not None
+        if made and self.tokenizer != "own":
+            raise ValueError('tokenizer_* keys say what is made; set tokenizer = "own", or leave them out')
+        if self.tokenizer != "teacher" and self.vocabulary == "seen":
+            raise ValueError(
+                f'vocabulary = "seen" cuts the teacher\'s tokenizer down, the student has {self.tokenizer!r}; leave '
+                "one of them out"
+            )

@@ -30,6 +30,9 @@ FILL = ["film", "plot", "the", "was", "and"]
 LETTERS = list("abcdefghijklmnopqrstuvwxyz")
 PIECES = ["[unused0]", *bert.SPECIAL, "unseen", *WORDS, *FILL, *LETTERS, *(f"##{letter}" for letter in LETTERS)]
 
+# A tokenizer that shares nothing with the teacher's.
+OWN = {"tokenizer": "own", "tokenizer_model": "unigram", "tokenizer_size": 60}
+
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -133,12 +136,13 @@ def test_pairs_with_a_vocabulary_of_their_own_and_losses_of_tokens(
     assert losses[0] == pytest.approx(losses[1], rel=2e-3)
 
 
-def test_pairs_trained_for_int4(make_teacher: Callable[..., Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("student", [{"vocabulary": "seen"}, OWN], ids=["pruned", "own"])
+def test_pairs_trained_for_int4(make_teacher: Callable[..., Path], tmp_path: Path, student: dict[str, Any]) -> None:
     labels = ["no", "yes"]
     teacher = make_teacher(labels)
     splits = make_splits(teacher, "classification", labels, pairs=True)
     made = recipe(
-        teacher, "classification", pairs=True, student={"vocabulary": "seen"}, compile={"scheme": "int4"},
+        teacher, "classification", pairs=True, student=student, compile={"scheme": "int4"},
         quantize={"qat_epochs": 1.0},
     )  # fmt: skip
     run(made, splits, teacher, tmp_path)
@@ -173,7 +177,7 @@ def test_several_labels_on_every_student_trained_for_int4(
     assert load_classifier(tmp_path / "qat").config.problem_type == "multi_label_classification"
 
 
-@pytest.mark.parametrize("student", [{"vocabulary": "seen"}, {"architecture": "static"}, {"init": "random"}])
+@pytest.mark.parametrize("student", [{"vocabulary": "seen"}, {"architecture": "static"}, {"init": "random"}, OWN])
 def test_vectors_of_every_student(make_teacher: Callable[..., Path], tmp_path: Path, student: dict[str, Any]) -> None:
     teacher = make_teacher([])
     splits = make_splits(teacher, "embedding", [])

@@ -209,7 +209,18 @@ def tagged() -> Any:
     return SimpleNamespace(**parts, unlabelled=more, labels=["O", "B-JOY", "I-JOY"], fingerprint="tags", units="given")
 
 
-@pytest.mark.parametrize("settings", [{}, {"student__vocabulary": "seen", "distil__hidden": 0.1}])
+OWN = {"student__tokenizer": "own", "student__tokenizer_model": "bpe", "student__tokenizer_size": 300}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"student__vocabulary": "seen", "distil__hidden": 0.1},
+        {**OWN, "distil__hidden": 0.1},
+    ],
+    ids=["plain", "pruned", "own"],
+)
 def test_teacher_and_student_learn_entities(
     tagged: Any, make_recipe: Callable[..., Any], encoder: Path, tmp_path: Path, settings: dict[str, Any]
 ) -> None:

@@ -29,11 +29,11 @@ class Job:
 
     Attributes:
         settings: the student that is wanted.
-        teacher: the teacher's classifier in eval mode.
+        teacher: the teacher's classifier in eval mode, which reads all of the student's tokens (`widened`).
         labels: label names.
         rows: sample rows of training text as the student reads it, for initialisations that look at data; a few
             hundred suffice. Token types tell that texts are pairs.
-        kept: the teacher's id of each of the student's (`potstill.distil.vocabulary.choice`); None: the same.
+        kept: the row in the teacher's token table of each of the student's ids (`Vocabulary`); None: the same.
         longest: tokens of the longest text that the student is made for; None keeps the teacher's positions.
         seed: seed of what stays random.
         student: the student, weights to be set in place.

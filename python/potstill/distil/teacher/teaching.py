@@ -13,7 +13,7 @@ from potstill.distil.losses import POOLED_LOSSES, TOKEN_LOSSES
 from potstill.distil.teacher.cache import Keeping, TeacherOutputs, states_bytes, teacher_outputs, weights_hash
 from potstill.distil.train.fit import Run
 from potstill.distil.train.loss_settings import LossSettings
-from potstill.distil.train.token_losses import STATE_COLUMN, check_lengths, token_plan
+from potstill.distil.train.token_losses import ALIGNMENT_COLUMN, STATE_COLUMN, check_lengths, token_plan
 from potstill.keys.closure import sources
 from potstill.models.classifier import load_classifier
 from potstill.models.rows import TokenDataset
@@ -62,7 +62,8 @@ def teach(run: Run, teacher: Teacher, student: nn.Module, rows: TokenDataset, sh
         teacher: the teacher.
         student: the student, for its number of layers and width.
         rows: training rows; columns are added.
-        shown: the rows in the teacher's token ids; of the rows' own lengths where a loss of tokens is asked for.
+        shown: the rows in the teacher's token ids; where a loss of tokens is asked for, of the rows' own lengths or
+            with a column that aligns them.
 
     Raises:
         TrainError: the losses of tokens do not fit the models; or their rows.
@@ -86,7 +87,8 @@ def teach(run: Run, teacher: Teacher, student: nn.Module, rows: TokenDataset, sh
 
 def _kept_places(run: Run, teacher: Teacher, student: nn.Module, rows: TokenDataset, shown: TokenRows) -> Sequence[int]:
     """Places of the teacher's states that are kept on the disk; none where they would take too much."""
-    check_lengths(rows.rows.ids, shown.ids)
+    if ALIGNMENT_COLUMN not in rows.extra:
+        check_lengths(rows.rows.ids, shown.ids)
     settings, view = run.recipe.distil, token_view(teacher.model, "teacher")
     places = token_plan(LossSettings.of(settings, {}), token_view(student, "student"), view).places(1)
     size, limit = states_bytes(shown, view.width, places), settings.cache_limit

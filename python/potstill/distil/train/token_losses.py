@@ -17,6 +17,9 @@ from potstill.models.token_states import TokenView, last_of_groups, token_view
 
 # Column of the teacher's states at a place: `teacher_state_3` is `[length, teacher hidden]` for each row.
 STATE_COLUMN = "teacher_state_"
+# Column of the teacher's tokens that stand over each token, `[length, teacher's length]` for each row, where the two
+# cut texts differently (`vocabulary.alignment`).
+ALIGNMENT_COLUMN = "teacher_alignment"
 
 
 @dataclass(frozen=True)
@@ -173,6 +176,22 @@ def _map(student: int, teacher: int, projection: torch.Tensor | None, seed: int)
             generator = torch.Generator().manual_seed(seed)
             nn.init.orthogonal_(made.weight, generator=generator)
     return made
+
+
+def over_students(
+    states: Mapping[int, torch.Tensor], mask: torch.Tensor, alignment: torch.Tensor | None
+) -> tuple[Mapping[int, torch.Tensor], torch.Tensor]:
+    """The teacher's states token by token of the student's, and a mask of the tokens that have some.
+
+    Args:
+        states: ``[batch, teacher's length, hidden]`` by place.
+        mask: ``[batch, length]``, 1 for the student's real tokens.
+        alignment: ``[batch, length, teacher's length]``; None where both cut texts alike.
+    """
+    if alignment is None:
+        return states, mask
+    over = {place: torch.bmm(alignment, found.to(alignment.dtype)) for place, found in states.items()}
+    return over, mask * (alignment.sum(-1) > 0).to(mask.dtype)
 
 
 def check_lengths(ids: Sequence[Any], teacher_ids: Sequence[Any]) -> None:

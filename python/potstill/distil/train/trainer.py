@@ -20,7 +20,13 @@ from potstill.distil.students.basis import principal_basis
 from potstill.distil.teacher.live import Taught, mask_of, pooled_of, run_teacher
 from potstill.distil.train.arguments import GroupedTrainer, split_keywords
 from potstill.distil.train.loss_settings import LossSettings
-from potstill.distil.train.token_losses import STATE_COLUMN, TokenLosses, check_batch
+from potstill.distil.train.token_losses import (
+    ALIGNMENT_COLUMN,
+    STATE_COLUMN,
+    TokenLosses,
+    check_batch,
+    over_students,
+)
 from potstill.errors import TrainError
 from potstill.models.classifier import labels_words, load_classifier
 from potstill.models.token_maps import StepMaps, add_to_optimizer, load_maps, save_maps
@@ -28,7 +34,9 @@ from potstill.models.token_states import tap
 from potstill.models.tokens import Collator
 from potstill.models.words import answered
 
-TEACHER_COLUMNS = ("teacher_logits", "teacher_pooled", "teacher_input_ids", "teacher_token_type_ids")
+TEACHER_COLUMNS = (
+    "teacher_logits", "teacher_pooled", "teacher_input_ids", "teacher_token_type_ids", ALIGNMENT_COLUMN,
+)  # fmt: skip
 # Losses against the label, and those that read the teacher's logits.
 _HARD, _SOFT = (tuple(name for name, loss in LOSSES.items() if loss.reads == kind) for kind in ("labels", "logits"))
 # Rows whose pooled vectors decide the projection between widths.
@@ -48,7 +56,8 @@ class DistillationTrainer(GroupedTrainer):
     Rows may carry the teacher's outputs: ``teacher_logits``, ``teacher_pooled``, and states of tokens in
     ``teacher_state_<place>`` (`token_states` counts places); what is there is not computed again. A row with
     ``teacher_input_ids`` (and ``teacher_token_type_ids``, for pairs of texts) shows these to the teacher: a student
-    with a vocabulary of its own.
+    with a vocabulary of its own. With ``teacher_alignment`` too, the student's tokens are compared with means of the
+    teacher's (``embedding`` and ``hidden`` only).
 
     Args:
         student_model: a classifier: `EncoderClassifier` or any `*ForSequenceClassification`.
@@ -202,6 +211,10 @@ class DistillationTrainer(GroupedTrainer):
             student_pooled = pooled[0] if pooled else outputs["pooled"]
             if taught.pooled is not None:
                 teacher_pooled = self._to_student_width(taught.pooled.float(), student_pooled.shape[-1])
+        pairs = None
+        if tokens is not None:
+            theirs, mask = over_students(taught.states, mask_of(inputs), cached.get(ALIGNMENT_COLUMN))
+            pairs = tokens(states, theirs, mask)
         value, parts = total(
             LossInputs(
                 student_logits=logits.float(),
@@ -210,7 +223,7 @@ class DistillationTrainer(GroupedTrainer):
                 teacher_pooled=teacher_pooled,
                 labels=labels,
                 temperature=self.losses.temperature,
-                tokens=None if tokens is None else tokens(states, taught.states, mask_of(inputs)),
+                tokens=pairs,
                 class_weights=None if self._class_weights is None else self._class_weights.to(logits.device),
             ),
             weights,
@@ -238,7 +251,7 @@ class DistillationTrainer(GroupedTrainer):
         wants_pooled = self.losses.wants(*POOLED_LOSSES)
         states = {place: cached[f"{STATE_COLUMN}{place}"] for place in places if f"{STATE_COLUMN}{place}" in cached}
         found = Taught(cached.get("teacher_logits"), cached.get("teacher_pooled"), states)
-        if places and "teacher_attention_mask" in cached:
+        if places and "teacher_attention_mask" in cached and ALIGNMENT_COLUMN not in cached:
             check_batch(mask_of(inputs), cached["teacher_attention_mask"])
         lacks_logits = found.logits is None and self.losses.wants(*_SOFT)
         lacks_pooled = found.pooled is None and wants_pooled

@@ -34,15 +34,21 @@ class Vocabulary:
 
     Attributes:
         tokenizer: the student's tokenizer.
-        kept: the teacher's id of each student id, ``[pieces]`` int32, ascending; None when the ids are the same.
+        teacher: the teacher's tokenizer.
+        kept: the row in the teacher's token table of each student id, ``[pieces]`` int32; None when the ids are the
+            same. Of a tokenizer that is the teacher's cut down they are the teacher's ids, ascending.
         size: pieces of the student.
         teacher_size: pieces of the teacher.
+        added: None, or of a tokenizer that is not the teacher's (`spelling`): rows that the teacher's table gets at its
+            end, each the mean of the teacher's ids in it, ``[n]`` int64; of all, where there are none.
     """
 
     tokenizer: Any
+    teacher: Any
     kept: np.ndarray | None
     size: int
     teacher_size: int
+    added: Sequence[np.ndarray] | None = None
 
     @property
     def pad_id(self) -> int:
@@ -67,10 +73,10 @@ def choose_vocabulary(
     """
     size = len(tokenizer)
     if settings.vocabulary == "full":
-        return Vocabulary(tokenizer, None, size, size)
+        return Vocabulary(tokenizer, tokenizer, None, size, size)
     source = Prunable(tokenizer)
     kept = pieces_by_settings(settings, source, train, unlabelled)
-    return Vocabulary(source.pruned(kept), kept, len(kept), size)
+    return Vocabulary(source.pruned(kept), tokenizer, kept, len(kept), size)
 
 
 def pieces_by_settings(
@@ -155,7 +161,7 @@ def aligned(rows: TokenRows, kept: np.ndarray | None) -> TokenRows:
 def vocabulary_facts(
     vocabulary: Vocabulary, teacher_rows: Sequence[Any], student_rows: Sequence[Any]
 ) -> dict[str, Any]:
-    """What the pruning did to texts (the test set), for the report.
+    """What the vocabulary does to texts (the test set), for the report.
 
     Returns:
         ``size`` and ``teacher_size`` in pieces, ``kept`` (their quotient), ``test_recut`` (share of the teacher's
@@ -166,8 +172,7 @@ def vocabulary_facts(
     theirs = np.concatenate([*teacher_rows, np.zeros(0, np.int32)])
     ours = np.concatenate([*student_rows, np.zeros(0, np.int32)])
     recut = 0.0 if vocabulary.kept is None else _share(~np.isin(theirs, vocabulary.kept))
-    unknown = unspelt_ids(vocabulary.tokenizer)
-    teacher_unknown = unknown if vocabulary.kept is None else vocabulary.kept[unknown]
+    unknown, teacher_unknown = (unspelt_ids(one) for one in (vocabulary.tokenizer, vocabulary.teacher))
     return {
         "size": vocabulary.size,
         "teacher_size": vocabulary.teacher_size,

@@ -88,7 +88,7 @@ def check_teacher(
     note_teacher(findings, teacher)
     for note in vectors.notes:
         findings.warning("teacher", note)
-    tokenizer = check_tokenizer(findings, recipe, teacher)
+    tokenizer = check_tokenizer(findings, recipe, teacher, splits)
     if said is not None and said.lowercase and tokenizer is not None:
         with findings.refusals("tokenizer"):
             lowercased(tokenizer, vectors.source)

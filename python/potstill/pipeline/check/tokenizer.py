@@ -1,4 +1,4 @@
-"""The teacher's tokenizer, which the student takes over: what the last stage would refuse is refused here."""
+"""The tokenizers of teacher and student, most often the same: what the last stage would refuse is refused here."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from potstill.distil.vocabulary.own import DEFAULT_MODEL
 from potstill.errors import CompileError, PotstillError, TrainError
 from potstill.pipeline.check.findings import Findings
 from potstill.pipeline.check.teacher import Teacher, has_tokenizer
 
 if TYPE_CHECKING:
     from potstill.compile.tokenizers import Tables
+    from potstill.data.splits import Splits
     from potstill.recipe.schema import Recipe, Student
 
 _OTHER_TEACHER = (
@@ -22,13 +24,19 @@ _OTHER_TEACHER = (
 _CASING = 'write "do_lower_case": true (or false) into the teacher\'s tokenizer_config.json'
 
 
-def check_tokenizer(findings: Findings, recipe: Recipe, teacher: Teacher) -> Any | None:
-    """Load the teacher's tokenizer as training does, save it as training does, and read it as the compiler does.
+def check_tokenizer(findings: Findings, recipe: Recipe, teacher: Teacher, splits: Splits | None = None) -> Any | None:
+    """Load the teacher's tokenizer as training does; save it as training does, and read it as the compiler does, if it
+    is the student's too.
+
+    Args:
+        splits: the data, where it was read: a tokenizer of the student's own has to have room for its characters.
 
     Returns:
-        The tokenizer, if the core has it.
+        The teacher's tokenizer, if it can be used.
     """
     named = f"teacher.model = {recipe.teacher.model}"
+    if recipe.student.tokenizer != "teacher":
+        return _check_other(findings, recipe, teacher, splits)
     if teacher.folder is None:
         findings.ok("tokenizer", "the demo teacher's")
         return None
@@ -52,6 +60,56 @@ def check_tokenizer(findings: Findings, recipe: Recipe, teacher: Teacher) -> Any
     for note in tables.notes:
         findings.warning("tokenizer", note)
     return tokenizer
+
+
+def _check_other(findings: Findings, recipe: Recipe, teacher: Teacher, splits: Splits | None) -> Any | None:
+    """As `check_tokenizer`, of a student that cuts texts otherwise than its teacher."""
+    from potstill.distil.teacher.teaching import compares_tokens
+    from potstill.distil.vocabulary.alignment import check_places
+    from potstill.distil.vocabulary.other import folder_tokenizer
+
+    settings, theirs, named = recipe.student, None, f"student.tokenizer = {recipe.student.tokenizer}"
+    try:
+        if teacher.folder is not None:
+            theirs = _load(teacher.folder, f"teacher.model = {recipe.teacher.model}")
+            _check_ids(theirs, teacher, f"teacher.model = {recipe.teacher.model}")
+            if compares_tokens(recipe.distil) and recipe.task != "token-classification":
+                check_places(theirs)
+        ours = folder_tokenizer(settings) if settings.tokenizer != "own" else _own(settings, splits, theirs)
+        tables = _tables(ours, settings.tokenizer_folder or Path())
+        _check_pairs(recipe, tables, named)
+        limit = int(getattr(ours, "model_max_length", 0) or 0)
+        wanted = max(recipe.data.max_tokens, recipe.compile.max_tokens or 0)
+        if 0 < limit < wanted:
+            raise TrainError(
+                "T007", f"the student is made for {wanted} tokens, its tokenizer takes {limit}", named,
+                f"set data.max_tokens and compile.max_tokens to {limit} or less",
+            )  # fmt: skip
+    except CompileError as error:
+        findings.refused("tokenizer", type(error)(error.code, error.what, named, "use a tokenizer that the core has"))
+        return None
+    except PotstillError as error:
+        findings.refused("tokenizer", error)
+        return None
+    made = f"the student's own, {settings.tokenizer_model or DEFAULT_MODEL}" if settings.tokenizer == "own" else named
+    findings.ok("tokenizer", made)
+    for note in tables.notes:
+        findings.warning("tokenizer", note)
+    return theirs
+
+
+def _own(settings: Student, splits: Splits | None, teacher: Any) -> Any:
+    """A tokenizer as the student's own, but of two words: all but its tokens is known before it is made."""
+    from datasets import Dataset
+
+    from potstill.data.splits import Splits
+    from potstill.distil.vocabulary.own import check_size, own_tokenizer
+
+    words = Dataset.from_dict({"text": ["two words"]})
+    found = own_tokenizer(settings, Splits(words, words, words, None, [], "", ""), teacher)
+    if splits is not None:
+        check_size(settings, splits, teacher)
+    return found
 
 
 def tokens_of(tokenizer: Any, column: Sequence[Any]) -> str:
