@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import teachers
 from potstill.distil.train.augment import augment, embedding_table, neighbours, with_augmented
 from potstill.models.classifier import load_classifier
 from potstill.models.tokens import load_tokenizer
@@ -46,6 +47,17 @@ def test_new_texts_use_words_of_the_vocabulary_and_keep_the_rest(tokenizer: Any,
         for word in text.replace(",", " ").replace("!", " ").split():
             assert word.lower() in known or word == "unknownword"
     assert any("," in text for text in made), "what stands between words stays"
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram"])
+def test_words_of_a_teacher_that_marks_their_beginning(kind: str) -> None:
+    """Without the mark, and apart from the words before them."""
+    tokenizer: Any = getattr(teachers, kind)()
+    table = np.random.default_rng(0).standard_normal((len(tokenizer), 8)).astype(np.float32)
+    made = augment(["a good film", "the very bad plot"], tokenizer, table, 12, seed=1)
+    words = {word for text in made for word in text.split()}
+    assert len(made) > 12 and len(words) > 6
+    assert words <= {token.lstrip("\u0120\u2581") for token in tokenizer.get_vocab()}
 
 
 def test_a_text_depends_on_seed_row_and_copy_alone(tokenizer: Any, table: np.ndarray) -> None:

@@ -8,13 +8,14 @@ meaning (good, bad) does no harm. Texts are made, not token ids: any tokenizer c
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from potstill.distil.vocabulary.spelling import Spelling
 from potstill.work.processes import current
 from potstill.work.progress import Progress
 
@@ -76,8 +77,8 @@ def augment(texts: Sequence[str], tokenizer: Any, table: np.ndarray, copies: int
     encoded = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     words = [_words(encoded, row) for row in range(len(texts))]
     used = sorted({piece for row in words for piece, _, _ in row if piece is not None})
-    near = neighbours(table, used, _word_pieces(tokenizer, len(table)))
-    spelled = tokenizer.convert_ids_to_tokens(list(range(len(table))))
+    spelled = _whole_words(tokenizer, len(table))
+    near = neighbours(table, used, sorted(spelled))
     made = []
     for row, text in enumerate(texts):
         for number in range(copies):
@@ -108,11 +109,15 @@ def neighbours(table: np.ndarray, pieces: Sequence[int], among: Sequence[int]) -
     return found
 
 
-def _word_pieces(tokenizer: Any, count: int) -> list[int]:
-    """Pieces that are a whole word of letters: what may stand in a text by itself."""
-    special = set(tokenizer.all_special_ids)
-    spelled = tokenizer.convert_ids_to_tokens(list(range(min(count, len(tokenizer)))))
-    return [piece for piece, text in enumerate(spelled) if piece not in special and text and text.isalpha()]
+def _whole_words(tokenizer: Any, count: int) -> dict[int, str]:
+    """Pieces among the first ``count`` that are a whole word of letters, which may stand in a text by itself."""
+    spelling, special = Spelling(tokenizer), set(tokenizer.all_special_ids)
+    found = {}
+    for token, piece in spelling.vocabulary.items():
+        text, begins = spelling.surface(token)
+        if piece < count and piece not in special and begins and text and text.isalpha():
+            found[piece] = text
+    return found
 
 
 def _words(encoded: Any, row: int) -> list[tuple[int | None, int, int]]:
@@ -134,7 +139,7 @@ def _rewrite(
     text: str,
     words: Sequence[tuple[int | None, int, int]],
     near: dict[int, np.ndarray],
-    spelled: Sequence[str],
+    spelled: Mapping[int, str],
     random: np.random.Generator,
 ) -> str:
     drop, replace, choice = random.random((3, max(1, len(words))))
@@ -146,6 +151,8 @@ def _rewrite(
             left -= 1
         elif piece in near and replace[index] < REPLACE:
             candidates = near[piece]
+            # Of byte-level BPE and Metaspace the space before a word is in its piece.
+            parts.append(" " * text[start].isspace())
             parts.append(spelled[int(candidates[int(choice[index] * len(candidates))])])
         else:
             parts.append(text[start:end])
