@@ -69,6 +69,14 @@ def conformance(session: nox.Session) -> None:
     session.run("python", "-m", "toolchains.sessions.conformance")
 
 
+@nox.session(requires=["wheels(host)"])
+@environment.friendly
+def tokenizers(session: nox.Session) -> None:
+    """Tokenizers in 20 forms of the hub beside Hugging Face's library: every id and place equal, and how fast."""
+    environment.install(session, "conformance", wheel=wheel_jobs.host_wheel())
+    session.run("python", "-m", "toolchains.sessions.tokenizers")
+
+
 @nox.session
 @environment.friendly
 def lint(session: nox.Session) -> None:

@@ -306,6 +306,25 @@ PYBIND11_MODULE(_core, module) {
           },
           py::arg("first"), py::arg("second") = py::none(), py::arg("truncate") = false)
       .def(
+          "offsets",
+          [](const potstill::Model& model, const py::iterable& first, const py::object& second, bool truncate) {
+            const Texts texts(first, second);
+            std::vector<std::vector<potstill::Offset>> found;
+            {
+              const py::gil_scoped_release released;
+              found = texts.paired ? model.offsets(texts.pairs(), truncate)
+                                   : model.offsets(views_of(texts.first), truncate);
+            }
+            py::list all;
+            for (const auto& row : found) {
+              py::list places;
+              for (const potstill::Offset& offset : row) places.append(py::make_tuple(offset.begin, offset.end));
+              all.append(places);
+            }
+            return all;
+          },
+          py::arg("first"), py::arg("second") = py::none(), py::arg("truncate") = false)
+      .def(
           "encode_words",
           [](const potstill::Model& model, const py::iterable& given, bool truncate) {
             const WordTexts texts(given);

@@ -148,3 +148,23 @@ def test_other_engines_cut_like_hugging_face(tmp_path: Path, limit: int) -> None
     wanted = oracle.encode_batch(pairs)
     rows = texts.encode([a for a, _ in pairs], [b for _, b in pairs], True)
     assert (rows.ids, rows.types) == ([found.ids for found in wanted], [found.type_ids for found in wanted])
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("processor", [BERT, ROBERTA], ids=["BERT", "RoBERTa"])
+def test_places_and_the_side_that_is_cut(typed: Path, tmp_path: Path, processor: Any, side: str) -> None:
+    """Ids, token types and places of single texts and pairs, whole and cut, as Hugging Face's; of other engines too."""
+    oracle, folder, limit = tokenizer_with(processor), saved(tmp_path / "tokenizer", processor), 8
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "truncation_side": side, "pad_token": "<pad>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
+    compile_onnx(typed, tmp_path / "pairs.still", tokenizer=folder, pairs=True, max_tokens=limit, verify=False)
+    core, other = NativeBackend(tmp_path / "pairs.still", 1), Texts(folder / "tokenizer.json", limit)
+    oracle.enable_truncation(limit, strategy="longest_first", direction=side)
+    rng = random.Random(8)
+    texts = [" ".join(rng.choices([*LETTERS, "É", "\u3000z"], k=rng.randint(1, 12))) for _ in range(60)]
+    for first, second in zip(texts, reversed(texts), strict=True):
+        for given in ((first,), (first, second)):
+            wanted = oracle.encode(*given)
+            a, b = [given[0]], [given[1]] if len(given) == 2 else None
+            assert core.offsets(a, b, True) == other.offsets(a, b, True) == [wanted.offsets]
+            assert core.encode(a, b, True).ids == other.encode(a, b, True).ids == [wanted.ids]

@@ -12,6 +12,7 @@ import torch
 
 import potstill
 from potstill.compile import compile_onnx
+from potstill.errors import CompileError, InputError
 from potstill.export.onnx import export_onnx
 from potstill.models.classifier import labels_words, load_classifier
 from potstill.still.reader import read_still
@@ -87,3 +88,20 @@ def test_a_pooled_encoder_can_still_be_asked_for(exported: Path, tmp_path: Path)
     """Somebody may want the mean of what a tagger gives; it is then no tagger."""
     compile_onnx(exported, tmp_path / "m.still", scheme="fp32", pooling="mean")
     assert not potstill.load(tmp_path / "m.still").per_token
+
+
+def test_what_it_labels_of_a_text(exported: Path, tmp_path: Path) -> None:
+    """As asked for, else as the ONNX notes it, else words; a model of whole texts labels nothing in them."""
+    compile_onnx(exported, tmp_path / "m.still", scheme="fp32")
+    assert potstill.load(tmp_path / "m.still").units == potstill.load(exported, backend="onnxruntime").units == "words"
+    noting = onnx.load(exported)
+    next(entry for entry in noting.metadata_props if entry.key == "units").value = "characters"
+    onnx.save(noting, tmp_path / "noting.onnx")
+    assert potstill.load(tmp_path / "noting.onnx", backend="onnxruntime").units == "characters"
+    for asked, units in ((None, "characters"), ("given", "given"), ("words", "words")):
+        compile_onnx(tmp_path / "noting.onnx", tmp_path / "m.still", scheme="fp32", units=asked, verify=False)
+        assert potstill.load(tmp_path / "m.still").units == units
+    with pytest.raises(InputError, match=r"I140.*letters.*words, characters, given"):
+        compile_onnx(exported, tmp_path / "m.still", units="letters")
+    with pytest.raises(CompileError, match=r"C149.*--units"):
+        compile_onnx(exported, tmp_path / "m.still", pooling="mean", units="words")

@@ -36,10 +36,11 @@ def test_words_are_joined_as_their_script_has_it() -> None:
 
 
 def test_what_is_told() -> None:
-    assert in_words({"Han": 0.9, "Latin": 0.097, "Greek": 0.003}, {"zh": 0.8}) == {
-        "scripts": "Han 90 %, Latin 10 %", "languages": "zh 80 %, not told 20 %",
+    assert in_words({"Han": 0.9, "Latin": 0.097, "Greek": 0.003}, {"zh": 0.8, "wuu": 0.03}) == {
+        "scripts": "Han 90 %, Latin 10 %", "languages": "zh 80 %, others, or too short to tell 20 %",
     }  # fmt: skip
-    assert in_words({}, {}) == {"scripts": "no letters", "languages": "not told 100 %"}
+    assert in_words({"Latin": 1.0}, {"en": 1.0})["languages"] == "en 100 %"
+    assert in_words({}, {}) == {"scripts": "no letters", "languages": "others, or too short to tell 100 %"}
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:

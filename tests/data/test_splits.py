@@ -83,6 +83,11 @@ def test_limit_cuts_the_training_rows_only() -> None:
 def test_texts_without_words_are_told_apart() -> None:
     assert text_key("☕") != text_key("🍵")
     assert text_key("Don't!") == text_key("don t")
+    # Marks are vowels: ka and ki in Hindi, "tooth" and "lung" but for a tone in Thai.
+    assert text_key("\u0915\u093e") != text_key("\u0915\u0940") and text_key("\u0e1b\u0e2d\u0e14") != text_key(
+        "\u0e1b\u0e2d\u0e48\u0e14"
+    )
+    assert text_key("\u4e2d\u6587\u3002") == text_key("\u4e2d\u6587")
 
 
 def test_saved_splits_come_back(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-_NEEDED = ("POTSTILL_BOARD", "POTSTILL_MODEL", "POTSTILL_EXPECTED")
+_NEEDED = ("POTSTILL_BOARD", "POTSTILL_MODEL", "POTSTILL_EXPECTED", "POTSTILL_TOKENS")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sys
@@ -95,6 +96,20 @@ def test_answers(model_path: Path, expected: dict[str, Any], texts: list[str]) -
         assert prediction.label == answer["label"]
         assert prediction.score == answer["score"]
         assert abs(sum(prediction.scores.values()) - 1.0) < 1e-6
+
+
+def test_tokens_equal_hugging_faces() -> None:
+    """Tokenizers of every form: ids, and places in the text, of sentences and random text."""
+    from potstill import _core
+
+    folder = Path(os.environ["POTSTILL_TOKENS"])
+    content = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+    assert len(content["expected"]) >= 12
+    for name, rows in content["expected"].items():
+        tokenizer = _core.Tokenizer((folder / f"{name}.still").read_bytes())
+        for text, (ids, places) in zip(content["texts"], rows, strict=True):
+            found = tokenizer.encode_with_offsets(text)
+            assert (found[0], [list(place) for place in found[1]]) == (ids, places), (name, text)
 
 
 def test_bad_input(model_path: Path, tmp_path: Path) -> None:

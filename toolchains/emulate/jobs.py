@@ -17,6 +17,8 @@ from toolchains.wheels.jobs import finished, host_wheel
 
 WORK = PROJECT / ".cache" / "emulate"
 RANDOM_MODEL = PROJECT / "toolchains" / "emulate" / "random_model.py"
+TOKENS = PROJECT / "toolchains" / "emulate" / "tokens.py"
+TOKENIZERS = PROJECT / "toolchains" / "tokenizers"
 
 
 def make_board(session: Any, name: str, packages: Sequence[str] = ()) -> Emulator:
@@ -44,6 +46,15 @@ def random_models(session: Any) -> list[Path]:
         with atomic_folder(made) as out:
             session.run("python", "-m", "toolchains.emulate.random_model", str(out))
     return int8_first(made)
+
+
+def token_files(session: Any) -> Path:
+    """The folder of `toolchains.emulate.tokens`, made once a wheel (10 seconds)."""
+    made = WORK / f"tokens-{digest(host_wheel(), TOKENS, *sorted(TOKENIZERS.glob('*.py')))[:12]}"
+    if not made.is_dir():
+        with atomic_folder(made) as out:
+            session.run("python", "-m", "toolchains.emulate.tokens", str(out))
+    return made
 
 
 def int8_first(folder: Path) -> list[Path]:

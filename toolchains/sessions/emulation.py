@@ -17,7 +17,7 @@ from toolchains.emulate import same_bits
 from toolchains.emulate.chroot import HOME, Chroot
 from toolchains.emulate.emulator import BOARDS as BOARD_ROOTS
 from toolchains.emulate.emulator import Emulator
-from toolchains.emulate.jobs import WORK, make_board, random_models, same_bits_on_boards
+from toolchains.emulate.jobs import WORK, make_board, random_models, same_bits_on_boards, token_files
 from toolchains.roots import sysroot
 from toolchains.sessions import cpp
 from toolchains.wheels.jobs import finished
@@ -115,6 +115,7 @@ def emulate(session: Any, options: Mapping[str, str], pytest_arguments: Sequence
                 session, own, WORK / f"same_bits-{own.stem}-{digest(str(own))[:8]}.json", chosen or emulators[:1]
             )
     if "pytest" in parts:
+        token_files(session)  # before boards run side by side
         _each(emulators, lambda emulator: _pytest_on(session, emulator, models[0], expected, pytest_arguments))
     if "job" in parts:
         _each(emulators, lambda emulator: _job_on(session, emulator, own if own.is_file() else models[0]))
@@ -149,7 +150,8 @@ def _captured(session: Any, emulator: Emulator, command: Sequence[str], variable
 
 def _pytest_on(session: Any, emulator: Emulator, model: Path, expected: Path, arguments: Sequence[str]) -> None:
     """tests/emulated by the board's own Python; pytest was unpacked into its site folder by the host."""
-    variables = {"POTSTILL_MODEL": str(model), "POTSTILL_EXPECTED": str(expected)}
+    tokens = token_files(session)
+    variables = {"POTSTILL_MODEL": str(model), "POTSTILL_EXPECTED": str(expected), "POTSTILL_TOKENS": str(tokens)}
     folder = str(PROJECT / "tests" / "emulated")
     # Only this folder's conftest: the one above it is for the libraries of the build host.
     run = emulator.python("-m", "pytest", "-q", "-p", "no:cacheprovider", "--confcutdir", folder, folder, *arguments)

@@ -35,6 +35,11 @@ struct Tokens {
   std::vector<int32_t> ids, types;
 };
 
+// Where an id stands in its text: characters (Unicode code points) [begin, end), {0, 0} of special tokens.
+struct Offset {
+  uint32_t begin, end;
+};
+
 // One sequence made of words: `firsts` has the place in `ids` of the first piece of each word. Words that truncation
 // cut off have none.
 struct Words {
@@ -135,7 +140,7 @@ class POTSTILL_API Model {
   // The ops in the order they run.
   std::vector<OpInfo> ops() const;
 
-  // Ids of each text, with [CLS] and [SEP]. A text over max_tokens is cut (keeping [SEP]) when `truncate`.
+  // Ids of each text, with the special tokens. A text over max_tokens is cut (keeping these) when `truncate`.
   // Throws I001 (no token in a text), I002 (too long), I005 (the file has no tokenizer).
   std::vector<std::vector<int32_t>> tokenize(std::span<const std::string_view> texts, bool truncate = false) const;
   std::vector<std::vector<int32_t>> tokenize(std::initializer_list<std::string_view> texts,
@@ -143,7 +148,7 @@ class POTSTILL_API Model {
     return tokenize(std::span(texts.begin(), texts.size()), truncate);
   }
 
-  // Ids of texts that are cut into words already, with [CLS] and [SEP]; a word without any piece is read as the unknown
+  // Ids of texts that are cut into words already, with special tokens; a word without any piece is read as the unknown
   // token. A tagger's answer to a word is the row of its first piece. Throws I001 (no word in a text), I002, I005.
   std::vector<Words> tokenize_words(std::span<const std::vector<std::string_view>> texts, bool truncate = false) const;
 
@@ -153,10 +158,16 @@ class POTSTILL_API Model {
   // whole texts), I001 (no word in the text), I002, I005.
   std::vector<TaggedWord> tag(std::string_view text, bool truncate = false) const;
 
-  // [CLS] first [SEP] second [SEP] of each pair. Over max_tokens, with `truncate`, the longer text is cut until both
+  // Ids of each pair as the tokenizer joins them, of BERT [CLS] first [SEP] second [SEP]. Over max_tokens, with
+  // `truncate`, the longer text is cut until both
   // fit. Throws I001 (no token in one of the texts), I002, I005 as tokenize(), I014 (Info::pairs is false).
   std::vector<Tokens> tokenize_pairs(std::span<const std::pair<std::string_view, std::string_view>> pairs,
                                      bool truncate = false) const;
+
+  // For each id of tokenize() and tokenize_pairs() its place, in a pair that in its own text. Throws as they do.
+  std::vector<std::vector<Offset>> offsets(std::span<const std::string_view> texts, bool truncate = false) const;
+  std::vector<std::vector<Offset>> offsets(std::span<const std::pair<std::string_view, std::string_view>> pairs,
+                                           bool truncate = false) const;
 
   // Runs a ragged batch: sequence s is ids[offsets[s] .. offsets[s + 1]). The bits of a sequence's result depend on
   // nothing but the file and its ids. Throws I001 (empty sequence), I002 (too long), I003 (id out of range), I103 (the

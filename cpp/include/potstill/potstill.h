@@ -131,6 +131,11 @@ POTSTILL_API int potstill_score_pair(const potstill_model* model, const char* fi
 POTSTILL_API int potstill_tokenize(const potstill_model* model, const char* text, int truncate, int32_t* ids,
                                    size_t capacity, potstill_error* error);
 
+/* Where the ids of potstill_tokenize() stand in the text: the first character (Unicode code point) of each and the one
+ * behind its last, in turn; 0 and 0 of special tokens. Returns 2 numbers an id in the same way. */
+POTSTILL_API int potstill_offsets(const potstill_model* model, const char* text, int truncate, int32_t* offsets,
+                                  size_t capacity, potstill_error* error);
+
 /* Logits, or the pooled vector, of one sequence of `count` token ids, specials included. */
 POTSTILL_API int potstill_logits_from_ids(const potstill_model* model, const int32_t* ids, size_t count, float* out,
                                           size_t capacity, potstill_error* error);

@@ -184,6 +184,22 @@ int potstill_score_pair(const potstill_model* model, const char* first, const ch
   return guarded(error, -1, [&] { return score(model->model, pair_of(model, first, second, truncate), out); });
 }
 
+int potstill_offsets(const potstill_model* model, const char* text, int truncate, int32_t* offsets,
+                     std::size_t capacity, potstill_error* error) {
+  return guarded(error, -1, [&] {
+    need(model, "model");
+    need(text, "text");
+    const std::string_view given = text;
+    std::vector<int32_t> found;
+    const auto all = model->model.offsets(std::span(&given, 1), truncate != 0);
+    for (const potstill::Offset& offset : all.front()) {
+      found.push_back(static_cast<int32_t>(offset.begin));
+      found.push_back(static_cast<int32_t>(offset.end));
+    }
+    return copy(std::span<const int32_t>(found), "offsets", offsets, capacity);
+  });
+}
+
 int potstill_tag(const potstill_model* model, const char* text, int truncate, potstill_word* out, std::size_t capacity,
                  potstill_error* error) {
   return guarded(error, -1, [&] {

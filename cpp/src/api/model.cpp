@@ -209,6 +209,15 @@ Output Model::run(std::span<const std::vector<int32_t>> sequences) const {
   return run(ids, offsets);
 }
 
+std::vector<std::vector<Offset>> Model::offsets(std::span<const std::string_view> texts, bool truncate) const {
+  return api::offsets_of_texts(*impl_->graph, texts, truncate);
+}
+
+std::vector<std::vector<Offset>> Model::offsets(std::span<const std::pair<std::string_view, std::string_view>> pairs,
+                                                bool truncate) const {
+  return api::offsets_of_pairs(*impl_->graph, pairs, truncate);
+}
+
 Output Model::run(std::span<const Tokens> sequences) const {
   std::vector<int32_t> ids, types;
   std::vector<std::size_t> offsets{0};

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace potstill::api {
 namespace {
@@ -31,28 +32,93 @@ bool must_cut(const graph::Graph& graph, std::size_t tokens, std::size_t special
               place(unit, index), "shorten it, or truncate");
 }
 
-}  // namespace
-
-std::vector<std::vector<int32_t>> ids_of_texts(const graph::Graph& graph, std::span<const std::string_view> texts,
-                                               bool truncate) {
+// The tokens of texts with special ones: T is int32_t, an id, or a Token with its place.
+template <typename T>
+std::vector<std::vector<T>> of_texts(const graph::Graph& graph, std::span<const std::string_view> texts,
+                                     bool truncate) {
   const Tokenizer& tokenizer = tokenizer_of(graph);
-  const std::size_t specials = Template::specials(tokenizer.around().single);
-  std::vector<std::vector<int32_t>> all(texts.size());
-  std::vector<int32_t> content;
+  const Template::Parts& parts = tokenizer.around().single;
+  const std::size_t specials = Template::specials(parts);
+  std::vector<std::vector<T>> all(texts.size());
+  std::vector<T> content;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     content.clear();
     tokenizer.encode(texts[i], content);
     if (content.empty()) {
       throw Error("I001", "there is nothing to read in the text", place("text", i), "leave empty texts out");
     }
-    std::span<const int32_t> kept = content;
+    std::span<const T> kept = content;
     if (must_cut(graph, content.size(), specials, truncate, 1, i)) {
       const std::size_t room = graph.max_tokens - specials;
       kept = kept.subspan(tokenizer.cut(kept.size(), room), room);
     }
-    tokenizer.around().wrap(kept, all[i]);
+    Template::wrap(parts, kept, {}, all[i]);
   }
   return all;
+}
+
+// The same of pairs; `types`, where given, gets the token types of each.
+template <typename T>
+std::vector<std::vector<T>> of_pairs(const graph::Graph& graph, Pairs pairs, bool truncate,
+                                     std::vector<std::vector<int32_t>>* types = nullptr) {
+  const Tokenizer& tokenizer = tokenizer_of(graph);
+  if (graph.types < 2) {
+    throw Error("I014", "the model reads one text, not a pair of texts", graph.file.where,
+                "give single texts, or build the model with data.text_pair");
+  }
+  const Template::Parts& parts = tokenizer.around().pair;
+  const std::size_t specials = Template::specials(parts);
+  std::vector<std::vector<T>> all(pairs.size());
+  std::vector<T> first, second;
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    first.clear();
+    second.clear();
+    tokenizer.encode(pairs[i].first, first);
+    tokenizer.encode(pairs[i].second, second);
+    std::size_t n = first.size(), m = second.size();
+    if (n == 0 || m == 0) {
+      throw Error("I001", "there is nothing to read in one of the texts", place("pair", i),
+                  "leave pairs with an empty text out");
+    }
+    if (must_cut(graph, n + m, specials, truncate, 2, i)) tokenizer::fit_pair(n, m, graph.max_tokens - specials);
+    const auto cut = [&](std::span<const T> text, std::size_t room) {
+      return text.subspan(tokenizer.cut(text.size(), room), room);
+    };
+    Template::wrap(parts, cut(first, n), cut(second, m), all[i]);
+    if (types != nullptr) types->push_back(Template::types(parts, n, m));
+  }
+  return all;
+}
+
+std::vector<std::vector<Offset>> places(const std::vector<std::vector<tokenizer::Token>>& all) {
+  std::vector<std::vector<Offset>> found;
+  for (const auto& tokens : all) {
+    found.emplace_back();
+    for (const tokenizer::Token& token : tokens) found.back().push_back({token.begin, token.end});
+  }
+  return found;
+}
+
+}  // namespace
+
+std::vector<std::vector<int32_t>> ids_of_texts(const graph::Graph& graph, Texts texts, bool truncate) {
+  return of_texts<int32_t>(graph, texts, truncate);
+}
+
+std::vector<std::vector<Offset>> offsets_of_texts(const graph::Graph& graph, Texts texts, bool truncate) {
+  return places(of_texts<tokenizer::Token>(graph, texts, truncate));
+}
+
+std::vector<Tokens> ids_of_pairs(const graph::Graph& graph, Pairs pairs, bool truncate) {
+  std::vector<std::vector<int32_t>> types;
+  std::vector<std::vector<int32_t>> ids = of_pairs<int32_t>(graph, pairs, truncate, &types);
+  std::vector<Tokens> all(pairs.size());
+  for (std::size_t i = 0; i < pairs.size(); ++i) all[i] = {std::move(ids[i]), std::move(types[i])};
+  return all;
+}
+
+std::vector<std::vector<Offset>> offsets_of_pairs(const graph::Graph& graph, Pairs pairs, bool truncate) {
+  return places(of_pairs<tokenizer::Token>(graph, pairs, truncate));
 }
 
 std::vector<Words> ids_of_words(const graph::Graph& graph, std::span<const std::vector<std::string_view>> texts,
@@ -79,35 +145,6 @@ std::vector<Words> ids_of_words(const graph::Graph& graph, std::span<const std::
       while (!firsts.empty() && firsts.back() >= static_cast<int32_t>(leading + content.size())) firsts.pop_back();
     }
     tokenizer.around().wrap(content, all[i].ids);
-  }
-  return all;
-}
-
-std::vector<Tokens> ids_of_pairs(const graph::Graph& graph,
-                                 std::span<const std::pair<std::string_view, std::string_view>> pairs, bool truncate) {
-  const Tokenizer& tokenizer = tokenizer_of(graph);
-  if (graph.types < 2) {
-    throw Error("I014", "the model reads one text, not a pair of texts", graph.file.where,
-                "give single texts, or build the model with data.text_pair");
-  }
-  const std::size_t specials = Template::specials(tokenizer.around().pair);
-  std::vector<Tokens> all(pairs.size());
-  std::vector<int32_t> first, second;
-  for (std::size_t i = 0; i < pairs.size(); ++i) {
-    first.clear();
-    second.clear();
-    tokenizer.encode(pairs[i].first, first);
-    tokenizer.encode(pairs[i].second, second);
-    std::size_t n = first.size(), m = second.size();
-    if (n == 0 || m == 0) {
-      throw Error("I001", "there is nothing to read in one of the texts", place("pair", i),
-                  "leave pairs with an empty text out");
-    }
-    if (must_cut(graph, n + m, specials, truncate, 2, i)) {
-      tokenizer::fit_pair(n, m, graph.max_tokens - specials);
-    }
-    tokenizer.around().wrap(std::span(first).subspan(tokenizer.cut(first.size(), n), n),
-                            std::span(second).subspan(tokenizer.cut(second.size(), m), m), all[i].ids, all[i].types);
   }
   return all;
 }

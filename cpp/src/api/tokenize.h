@@ -11,11 +11,14 @@
 
 namespace potstill::api {
 
-std::vector<std::vector<int32_t>> ids_of_texts(const graph::Graph& graph, std::span<const std::string_view> texts,
-                                               bool truncate);
+using Texts = std::span<const std::string_view>;
+using Pairs = std::span<const std::pair<std::string_view, std::string_view>>;
+
+std::vector<std::vector<int32_t>> ids_of_texts(const graph::Graph& graph, Texts texts, bool truncate);
+std::vector<std::vector<Offset>> offsets_of_texts(const graph::Graph& graph, Texts texts, bool truncate);
 std::vector<Words> ids_of_words(const graph::Graph& graph, std::span<const std::vector<std::string_view>> texts,
                                 bool truncate);
-std::vector<Tokens> ids_of_pairs(const graph::Graph& graph,
-                                 std::span<const std::pair<std::string_view, std::string_view>> pairs, bool truncate);
+std::vector<Tokens> ids_of_pairs(const graph::Graph& graph, Pairs pairs, bool truncate);
+std::vector<std::vector<Offset>> offsets_of_pairs(const graph::Graph& graph, Pairs pairs, bool truncate);
 
 }  // namespace potstill::api

@@ -11,15 +11,6 @@ std::int32_t id_of(const fb::TemplatePart& part) noexcept {
   return is_special(part) ? static_cast<std::int32_t>(part.id()) : -1;
 }
 
-void append(const fb::TemplatePart& part, Template::Ids first, Template::Ids second, std::vector<std::int32_t>& ids) {
-  if (is_special(part)) {
-    ids.push_back(id_of(part));
-  } else {
-    const Template::Ids text = part.part() == fb::Part::First ? first : second;
-    ids.insert(ids.end(), text.begin(), text.end());
-  }
-}
-
 }  // namespace
 
 void fit_pair(std::size_t& first, std::size_t& second, std::size_t room) noexcept {
@@ -68,17 +59,13 @@ std::int32_t Template::first() const noexcept { return id_of(single.front()); }
 
 std::int32_t Template::last() const noexcept { return id_of(single.back()); }
 
-void Template::wrap(Ids text, std::vector<std::int32_t>& ids) const {
-  ids.reserve(ids.size() + text.size() + single.size());
-  for (const fb::TemplatePart& part : single) append(part, text, {}, ids);
-}
-
-void Template::wrap(Ids first, Ids second, std::vector<std::int32_t>& ids, std::vector<std::int32_t>& types) const {
-  ids.reserve(ids.size() + first.size() + second.size() + pair.size());
-  for (const fb::TemplatePart& part : pair) {
-    append(part, first, second, ids);
-    types.resize(ids.size(), part.type());
+std::vector<std::int32_t> Template::types(const Parts& parts, std::size_t first, std::size_t second) {
+  std::vector<std::int32_t> types;
+  for (const fb::TemplatePart& part : parts) {
+    const std::size_t count = is_special(part) ? 1 : part.part() == fb::Part::First ? first : second;
+    types.insert(types.end(), count, part.type());
   }
+  return types;
 }
 
 }  // namespace potstill::tokenizer

@@ -19,7 +19,6 @@ void fit_pair(std::size_t& first, std::size_t& second, std::size_t room) noexcep
 // side.
 struct Template {
   using Parts = std::vector<fb::TemplatePart>;
-  using Ids = std::span<const std::int32_t>;
 
   Parts single;
   Parts pair;  // empty: the tokenizer encodes no pairs
@@ -37,9 +36,27 @@ struct Template {
   std::int32_t first() const noexcept;
   std::int32_t last() const noexcept;
 
-  // Appends a text, given without special tokens, with them; of a pair also the token types.
-  void wrap(Ids text, std::vector<std::int32_t>& ids) const;
-  void wrap(Ids first, Ids second, std::vector<std::int32_t>& ids, std::vector<std::int32_t>& types) const;
+  // Appends a text or a pair, given without special tokens, with them: ids, or tokens, of which special ones have the
+  // place [0, 0).
+  template <typename T>
+  static void wrap(const Parts& parts, std::span<const T> first, std::span<const T> second, std::vector<T>& out);
+  void wrap(std::span<const std::int32_t> text, std::vector<std::int32_t>& ids) const { wrap(single, text, {}, ids); }
+
+  // The token types of a pair of so many tokens, or of one text and 0.
+  static std::vector<std::int32_t> types(const Parts& parts, std::size_t first, std::size_t second);
 };
+
+template <typename T>
+void Template::wrap(const Parts& parts, std::span<const T> first, std::span<const T> second, std::vector<T>& out) {
+  out.reserve(out.size() + first.size() + second.size() + parts.size());
+  for (const fb::TemplatePart& part : parts) {
+    if (part.part() == fb::Part::Id) {
+      out.push_back(T{static_cast<std::int32_t>(part.id())});
+    } else {
+      const std::span<const T> text = part.part() == fb::Part::First ? first : second;
+      out.insert(out.end(), text.begin(), text.end());
+    }
+  }
+}
 
 }  // namespace potstill::tokenizer

@@ -57,6 +57,12 @@ TEST_F(CApi, GivesTheNumbersOfTheCppApi) {
   int32_t found[12] = {};
   ASSERT_EQ(potstill_tokenize(model, "a b c", 0, found, 12, &error), 5);
   EXPECT_EQ(std::memcmp(found, ids, sizeof ids), 0);
+  int32_t places[12] = {};
+  ASSERT_EQ(potstill_offsets(model, "a b c", 0, places, 12, &error), 10) << error.line;
+  const int32_t expected[] = {0, 0, 0, 1, 2, 3, 4, 5, 0, 0};
+  EXPECT_EQ(std::memcmp(places, expected, sizeof expected), 0);
+  EXPECT_EQ(potstill_offsets(model, "a b c", 0, places, 9, &error), -1);
+  EXPECT_STREQ(error.code, "I019");
   EXPECT_EQ(potstill_logits_size(model), 3u);
   EXPECT_EQ(potstill_max_tokens(model), same.info().max_tokens);
   EXPECT_STREQ(potstill_kernel_set(model), same.info().isa.c_str());

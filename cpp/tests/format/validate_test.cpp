@@ -149,7 +149,7 @@ const HeaderCase kHeaderCases[] = {
     {"", "another template", [](M& m) { m.tokenizer->single.pop_back(); }},
     {"F040", "a text twice", [](M& m) { m.tokenizer->single.push_back(m.tokenizer->single[1]); }},
     {"F040", "a second text in the template of one", [](M& m) { m.tokenizer->single[1] = {0, fb::Part::Second, 0}; }},
-    {"F040", "a token type that the model lacks", [](M& m) { m.tokenizer->single[0].mutate_type(1); }},
+    {"F040", "a token type that the model lacks", [](M& m) { m.tokenizer->single[0] = {2, fb::Part::Id, 1}; }},
     {"F040", "a pair of one text", [](M& m) { m.tokenizer->pair.pop_back(), m.tokenizer->pair.pop_back(); }},
     {"", "no pairs", [](M& m) { m.tokenizer->pair.clear(); }},
     {"F040", "an added token that no piece is",

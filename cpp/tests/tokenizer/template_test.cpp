@@ -32,25 +32,27 @@ TEST(Template, WrapsATextAndAPair) {
   EXPECT_EQ(around.leading(), 1u);
   EXPECT_EQ(around.first(), kCls);
   EXPECT_EQ(around.last(), kSep);
-  Ids ids, types;
+  Ids ids;
   around.wrap(Ids{7, 8}, ids);
   EXPECT_EQ(ids, (Ids{kCls, 7, 8, kSep}));
   ids.clear();
-  around.wrap(Ids{7, 8}, Ids{9}, ids, types);
+  const Ids first{7, 8}, second{9};
+  Template::wrap<std::int32_t>(around.pair, first, second, ids);
   EXPECT_EQ(ids, (Ids{kCls, 7, 8, kSep, 9, kSep}));
-  EXPECT_EQ(types, (Ids{0, 0, 0, 0, 1, 1}));
+  EXPECT_EQ(Template::types(around.pair, 2, 1), (Ids{0, 0, 0, 0, 1, 1}));
 }
 
-// Not what a file may have today.
 TEST(Template, FollowsItsParts) {
   using enum fb::Part;
   const Template around{{{0, First, 0}, {1, Id, 0}}, {{0, First, 0}, {1, Id, 0}, {1, Id, 0}, {0, Second, 0}}};
   EXPECT_EQ(around.leading(), 0u);
   EXPECT_EQ(around.first(), -1);
   EXPECT_EQ(around.last(), 1);
-  Ids ids, types;
-  around.wrap(Ids{7}, Ids{9}, ids, types);
+  Ids ids;
+  const Ids first{7}, second{9};
+  Template::wrap<std::int32_t>(around.pair, first, second, ids);
   EXPECT_EQ(ids, (Ids{7, 1, 1, 9}));
+  EXPECT_EQ(Template::types(around.pair, 1, 1), (Ids{0, 0, 0, 0}));
 }
 
 }  // namespace

@@ -144,12 +144,12 @@ class Model:
         return self._backend.card.pairs
 
     def tokenize(self, texts: Iterable[Text], truncate: bool = False) -> list[list[int]]:
-        """Token ids of each text, with [CLS] and [SEP].
+        """Token ids of each text, with the special tokens of the tokenizer, [CLS] and [SEP] of BERT's.
 
         Args:
             texts: the texts, or pairs of texts; a single str is an error, because it is a sequence of letters.
-            truncate: cut a long text to `max_tokens`, keeping [SEP], of a pair the longer text first; otherwise it is
-                an error.
+            truncate: cut a long text to `max_tokens`, keeping special tokens, of a pair the longer text first; else it
+                is an error.
 
         Any iterable with an order is taken, and read once: generators, views of dicts, arrays, columns of tables.
 
@@ -159,6 +159,13 @@ class Model:
                 pairs, but the model reads single texts; `truncate` is no truth value.
         """
         return [list(row) for row in self._backend.encode(*_given(texts, truncate)).ids]
+
+    def offsets(self, texts: Iterable[Text], truncate: bool = False) -> list[list[tuple[int, int]]]:
+        """For each id of `tokenize` where it stands: characters [begin, end) of its text, (0, 0) of special tokens.
+
+        Args and errors as `tokenize`. ``text[begin:end]`` is what the token was made of.
+        """
+        return self._backend.offsets(*_given(texts, truncate))
 
     def logits(self, texts: Iterable[Text], truncate: bool = False) -> Matrix:
         """Logits of each text or pair: float32 [texts, labels], buffer protocol. Raises as `tokenize`, or has none.

@@ -9,8 +9,8 @@ namespace potstill::tokenizer {
 
 // An id, and bytes [begin, end) of the normalized text that it stands for.
 struct Token {
-  std::int32_t id;
-  std::uint32_t begin, end;
+  std::int32_t id = 0;
+  std::uint32_t begin = 0, end = 0;
 };
 
 class Model {

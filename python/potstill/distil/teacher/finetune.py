@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
 from potstill.distil.teacher.batching import check_batching
+from potstill.distil.teacher.characters import reading_characters
 from potstill.distil.teacher.label_order import Head, believed, head_order, no_head
 from potstill.distil.teacher.sentence import Vectors, lowercased, sentence_model, teacher_vectors
 from potstill.distil.teacher.text_check import examine_texts
@@ -24,7 +25,7 @@ from potstill.distil.train.diagnosis import diagnose_teacher
 from potstill.distil.train.encoded import EncodedSplits, encode_splits
 from potstill.distil.train.fit import TRAIN_SAMPLE, Run, facts_of, fit, write_model
 from potstill.distil.train.token_table import only_seen
-from potstill.models.classifier import label_tables, load_classifier, load_encoder, load_pretrained
+from potstill.models.classifier import has_head, label_tables, load_classifier, load_encoder, load_pretrained
 from potstill.models.evaluation import outputs
 from potstill.models.families import reads_forward
 from potstill.models.heads import Truth
@@ -82,6 +83,8 @@ def finetune(
     """
     clock, run = Clock(), Run(recipe, list(splits.labels), cache, work, progress)
     source = read_source(run)
+    if splits.units == "characters" and not has_head(source.config):
+        source = replace(source, tokenizer=reading_characters(source.tokenizer))
     notes = examine_texts(source.tokenizer, splits, recipe.data.max_tokens) if current().main else []
     for text in notes:
         progress.message(f"warning: {text}")

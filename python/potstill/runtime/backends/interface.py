@@ -30,6 +30,14 @@ class Backend(Protocol):
                 pair's longer text first; pairs, but the model reads single texts.
         """
 
+    def offsets(
+        self, first: Sequence[str], second: Sequence[str] | None, truncate: bool
+    ) -> list[list[tuple[int, int]]]:
+        """For each id of `encode` its place, characters [begin, end) of its text; (0, 0) of special tokens.
+
+        Raises as `encode`.
+        """
+
     def encode_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> TokenRows:
         """Token rows of texts given as words, with the place of each word's first piece.
 

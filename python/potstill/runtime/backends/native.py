@@ -73,6 +73,13 @@ class NativeBackend:
         """See `Backend.encode`. InputError: the file holds no tokenizer."""
         return TokenRows(*self._model.encode(first, second, truncate))
 
+    def offsets(
+        self, first: Sequence[str], second: Sequence[str] | None, truncate: bool
+    ) -> list[list[tuple[int, int]]]:
+        """See `Backend.offsets`."""
+        found: list[list[tuple[int, int]]] = self._model.offsets(first, second, truncate)
+        return found
+
     def encode_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> TokenRows:
         """See `Backend.encode_words`. InputError: the file holds no tokenizer."""
         ids, words = self._model.encode_words(texts, truncate)

@@ -7,6 +7,7 @@ An ONNX or TFLite file carries no tokenizer. It is taken from a folder `tokenize
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 # Rows a call of an engine gets at most: past 32 rows a row costs no less, and the working memory stays small.
 BATCH_ROWS = 32
-# [CLS] a [SEP] and [CLS] a [SEP] b [SEP]: with fewer tokens there is nothing to cut.
-_SHORTEST = {"text": 3, "pair": 5}
 
 
 class OutsideBackend(ABC):
@@ -79,6 +78,12 @@ class OutsideBackend(ABC):
             what = "the model reads one text, not a pair of texts"
             raise InputError("I014", what, str(self.path), "give single texts")
         return self._tokenizer().encode(first, second, truncate)
+
+    def offsets(
+        self, first: Sequence[str], second: Sequence[str] | None, truncate: bool
+    ) -> list[list[tuple[int, int]]]:
+        """See `Backend.offsets`; also and as `encode`."""
+        return self._tokenizer().offsets(first, second, truncate)
 
     def encode_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> TokenRows:
         """See `Backend.encode_words`; also and as `encode`."""
@@ -168,22 +173,33 @@ class Texts:
         self._whole, self._cut = (Tokenizer.from_file(str(path)) for _ in range(2))
         self._unknown = getattr(self._whole.model, "unk_token", None) or "[UNK]"
         self._whole.no_truncation()
-        self._cut.enable_truncation(limit, strategy="longest_first")
+        self._cut.enable_truncation(limit, strategy="longest_first", direction=_truncation_side(path.parent))
         for tokenizer in (self._whole, self._cut):
             tokenizer.no_padding()
 
     def encode(self, first: Sequence[str], second: Sequence[str] | None, truncate: bool) -> TokenRows:
         """See `Backend.encode`."""
+        found = self._encoded(first, second, truncate)
+        return TokenRows([row.ids for row in found], None if second is None else [row.type_ids for row in found])
+
+    def offsets(
+        self, first: Sequence[str], second: Sequence[str] | None, truncate: bool
+    ) -> list[list[tuple[int, int]]]:
+        """See `Backend.offsets`."""
+        return [list(row.offsets) for row in self._encoded(first, second, truncate)]
+
+    def _encoded(self, first: Sequence[str], second: Sequence[str] | None, truncate: bool) -> list[Any]:
         kind, given = ("text", list(first)) if second is None else ("pair", list(zip(first, second, strict=True)))
-        tokenizer = self._cut if truncate and self._limit >= _SHORTEST[kind] else self._whole
-        found = tokenizer.encode_batch(given)
+        shortest = self._whole.num_special_tokens_to_add(second is not None) + (1 if second is None else 2)
+        tokenizer = self._cut if truncate and self._limit >= shortest else self._whole
+        found: list[Any] = tokenizer.encode_batch(given)
         for index, row in enumerate(found):
             if len(set(row.sequence_ids) - {None}) < (1 if second is None else 2):
                 what = f"there is nothing to read in {'the text' if second is None else 'one of the texts'}"
                 raise InputError("I001", what, f"{kind} {index}", "give texts with words")
             if len(row.ids) > self._limit:
                 raise self._too_long(row, f"{kind} {index}")
-        return TokenRows([row.ids for row in found], None if second is None else [row.type_ids for row in found])
+        return found
 
     def encode_words(self, texts: Sequence[Sequence[str]], truncate: bool) -> TokenRows:
         """See `Backend.encode_words`."""
@@ -208,6 +224,15 @@ class Texts:
     def _too_long(self, row: Any, where: str) -> InputError:
         what = f"{len(row.ids)} tokens, the model takes {self._limit}"
         return InputError("I002", what, where, "shorten it, or use truncate=True")
+
+
+def _truncation_side(folder: Path) -> str:
+    """Where a text that is too long is cut, as the configuration beside a tokenizer says."""
+    try:
+        said = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return "right"
+    return "left" if isinstance(said, dict) and said.get("truncation_side") == "left" else "right"
 
 
 def check_ends(inputs: Iterable[str], outputs: Iterable[str], where: str) -> None:
