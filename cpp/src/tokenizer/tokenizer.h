@@ -31,6 +31,7 @@ class Tokenizer {
     Template around;
     std::uint32_t pad_id = 0;
     bool truncate_left = false;
+    bool trim_offsets = false, trim_prefix_space = false;  // trim.h
   };
 
   explicit Tokenizer(Parts parts);
@@ -64,6 +65,7 @@ class Tokenizer {
  private:
   void tokens(std::string_view text, bool track, std::vector<Token>& out) const;
   void stages(std::string_view part, std::size_t at, bool track, std::vector<Token>& out) const;
+  Range place_of(const AddedTokens::Part& part, std::string_view text, bool first) const;
   void words(Text text, std::vector<Token>& out) const;
 
   Parts parts_;

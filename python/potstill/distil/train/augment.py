@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from potstill.distil.vocabulary.spelling import Spelling
 from potstill.work.processes import current
 from potstill.work.progress import Progress
 
@@ -27,6 +26,8 @@ REPLACE = 0.4
 NEIGHBOURS = 15
 # A word goes with this probability (Wei and Zou: EDA, 2019, use 0.1), the last one never.
 DROP = 0.1
+# The space before a word in a piece: SentencePiece's, and that of byte-level BPE, which elsewhere is a letter.
+_MARKS = ("\u2581", "\u0120")
 # Pieces whose neighbours are looked up at once: 1,024 x 30,000 similarities are 120 MB.
 _CHUNK = 1024
 
@@ -78,7 +79,7 @@ def augment(texts: Sequence[str], tokenizer: Any, table: np.ndarray, copies: int
     words = [_words(encoded, row) for row in range(len(texts))]
     used = sorted({piece for row in words for piece, _, _ in row if piece is not None})
     spelled = _whole_words(tokenizer, len(table))
-    near = neighbours(table, used, sorted(spelled))
+    near = neighbours(table, used, list(spelled))
     made = []
     for row, text in enumerate(texts):
         for number in range(copies):
@@ -110,13 +111,21 @@ def neighbours(table: np.ndarray, pieces: Sequence[int], among: Sequence[int]) -
 
 
 def _whole_words(tokenizer: Any, count: int) -> dict[int, str]:
-    """Pieces among the first ``count`` that are a whole word of letters, which may stand in a text by itself."""
-    spelling, special = Spelling(tokenizer), set(tokenizer.all_special_ids)
+    """Pieces that are a whole word of letters, and that word: what may stand in a text by itself.
+
+    Where pieces have a mark for the space before a word, those without it may be the end of one.
+    """
+    special = set(tokenizer.all_special_ids)
+    pieces = tokenizer.convert_ids_to_tokens(list(range(min(count, len(tokenizer)))))
+    between = "".join(tokenizer.tokenize("a a"))[-2]
+    mark = between if between in _MARKS else ""
     found = {}
-    for token, piece in spelling.vocabulary.items():
-        text, begins = spelling.surface(token)
-        if piece < count and piece not in special and begins and text and text.isalpha():
-            found[piece] = text
+    for number, piece in enumerate(pieces):
+        if number in special or not piece or not piece.startswith(mark):
+            continue
+        word = tokenizer.convert_tokens_to_string([piece]).strip() if mark else piece
+        if word.isalpha():
+            found[number] = word
     return found
 
 
@@ -150,9 +159,9 @@ def _rewrite(
         if drop[index] < DROP and left > 1:
             left -= 1
         elif piece in near and replace[index] < REPLACE:
-            candidates = near[piece]
-            # Of byte-level BPE and Metaspace the space before a word is in its piece.
-            parts.append(" " * text[start].isspace())
+            candidates, given = near[piece], text[start:end]
+            # A piece may stand for the space before its word too.
+            parts.append(given[: len(given) - len(given.lstrip())])
             parts.append(spelled[int(candidates[int(choice[index] * len(candidates))])])
         else:
             parts.append(text[start:end])
