@@ -47,7 +47,7 @@ def texts(corpus: list[str]) -> list[str]:
 def model_of(kind: str, corpus: list[str], size: int = 900) -> dict[str, Any]:
     """A trained tokenizer.json without steps around its model."""
     content: dict[str, Any] = json.loads(trained.KINDS[kind](corpus, size).to_str())
-    content.update(normalizer=None, post_processor=None)
+    content.update(normalizer=None, pre_tokenizer=None, post_processor=None)
     return content
 
 
