@@ -1,5 +1,6 @@
 #include "tokenizer/load.h"
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <string>
@@ -20,6 +21,12 @@
 #include "tokenizer/normalizers/strip_accents.h"
 #include "tokenizer/normalizers/unicode_form.h"
 #include "tokenizer/pre_tokenizers/bert.h"
+#include "tokenizer/pre_tokenizers/byte_level.h"
+#include "tokenizer/pre_tokenizers/digits.h"
+#include "tokenizer/pre_tokenizers/metaspace.h"
+#include "tokenizer/pre_tokenizers/punctuation.h"
+#include "tokenizer/pre_tokenizers/split.h"
+#include "tokenizer/pre_tokenizers/whitespace.h"
 
 namespace potstill::tokenizer {
 namespace {
@@ -48,6 +55,13 @@ struct PreTokenizerRow {
 
 constexpr PreTokenizerRow kPreTokenizers[] = {
     {fb::PreTokenizerBody::BertPreTokenizer, BertPreTokenizer::make},
+    {fb::PreTokenizerBody::ByteLevel, ByteLevel::make},
+    {fb::PreTokenizerBody::Digits, Digits::make},
+    {fb::PreTokenizerBody::Metaspace, Metaspace::make},
+    {fb::PreTokenizerBody::Punctuation, Punctuation::make},
+    {fb::PreTokenizerBody::Split, Split::make},
+    {fb::PreTokenizerBody::Whitespace, Whitespace::make},
+    {fb::PreTokenizerBody::WhitespaceSplit, WhitespaceSplit::make},
 };
 
 struct ModelRow {
@@ -82,6 +96,18 @@ std::vector<std::unique_ptr<const Step>> read_steps(const Load& load, const auto
     steps.push_back(row_of(load, rows, header->body_type(), header->body(), what).make(load, *header));
   }
   return steps;
+}
+
+std::vector<std::unique_ptr<const PreTokenizer>> read_pre_tokenizers(const Load& load) {
+  const auto* headers = load.header().pre_tokenizers();
+  // It writes two bytes for each that is not ASCII: a list of them would be 2^kMaxSteps times the text.
+  const auto is_bytes = [](const fb::PreTokenizer* header) {
+    return header->body_type() == fb::PreTokenizerBody::ByteLevel;
+  };
+  if (headers != nullptr && std::count_if(headers->begin(), headers->end(), is_bytes) > 1) {
+    load.refuse("ByteLevel is more than once among the pre-tokenizers");
+  }
+  return read_steps<PreTokenizer>(load, headers, std::span<const PreTokenizerRow>(kPreTokenizers), "pre-tokenizers");
 }
 
 // BertNormalizer (or nothing) and BertPreTokenizer in one pass.
@@ -194,13 +220,14 @@ std::optional<Tokenizer> load(format::File& file, std::uint32_t vocabulary, std:
       .normalized = read_added(load, pieces, true),
       .normalizers = read_steps<Normalizer>(load, header.normalizers(), std::span<const NormalizerRow>(kNormalizers),
                                             "normalizers"),
-      .pre_tokenizers = read_steps<PreTokenizer>(load, header.pre_tokenizers(),
-                                                 std::span<const PreTokenizerRow>(kPreTokenizers), "pre-tokenizers"),
+      .pre_tokenizers = read_pre_tokenizers(load),
       .model = model.make(load, pieces),
       .fused = read_fused(load),
       .around = read_template(load, pieces.size(), types),
       .pad_id = header.pad_id(),
       .truncate_left = header.truncate_left(),
+      .trim_offsets = header.trim_offsets(),
+      .trim_prefix_space = header.trim_prefix_space(),
   });
 }
 

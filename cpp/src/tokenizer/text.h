@@ -9,6 +9,11 @@
 
 namespace potstill::tokenizer {
 
+// Bytes [begin, end).
+struct Range {
+  std::size_t begin, end;
+};
+
 // Bytes [begin, end) of the text that was given.
 struct Origin {
   std::uint32_t begin = 0, end = 0;

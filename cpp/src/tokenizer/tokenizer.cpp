@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "potstill/error.h"
+#include "tokenizer/trim.h"
 #include "tokenizer/utf8.h"
 
 namespace potstill::tokenizer {
@@ -57,7 +58,9 @@ void Tokenizer::encode(std::string_view text, std::vector<Token>& out) const {
   text = readable(text, storage);
   const std::size_t before = out.size();
   tokens(text, true, out);
-  count_characters(text, std::span(out).subspan(before));
+  const std::span<Token> found = std::span(out).subspan(before);
+  count_characters(text, found);
+  if (parts_.trim_offsets) trim(parts_.vocabulary, parts_.trim_prefix_space, found);
 }
 
 std::vector<std::int32_t> Tokenizer::encode(std::string_view text) const {

@@ -31,6 +31,7 @@ class Tokenizer {
     Template around;
     std::uint32_t pad_id = 0;
     bool truncate_left = false;
+    bool trim_offsets = false, trim_prefix_space = false;  // trim.h
   };
 
   explicit Tokenizer(Parts parts);

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <functional>
 #include <limits>
+#include <memory>
+#include <utility>
 
 #include "format/mapping.h"
 #include "format/tensors.h"
@@ -58,6 +60,29 @@ Enum wild() {
 }
 
 using M = fb::ModelT;
+
+template <typename Body>
+void add_pre_tokenizer(M& model, Body body) {
+  model.tokenizer->pre_tokenizers.push_back(std::make_unique<fb::PreTokenizerT>());
+  model.tokenizer->pre_tokenizers.back()->body.Set(std::move(body));
+}
+
+void add_split(M& model, fb::PatternKind kind, const char* text, fb::Behavior behavior) {
+  fb::SplitT split;
+  split.pattern = std::make_unique<fb::PatternT>();
+  split.pattern->kind = kind;
+  split.pattern->text = text;
+  split.behavior = behavior;
+  add_pre_tokenizer(model, std::move(split));
+}
+
+void add_metaspace(M& model, const char* replacement, fb::Prefix prefix) {
+  fb::MetaspaceT metaspace;
+  metaspace.replacement = replacement;
+  metaspace.prefix = prefix;
+  add_pre_tokenizer(model, std::move(metaspace));
+}
+
 const HeaderCase kHeaderCases[] = {
     {"", "nothing", [](M&) {}},
     {"F012", "newer schema", [](M& m) { m.schema_version = 2; }},
@@ -145,6 +170,17 @@ const HeaderCase kHeaderCases[] = {
     {"", "no normalizer", [](M& m) { m.tokenizer->normalizers.clear(); }},
     {"", "two normalizers",
      [](M& m) { m.tokenizer->normalizers.push_back(std::make_unique<fb::NormalizerT>(*m.tokenizer->normalizers[0])); }},
+    {"", "bytes", [](M& m) { add_pre_tokenizer(m, fb::ByteLevelT{}); }},
+    {"F040", "bytes twice",
+     [](M& m) { add_pre_tokenizer(m, fb::ByteLevelT{}), add_pre_tokenizer(m, fb::ByteLevelT{}); }},
+    {"", "a split", [](M& m) { add_split(m, fb::PatternKind::Gpt2, "", fb::Behavior::Removed); }},
+    {"F040", "a split without a pattern", [](M& m) { add_pre_tokenizer(m, fb::SplitT{}); }},
+    {"F040", "no text", [](M& m) { add_split(m, fb::PatternKind::Text, "", fb::Behavior::Removed); }},
+    {"F040", "pattern", [](M& m) { add_split(m, wild<fb::PatternKind>(), "a", fb::Behavior::Removed); }},
+    {"F040", "behavior", [](M& m) { add_split(m, fb::PatternKind::Gpt2, "", wild<fb::Behavior>()); }},
+    {"F040", "no replacement", [](M& m) { add_pre_tokenizer(m, fb::MetaspaceT{}); }},
+    {"F040", "two characters", [](M& m) { add_metaspace(m, "ab", fb::Prefix::Never); }},
+    {"F040", "prefix", [](M& m) { add_metaspace(m, "_", wild<fb::Prefix>()); }},
     {"F040", "no template", [](M& m) { m.tokenizer->single.clear(); }},
     {"", "another template", [](M& m) { m.tokenizer->single.pop_back(); }},
     {"F040", "a text twice", [](M& m) { m.tokenizer->single.push_back(m.tokenizer->single[1]); }},

@@ -1,17 +1,11 @@
 // A step that cuts a text into the words that the model reads one by one. One file a step, and its row in load.cpp.
 #pragma once
 
-#include <cstddef>
 #include <vector>
 
 #include "tokenizer/text.h"
 
 namespace potstill::tokenizer {
-
-// Bytes [begin, end).
-struct Range {
-  std::size_t begin, end;
-};
 
 // A normalized text and its words: ranges of it in order, none empty, none over another; what is in none is left out.
 struct Words {

@@ -25,6 +25,8 @@ def read_template(file: TokenizerFile) -> Template:
         file.refuse("C055", f"the template of one text is {problem}")
     problem = _problem(pair, ["First", "Second"]) if pair else "absent: the tokenizer has no template for pairs"
     trims = [step for step in steps if step.get("trim_offsets")]
+    if len(trims) > 1:
+        file.refuse("C055", "two post-processors trim the places of tokens, one after the other")
     return Template(
         tuple(single),
         () if problem else tuple(pair),

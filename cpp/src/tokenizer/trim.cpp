@@ -1,0 +1,46 @@
+#include "tokenizer/trim.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "tokenizer/unicode.h"
+#include "tokenizer/utf8.h"
+
+namespace potstill::tokenizer {
+namespace {
+
+constexpr char32_t kByteSpace = 0x120;
+
+struct Spaces {
+  std::uint32_t leading = 0, trailing = 0;  // characters
+};
+
+Spaces spaces_of(std::string_view piece) noexcept {
+  Spaces found;
+  if (!utf8::valid(piece)) return found;  // of a damaged file
+  bool all = true;
+  for (std::size_t at = 0; at < piece.size();) {
+    const char32_t point = utf8::next(piece, at);
+    const bool space = point == kByteSpace || (unicode::class_of(point).flags & unicode::kWhitespace) != 0;
+    all = all && space;
+    if (all) ++found.leading;
+    found.trailing = space ? found.trailing + 1 : 0;
+  }
+  return found;
+}
+
+}  // namespace
+
+void trim(const Vocabulary& vocabulary, bool prefix_space, std::span<Token> tokens) noexcept {
+  for (Token& token : tokens) {
+    auto [leading, trailing] = spaces_of(vocabulary.piece(static_cast<std::uint32_t>(token.id)));
+    const bool first = &token == tokens.data() || token.begin == 0;
+    if (prefix_space && first && leading == 1) leading = 0;
+    token.begin = std::min(token.begin + leading, token.end);
+    if (token.end >= trailing) token.end = std::max(token.end - trailing, token.begin);
+  }
+}
+
+}  // namespace potstill::tokenizer
