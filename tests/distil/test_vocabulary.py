@@ -18,7 +18,7 @@ from potstill.distil.vocabulary.choice import (
     piece_counts,
     vocabulary_facts,
 )
-from potstill.distil.vocabulary.prune.tokenizer import Prunable, prune_tokenizer
+from potstill.distil.vocabulary.prune.tokenizer import Prunable
 from potstill.errors import TrainError
 from potstill.models.tokens import encode
 from potstill.recipe.schema import Student
@@ -155,9 +155,15 @@ def test_min_count_size_and_ties() -> None:
     assert kept_pieces(counts, fallback, min_count=2).tolist() == [0, 1, 2, 5, 6]
     assert kept_pieces(counts, fallback, size=3).tolist() == [0, 1, 2], "of equally frequent ones the lower id"
     assert kept_pieces(counts, fallback, size=2).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("characters", ["all", "seen"])
+def test_a_size_that_cannot_hold_what_stays_is_refused(characters: str) -> None:
+    least = seen(vocabulary_characters=characters, vocabulary_min_count=999)[0].size
     with pytest.raises(TrainError) as error:
-        kept_pieces(counts, fallback, size=1)
-    assert error.value.code == "T061" and "2 or more" in str(error.value)
+        seen(vocabulary_characters=characters, vocabulary_size=least - 1)
+    assert error.value.code == "T061" and f"{least} or more" in str(error.value)
+    assert ("vocabulary_characters" in str(error.value)) == (characters == "all")
 
 
 def test_unlabelled_text_counts_by_its_weight() -> None:
@@ -185,8 +191,9 @@ def test_facts() -> None:
 def test_pruning_leaves_the_teachers_tokenizer_alone() -> None:
     tokenizer = lettered.tokenizer()
     before = tokenizer.backend_tokenizer.to_str()
-    kept = Prunable(tokenizer).fallback_ids()
-    smaller = prune_tokenizer(tokenizer, kept)
+    source = Prunable(tokenizer)
+    kept = source.fallback_ids()
+    smaller = source.pruned(kept)
     assert tokenizer.backend_tokenizer.to_str() == before
     assert len(smaller) == len(kept) and type(smaller) is type(tokenizer)
     assert smaller.model_max_length == 48 and "tmp" not in str(smaller.name_or_path)

@@ -132,7 +132,7 @@ std::vector<Word> words_of(std::string_view text, Units units) {
     inside = false;
   };
   while (!reader.done()) {
-    const std::uint8_t flags = unicode::class_of(reader.peek()).flags;
+    const unicode::Flags flags = unicode::class_of(reader.peek()).flags;
     if ((flags & unicode::kWhitespace) != 0) {
       end_word(reader.at());
       reader.take();

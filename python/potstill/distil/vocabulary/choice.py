@@ -87,6 +87,7 @@ def pieces_by_settings(
     # All texts decide whether a character occurs, whatever weight an occurrence has.
     occur = piece_counts(train, unlabelled, source.size) if settings.vocabulary_characters == "seen" else None
     always = source.fallback_ids(occur)
+    _check_size(settings, len(always))
     return kept_pieces(counts, always, settings.vocabulary_min_count, settings.vocabulary_size, source.with_ancestors)
 
 
@@ -112,24 +113,14 @@ def kept_pieces(
 
     Args:
         counts: `piece_counts`.
-        fallback: ids kept in any case.
+        fallback: ids kept in any case, with their ancestors; no more than size.
         min_count: occurrences that keep another piece.
         size: at most so many ids in all, the most frequent; of equally frequent ones those of lower id. One that needs
             more ancestors than there is room for is left out.
         with_ancestors: ids and those that they need, which are kept with them.
-
-    Raises:
-        TrainError: size is under the number of ids kept in any case.
     """
-    kept = with_ancestors(map(int, fallback))
+    kept = set(map(int, fallback))
     limit = len(counts) if size is None else size
-    if limit < len(kept):
-        raise TrainError(
-            "T061",
-            f"a vocabulary of {size} pieces cannot hold the {len(kept)} special tokens and single characters",
-            "student.vocabulary_size",
-            f'give {len(kept)} or more, leave it out, or set student.vocabulary_characters = "seen"',
-        )
     # Counts of weighted text are sums of rounded numbers: 10 x 0.1 must count as 1.
     often = np.flatnonzero((counts > 0) & (counts >= min_count - 1e-9))
     for index in often[np.lexsort((often, -counts[often]))].tolist():
@@ -137,6 +128,19 @@ def kept_pieces(
         if len(kept) + len(more) <= limit:
             kept |= more
     return np.array(sorted(kept), dtype=np.int32)
+
+
+def _check_size(settings: Student, least: int) -> None:
+    size = settings.vocabulary_size
+    if size is None or size >= least:
+        return
+    fewer = ', or keep fewer: student.vocabulary_characters = "seen"' if settings.vocabulary_characters == "all" else ""
+    raise TrainError(
+        "T061",
+        f"a vocabulary of {size} pieces cannot hold the {least} special tokens and single characters",
+        "student.vocabulary_size",
+        f"give {least} or more, or leave it out{fewer}",
+    )
 
 
 def aligned_ids(rows: Sequence[Any], kept: np.ndarray | None) -> list[np.ndarray]:

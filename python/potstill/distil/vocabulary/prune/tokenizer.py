@@ -109,11 +109,6 @@ def unspelt_ids(tokenizer: Any) -> np.ndarray:
     return KnownPieces(tokenizer).unspelt_ids()
 
 
-def prune_tokenizer(tokenizer: Any, kept: Sequence[int] | np.ndarray) -> Any:
-    """`Prunable.pruned` of a tokenizer."""
-    return Prunable(tokenizer).pruned(kept)
-
-
 def _refused(what: str, where: str) -> TrainError:
     return TrainError(
         "T060", what, where,
