@@ -9,6 +9,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import BertTokenizer, PreTrainedTokenizerFast
 
+import teachers
 from potstill.models.text_facts import sample, text_facts, tokens_told
 from potstill.models.token_counts import count_tokens, summary
 
@@ -63,6 +64,17 @@ def wordpiece(tmp_path_factory: pytest.TempPathFactory) -> Any:
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "ra", "##in", "\u96e8", "\u5929"]
     path.write_text("\n".join(pieces) + "\n", encoding="utf-8")
     return BertTokenizer(vocab=str(path), do_lower_case=True)
+
+
+def test_letters_that_are_left_out() -> None:
+    """By a byte-level tokenizer without a piece for each byte, which has no unknown token."""
+    tokenizer = teachers.bpe()
+    row = count_tokens(tokenizer, ["good \u0434\u0430"])[0]
+    assert row.unknown == row.bytes == 0 and row.lost == 2 and row.example == "\u0434"
+    assert row.strange == {"Cyrillic": 2}
+    (none,) = count_tokens(tokenizer, ["\u0434\u0430"])
+    assert none.tokens == 0 and summary([none], characters=True)["tokens_per_character"] == 0.0
+    assert count_tokens(tokenizer, ["good film"])[0].lost == 0
 
 
 def test_unknown_tokens(wordpiece: Any) -> None:

@@ -9,6 +9,9 @@
 
 #include "format/fail.h"
 #include "tokenizer/fused_bert.h"
+#include "tokenizer/models/bpe.h"
+#include "tokenizer/models/unigram.h"
+#include "tokenizer/models/wordlevel.h"
 #include "tokenizer/models/wordpiece.h"
 #include "tokenizer/normalizers/bert.h"
 #include "tokenizer/normalizers/lowercase.h"
@@ -72,6 +75,9 @@ struct ModelRow {
 
 constexpr ModelRow kModels[] = {
     {fb::TokenizerModel::WordPiece, WordPiece::make},
+    {fb::TokenizerModel::Bpe, Bpe::make},
+    {fb::TokenizerModel::Unigram, Unigram::make},
+    {fb::TokenizerModel::WordLevel, WordLevel::make},
 };
 
 // ----

@@ -28,11 +28,11 @@ class TokenCounts:
         unknown: unknown tokens.
         bytes: tokens that are a byte, or several that make no character: how a tokenizer writes what it has no piece
             for.
-        lost: characters that unknown tokens stand for.
+        lost: characters that unknown tokens stand for, and letters that no token stands for.
         example: the first of these, or of what bytes stand for; empty without.
         letters: by script, how many letters.
         read: by script, how many tokens stand for letters of it.
-        strange: by script, how many of its letters are unknown or bytes.
+        strange: by script, how many of its letters are unknown, bytes, or left out.
     """
 
     words: int
@@ -80,12 +80,12 @@ def summary(counts: Sequence[TokenCounts], *, characters: bool) -> dict[str, flo
     Returns:
         ``tokens_per_character`` or ``tokens_per_word``; ``unknown`` and ``bytes``, shares (0-1) of the tokens.
     """
-    tokens = max(1, sum(row.tokens for row in counts))
+    tokens = sum(row.tokens for row in counts)
     units = sum(row.characters if characters else row.words for row in counts)
     return {
         f"tokens_per_{'character' if characters else 'word'}": tokens / max(1, units),
-        "unknown": sum(row.unknown for row in counts) / tokens,
-        "bytes": sum(row.bytes for row in counts) / tokens,
+        "unknown": sum(row.unknown for row in counts) / max(1, tokens),
+        "bytes": sum(row.bytes for row in counts) / max(1, tokens),
     }
 
 
@@ -109,6 +109,13 @@ def _count(
             lost += is_unknown * (end - start)
             strange.update(range(start, end))
             example = example or text[start:end][:40]
+    if not ids or any(end for _, end in offsets):
+        # What a tokenizer without an unknown token leaves out.
+        dropped = set(range(len(text))).difference(*(range(start, end) for start, end in offsets))
+        dropped = {place for place in dropped if script_of(text[place])}
+        strange |= dropped
+        lost += len(dropped)
+        example = example or (text[min(dropped)] if dropped else "")
     letters, unread = (Counter(filter(None, map(script_of, given))) for given in (text, (text[at] for at in strange)))
     return TokenCounts(
         words,

@@ -255,8 +255,7 @@ def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
     del work
     recipe, labels = context.recipe, context.facts("data")["labels"]
     task = task_of(recipe).with_labels(labels)
-    splits = Splits.load(context.folder("data"))
-    test = splits.test
+    test = Splits.load(context.folder("data")).test
     student, teacher = final_student(context), context.folder("teacher")
     report = check_parity(
         student,
@@ -283,9 +282,7 @@ def run_verify(context: Context, out: Path, work: Path) -> Mapping[str, Any]:
         "metrics": {name: dict(figures) for name, figures in report.metrics.items()},
         "test_difference": dict(report.test_difference),
         "sentences": report.sentences,
-        "texts": text_facts(
-            splits.train["text"], {"teacher": load_tokenizer(teacher), "student": load_tokenizer(student)}
-        ),
+        "texts": text_facts(test["text"], {"teacher": load_tokenizer(teacher), "student": load_tokenizer(student)}),
         "warnings": report.failures(),
     }
 

@@ -35,10 +35,9 @@ def check_data(findings: Findings, recipe: Recipe, cache: Path) -> Splits | None
     Returns:
         The splits; None where they cannot be read.
     """
-    from potstill.data.languages import in_words, languages, plain, scripts
     from potstill.data.sources import load_data
     from potstill.models.heads import task_of
-    from potstill.models.text_facts import sample
+    from potstill.pipeline.check.texts import check_script
 
     task, notes = task_of(recipe), _Notes()
     with findings.refusals("data"):
@@ -57,9 +56,7 @@ def check_data(findings: Findings, recipe: Recipe, cache: Path) -> Splits | None
             findings.warning("data", warning)
         if task.labelled:
             findings.ok("classes", _counts(splits))
-        texts = [plain(text) for text in sample(splits.train["text"])]
-        for name, seen in in_words(scripts(texts), languages(texts)).items():
-            findings.ok(name, seen)
+        check_script(findings, splits)
         return splits
     return None
 

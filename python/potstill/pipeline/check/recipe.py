@@ -54,12 +54,12 @@ def check_teacher(
         The teacher; None where its files are not on this machine or describe none.
     """
     from potstill.distil.teacher.sentence import lowercased, sentence_model, teacher_vectors
-    from potstill.distil.teacher.text_check import examine_texts
     from potstill.models.heads import task_of
     from potstill.pipeline.check.labels import check_labels
     from potstill.pipeline.check.student import check_student
     from potstill.pipeline.check.teacher import note_teacher, read_teacher, teacher_folder
-    from potstill.pipeline.check.tokenizer import check_tokenizer, tokens_of
+    from potstill.pipeline.check.texts import check_tokens
+    from potstill.pipeline.check.tokenizer import check_tokenizer
 
     try:
         folder = teacher_folder(recipe, cache=cache, fetch=fetch)
@@ -93,9 +93,7 @@ def check_teacher(
         with findings.refusals("tokenizer"):
             lowercased(tokenizer, vectors.source)
     if splits is not None and tokenizer is not None:
-        findings.ok("tokens", tokens_of(tokenizer, splits.train["text"]))
-        for sentence in examine_texts(tokenizer, splits, recipe.data.max_tokens):
-            findings.warning("texts", sentence)
+        check_tokens(findings, recipe, teacher, tokenizer, splits)
     check_labels(findings, recipe, teacher, labels)
     check_student(findings, recipe, teacher, named, tokenizer)
     return teacher

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,17 +109,6 @@ def _own(settings: Student, splits: Splits | None, teacher: Any) -> Any:
     if splits is not None:
         check_size(settings, splits, teacher)
     return found
-
-
-def tokens_of(tokenizer: Any, column: Sequence[Any]) -> str:
-    """How the teacher's tokenizer cuts the texts: "1.31 tokens a word; unknown 0.00 %, bytes 0.00 %"."""
-    from potstill.models.text_facts import sample, tokens_told
-    from potstill.models.token_counts import by_characters, count_tokens, summary
-
-    rows = sample(column)
-    figures = tokens_told(summary(count_tokens(tokenizer, rows), characters=by_characters(rows)))
-    (what, each), *shares = figures.items()
-    return f"{each} {what} by the teacher's tokenizer; {', '.join(f'{name} {share}' for name, share in shares)}"
 
 
 def _load(folder: Path, named: str) -> Any:

@@ -148,7 +148,7 @@ def _figures(report: Mapping[str, Any]) -> Section:
 def _texts(report: Mapping[str, Any]) -> Section:
     found = report.get("texts", {})
     said = in_words(found["scripts"], found["languages"]) if found else {}
-    title = f"Texts ({found.get('rows', 0):,} training rows)"
+    title = f"Texts ({found.get('rows', 0):,} test rows)"
     return Section(title, ["", "shares"], [[name, shares] for name, shares in said.items()])
 
 
