@@ -91,33 +91,26 @@ std::size_t Precompiled::plain_end(std::string_view text, std::size_t at) const 
 void Precompiled::apply(Text& text) const {
   const std::string_view bytes = text.bytes;
   Pass out(text);
-  for (std::size_t at = 0; at < bytes.size();) {
-    std::size_t end = plain_end(bytes, at);
-    if (end > at) {
-      out.keep(bytes, at, end);
-      at = end;
-      continue;
-    }
-    end = cluster_end(bytes, at);
-    const std::string_view cluster = bytes.substr(at, end - at);
-    std::optional<std::string_view> found;
-    if (cluster.size() <= kMaxCluster) found = map_.find(cluster);
-    if (found) {
-      out.replace(cluster, *found);
-      at = end;
-      continue;
-    }
-    while (at < end) {
+  std::size_t kept = 0;  // from here on nothing has been replaced
+  const auto replace = [&](std::size_t begin, std::size_t end) {
+    const std::optional<std::string_view> found = map_.find(bytes.substr(begin, end - begin));
+    if (!found) return false;
+    out.keep(bytes, kept, begin);
+    out.replace(bytes.substr(begin, end - begin), *found);
+    kept = end;
+    return true;
+  };
+  for (std::size_t at = plain_end(bytes, 0); at < bytes.size(); at = plain_end(bytes, at)) {
+    const std::size_t end = cluster_end(bytes, at);
+    const bool done = end - at <= kMaxCluster && replace(at, end);
+    for (const std::size_t cluster = at; at < end;) {
       const std::size_t begin = at;
       utf8::next(bytes, at);
-      const std::string_view old = bytes.substr(begin, at - begin);
-      if ((found = map_.find(old))) {
-        out.replace(old, *found);
-      } else {
-        out.keep(bytes, begin, at);
-      }
+      const bool alone = begin == cluster && at == end;  // then it has been looked up
+      if (!done && !alone) replace(begin, at);
     }
   }
+  out.keep(bytes, kept, bytes.size());
 }
 
 }  // namespace potstill::tokenizer
