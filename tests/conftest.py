@@ -29,8 +29,9 @@ for _name in ("POTSTILL_ISA", "POTSTILL_NUM_THREADS"):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--fast``."""
+    """Add ``--fast`` and ``--families``."""
     parser.addoption("--fast", action="store_true", help="only what needs no training and no second process")
+    parser.addoption("--families", action="store_true", help="whole builds from teachers of all families")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import families
 from potstill.distil.train.augment import augment, embedding_table, neighbours, with_augmented
 from potstill.models.classifier import load_classifier
 from potstill.models.tokens import load_tokenizer
@@ -46,6 +47,24 @@ def test_new_texts_use_words_of_the_vocabulary_and_keep_the_rest(tokenizer: Any,
         for word in text.replace(",", " ").replace("!", " ").split():
             assert word.lower() in known or word == "unknownword"
     assert any("," in text for text in made), "what stands between words stays"
+
+
+@pytest.mark.parametrize("kind", ["roberta_bpe", "llama_bpe", "xlm_unigram", "t5_unigram"])
+def test_pieces_that_hold_the_space_before_their_word(kind: str) -> None:
+    """New texts have what words begin with, and spaces between; ends of words stand nowhere by themselves."""
+    made_for = getattr(families, kind)()
+    texts = families.sentences(20, seed=4)
+    table = np.random.default_rng(0).standard_normal((len(made_for), 8)).astype(np.float32)
+    made = augment(texts, made_for, table, 4, seed=1)
+    words = {*families.GOOD, *families.BAD, *families.PLAIN}
+    assert len(made) > 60
+    new = 0
+    for text in made:
+        for word in text.split():
+            assert any(whole.startswith(word.strip(".!")) for whole in words), text
+    for text, first in zip(texts, augment(texts, made_for, table, 1, seed=1), strict=False):
+        new += len(set(first.split()) - set(text.split()))
+    assert new > 20, "words were replaced, not only dropped"
 
 
 def test_a_text_depends_on_seed_row_and_copy_alone(tokenizer: Any, table: np.ndarray) -> None:

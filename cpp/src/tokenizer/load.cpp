@@ -16,7 +16,9 @@
 #include "tokenizer/normalizers/bert.h"
 #include "tokenizer/normalizers/lowercase.h"
 #include "tokenizer/normalizers/nmt.h"
+#include "tokenizer/normalizers/precompiled.h"
 #include "tokenizer/normalizers/prepend.h"
+#include "tokenizer/normalizers/replace.h"
 #include "tokenizer/normalizers/strip.h"
 #include "tokenizer/normalizers/strip_accents.h"
 #include "tokenizer/normalizers/unicode_form.h"
@@ -46,6 +48,8 @@ constexpr NormalizerRow kNormalizers[] = {
     {fb::NormalizerBody::Strip, Strip::make},
     {fb::NormalizerBody::Prepend, Prepend::make},
     {fb::NormalizerBody::Nmt, Nmt::make},
+    {fb::NormalizerBody::Precompiled, Precompiled::make},
+    {fb::NormalizerBody::Replace, Replace::make},
 };
 
 struct PreTokenizerRow {

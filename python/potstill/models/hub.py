@@ -86,7 +86,7 @@ def model_errors(model: Path | str) -> Iterator[None]:
             "T002",
             f"the model cannot be loaded: {reason}",
             name,
-            "give a model of the BERT family in Hugging Face form",
+            "give a model that reads text, in Hugging Face form",
         ) from error
 
 

@@ -8,7 +8,7 @@ meaning (good, bad) does no harm. Texts are made, not token ids: any tokenizer c
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,8 @@ REPLACE = 0.4
 NEIGHBOURS = 15
 # A word goes with this probability (Wei and Zou: EDA, 2019, use 0.1), the last one never.
 DROP = 0.1
+# The space before a word in a piece: SentencePiece's, and that of byte-level BPE, which elsewhere is a letter.
+_MARKS = ("\u2581", "\u0120")
 # Pieces whose neighbours are looked up at once: 1,024 x 30,000 similarities are 120 MB.
 _CHUNK = 1024
 
@@ -76,8 +78,8 @@ def augment(texts: Sequence[str], tokenizer: Any, table: np.ndarray, copies: int
     encoded = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     words = [_words(encoded, row) for row in range(len(texts))]
     used = sorted({piece for row in words for piece, _, _ in row if piece is not None})
-    near = neighbours(table, used, _word_pieces(tokenizer, len(table)))
-    spelled = tokenizer.convert_ids_to_tokens(list(range(len(table))))
+    spelled = _whole_words(tokenizer, len(table))
+    near = neighbours(table, used, list(spelled))
     made = []
     for row, text in enumerate(texts):
         for number in range(copies):
@@ -108,11 +110,23 @@ def neighbours(table: np.ndarray, pieces: Sequence[int], among: Sequence[int]) -
     return found
 
 
-def _word_pieces(tokenizer: Any, count: int) -> list[int]:
-    """Pieces that are a whole word of letters: what may stand in a text by itself."""
+def _whole_words(tokenizer: Any, count: int) -> dict[int, str]:
+    """Pieces that are a whole word of letters, and that word: what may stand in a text by itself.
+
+    Where pieces have a mark for the space before a word, those without it may be the end of one.
+    """
     special = set(tokenizer.all_special_ids)
-    spelled = tokenizer.convert_ids_to_tokens(list(range(min(count, len(tokenizer)))))
-    return [piece for piece, text in enumerate(spelled) if piece not in special and text and text.isalpha()]
+    pieces = tokenizer.convert_ids_to_tokens(list(range(min(count, len(tokenizer)))))
+    between = "".join(tokenizer.tokenize("a a"))[-2]
+    mark = between if between in _MARKS else ""
+    found = {}
+    for number, piece in enumerate(pieces):
+        if number in special or not piece or not piece.startswith(mark):
+            continue
+        word = tokenizer.convert_tokens_to_string([piece]).strip() if mark else piece
+        if word.isalpha():
+            found[number] = word
+    return found
 
 
 def _words(encoded: Any, row: int) -> list[tuple[int | None, int, int]]:
@@ -134,7 +148,7 @@ def _rewrite(
     text: str,
     words: Sequence[tuple[int | None, int, int]],
     near: dict[int, np.ndarray],
-    spelled: Sequence[str],
+    spelled: Mapping[int, str],
     random: np.random.Generator,
 ) -> str:
     drop, replace, choice = random.random((3, max(1, len(words))))
@@ -145,7 +159,9 @@ def _rewrite(
         if drop[index] < DROP and left > 1:
             left -= 1
         elif piece in near and replace[index] < REPLACE:
-            candidates = near[piece]
+            candidates, given = near[piece], text[start:end]
+            # A piece may stand for the space before its word too.
+            parts.append(given[: len(given) - len(given.lstrip())])
             parts.append(spelled[int(candidates[int(choice[index] * len(candidates))])])
         else:
             parts.append(text[start:end])
