@@ -80,9 +80,9 @@ def codes(found: Findings) -> list[str]:
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        ("roberta", ["C052"]),
-        ("xlmr", ["C052"]),
-        ("llama", ["C052"]),
+        ("roberta", []),
+        ("xlmr", []),
+        ("llama", ["C057"]),
         ("bart", ["T101"]),
         ("distilbert", []),
         ("silu", []),
@@ -98,21 +98,21 @@ def test_every_reason_is_told_with_the_recipe(
     assert all(error.next_step for error in found.errors)
 
 
-@pytest.mark.parametrize("kind", ["roberta", "xlmr", "llama"])
+@pytest.mark.parametrize("kind", ["llama"])
 def test_build_check_and_doctor_refuse_alike_before_anything_is_made(
     kind: str, made: Made, recipe: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked, out = recipe(made(kind), "student.init=random"), tmp_path / "out"
     with pytest.raises(PotstillError) as error:
         run_build(asked, out)
-    assert "WordPiece only" in str(error.value) and "teacher.model=demo:all-minilm-l6-v2" in str(error.value)
+    assert "padding token" in str(error.value) and "teacher.model=demo:all-minilm-l6-v2" in str(error.value)
     assert not [path for path in (out / "stages").rglob("*") if path.is_file()]
     overrides = [f"--set={setting}" for setting in [*SMALL, "student.init=random"]]
     assert main(["recipe", "check", str(tmp_path / "mine.toml"), *overrides]) != 0
     shown = capsys.readouterr()
-    assert "WordPiece only" in shown.out and error.value.code in shown.err
+    assert "padding token" in shown.out and error.value.code in shown.err
     findings = doctor_check(str(tmp_path / "mine.toml"), None, Limits(), read=read_shape)
-    assert any("WordPiece only" in one.seen and one.status == "failure" for one in findings.checks)
+    assert any("padding token" in one.seen and one.status == "failure" for one in findings.checks)
     # The next step, taken: the demo teacher is known without being fetched.
     with_it = recipe(made(kind), "student.init=random", "teacher.model=demo:all-minilm-l6-v2")
     check(with_it, tmp_path).require("mine")
@@ -282,10 +282,10 @@ def test_a_search_is_checked_too(made: Made, recipe: Any, tmp_path: Path) -> Non
     from potstill.work.progress import QuietProgress
 
     time = BudgetTime(board="pi4", tokens=16, value=5.0)
-    asked = recipe(made("roberta"), "student.init=random", "student.layers=9")
+    asked = recipe(made("llama"), "student.init=random", "student.layers=9")
     elsewhere = time.model_copy(update={"board": "pi400"})
     for wrong, when in ((asked, time), (recipe(made("bert")), elsewhere)):
-        with pytest.raises(PotstillError, match="WordPiece only" if when is time else "unknown board 'pi400'"):
+        with pytest.raises(PotstillError, match="padding token" if when is time else "unknown board 'pi400'"):
             run_search(wrong, tmp_path / "out", when, progress=QuietProgress())
         assert not [path for path in (tmp_path / "out" / "stages").rglob("*") if path.is_file()]
 

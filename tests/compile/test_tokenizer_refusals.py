@@ -197,7 +197,8 @@ def test_split_special_tokens(tmp_path: Path, transformers: Any) -> None:
     assert refusal(save(tmp_path, {**CONFIG, "split_special_tokens": True})) == "C056"
 
 
-def test_another_family(tmp_path: Path, transformers: Any) -> None:
+def test_a_model_that_draws_lots(tmp_path: Path, transformers: Any) -> None:
     content = copy.deepcopy(CONTENT)
-    content["model"] = {"type": "WordLevel", "unk_token": "[UNK]", "vocab": {p: i for i, p in enumerate(PIECES)}}
+    vocabulary = {piece: i for i, piece in enumerate(PIECES)}
+    content["model"] = {"type": "BPE", "unk_token": "[UNK]", "dropout": 0.1, "vocab": vocabulary, "merges": []}
     assert refusal(save(tmp_path, content=content)) == "C052"

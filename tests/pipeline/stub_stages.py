@@ -25,6 +25,7 @@ FACTS: dict[str, dict[str, Any]] = {
     "still": {"scheme": "int8", "card": Card("mine", heads_of(["a", "b"]), 16, scheme="int8").info()},
     "verify": {
         "parity": [{"export": "onnx", "length": 8, "batch": 1, "max_abs_difference": 1e-6}],
+        "texts": {},
         "label_agreement": {"onnx": 1.0, "still": 0.99},
         "accuracy": {"onnx": 0.85, "still": 0.855},
     },

@@ -57,6 +57,21 @@ def test_what_rounding_on_texts_gave_is_told(tmp_path: Path) -> None:
     assert "rounded without training for it" in render(tmp_path)
 
 
+def test_texts_and_how_they_are_cut(tmp_path: Path) -> None:
+    report = _report()
+    cut = {"tokens_per_character": 1.423, "unknown": 0.0009, "bytes": 0.0}
+    report["texts"] = {
+        "rows": 1732, "scripts": {"Han": 0.98, "Latin": 0.02}, "languages": {"zh": 0.97},
+        "tokens": {"teacher": {**cut, "unknown": 0.0}, "student": cut},
+    }  # fmt: skip
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    lines = [" ".join(line.split()) for line in render(tmp_path).splitlines()]
+    assert "Texts (1,732 test rows)" in lines and "scripts Han 98 %, Latin 2 %" in lines
+    assert "languages zh 97 %, others, or too short to tell 3 %" in lines
+    assert "tokens a character unknown bytes" in lines
+    assert "teacher 1.42 0.00 % 0.00 %" in lines and "student 1.42 0.09 % 0.00 %" in lines
+
+
 def test_a_task_names_its_figures(tmp_path: Path) -> None:
     report = _report()
     (tmp_path / "report.json").write_text(json.dumps(report))

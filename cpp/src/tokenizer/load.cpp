@@ -9,11 +9,16 @@
 
 #include "format/fail.h"
 #include "tokenizer/fused_bert.h"
+#include "tokenizer/models/bpe.h"
+#include "tokenizer/models/unigram.h"
+#include "tokenizer/models/wordlevel.h"
 #include "tokenizer/models/wordpiece.h"
 #include "tokenizer/normalizers/bert.h"
 #include "tokenizer/normalizers/lowercase.h"
 #include "tokenizer/normalizers/nmt.h"
+#include "tokenizer/normalizers/precompiled.h"
 #include "tokenizer/normalizers/prepend.h"
+#include "tokenizer/normalizers/replace.h"
 #include "tokenizer/normalizers/strip.h"
 #include "tokenizer/normalizers/strip_accents.h"
 #include "tokenizer/normalizers/unicode_form.h"
@@ -43,6 +48,8 @@ constexpr NormalizerRow kNormalizers[] = {
     {fb::NormalizerBody::Strip, Strip::make},
     {fb::NormalizerBody::Prepend, Prepend::make},
     {fb::NormalizerBody::Nmt, Nmt::make},
+    {fb::NormalizerBody::Precompiled, Precompiled::make},
+    {fb::NormalizerBody::Replace, Replace::make},
 };
 
 struct PreTokenizerRow {
@@ -68,6 +75,9 @@ struct ModelRow {
 
 constexpr ModelRow kModels[] = {
     {fb::TokenizerModel::WordPiece, WordPiece::make},
+    {fb::TokenizerModel::Bpe, Bpe::make},
+    {fb::TokenizerModel::Unigram, Unigram::make},
+    {fb::TokenizerModel::WordLevel, WordLevel::make},
 };
 
 // ----

@@ -56,11 +56,11 @@ void Tokenizer::encode(std::string_view text, std::vector<std::int32_t>& out) co
 void Tokenizer::encode(std::string_view text, std::vector<Token>& out) const {
   std::string storage;
   text = readable(text, storage);
-  const std::size_t before = out.size();
-  tokens(text, true, out);
-  const std::span<Token> found = std::span(out).subspan(before);
+  std::vector<Token> found;
+  tokens(text, true, found);
   count_characters(text, found);
   if (parts_.trim_offsets) trim(parts_.vocabulary, parts_.trim_prefix_space, found);
+  out.insert(out.end(), found.begin(), found.end());
 }
 
 std::vector<std::int32_t> Tokenizer::encode(std::string_view text) const {
@@ -74,7 +74,8 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text) const {
 void Tokenizer::tokens(std::string_view text, bool track, std::vector<Token>& out) const {
   for (const AddedTokens::Part& part : parts_.raw.cut(text)) {
     if (part.id >= 0) {
-      out.push_back({part.id, static_cast<std::uint32_t>(part.begin), static_cast<std::uint32_t>(part.end)});
+      const Range place = place_of(part, text, out.empty() || part.begin == 0);
+      out.push_back({part.id, static_cast<std::uint32_t>(place.begin), static_cast<std::uint32_t>(place.end)});
     } else if (parts_.fused != nullptr && !track) {
       parts_.fused->split(text.substr(part.begin, part.end - part.begin), *parts_.model, out);
     } else {
@@ -91,10 +92,17 @@ void Tokenizer::stages(std::string_view part, std::size_t at, bool track, std::v
     if (found.id < 0) {
       words(text.part(found.begin, found.end), out);
     } else {
-      const Origin origin = track ? text.origin(found.begin, found.end) : Origin{};
+      const Range place = place_of(found, text.bytes, out.empty() || at + found.begin == 0);
+      const Origin origin = track ? text.origin(place.begin, place.end) : Origin{};
       out.push_back({found.id, origin.begin, origin.end});
     }
   }
+}
+
+// The white space that an added token took with it is not of its place where places are trimmed.
+Range Tokenizer::place_of(const AddedTokens::Part& part, std::string_view text, bool first) const {
+  if (!parts_.trim_offsets) return {part.begin, part.end};
+  return without_spaces(text, {part.begin, part.end}, parts_.trim_prefix_space && first);
 }
 
 void Tokenizer::words(Text text, std::vector<Token>& out) const {

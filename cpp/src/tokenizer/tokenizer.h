@@ -65,6 +65,7 @@ class Tokenizer {
  private:
   void tokens(std::string_view text, bool track, std::vector<Token>& out) const;
   void stages(std::string_view part, std::size_t at, bool track, std::vector<Token>& out) const;
+  Range place_of(const AddedTokens::Part& part, std::string_view text, bool first) const;
   void words(Text text, std::vector<Token>& out) const;
 
   Parts parts_;

@@ -33,6 +33,21 @@ Spaces spaces_of(std::string_view piece) noexcept {
 
 }  // namespace
 
+Range without_spaces(std::string_view text, Range range, bool prefix_space) noexcept {
+  std::size_t begin = range.end, end = range.begin, spaces = 0;  // of what is no white space
+  for (std::size_t at = range.begin; at < range.end;) {
+    const std::size_t here = at;
+    if ((unicode::class_of(utf8::next(text, at)).flags & unicode::kWhitespace) != 0) {
+      if (begin == range.end) ++spaces;
+      continue;
+    }
+    begin = std::min(begin, here);
+    end = at;
+  }
+  if (begin == range.end) return range;
+  return {prefix_space && spaces == 1 ? range.begin : begin, end};
+}
+
 void trim(const Vocabulary& vocabulary, bool prefix_space, std::span<Token> tokens) noexcept {
   for (Token& token : tokens) {
     auto [leading, trailing] = spaces_of(vocabulary.piece(static_cast<std::uint32_t>(token.id)));

@@ -16,6 +16,12 @@ std::string repaired(std::string_view text);
 // Whether a byte of valid text begins a character.
 inline bool begins(char byte) noexcept { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }
 
+// Bytes of the character that begins with `lead`, in valid text.
+inline std::size_t size(char lead) noexcept {
+  const auto byte = static_cast<unsigned char>(lead);
+  return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
+}
+
 // Characters of valid text.
 std::size_t characters(std::string_view text) noexcept;
 

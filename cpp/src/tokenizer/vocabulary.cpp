@@ -1,7 +1,5 @@
 #include "tokenizer/vocabulary.h"
 
-#include <bit>
-
 namespace potstill::tokenizer {
 namespace {
 
@@ -19,31 +17,11 @@ const char* offsets_problem(const Vocabulary& vocabulary) noexcept {
   return nullptr;
 }
 
-// Every probe ends at an empty slot, after at most kMaxProbeRun steps.
-const char* slots_problem(const Vocabulary& vocabulary) noexcept {
-  const std::span<const std::int32_t> slots = vocabulary.slots;
-  const std::size_t size = slots.size();
-  if (!std::has_single_bit(size)) return "the number of hash slots is not a power of two";
-  const auto pieces = static_cast<std::int64_t>(vocabulary.size());
-  std::size_t empty = size;  // index of some empty slot
-  for (std::size_t i = 0; i < size; ++i) {
-    if (slots[i] < -1 || slots[i] >= pieces) return "a hash slot names a piece that does not exist";
-    if (slots[i] == -1) empty = i;
-  }
-  if (empty == size) return "the hash table has no empty slot";
-  std::size_t run = 0;
-  for (std::size_t i = 1; i <= size; ++i) {  // once around, from an empty slot to itself
-    run = slots[(empty + i) & (size - 1)] == -1 ? 0 : run + 1;
-    if (run > kMaxProbeRun) return "the hash table is too crowded (more than 256 used slots in a row)";
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 const char* Vocabulary::problem() const noexcept {
-  const char* text = offsets_problem(*this);
-  return text != nullptr ? text : slots_problem(*this);
+  if (const char* text = offsets_problem(*this)) return text;
+  return slots_problem(slots, [this](std::int32_t id) { return has(id); });
 }
 
 }  // namespace potstill::tokenizer

@@ -6,11 +6,11 @@
 #include <span>
 #include <string_view>
 
+#include "tokenizer/slots.h"
+
 namespace potstill::tokenizer {
 
-// Limits that keep the work per input byte bounded even for a hostile file.
 inline constexpr std::size_t kMaxVocabulary = std::size_t{1} << 24;
-inline constexpr std::size_t kMaxProbeRun = 256;  // longest run of used slots; about 60 at half load
 
 // FNV-1a, 32 bits, the hash of `slots`. Feed the previous result as `state` to go on.
 inline constexpr std::uint32_t kFnvStart = 2166136261u;
@@ -30,6 +30,8 @@ struct Vocabulary {
   const char* problem() const noexcept;
 
   std::size_t size() const noexcept { return offsets.size() - 1; }
+
+  bool has(std::int32_t id) const noexcept { return id >= 0 && static_cast<std::size_t>(id) < size(); }
 
   // The text of an id below size().
   std::string_view piece(std::size_t id) const noexcept;
@@ -55,7 +57,7 @@ inline std::int32_t Vocabulary::find(std::uint32_t hash, std::string_view prefix
   std::size_t slot = hash & mask;
   for (std::size_t probes = 0; probes <= kMaxProbeRun; ++probes, slot = (slot + 1) & mask) {
     const std::int32_t id = slots[slot];
-    if (id < 0 || static_cast<std::size_t>(id) >= size()) return -1;
+    if (!has(id)) return -1;
     const std::string_view text = piece(static_cast<std::size_t>(id));
     if (text.size() == prefix.size() + body.size() && text.ends_with(body) && text.starts_with(prefix)) return id;
   }

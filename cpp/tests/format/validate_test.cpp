@@ -62,6 +62,12 @@ Enum wild() {
 using M = fb::ModelT;
 
 template <typename Body>
+void add_normalizer(M& model, Body body) {
+  model.tokenizer->normalizers.push_back(std::make_unique<fb::NormalizerT>());
+  model.tokenizer->normalizers.back()->body.Set(std::move(body));
+}
+
+template <typename Body>
 void add_pre_tokenizer(M& model, Body body) {
   model.tokenizer->pre_tokenizers.push_back(std::make_unique<fb::PreTokenizerT>());
   model.tokenizer->pre_tokenizers.back()->body.Set(std::move(body));
@@ -170,6 +176,15 @@ const HeaderCase kHeaderCases[] = {
     {"", "no normalizer", [](M& m) { m.tokenizer->normalizers.clear(); }},
     {"", "two normalizers",
      [](M& m) { m.tokenizer->normalizers.push_back(std::make_unique<fb::NormalizerT>(*m.tokenizer->normalizers[0])); }},
+    {"", "a normal form", [](M& m) { add_normalizer(m, fb::UnicodeT{}); }},
+    {"F040", "form",
+     [](M& m) {
+       add_normalizer(m, fb::UnicodeT{});
+       m.tokenizer->normalizers.back()->body.AsUnicode()->form = wild<fb::UnicodeForm>();
+     }},
+    {"F040", "nothing before", [](M& m) { add_normalizer(m, fb::PrependT{}); }},
+    {"F040", "replacing nothing", [](M& m) { add_normalizer(m, fb::ReplaceT{}); }},
+    {"F039", "no map", [](M& m) { add_normalizer(m, fb::PrecompiledT{}); }},
     {"", "bytes", [](M& m) { add_pre_tokenizer(m, fb::ByteLevelT{}); }},
     {"F040", "bytes twice",
      [](M& m) { add_pre_tokenizer(m, fb::ByteLevelT{}), add_pre_tokenizer(m, fb::ByteLevelT{}); }},

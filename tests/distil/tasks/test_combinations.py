@@ -82,7 +82,7 @@ def make_splits(teacher: Path, task: str, labels: list[str], *, pairs: bool = Fa
         if task == "multi-label":
             found = [np.flatnonzero(row > 0).tolist() for row in logits]
         made[name] = Dataset.from_dict({**columns, "label": found})
-    return SimpleNamespace(**made, unlabelled=None, labels=labels, fingerprint=f"{task} {pairs}")
+    return SimpleNamespace(**made, unlabelled=None, labels=labels, fingerprint=f"{task} {pairs}", units="")
 
 
 def recipe(teacher: Path, task: str, *, pairs: bool = False, **sections: dict[str, Any]) -> Recipe:

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "tokenizer/load.h"
 #include "tokenizer/utf8.h"
 
 namespace potstill::tokenizer {
@@ -93,8 +95,10 @@ class UnicodeForm::Pass {
   std::vector<Part> between_;  // what did not join it, in canonical order
 };
 
-std::unique_ptr<const Normalizer> UnicodeForm::make(const Load&, const fb::Normalizer& header) {
-  return std::make_unique<UnicodeForm>(header.body_as_Unicode()->form());
+std::unique_ptr<const Normalizer> UnicodeForm::make(const Load& load, const fb::Normalizer& header) {
+  const fb::UnicodeForm form = header.body_as_Unicode()->form();
+  if (form > fb::UnicodeForm::MAX) load.refuse("there is no such normal form");
+  return std::make_unique<UnicodeForm>(form);
 }
 
 UnicodeForm::UnicodeForm(fb::UnicodeForm form)

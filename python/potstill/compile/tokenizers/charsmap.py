@@ -1,10 +1,27 @@
-"""SentencePiece's maps of characters, made by hand: what a Precompiled normalizer reads."""
+"""SentencePiece's maps of characters, which the normalizer Precompiled reads: u32 size of a double array in bytes, its
+units, u32, and texts that end with NUL; all little-endian.
+"""
 
 from __future__ import annotations
 
-import base64
 import struct
 from collections.abc import Mapping
+
+_MAX_TEXT = 255  # bytes, the limit of the core
+
+
+def problem(data: bytes) -> str | None:
+    """What the core would refuse of a map; None: nothing."""
+    size = int.from_bytes(data[:4], "little") // 4 * 4
+    texts = data[4 + size :]
+    if not 4 <= size <= len(data) - 4:
+        return "has no double array"
+    try:
+        texts.decode()
+    except UnicodeDecodeError:
+        return "has texts that are not UTF-8"
+    longest = max(map(len, texts.split(b"\0")))
+    return None if longest <= _MAX_TEXT else f"has a text of {longest} bytes, above {_MAX_TEXT}"
 
 
 def charsmap(rules: Mapping[str, str]) -> bytes:
@@ -14,16 +31,11 @@ def charsmap(rules: Mapping[str, str]) -> bytes:
     for key, value in rules.items():
         values[key.encode()] = len(texts)
         texts += value.encode() + b"\0"
-    units = double_array(values)
+    units = _double_array(values)
     return struct.pack(f"<I{len(units)}I", 4 * len(units), *units) + bytes(texts)
 
 
-def precompiled(rules: Mapping[str, str]) -> dict[str, str]:
-    """The normalizer as tokenizer.json has it."""
-    return {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(charsmap(rules)).decode()}
-
-
-def double_array(values: Mapping[bytes, int]) -> list[int]:
+def _double_array(values: Mapping[bytes, int]) -> list[int]:
     """The units of a double array (of the form that Darts-clone writes) that gives each key, without NUL, its value."""
     children: dict[bytes, set[int]] = {b"": set()}
     for key in values:

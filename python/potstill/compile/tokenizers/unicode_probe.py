@@ -107,7 +107,7 @@ def changes(normalizer: Any, texts: Sequence[str], separator: str = SEPARATOR) -
     """What becomes of the texts that change. Many go through in one call, which takes 1,024: separators keep them apart
     (starters that none of them changes), and a call that changes nothing needs no look at each.
     """
-    found = {}
+    found: dict[str, str] = {}
     for start in range(0, len(texts), 1024):
         part = texts[start : start + 1024]
         joined = separator.join(part)

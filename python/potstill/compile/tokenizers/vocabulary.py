@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from potstill.compile.tokenizers.base import Added, TokenizerFile
+from potstill.compile.tokenizers.slots import open_slots
 
 # The limits of cpp/src/tokenizer/vocabulary.h and cpp/src/format/reader.h.
 MAX_VOCABULARY = 1 << 24
 MAX_ADDED_TOKENS = 1024
-MAX_PROBE_RUN = 256
 
 
 def added_tokens(file: TokenizerFile, vocabulary: Mapping[str, int]) -> tuple[dict[str, int], tuple[Added, ...]]:
@@ -93,31 +93,5 @@ def fnv1a(text: bytes) -> int:
 
 
 def hash_slots(pieces: Mapping[bytes, int]) -> list[int]:
-    """Open-addressing table of ids with linear probing, -1 = empty.
-
-    The size is the smallest power of two that is at least twice the number of pieces and leaves no more than
-    `MAX_PROBE_RUN` used slots in a row (the core refuses longer runs: they bound the time of a failed lookup).
-    """
-    hashes = [(fnv1a(piece), i) for piece, i in pieces.items()]
-    size = 2
-    while size < 2 * len(hashes):
-        size *= 2
-    while True:
-        slots = [-1] * size
-        for state, i in hashes:
-            slot = state & (size - 1)
-            while slots[slot] != -1:
-                slot = (slot + 1) & (size - 1)
-            slots[slot] = i
-        if _longest_run(slots) <= MAX_PROBE_RUN:
-            return slots
-        size *= 2
-
-
-def _longest_run(slots: list[int]) -> int:
-    empty = slots.index(-1)
-    longest = run = 0
-    for i in range(1, len(slots) + 1):  # once around, from an empty slot to itself
-        run = 0 if slots[(empty + i) % len(slots)] == -1 else run + 1
-        longest = max(longest, run)
-    return longest
+    """The hash table of ids over the pieces, at most half full (see `open_slots`)."""
+    return open_slots([fnv1a(piece) for piece in pieces], list(pieces.values()))

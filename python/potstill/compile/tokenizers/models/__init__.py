@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from potstill.compile.tokenizers.base import ModelTables, TokenizerFile
-from potstill.compile.tokenizers.models import wordpiece
+from potstill.compile.tokenizers.models import bpe, unigram, wordlevel, wordpiece
 
 __all__ = ["KINDS", "read_model"]
 
 # Readers by the type in a tokenizer.json.
 KINDS: dict[str, Callable[[TokenizerFile], ModelTables]] = {
     "WordPiece": wordpiece.read,
+    "BPE": bpe.read,
+    "Unigram": unigram.read,
+    "WordLevel": wordlevel.read,
 }
 
 

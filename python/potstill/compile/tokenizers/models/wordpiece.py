@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from potstill.compile.tokenizers.base import ModelTables, Step, TokenizerFile
+from potstill.compile.tokenizers.models.unknown import unknown_id
 
 # The limits of cpp/src/tokenizer/models/wordpiece.h.
 MAX_CHARS_PER_WORD = 1000
@@ -30,10 +31,7 @@ def read(file: TokenizerFile) -> WordPieceTables:
     model = file.content["model"]
     prefix, max_chars = str(model["continuing_subword_prefix"]), int(model["max_input_chars_per_word"])
     vocabulary: dict[str, int] = model["vocab"]
-    unk_id = vocabulary.get(model["unk_token"])
-    if unk_id is None:
-        unknown = f"the unknown token {model['unk_token']!r} is not in the vocabulary"
-        file.refuse("C057", unknown, "add it to the vocabulary")
+    unk_id = unknown_id(file)
     if len(prefix.encode()) > MAX_PREFIX_BYTES:
         file.refuse("C058", f"the prefix of continuing pieces is longer than {MAX_PREFIX_BYTES} bytes")
     if not 1 <= max_chars <= MAX_CHARS_PER_WORD:

@@ -6,13 +6,24 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from potstill.compile.tokenizers.base import Step, TokenizerFile, name_of
-from potstill.compile.tokenizers.normalizers import bert
+from potstill.compile.tokenizers.normalizers import bert, plain, precompiled, prepend, replace, strip, unicode_form
 
 __all__ = ["KINDS", "read_normalizers"]
 
 # Readers by the type in a tokenizer.json.
 KINDS: dict[str, Callable[[Mapping[str, Any], TokenizerFile], Step]] = {
     "BertNormalizer": bert.read,
+    "Lowercase": plain.read,
+    "NFC": unicode_form.read,
+    "NFD": unicode_form.read,
+    "NFKC": unicode_form.read,
+    "NFKD": unicode_form.read,
+    "Nmt": plain.read,
+    "Precompiled": precompiled.read,
+    "Prepend": prepend.read,
+    "Replace": replace.read,
+    "Strip": strip.read,
+    "StripAccents": plain.read,
 }
 
 

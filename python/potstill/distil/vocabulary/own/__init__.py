@@ -1,8 +1,8 @@
 """A tokenizer made of a recipe's texts. One file a kind; the file's name is the recipe's ``student.tokenizer_model``.
 
-A file has ``ALPHABET``, the characters that it needs whatever the texts are, or ``alphabet(words)``; its parts
-``normalizer(folding)`` and ``PRE_TOKENIZER``; and ``model(words, alphabet, size)``. Around each stand the same four
-special tokens: ``[CLS] A [SEP]``, of pairs ``[CLS] A [SEP] B [SEP]`` with token type 1 from B on.
+A file has ``PRE_TOKENIZER``, ``DECODER`` and ``normalizer(folding)``, parts of the tokenizer; ``alphabet(words)``, the
+single characters that it holds; and ``model(words, alphabet, size)``. Around each stand the same four special tokens:
+``[CLS] A [SEP]``, of pairs ``[CLS] A [SEP] B [SEP]`` with token type 1 from B on.
 
 The same texts give the same file. The library's own trainers do not all: that of WordPiece numbers its characters, and
 that of Unigram adds up its floats, in the order of a hash table that is another in every process.
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # In the order of their ids. BERT's, without [MASK]: nothing here fills in words.
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 DEFAULT_MODEL, DEFAULT_SIZE = "unigram", 8000
+# Most characters of a piece. Longer ones are whole sentences that were written twice.
+LONGEST = 16
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,3 @@ def merged(
     learner.train_from_iterator(repeated, trainer)
     model = json.loads(learner.to_str())["model"]
     return model["vocab"], [tuple(pair) for pair in model["merges"]]
-
-
-# Most characters of a piece. Longer ones are whole sentences that were written twice.
-LONGEST = 16
