@@ -46,6 +46,8 @@ learning_rate = 5e-3
 precision = "fp32"
 """
 
+OWN = ("wordpiece", "bpe", "unigram")
+
 Build = Callable[..., tuple[Path, dict[str, Any]]]
 
 
@@ -154,6 +156,20 @@ def test_multi_label(build: Build, sentences: list[str]) -> None:
     assert potstill.load(out / "model.onnx", backend="onnxruntime").multi_label
     line = json.loads(run(str(out / "model.still"), "--json", sentences[0])[0])
     assert line["labels"] == list(found[0].labels)
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_a_tokenizer_of_its_own(kind: str, build: Build, sentences: list[str]) -> None:
+    """From the teacher's tokens to others, and on to a file that cuts texts as training did."""
+    rows = [{"text": text, "label": ["bad", "good"][number % 2]} for number, text in enumerate(sentences)]
+    settings = ("student.tokenizer=own", f"student.tokenizer_model={kind}", "student.tokenizer_size=320")
+    out, report = build("classification", rows, epochs=8, settings=(*settings, "distil.hidden=0.1"))
+    assert report["packed"]["test_accuracy"] > 0.8, report["metrics"]
+    assert report["label_agreement"]["still_fp32"] == report["label_agreement"]["onnx"] == 1.0
+    found = report["student"]["vocabulary"]
+    assert found["size"] == potstill.load(out / "model.still").info["vocabulary"] <= 320
+    model = json.loads((out / "tokenizer" / "tokenizer.json").read_text(encoding="utf-8"))["model"]
+    assert model["type"].lower() == kind
 
 
 def test_pairs(build: Build, sentences: list[str]) -> None:

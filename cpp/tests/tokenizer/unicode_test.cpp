@@ -108,7 +108,9 @@ TEST(Unicode, CompositionsAreDecompositions) {
     const std::u32string parts = canonical(point);
     if (parts.size() != 2) continue;
     const char32_t joined = composed(parts[0], parts[1]);
-    if (joined != 0) ASSERT_EQ(canonical(joined), parts) << static_cast<unsigned>(point);
+    if (joined != 0) {
+      ASSERT_EQ(canonical(joined), parts) << static_cast<unsigned>(point);
+    }
   }
 }
 
