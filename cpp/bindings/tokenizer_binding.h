@@ -34,6 +34,7 @@ class FileTokenizer {
   std::pair<std::vector<std::int32_t>, Places> encode_with_offsets(std::string_view text) const {
     std::vector<tokenizer::Token> tokens;
     tokenizer_.encode(text, tokens);
+    tokenizer_.trim(tokens);
     std::pair<std::vector<std::int32_t>, Places> found;
     for (const tokenizer::Token& token : tokens) {
       found.first.push_back(token.id);

@@ -15,7 +15,6 @@ from tokenizers import Tokenizer
 
 from potstill.compile.tokenizers import tables_from_json
 from toolchains.tokenizers.native import still_of
-from toolchains.tokenizers.same import pad
 from toolchains.tokenizers.shapes import shapes, usual_charsmap
 from toolchains.tokenizers.texts import SENTENCES, random_text
 
@@ -28,7 +27,7 @@ def main(out: Path) -> None:
     texts = [*SENTENCES, *(random_text(rng) for _ in range(RANDOM))]
     expected = {}
     for name, content in shapes(SENTENCES * 3, usual_charsmap()):
-        (out / f"{name}.still").write_bytes(still_of(tables_from_json(content, where=name, pad_token=pad(content))))
+        (out / f"{name}.still").write_bytes(still_of(tables_from_json(content, where=name)))
         encodings = Tokenizer.from_str(json.dumps(content)).encode_batch(texts, add_special_tokens=False)
         expected[name] = [[encoding.ids, encoding.offsets] for encoding in encodings]
     content = {"texts": texts, "expected": expected}

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace potstill::api {
@@ -32,6 +33,14 @@ bool must_cut(const graph::Graph& graph, std::size_t tokens, std::size_t special
               place(unit, index), "shorten it, or truncate");
 }
 
+// Which tokens of a text are left, with their places as the post-processor leaves them.
+template <typename T>
+std::span<const T> kept_of(const Tokenizer& tokenizer, std::vector<T>& tokens, std::size_t room) {
+  const std::span<T> kept = std::span(tokens).subspan(tokenizer.cut(tokens.size(), room), room);
+  if constexpr (std::is_same_v<T, tokenizer::Token>) tokenizer.trim(kept);
+  return kept;
+}
+
 // The tokens of texts with special ones: T is int32_t, an id, or a Token with its place.
 template <typename T>
 std::vector<std::vector<T>> of_texts(const graph::Graph& graph, std::span<const std::string_view> texts,
@@ -47,12 +56,9 @@ std::vector<std::vector<T>> of_texts(const graph::Graph& graph, std::span<const 
     if (content.empty()) {
       throw Error("I001", "there is nothing to read in the text", place("text", i), "leave empty texts out");
     }
-    std::span<const T> kept = content;
-    if (must_cut(graph, content.size(), specials, truncate, 1, i)) {
-      const std::size_t room = graph.max_tokens - specials;
-      kept = kept.subspan(tokenizer.cut(kept.size(), room), room);
-    }
-    Template::wrap(parts, kept, {}, all[i]);
+    const bool cut = must_cut(graph, content.size(), specials, truncate, 1, i);
+    const std::size_t room = cut ? graph.max_tokens - specials : content.size();
+    Template::wrap(parts, kept_of(tokenizer, content, room), {}, all[i]);
   }
   return all;
 }
@@ -81,10 +87,7 @@ std::vector<std::vector<T>> of_pairs(const graph::Graph& graph, Pairs pairs, boo
                   "leave pairs with an empty text out");
     }
     if (must_cut(graph, n + m, specials, truncate, 2, i)) tokenizer::fit_pair(n, m, graph.max_tokens - specials);
-    const auto cut = [&](std::span<const T> text, std::size_t room) {
-      return text.subspan(tokenizer.cut(text.size(), room), room);
-    };
-    Template::wrap(parts, cut(first, n), cut(second, m), all[i]);
+    Template::wrap(parts, kept_of(tokenizer, first, n), kept_of(tokenizer, second, m), all[i]);
     if (types != nullptr) types->push_back(Template::types(parts, n, m));
   }
   return all;

@@ -82,6 +82,8 @@ constexpr ModelRow kModels[] = {
 
 // ----
 
+constexpr std::size_t kMaxGrowth = 1 << 16;
+
 template <typename Row, typename Kind>
 const Row& row_of(const Load& load, std::span<const Row> rows, Kind kind, const void* body, const char* what) {
   for (const Row& row : rows) {
@@ -98,6 +100,17 @@ std::vector<std::unique_ptr<const Step>> read_steps(const Load& load, const auto
   if (headers == nullptr) return steps;
   for (const auto* header : *headers) {
     steps.push_back(row_of(load, rows, header->body_type(), header->body(), what).make(load, *header));
+  }
+  return steps;
+}
+
+std::vector<std::unique_ptr<const Normalizer>> read_normalizers(const Load& load) {
+  auto steps = read_steps<Normalizer>(load, load.header().normalizers(), std::span<const NormalizerRow>(kNormalizers),
+                                      "normalizers");
+  std::size_t growth = 1;  // ALBERT's six come to 6,120
+  for (const auto& step : steps) {
+    growth *= step->growth();
+    if (growth > kMaxGrowth) load.refuse("the normalizers together may make 65,536 times a text of it");
   }
   return steps;
 }
@@ -217,13 +230,14 @@ std::optional<Tokenizer> load(format::File& file, std::uint32_t vocabulary, std:
                  std::to_string(pieces.size()) + " pieces, but only " + std::to_string(vocabulary) + " embedding rows",
                  file.where + ": tokenizer");
   }
-  if (header.pad_id() >= pieces.size()) load.refuse("the id of a special token is outside the vocabulary");
+  if (header.pad_id() < -1 || header.pad_id() >= static_cast<std::int32_t>(pieces.size())) {
+    load.refuse("the id of a special token is outside the vocabulary");
+  }
   return Tokenizer({
       .vocabulary = pieces,
       .raw = read_added(load, pieces, false),
       .normalized = read_added(load, pieces, true),
-      .normalizers = read_steps<Normalizer>(load, header.normalizers(), std::span<const NormalizerRow>(kNormalizers),
-                                            "normalizers"),
+      .normalizers = read_normalizers(load),
       .pre_tokenizers = read_pre_tokenizers(load),
       .model = model.make(load, pieces),
       .fused = read_fused(load),

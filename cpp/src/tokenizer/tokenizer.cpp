@@ -59,8 +59,11 @@ void Tokenizer::encode(std::string_view text, std::vector<Token>& out) const {
   std::vector<Token> found;
   tokens(text, true, found);
   count_characters(text, found);
-  if (parts_.trim_offsets) trim(parts_.vocabulary, parts_.trim_prefix_space, found);
   out.insert(out.end(), found.begin(), found.end());
+}
+
+void Tokenizer::trim(std::span<Token> tokens) const noexcept {
+  if (parts_.trim_offsets) tokenizer::trim(parts_.vocabulary, parts_.trim_prefix_space, tokens);
 }
 
 std::vector<std::int32_t> Tokenizer::encode(std::string_view text) const {
@@ -124,7 +127,7 @@ void Tokenizer::words(Text text, std::vector<Token>& out) const {
 }
 
 std::int32_t Tokenizer::padding() const noexcept {
-  const auto pad = static_cast<std::int32_t>(parts_.pad_id);
+  const std::int32_t pad = parts_.pad_id;
   return pad == parts_.around.first() || pad == parts_.around.last() ? -1 : pad;
 }
 

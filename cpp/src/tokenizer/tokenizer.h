@@ -29,7 +29,7 @@ class Tokenizer {
     std::unique_ptr<const Model> model;
     std::unique_ptr<const Splitter> fused;  // the same as the stages; may be absent
     Template around;
-    std::uint32_t pad_id = 0;
+    std::int32_t pad_id = -1;  // none
     bool truncate_left = false;
     bool trim_offsets = false, trim_prefix_space = false;  // trim.h
   };
@@ -43,6 +43,9 @@ class Tokenizer {
 
   // Appends the tokens with their places: characters [begin, end) of the text, invalid parts being one each.
   void encode(std::string_view utf8, std::vector<Token>& out) const;
+
+  // What the post-processor does to the places of a text's tokens, cut to a limit or whole.
+  void trim(std::span<Token> tokens) const noexcept;
 
   // Ids with special tokens.
   std::vector<std::int32_t> encode(std::string_view utf8) const;

@@ -39,6 +39,12 @@ int tensor(const StillBuilder& builder, const std::string& name) {
   throw std::runtime_error("no tensor " + name);
 }
 
+// BertNormalizer may make 12 bytes of one.
+void repeat_normalizer(fb::ModelT& model, std::size_t times) {
+  auto& steps = model.tokenizer->normalizers;
+  while (steps.size() < times) steps.push_back(std::make_unique<fb::NormalizerT>(*steps[0]));
+}
+
 struct HeaderCase {
   const char* code;
   const char* what;
@@ -169,6 +175,10 @@ const HeaderCase kHeaderCases[] = {
     {"F039", "slots elsewhere", [](M& m) { m.tokenizer->vocabulary->slots_t = 0; }},
     {"F040", "offsets are slots", [](M& m) { m.tokenizer->vocabulary->offsets_t = m.tokenizer->vocabulary->slots_t; }},
     {"F040", "special id", [](M& m) { m.tokenizer->pad_id = 50; }},
+    {"F040", "special id", [](M& m) { m.tokenizer->pad_id = -2; }},
+    {"", "no padding", [](M& m) { m.tokenizer->pad_id = -1; }},
+    {"", "normalizers that make 1,728 times the text", [](M& m) { repeat_normalizer(m, 3); }},
+    {"F040", "normalizers that make 248,832 times the text", [](M& m) { repeat_normalizer(m, 5); }},
     {"F040", "special id", [](M& m) { m.tokenizer->model.AsWordPiece()->unk_id = 50; }},
     {"F048", "label", [](M& m) { m.heads[0]->labels[0] = "\xff"; }},
     {"F048", "provenance", [](M& m) { m.card->provenance[0]->value = "\xc0\x80"; }},

@@ -33,7 +33,7 @@ struct Settings {
   BertOptions bert = {};
   WordPiece::Options model = {.unk_id = kUnk};
   Template around = bert_template();
-  std::uint32_t pad_id = 0;
+  std::int32_t pad_id = 0;
 };
 
 // Settings that differ from BERT's in how text is normalized.
@@ -77,7 +77,8 @@ struct SmallVocabulary {
   // The first problem, in the order in which a file's tokenizer is checked; nullptr when there is none.
   const char* problem(const Settings& settings = {}) const {
     if (const char* text = view().problem()) return text;
-    if (settings.pad_id >= view().size()) return "the id of a special token is outside the vocabulary";
+    if (settings.pad_id >= static_cast<std::int32_t>(view().size()))
+      return "the id of a special token is outside the vocabulary";
     if (const char* text = AddedTokens::problem(added())) return text;
     if (const char* text = settings.around.problem(view().size())) return text;
     return WordPiece::problem(view(), settings.model);

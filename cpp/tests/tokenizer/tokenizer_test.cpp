@@ -78,14 +78,14 @@ TEST(Tokenizer, IdsOfSpecialTokensAreChecked) {
     } else if (place == 2) {
       settings.around.pair[4] = {id, fb::Part::Id, 1};
     } else {
-      settings.pad_id = id;
+      settings.pad_id = static_cast<std::int32_t>(id);
     }
     return settings;
   };
   for (std::size_t place = 0; place < 4; ++place) {
     EXPECT_EQ(v.problem(with(place, 8)), nullptr);
     v.expect_problem("special token", with(place, 9));
-    v.expect_problem("special token", with(place, UINT32_MAX));
+    if (place < 3) v.expect_problem("special token", with(place, UINT32_MAX));
   }
 }
 
@@ -95,7 +95,7 @@ TEST(Tokenizer, PaddingIsToldFromTextWhereItCanBe) {
   EXPECT_EQ(tokenizer.padding(), 0);
   for (const Ids& filled : {Ids{2, 5, 3, 0}, Ids{0, 2, 5, 3}, Ids{0}}) EXPECT_TRUE(tokenizer.padded(filled));
   for (const Ids& text : {Ids{2, 5, 3}, Ids{2, 0, 3}, Ids{0, 5, 3}}) EXPECT_FALSE(tokenizer.padded(text));
-  for (const std::uint32_t special : {2u, 3u}) {
+  for (const std::int32_t special : {-1, 2, 3}) {
     const Tokenizer same = v.tokenizer({.pad_id = special});
     EXPECT_EQ(same.padding(), -1);
     EXPECT_FALSE(same.padded(Ids{2, 5, 3, 3}));

@@ -26,6 +26,7 @@ class BertNormalizer final : public Normalizer {
   explicit BertNormalizer(const BertOptions& options) : options_(options) {}
 
   void apply(Text& text) const override;
+  std::size_t growth() const noexcept override { return 12; }  // a character apart, decomposed
 
  private:
   BertOptions options_;

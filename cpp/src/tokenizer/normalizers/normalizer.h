@@ -1,6 +1,8 @@
 // A step that changes the characters of a text before it is cut into words. One file a step, and its row in load.cpp.
 #pragma once
 
+#include <cstddef>
+
 #include "tokenizer/text.h"
 
 namespace potstill::tokenizer {
@@ -11,6 +13,9 @@ class Normalizer {
 
   // Changes a text in place, its origins with it. Safe to call from many threads at once, in linear time.
   virtual void apply(Text& text) const = 0;
+
+  // Bytes that one byte of a text may become, at most. load.cpp bounds the product over all steps.
+  virtual std::size_t growth() const noexcept { return 1; }
 };
 
 }  // namespace potstill::tokenizer

@@ -21,6 +21,7 @@ class Precompiled final : public Normalizer {
   explicit Precompiled(const Charsmap& map);
 
   void apply(Text& text) const override;
+  std::size_t growth() const noexcept override { return 255; }  // a text of its map
 
  private:
   class Pass;

@@ -1,6 +1,8 @@
 // Puts a text in for each match of a pattern.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,6 +26,7 @@ class Replace final : public Normalizer {
   Replace(Pattern pattern, std::string_view by) : pattern_(std::move(pattern)), by_(by) {}
 
   void apply(Text& text) const override;
+  std::size_t growth() const noexcept override { return std::max<std::size_t>(by_.size(), 1); }
 
  private:
   Pattern pattern_;

@@ -19,6 +19,7 @@ class UnicodeForm final : public Normalizer {
   explicit UnicodeForm(fb::UnicodeForm form);
 
   void apply(Text& text) const override;
+  std::size_t growth() const noexcept override { return 12; }  // U+FDFA: 3 bytes become 33
 
  private:
   class Pass;

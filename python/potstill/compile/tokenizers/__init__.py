@@ -91,8 +91,8 @@ def _tables(file: TokenizerFile) -> Tables:
     for part in (*template.single, *template.pair):
         if part.id >= len(offsets) - 1:
             file.refuse("C055", f"the post-processor adds id {part.id}, which no piece has")
-    pad_id = model.unk_id if file.pad_token is None else ids.get(file.pad_token, model.vocabulary.get(file.pad_token))
-    if pad_id is None or pad_id < 0:
+    pad_id = -1 if file.pad_token is None else ids.get(file.pad_token, model.vocabulary.get(file.pad_token))
+    if pad_id is None:
         lacking = f"the padding token {file.pad_token!r} is not in the vocabulary"
         file.refuse("C057", lacking, "add it to the vocabulary")
     tables = Tables(

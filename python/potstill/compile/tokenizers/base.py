@@ -157,7 +157,7 @@ class Tables:
         added: tokens that are cut out of a text before it is cut into words.
         normalizers, pre_tokenizers: in order.
         model, template: as they are.
-        pad_id: the tokenizer's padding token, the unknown token when it has none (the core never pads).
+        pad_id: the tokenizer's padding token, -1 when it has none (the core never pads).
         max_tokens: ``model_max_length``, specials included; None when the tokenizer sets no limit.
         truncate_left: a text that is too long loses its beginning.
         unreachable: the pieces that no text can hold, as far as that was looked into.
