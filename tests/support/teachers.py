@@ -30,6 +30,11 @@ def fast(tokenizer: tokenizers.Tokenizer, **names: str) -> Any:
     return transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
 
 
+def scripts() -> Any:
+    """Words that end where the script changes, which the core does not know."""
+    return words(pre_tokenizer=pre_tokenizers.UnicodeScripts())
+
+
 def bpe(**names: str) -> Any:
     """Byte-level BPE, as RoBERTa and GPT-2 have."""
     found = tokenizers.Tokenizer(models.BPE())
