@@ -56,9 +56,7 @@ class Cluster {
       emoji_ = kBegun;
     } else if (next == kZwj) {
       emoji_ = emoji_ == kBegun ? kLinked : kNone;
-    } else if (next != kExtend && next != kJoinedExtend && next != kLinker) {
-      emoji_ = kNone;
-    } else if (emoji_ == kLinked) {
+    } else if (emoji_ == kLinked || (next != kExtend && next != kJoinedExtend && next != kLinker)) {
       emoji_ = kNone;
     }
   }

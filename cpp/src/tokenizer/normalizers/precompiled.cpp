@@ -74,16 +74,16 @@ std::unique_ptr<const Normalizer> Precompiled::make(const Load& load, const fb::
 }
 
 Precompiled::Precompiled(const Charsmap& map) : map_(map) {
-  for (char c = 0; static_cast<unsigned char>(c) < 128; ++c) {
-    plain_[static_cast<std::size_t>(c)] = c != '\r' && c != '\n' && !map_.find({&c, 1});
+  for (std::size_t byte = 0; byte < 128; ++byte) {
+    const auto c = static_cast<char>(byte);
+    plain_[byte] = c != '\r' && c != '\n' && !map_.find({&c, 1});
   }
 }
 
 std::size_t Precompiled::plain_end(std::string_view text, std::size_t at) const noexcept {
   const std::size_t begin = at;
-  while (at < text.size() && static_cast<unsigned char>(text[at]) < 128 && plain_[static_cast<std::size_t>(text[at])]) {
-    ++at;
-  }
+  const auto is_plain = [&](unsigned char byte) { return byte < 128 && plain_[byte]; };
+  while (at < text.size() && is_plain(static_cast<unsigned char>(text[at]))) ++at;
   // What is not ASCII may be of one cluster with the character before it.
   return at > begin && at < text.size() && static_cast<unsigned char>(text[at]) >= 128 ? at - 1 : at;
 }
