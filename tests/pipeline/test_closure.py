@@ -56,7 +56,7 @@ def real(memory: Path) -> Sources:
          ["compile/fuse.py", "distil/train/trainer.py", "quantize/gptq.py", "export/tflite.py"]),
         (STAGES, "run_onnx_static", ["export/onnx_static.py", "models/tokens.py"], ["export/tflite.py"]),
         (STAGES, "run_tflite", ["export/tflite.py", "export/tflite_worker.py"], ["export/onnx.py"]),
-        (STAGES, "run_still", ["compile/compiler.py", "compile/tokenizers/wordpiece.py", "compile/verify.py",
+        (STAGES, "run_still", ["compile/compiler.py", "compile/tokenizers/models/wordpiece.py", "compile/verify.py",
          "still/pack.py", "still/schemes.py"], ["distil/train/trainer.py", "export/tflite.py"]),
         (STAGES, "run_verify", ["export/parity.py", "models/evaluation.py", "models/words.py", "models/truth.py",
          "runtime/backends/native.py", "runtime/backends/litert.py"], ["distil/train/trainer.py"]),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 TOOLCHAINS = Path(__file__).resolve().parents[2] / "toolchains"
 # Each may import those before it; the files beside boards.toml are the ground.
-ORDER = ("", "roots", "audit", "wheels", "emulate", "packages", "cycles", "sessions")
+ORDER = ("", "roots", "audit", "wheels", "tokenizers", "emulate", "packages", "cycles", "sessions")
 FOLDERS_OF_OTHER_FILES = {"cmake", "__pycache__"}
 
 

@@ -18,7 +18,7 @@ from toolchains import PROJECT
 
 # Bytes unpacked. A board's wheel was 1.3 MB (aarch64) when this limit was set, 0.12 of it tables of Unicode; a laptop's
 # holds the whole pipeline beside the same core, and has the room.
-BOARD_LIMIT, WHOLE_LIMIT = 1_450_000, 3_000_000
+BOARD_LIMIT, WHOLE_LIMIT = 1_450_000, 3_400_000
 _NEEDED = ("__init__.py", "boards/boards.toml", "boards/sets.def", "runtime/model.py")
 NEEDED = tuple(f"potstill/{name}" for name in _NEEDED)
 # Of a wheel that also makes models; the last is generated while it is built.
