@@ -54,7 +54,7 @@ tflite = false
 def test_a_whole_build(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """The file answers as the student in PyTorch does, and cuts texts as its own tokenizer does."""
     if name not in ALWAYS and not request.config.getoption("--families"):
-        pytest.skip("the other families, 5 s each: --families")
+        pytest.skip("the other families, half a minute each: --families")
     families.write(name, tmp_path / "teacher")
     with (tmp_path / "rows.csv").open("w", encoding="utf-8", newline="") as file:
         rows = [[text, ("bad", "good")[row % 2]] for row, text in enumerate(families.sentences(240, seed=2))]
