@@ -13,11 +13,13 @@ from tokenizers import Tokenizer, processors
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
+from transformers import PreTrainedTokenizerFast
 
 from onnx_graphs import VOCABULARY, encoder
 from potstill.compile import compile_onnx
 from potstill.compile.tokenizers import tables_from_json
 from potstill.errors import CompileError, InputError
+from potstill.models.words import encode_words
 from potstill.runtime.backends.native import NativeBackend
 from potstill.runtime.backends.outside import Texts
 
@@ -148,6 +150,28 @@ def test_other_engines_cut_like_hugging_face(tmp_path: Path, limit: int) -> None
     wanted = oracle.encode_batch(pairs)
     rows = texts.encode([a for a, _ in pairs], [b for _, b in pairs], True)
     assert (rows.ids, rows.types) == ([found.ids for found in wanted], [found.type_ids for found in wanted])
+
+
+@pytest.mark.parametrize("single", ["$A", "<s> $A", "$A </q> </s>", "<s> </q> $A </s>"])
+def test_rows_of_words_keep_all_special_tokens(typed: Path, tmp_path: Path, single: str) -> None:
+    """Wherever these stand: in training, in the core and in other engines, at any limit."""
+    folder = saved(tmp_path / "tokenizer", template(None, single))
+    oracle = tokenizer_with(template(None, single))
+    trained = PreTrainedTokenizerFast(tokenizer_object=oracle, unk_token="<unk>")
+    rows = [list(LETTERS[:count]) for count in (1, 2, 5, 12)]
+    for limit in (max(3, single.count(" ") + 1), 5, 8):
+        out = tmp_path / f"{limit}.still"
+        compile_onnx(typed, out, tokenizer=folder, max_tokens=limit, verify=False)
+        oracle.enable_truncation(limit)
+        wanted = [found.ids for found in oracle.encode_batch(rows, is_pretokenized=True)]
+        first = single.split().index("$A")
+        words = [list(range(first, first + min(len(row), limit - single.count(" ")))) for row in rows]
+        for reader in (NativeBackend(out, 1), Texts(folder / "tokenizer.json", limit)):
+            found = reader.encode_words(rows, True)
+            assert (found.ids, found.words) == (wanted, words)
+        ids, places = encode_words(trained, rows, limit)
+        assert [row.tolist() for row in ids] == wanted
+        assert [[place for place in row.tolist() if place >= 0] for row in places] == words
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
