@@ -63,6 +63,17 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels(host)"])
 @environment.friendly
+def builds(session: nox.Session) -> None:
+    """Whole builds: every task, kind of student and family of teachers, budgets, kills, several processes.
+
+    Arguments go to pytest: ``-- -k budget``.
+    """
+    environment.install(session, *EVERYTHING, "test", wheel=wheel_jobs.host_wheel())
+    session.run("python", "-m", "pytest", "--builds", *environment.workers(), *session.posargs)
+
+
+@nox.session(requires=["wheels(host)"])
+@environment.friendly
 def conformance(session: nox.Session) -> None:
     """Every node test of the installed onnx through the compiler: right or refused by a numbered error."""
     environment.install(session, "conformance", wheel=wheel_jobs.host_wheel())

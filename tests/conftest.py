@@ -29,9 +29,9 @@ for _name in ("POTSTILL_ISA", "POTSTILL_NUM_THREADS"):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--fast`` and ``--families``."""
+    """Add ``--fast`` and ``--builds``."""
     parser.addoption("--fast", action="store_true", help="only what needs no training and no second process")
-    parser.addoption("--families", action="store_true", help="whole builds from teachers of all families")
+    parser.addoption("--builds", action="store_true", help="only what is marked `builds`, which other runs leave out")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "demo: uses the demo teacher or corpora, which pip fetches once into the user's Potstill cache"
     )
+    config.addinivalue_line("markers", "builds: whole builds, half a minute and more each: nox -s builds")
     if config.getoption("--fast"):
         config.addinivalue_line("filterwarnings", "ignore::ResourceWarning")  # of what is skipped half-way
 
@@ -50,9 +51,19 @@ def pytest_collection(session: pytest.Session) -> None:
         fast.watch()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole builds first: workers that take them last would leave the others idle."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Builds first: workers that take them last would leave the others idle. Of `builds` either all or none run."""
+    wanted = config.getoption("--builds")
+    left_out = [item for item in items if (item.get_closest_marker("builds") is not None) != wanted]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
     items.sort(key=lambda item: "e2e" not in item.path.parts)
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> str:
+    """Say what a run leaves out."""
+    return "" if config.getoption("--builds") else "without whole builds of every kind: nox -s builds"
 
 
 @pytest.fixture(scope="session")

@@ -140,15 +140,16 @@ def torch_index(environment: Mapping[str, str], pip_config: str, python_tag: str
     return TORCH_INDEX if needed and not local_torch(pip_config, python_tag) else None
 
 
-def pytest_arguments(words: Sequence[str]) -> list[str]:
-    """What pytest gets for the words after ``--``: a whole or a ``fast`` run takes all cores, a chosen part one.
+def workers() -> list[str]:
+    """Arguments for pytest on all cores: the tests of a file stay together, since they share what its fixtures make."""
+    return ["-q", "-n", str(os.cpu_count() or 1), "--dist", "loadscope", "--no-loadscope-reorder"]
 
-    The tests of a file stay together, since they share what its fixtures make.
-    """
-    workers = ["-q", "-n", str(os.cpu_count() or 1), "--dist", "loadscope", "--no-loadscope-reorder"]
+
+def pytest_arguments(words: Sequence[str]) -> list[str]:
+    """What pytest gets for the words after ``--``: a whole or a ``fast`` run takes all cores, a chosen part one."""
     if words[:1] == ["fast"]:
-        return [*workers, "--fast", *words[1:]]
-    return list(words) or workers
+        return [*workers(), "--fast", *words[1:]]
+    return list(words) or workers()
 
 
 def local_torch(pip_config: str, python_tag: str) -> bool:

@@ -107,7 +107,7 @@ def test_build_check_and_doctor_refuse_alike_before_anything_is_made(
     asked, out = recipe(made(kind), "student.init=random"), tmp_path / "out"
     with pytest.raises(PotstillError) as error:
         run_build(asked, out)
-    assert "UnicodeScripts" in str(error.value) and "teacher.model=demo:all-minilm-l6-v2" in str(error.value)
+    assert "UnicodeScripts" in str(error.value) and "student.tokenizer=own" in str(error.value)
     assert not [path for path in (out / "stages").rglob("*") if path.is_file()]
     overrides = [f"--set={setting}" for setting in [*SMALL, "student.init=random"]]
     assert main(["recipe", "check", str(tmp_path / "mine.toml"), *overrides]) != 0
@@ -174,7 +174,7 @@ def test_a_made_up_kind(made: Made, recipe: Any, tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(tokenizers, "read_tokenizer", refuse)
     found = check(recipe(made("bert")), tmp_path)
-    assert codes(found) == ["C052"] and "teacher.model" in found.errors[0].next_step
+    assert codes(found) == ["C052"] and "student.tokenizer=own" in found.errors[0].next_step
     folder = tmp_path / "odd"
     folder.mkdir()
     (folder / "config.json").write_text('{"model_type": "oracle", "hidden_size": 24}')

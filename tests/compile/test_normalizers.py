@@ -11,7 +11,7 @@ import pytest
 
 from characters import characters_json
 from potstill.compile.tokenizers import tables_from_json
-from potstill.compile.tokenizers.charsmap import charsmap
+from potstill.data.charsmap import charsmap
 from potstill.errors import CompileError
 from same_tokens import both, differences, random_text
 

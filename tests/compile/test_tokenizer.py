@@ -119,6 +119,36 @@ def test_added_tokens(pieces: list[str], strip: dict[str, bool]) -> None:
     assert differences(content, texts)[:3] == []
 
 
+FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
+# What is beside a token: all classes of characters of \w and their neighbours.
+BESIDE = [*" \t\u3000\x85.-_a9Zé中¼²\u0301\u0903\u200c\u200d\u203f\u20dd\u24b6Ⅷ\u0e33\u00aa🎉\ufffd", "\U0001d7d8", ""]
+
+
+@pytest.mark.parametrize("normalizer", [{}, {"lowercase": False, "strip_accents": False}], ids=["uncased", "cased"])
+@pytest.mark.parametrize("seed", range(6))
+def test_single_words(pieces: list[str], normalizer: dict[str, bool | None], seed: int) -> None:
+    """Tokens that overlap, with all flags in all combinations, at the ends of a text, beside characters of any kind."""
+    r = random.Random(seed)
+    content = tokenizer_json(pieces, **normalizer)
+    last = len(content["model"]["vocab"])
+    tokens = ["the", "THEN", "he", "<e>", "<e>s", "e>", "Ünï", "ï", "中", "_x", "-", "x\u0301", "x.", "[MASK"]
+    for i, text in enumerate(r.sample(tokens, 9)):
+        flags = {flag: r.random() < 0.5 for flag in FLAGS} | {"single_word": r.random() < 0.8}
+        content["added_tokens"].append({"id": content["model"]["vocab"].get(text, last + i), "content": text, **flags})
+    texts = ["".join(r.choice(r.choice((tokens, BESIDE))) for _ in range(r.randrange(1, 9))) for _ in range(1200)]
+    texts += [f"{r.choice(tokens)}{random_text(r)}{r.choice(tokens)}" for _ in range(100)]
+    assert differences(content, texts)[:3] == []
+
+
+def test_single_words_beside_every_code_point(pieces: list[str]) -> None:
+    content = tokenizer_json(pieces)
+    flags = dict.fromkeys(FLAGS, False) | {"single_word": True}
+    content["added_tokens"].append({"id": len(content["model"]["vocab"]), "content": "<e>", **flags})
+    points = [chr(p) for p in range(0x30000) if not 0xD800 <= p < 0xE000]
+    texts = ["".join(f"<e>{c} {c}<e>." for c in points[i : i + 128]) for i in range(0, len(points), 128)]
+    assert differences(content, texts)[:2] == []
+
+
 def test_other_prefix_and_limit(pieces: list[str]) -> None:
     content = tokenizer_json([p.replace("##", "\u2581") for p in pieces])
     content["model"].update(continuing_subword_prefix="\u2581", max_input_chars_per_word=7)

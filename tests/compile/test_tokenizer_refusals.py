@@ -89,6 +89,10 @@ def test_unused_ids_and_added_ids_outside_the_vocabulary() -> None:
     assert tables.added == tuple(map(Added, (0, 1, 2, 3, 4, 15))) and 15 not in tables.slots
 
 
+def normalized_token(text: str) -> dict[str, Any]:
+    return {"id": 20 + ord(text[0]), "content": text, **FLAGS, "normalized": True}
+
+
 ODD = {"type": "Odd"}
 REFUSED: list[tuple[str, str, Callable[[dict[str, Any]], object]]] = [
     ("C052", "Cuts", lambda c: c["model"].update(type="Cuts")),
@@ -99,9 +103,9 @@ REFUSED: list[tuple[str, str, Callable[[dict[str, Any]], object]]] = [
     ("C055", "each text once", lambda c: c.update(post_processor=template(A, A, token("[SEP]")))),
     ("C055", "each text once", lambda c: c.update(post_processor=template(token("[SEP]")))),
     ("C055", "id 99", lambda c: c["post_processor"].update(cls=["[CLS]", 99])),
-    ("C056", "single_word=true", lambda c: c["added_tokens"][4].update(single_word=True)),
     ("C056", "has id 7", lambda c: c["added_tokens"][4].update(id=7)),
     ("C056", "white space", lambda c: c["added_tokens"].append({"id": 13, "content": "a b", **FLAGS, "lstrip": True})),
+    ("C056", "'Aa' and 'aA' the same", lambda c: c["added_tokens"].extend(map(normalized_token, ("Aa", "aA")))),
     ("C057", "unknown token", lambda c: c["model"].update(unk_token="<unk>")),
     ("C057", "padding token", lambda c: (c["added_tokens"].pop(0), c["model"]["vocab"].pop("[PAD]"))),
     ("C057", "id 5 is given", lambda c: c["model"]["vocab"].update(two=5)),

@@ -141,7 +141,7 @@ def test_a_vocabulary_points_into_the_widened_table() -> None:
     assert wide.body is not model.body and not wide.training
 
 
-@pytest.mark.parametrize("kind", ["Roberta", "MPNet", "Llama"])
+@pytest.mark.parametrize("kind", ["Roberta", "MPNet", "Llama", "Gemma", "Gemma2", "Gemma3Text"])
 def test_a_widened_teacher_reads_its_own_tokens_as_before(kind: str, tmp_path: Any) -> None:
     """And each added token as its row says."""
     import transformers
@@ -150,7 +150,7 @@ def test_a_widened_teacher_reads_its_own_tokens_as_before(kind: str, tmp_path: A
 
     torch.manual_seed(0)
     sizes: dict[str, Any] = {"vocab_size": 20, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    sizes |= {"intermediate_size": 16, "max_position_embeddings": 32, "pad_token_id": 1}
+    sizes |= {"intermediate_size": 16, "max_position_embeddings": 32, "pad_token_id": 1, "num_key_value_heads": 2}
     config = getattr(transformers, f"{kind}Config")(**sizes)
     getattr(transformers, f"{kind}Model")(config).save_pretrained(tmp_path)
     teacher = load_encoder(tmp_path, labels=["a", "b"]).eval()

@@ -41,6 +41,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.builds
 def test_a_budget_alone_decides(task: Path) -> None:
     out = task / "built"
     limits = ["budget.bytes=600kB", 'budget.ms={ board = "pi4", tokens = 16, value = 5 }']
@@ -68,6 +69,7 @@ def test_what_cannot_be_met_says_what_can(task: Path) -> None:
         run_build(recipe, task / "built", cache=task / "cache")
 
 
+@pytest.mark.builds
 def test_accuracy_that_no_student_holds(task: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = load_recipe(task / "tiny.toml", [*FAST, "budget.accuracy_drop=0"])
     context = Context(recipe, task / "cache", QuietProgress())
@@ -83,6 +85,7 @@ def test_accuracy_that_no_student_holds(task: Path, monkeypatch: pytest.MonkeyPa
         meet_budget(recipe, context, Store(task / "built" / "stages"))
 
 
+@pytest.mark.builds
 def test_search_goes_on_where_it_was(task: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = load_recipe(task / "tiny.toml", FAST)
     out, time = task / "built", BudgetTime(board="pi4", tokens=16, value=1.0)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 # Whatever appears first under one of these names, not there when the build was started, is the moment: the teacher in
 # training, its states going to the cache, the student in training (twice), the compiler.
 MOMENTS = (
@@ -30,6 +32,7 @@ def artefacts(build: Any) -> dict[str, bytes]:
     return found
 
 
+@pytest.mark.builds
 def test_killed_at_many_moments_a_build_ends_in_the_same_bits(make_build: Callable[[str], Any]) -> None:
     whole, broken = make_build("whole"), make_build("broken")
     expected, _ = whole.run(*SETTINGS, stop_after="verify", fresh=True)

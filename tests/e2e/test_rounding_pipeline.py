@@ -15,6 +15,8 @@ from potstill.pipeline.report.table import render
 from potstill.still.reader import read_still
 from potstill.still.schema import kind
 
+pytestmark = pytest.mark.builds
+
 
 @pytest.fixture(scope="module")
 def built(tiny_task: Any) -> tuple[Path, dict[str, Any]]:

@@ -143,6 +143,7 @@ def test_what_is_in_the_file(made: Made) -> None:
 
 
 # A conversion takes seconds; the other kinds' graphs are parts of these two.
+@pytest.mark.builds
 @pytest.mark.parametrize("made", ["factorized", "static-mlp"], indirect=True)
 def test_tflite(made: Made) -> None:
     pytest.importorskip("litert_torch", reason="the extra tflite is not installed")

@@ -1,7 +1,4 @@
-"""A whole build from a teacher of each family: random weights, its own kind of tokenizer, and a student with another.
-
-Three families always; all of them, 5 s of CPU each, with `--families` (`nox -s tests -- --families`).
-"""
+"""A whole build from a teacher of each family: random weights, its own tokenizer, and a student with another."""
 
 from __future__ import annotations
 
@@ -18,8 +15,8 @@ from potstill.models.tokens import encode, load_tokenizer
 from potstill.pipeline.builder import run_build
 
 pytest.importorskip("potstill._core", reason="the native module is not built")
+pytestmark = pytest.mark.builds
 
-ALWAYS = ("xlm-r", "t5", "llama")
 MOST = 32
 RECIPE = """
 name = "family"
@@ -51,10 +48,8 @@ tflite = false
 
 
 @pytest.mark.parametrize("name", families.FAMILIES)
-def test_a_whole_build(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_a_whole_build(name: str, tmp_path: Path) -> None:
     """The file answers as the student in PyTorch does, and cuts texts as its own tokenizer does."""
-    if name not in ALWAYS and not request.config.getoption("--families"):
-        pytest.skip("the other families, half a minute each: --families")
     families.write(name, tmp_path / "teacher")
     with (tmp_path / "rows.csv").open("w", encoding="utf-8", newline="") as file:
         rows = [[text, ("bad", "good")[row % 2]] for row, text in enumerate(families.sentences(240, seed=2))]

@@ -152,5 +152,5 @@ def test_words_for_pytest() -> None:
     """A whole run and a fast one take all cores; a part, one: its output is read, its debugger used."""
     whole, fast = environment.pytest_arguments([]), environment.pytest_arguments(["fast", "tests/data"])
     assert whole[1] == "-n" and "--fast" not in whole
-    assert fast == [*whole, "--fast", "tests/data"]
+    assert fast == [*whole, "--fast", "tests/data"] and whole == environment.workers()
     assert environment.pytest_arguments(["tests/data", "-x"]) == ["tests/data", "-x"]

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 
 from potstill.compile.tokenizers import tables_from_json
 from toolchains.tokenizers.native import still_of
-from toolchains.tokenizers.shapes import shapes, usual_charsmap
+from toolchains.tokenizers.shapes import shapes
 from toolchains.tokenizers.texts import SENTENCES, random_text
 
 RANDOM = 200
@@ -26,7 +26,7 @@ def main(out: Path) -> None:
     rng = random.Random(31)
     texts = [*SENTENCES, *(random_text(rng) for _ in range(RANDOM))]
     expected = {}
-    for name, content in shapes(SENTENCES * 3, usual_charsmap()):
+    for name, content in shapes(SENTENCES * 3):
         (out / f"{name}.still").write_bytes(still_of(tables_from_json(content, where=name)))
         encodings = Tokenizer.from_str(json.dumps(content)).encode_batch(texts, add_special_tokens=False)
         expected[name] = [[encoding.ids, encoding.offsets] for encoding in encodings]

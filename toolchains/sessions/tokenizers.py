@@ -17,7 +17,7 @@ from potstill.errors import DataError
 from potstill.work.progress import QuietProgress
 from toolchains import PROJECT
 from toolchains.tokenizers.same import both, different
-from toolchains.tokenizers.shapes import shapes, usual_charsmap
+from toolchains.tokenizers.shapes import shapes
 from toolchains.tokenizers.texts import SENTENCES, random_text
 
 RANDOM = 5_000
@@ -67,7 +67,7 @@ def main() -> int:
     size = sum(len(text.encode()) for text in documents) / 1e6
     wrong = 0
     print(f"{len(texts):,} texts; {size:.1f} MB for the speed")
-    for name, content in shapes([*SENTENCES * 3, *rows[:: max(1, len(rows) // 3000)]], usual_charsmap()):
+    for name, content in shapes([*SENTENCES * 3, *rows[:: max(1, len(rows) // 3000)]]):
         oracle, ours = both(content)
         found = different(oracle, ours, texts)
         wrong += bool(found)

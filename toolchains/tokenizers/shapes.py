@@ -6,7 +6,6 @@ A shape is the content of a ``tokenizer.json``. `shapes` gives all of them by na
 
 from __future__ import annotations
 
-import base64
 import json
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from potstill.data.e5.charsmap import precompiled
+from potstill.data.charsmap import charsmap
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 LLAMA3 = (
@@ -27,8 +26,6 @@ ROBERTA = ["<s>", "<pad>", "</s>", "<unk>"]
 # As XLM-R's: the mask takes the space before it.
 MASK = AddedToken("<mask>", lstrip=True, normalized=True, special=True)
 SIZE = 1500
-
-Charsmap = str
 
 
 def wordpiece(texts: Sequence[str], lowercase: bool, accents: bool | None = None) -> Tokenizer:
@@ -133,10 +130,10 @@ def _unigram(texts: Sequence[str], special: Sequence[str], normalizer: Any, unkn
     return made
 
 
-def xlm_roberta(texts: Sequence[str], charsmap: Charsmap) -> Tokenizer:
+def xlm_roberta(texts: Sequence[str], mapping: Any) -> Tokenizer:
     """XLM-R's, as transformers converts it from SentencePiece."""
     steps = [
-        _precompiled(charsmap),
+        mapping,
         normalizers.Strip(left=False, right=True),
         normalizers.Replace(Regex(" {2,}"), "▁"),
     ]
@@ -146,31 +143,31 @@ def xlm_roberta(texts: Sequence[str], charsmap: Charsmap) -> Tokenizer:
     return made
 
 
-def e5(texts: Sequence[str], charsmap: Charsmap) -> Tokenizer:
+def e5(texts: Sequence[str], mapping: Any) -> Tokenizer:
     """multilingual-e5's: words first, then the mark of their beginning."""
-    made = _unigram(texts, ROBERTA, _precompiled(charsmap))
+    made = _unigram(texts, ROBERTA, mapping)
     made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
     made.post_processor = _template("<s> $A </s>", "<s> $A </s> </s> $B </s>", made)
     return made
 
 
-def camembert(texts: Sequence[str], charsmap: Charsmap) -> Tokenizer:
+def camembert(texts: Sequence[str], mapping: Any) -> Tokenizer:
     """CamemBERT's, of which the older pieces have the mark at the first word only."""
-    made = _unigram(texts, ROBERTA, _precompiled(charsmap))
+    made = _unigram(texts, ROBERTA, mapping)
     made.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
     made.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=False)
     return made
 
 
-def t5(texts: Sequence[str], charsmap: Charsmap) -> Tokenizer:
+def t5(texts: Sequence[str], mapping: Any) -> Tokenizer:
     """T5's: a token behind the text alone, and a hundred names of gaps."""
-    made = _unigram(texts, ["<pad>", "</s>", "<unk>"], _precompiled(charsmap))
+    made = _unigram(texts, ["<pad>", "</s>", "<unk>"], mapping)
     made.add_special_tokens([AddedToken(f"<extra_id_{i}>", special=True) for i in range(100)])
     made.post_processor = _template("$A </s>", "$A </s> $B </s>", made)
     return made
 
 
-def albert(texts: Sequence[str], charsmap: Charsmap) -> Tokenizer:
+def albert(texts: Sequence[str], mapping: Any) -> Tokenizer:
     """ALBERT's: no accents, no capitals."""
     steps = [
         normalizers.Replace("``", '"'),
@@ -178,16 +175,16 @@ def albert(texts: Sequence[str], charsmap: Charsmap) -> Tokenizer:
         normalizers.NFKD(),
         normalizers.StripAccents(),
     ]
-    steps += [normalizers.Lowercase(), _precompiled(charsmap)]
+    steps += [normalizers.Lowercase(), mapping]
     made = _unigram(texts, ["<pad>", "<unk>", "[CLS]", "[SEP]"], normalizers.Sequence(steps))
     made.add_special_tokens([AddedToken("[MASK]", lstrip=True, special=True)])
     made.post_processor = _template("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", made)
     return made
 
 
-def deberta(texts: Sequence[str], charsmap: Charsmap) -> Tokenizer:
+def deberta(texts: Sequence[str], mapping: Any) -> Tokenizer:
     """DeBERTa-v3's."""
-    steps = [normalizers.Strip(), _precompiled(charsmap), normalizers.Replace(Regex(" {2,}"), " ")]
+    steps = [normalizers.Strip(), mapping, normalizers.Replace(Regex(" {2,}"), " ")]
     made = _unigram(texts, ["[PAD]", "[CLS]", "[SEP]", "[UNK]"], normalizers.Sequence(steps), "[UNK]")
     made.add_special_tokens([AddedToken("[MASK]", lstrip=True, special=True)])
     made.post_processor = _template("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", made)
@@ -272,7 +269,7 @@ SHAPES: Mapping[str, Callable[[Sequence[str]], Tokenizer]] = {
     "word-level": word_level,
     "characters": characters,
 }
-MAPPED: Mapping[str, Callable[[Sequence[str], Charsmap], Tokenizer]] = {
+MAPPED: Mapping[str, Callable[[Sequence[str], Any], Tokenizer]] = {
     "xlm-roberta": xlm_roberta,
     "e5": e5,
     "camembert": camembert,
@@ -282,19 +279,16 @@ MAPPED: Mapping[str, Callable[[Sequence[str], Charsmap], Tokenizer]] = {
 }
 
 
-def shapes(texts: Sequence[str], charsmap: Charsmap) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each shape's name and tokenizer.json, trained on texts.
-
-    Args:
-        charsmap: SentencePiece's map of characters, in base64 as a tokenizer.json has it.
-    """
+def shapes(texts: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each shape's name and tokenizer.json, trained on texts."""
     for name, make in SHAPES.items():
         yield name, json.loads(make(texts).to_str())
+    mapping = _usual_mapping()
     for name, mapped in MAPPED.items():
-        yield name, json.loads(mapped(texts, charsmap).to_str())
+        yield name, json.loads(mapped(texts, mapping).to_str())
 
 
-def usual_charsmap() -> str:
+def _usual_mapping() -> Any:
     """A map of characters like SentencePiece's usual one: compatibility composition, white space, no controls."""
     table = {"\t": " ", "\n": " ", "\r": " ", "\u200b": "", "\ufeff": "", "\x01": "", "\x7f": ""}
     for point in range(0x110000):
@@ -304,14 +298,10 @@ def usual_charsmap() -> str:
             # Written in two characters it is the same one.
             if len(parts := unicodedata.normalize("NFD", mark)) > 1:
                 table.setdefault(parts, normal)
-    return precompiled(table)
+    return normalizers.Precompiled(charsmap(table))
 
 
 def _template(single: str, pair: str, tokenizer: Tokenizer) -> Any:
     special = [word.partition(":")[0] for word in f"{single} {pair}".split() if not word.startswith("$")]
     ids = [(token, tokenizer.token_to_id(token)) for token in dict.fromkeys(special)]
     return processors.TemplateProcessing(single=single, pair=pair, special_tokens=ids)
-
-
-def _precompiled(charsmap: Charsmap) -> Any:
-    return normalizers.Precompiled(base64.b64decode(charsmap))

@@ -12,8 +12,8 @@ namespace {
 
 std::uint8_t first_byte(const AddedToken& token) noexcept { return static_cast<std::uint8_t>(token.text[0]); }
 
-bool has(std::string_view text, std::size_t at, std::uint16_t flag) noexcept {
-  return (unicode::class_of(utf8::next(text, at)).flags & flag) != 0;
+bool has(std::string_view text, std::size_t at, unicode::Flags flag) noexcept {
+  return unicode::is(utf8::next(text, at), flag);
 }
 
 std::size_t before(std::string_view text, std::size_t at) noexcept {
@@ -29,7 +29,7 @@ std::size_t white_space_begins(std::string_view text, std::size_t end, std::size
 
 std::size_t white_space_ends(std::string_view text, std::size_t at) noexcept {
   for (std::size_t next = at; next < text.size(); at = next) {
-    if ((unicode::class_of(utf8::next(text, next)).flags & unicode::kWhitespace) == 0) return at;
+    if (!unicode::is(utf8::next(text, next), unicode::kWhitespace)) return at;
   }
   return at;
 }

@@ -151,7 +151,6 @@ AddedTokens read_added(const Load& load, const Vocabulary& vocabulary, bool norm
   if (load.header().added() != nullptr) {
     for (const fb::AddedToken* token : *load.header().added()) {
       if ((token->normalized() != nullptr) != normalized) continue;
-      if (token->single_word()) load.cannot_run("added tokens that are single words");
       if (token->id() >= vocabulary.size()) load.refuse("an added token's id is outside the vocabulary");
       tokens.push_back({static_cast<std::int32_t>(token->id()),
                         normalized ? token->normalized()->string_view() : vocabulary.piece(token->id()),

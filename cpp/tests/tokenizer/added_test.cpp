@@ -32,20 +32,37 @@ TEST(AddedTokens, LongestAddedTokenWinsAndMayBeOutsideTheVocabulary) {
   EXPECT_EQ(v.encode("<e>x"), (Ids{5}));
 }
 
+// Id and text of each part.
+std::string parts(const AddedTokens& tokens, std::string_view text) {
+  std::string found;
+  for (const AddedTokens::Part& part : tokens.cut(text)) {
+    found += std::to_string(part.id) + "|" + std::string(text.substr(part.begin, part.end - part.begin)) + "|";
+  }
+  return found;
+}
+
 TEST(AddedTokens, WhiteSpaceGoesWithAToken) {
   const AddedTokens both({{4, "<m>", true, true}, {5, "<l>", true}, {6, "<r>", false, true}});
-  const auto cut = [&](std::string_view text) {
-    std::string found;
-    for (const AddedTokens::Part& part : both.cut(text)) {
-      found += std::to_string(part.id) + "|" + std::string(text.substr(part.begin, part.end - part.begin)) + "|";
-    }
-    return found;
-  };
+  const auto cut = [&](std::string_view text) { return parts(both, text); };
   EXPECT_EQ(cut("a \u3000<m>\t b"), "-1|a|4| \u3000<m>\t |-1|b|");
   EXPECT_EQ(cut("a <l> b"), "-1|a|5| <l>|-1| b|");
   EXPECT_EQ(cut("a <r> b"), "-1|a |6|<r> |-1|b|");
   EXPECT_EQ(cut("<r>  <m>"), "6|<r>  |4|<m>|");  // what the first took is gone
   EXPECT_EQ(cut(""), "");
+}
+
+TEST(AddedTokens, SingleWordsHaveNoCharacterOfAWordBesideThem) {
+  const AddedTokens tokens({{4, "ab", false, false, true}, {5, "b"}, {6, "-", true, true, true}});
+  const auto cut = [&](std::string_view text) { return parts(tokens, text); };
+  EXPECT_EQ(cut("ab"), "4|ab|");
+  EXPECT_EQ(cut("ab ab.abab"), "4|ab|-1| |4|ab|-1|.abab|");
+  EXPECT_EQ(cut("xab b"), "-1|xab |5|b|");  // nothing is looked for in what was passed over
+  EXPECT_EQ(cut("é"
+                "ab 中ab ab_ ab\u0301 ab\u200d"),
+            "-1|é"
+            "ab 中ab ab_ ab\u0301 ab\u200d|");
+  EXPECT_EQ(cut("€ab… a -  c"), "-1|€|4|ab|-1|… a|6| -  |-1|c|");  // white space that a token takes is beside it too
+  EXPECT_EQ(cut("a- c"), "-1|a- c|");
 }
 
 TEST(AddedTokens, WhatIsUnsound) {

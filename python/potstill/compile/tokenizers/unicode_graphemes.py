@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from potstill.compile.tokenizers.charsmap import charsmap
+from potstill.data.charsmap import charsmap
 
 # As in cpp/src/tokenizer/graphemes.h. Regional indicators are OTHER: a pair of them is 8 bytes, so neither it nor what
 # follows it is ever looked up as a cluster.

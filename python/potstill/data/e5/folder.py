@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from potstill.data.e5.charsmap import precompiled
+from potstill.data.charsmap import charsmap
 from potstill.data.e5.container import Container
 
 # Words of the container, and those of transformers, for what a layer is made of.
@@ -72,6 +73,7 @@ def tokenizer_json(model: Container) -> dict[str, Any]:
     begin, end = model.pieces[model.bos], model.pieces[model.eos]
     mask_id = len(model.pieces) - 1
     specials = [model.bos, model.pad, model.eos, model.unk, mask_id]
+    characters = base64.b64encode(charsmap(model.characters)).decode()
     scores = [float(score) for score in model.scores]
     mark = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
     first, second = ({"Sequence": {"id": name, "type_id": 0}} for name in ("A", "B"))
@@ -85,7 +87,7 @@ def tokenizer_json(model: Container) -> dict[str, Any]:
              "rstrip": False, "normalized": False, "special": True}
             for index in sorted(specials)
         ],
-        "normalizer": {"type": "Precompiled", "precompiled_charsmap": precompiled(model.characters)},
+        "normalizer": {"type": "Precompiled", "precompiled_charsmap": characters},
         "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, mark]},
         "post_processor": {
             "type": "TemplateProcessing",

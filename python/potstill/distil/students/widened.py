@@ -29,11 +29,10 @@ def widened(teacher: nn.Module, added: Sequence[np.ndarray]) -> nn.Module:
     # Tensors in the memo are taken as they are: the copy has modules of its own, and the teacher's weights.
     shared = {id(tensor): tensor for tensor in [*teacher.parameters(), *teacher.buffers()]}
     found = copy.deepcopy(teacher, shared)
-    old = token_embeddings(teacher)
-    weight = old.weight
+    weight = token_embeddings(teacher).weight
     middle = weight.mean(dim=0)
     more = [weight[torch.from_numpy(ids).to(weight.device)].mean(dim=0) if len(ids) else middle for ids in added]
-    table = nn.Embedding(len(weight) + len(more), weight.shape[1], padding_idx=old.padding_idx, device="meta")
-    table.weight = nn.Parameter(torch.cat([weight, torch.stack(more)]) if more else weight, requires_grad=False)
-    encoder_module(found).set_input_embeddings(table)
+    table = token_embeddings(found)  # it stays what it is: Gemma's, BART's and others' multiply what they look up
+    table.weight = nn.Parameter(torch.cat([weight, *(row[None] for row in more)]), requires_grad=False)
+    table.num_embeddings = len(table.weight)
     return found.eval()

@@ -13,8 +13,8 @@ import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
 from potstill.distil.teacher.batching import check_batching
-from potstill.distil.teacher.characters import reading_characters
 from potstill.distil.teacher.label_order import Head, believed, head_order, no_head
+from potstill.distil.teacher.reading import reading_units
 from potstill.distil.teacher.sentence import Vectors, lowercased, sentence_model, teacher_vectors
 from potstill.distil.teacher.text_check import examine_texts
 from potstill.distil.train.arguments import GroupedTrainer, Schedule
@@ -83,8 +83,8 @@ def finetune(
     """
     clock, run = Clock(), Run(recipe, list(splits.labels), cache, work, progress)
     source = read_source(run)
-    if splits.units == "characters" and not has_head(source.config):
-        source = replace(source, tokenizer=reading_characters(source.tokenizer))
+    if not has_head(source.config):
+        source = replace(source, tokenizer=reading_units(source.tokenizer, splits.units))
     notes = examine_texts(source.tokenizer, splits, recipe.data.max_tokens) if current().main else []
     for text in notes:
         progress.message(f"warning: {text}")

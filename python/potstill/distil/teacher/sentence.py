@@ -94,7 +94,7 @@ def teacher_vectors(
     if labelled:
         if sentence.dense or sentence.normalized:
             left = [*(["dense layers"] if sentence.dense else []), *(["normalisation"] if sentence.normalized else [])]
-            notes.append(f"the teacher's {' and '.join(left)} make vectors of texts; its classifier does without")
+            notes.append(f"a classifier does without the teacher's {' and '.join(left)}, which vectors of texts have")
         return Vectors(source, pooling, None, notes)
     _check(sentence, max_tokens)
     if sentence.prompts:

@@ -62,7 +62,7 @@ def _student_tokenizer(recipe: Recipe, teacher: Teacher, tokenizer: Any, splits:
     Raises:
         TrainError: it cannot be made.
     """
-    from potstill.distil.teacher.characters import reading_characters
+    from potstill.distil.teacher.reading import reading_units
     from potstill.distil.vocabulary.choice import choose_vocabulary
     from potstill.distil.vocabulary.other import folder_tokenizer
     from potstill.models.classifier import has_head
@@ -78,7 +78,7 @@ def _student_tokenizer(recipe: Recipe, teacher: Teacher, tokenizer: Any, splits:
     parts = [splits.train, *([] if splits.unlabelled is None else [splits.unlabelled])]
     if sum(map(len, parts)) > _MOST_ROWS:
         return f"pieces that more than {_MOST_ROWS:,} texts have: the report tells"
-    if splits.units == "characters" and not has_head(teacher.config):
-        tokenizer = reading_characters(tokenizer)
+    if not has_head(teacher.config):
+        tokenizer = reading_units(tokenizer, splits.units)
     ids = [encode_dataset(tokenizer, part, limit).ids for part in parts]
     return choose_vocabulary(settings, tokenizer, *ids).tokenizer

@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from potstill.data.splits import Splits
     from potstill.recipe.schema import Recipe, Student
 
-_OTHER_TEACHER = (
-    "use a teacher whose tokenizer the core has (WordPiece: BERT, MiniLM, MPNet), "
-    "e.g. --set teacher.model=demo:all-minilm-l6-v2"
-)
+_OWN = "give the student a tokenizer of its own: --set student.tokenizer=own"
+_PAIRS = "use a teacher whose tokenizer joins pairs as BERT's does, or leave data.text_pair out"
 _CASING = 'write "do_lower_case": true (or false) into the teacher\'s tokenizer_config.json'
 
 
@@ -47,15 +45,13 @@ def check_tokenizer(findings: Findings, recipe: Recipe, teacher: Teacher, splits
         if recipe.student.vocabulary == "seen":
             _check_pruned(tokenizer, recipe.student)
     except CompileError as error:
-        step = _CASING if error.code == "C147" else _OTHER_TEACHER
-        if error.code == "C145":
-            step = "use a BERT teacher, or leave data.text_pair out"
+        step = {"C147": _CASING, "C145": _PAIRS}.get(error.code, _OWN)
         findings.refused("tokenizer", type(error)(error.code, error.what, named, step))
         return None
     except PotstillError as error:
         findings.refused("tokenizer", error)
         return None
-    findings.ok("tokenizer", f"WordPiece, {len(tokenizer):,} tokens")
+    findings.ok("tokenizer", f"{type(tokenizer.backend_tokenizer.model).__name__}, {len(tokenizer):,} tokens")
     for note in tables.notes:
         findings.warning("tokenizer", note)
     return tokenizer
@@ -85,7 +81,8 @@ def _check_other(findings: Findings, recipe: Recipe, teacher: Teacher, splits: S
                 f"set data.max_tokens and compile.max_tokens to {limit} or less",
             )  # fmt: skip
     except CompileError as error:
-        findings.refused("tokenizer", type(error)(error.code, error.what, named, "use a tokenizer that the core has"))
+        step = error.next_step if error.code == "C145" else "use a tokenizer that the core has"
+        findings.refused("tokenizer", type(error)(error.code, error.what, named, step))
         return None
     except PotstillError as error:
         findings.refused("tokenizer", error)
@@ -130,7 +127,7 @@ def _load(folder: Path, named: str) -> Any:
             "T105",
             f"the teacher's tokenizer cannot be loaded ({type(error).__name__}: {reason})",
             named,
-            _OTHER_TEACHER,
+            "save it again with the library that made it, or use another teacher",
         ) from error
 
 
@@ -163,7 +160,7 @@ def _check_ids(tokenizer: Any, teacher: Teacher, named: str) -> None:
 
 def _check_pairs(recipe: Recipe, tables: Tables, named: str) -> None:
     if recipe.data.text_pair is not None and tables.template.pairs_problem is not None:
-        raise CompileError("C145", tables.template.pairs_problem, named, _OTHER_TEACHER)
+        raise CompileError("C145", tables.template.pairs_problem, named, _PAIRS)
 
 
 def _check_pruned(tokenizer: Any, settings: Student) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-
 import numpy as np
 import pytest
 from tokenizers.normalizers import Precompiled
 
-from potstill.data.e5.charsmap import precompiled
+from potstill.data.charsmap import charsmap
 
 
 def normalizer(table: dict[str, str]) -> Precompiled:
-    return Precompiled(base64.b64decode(precompiled(table)))
+    return Precompiled(charsmap(table))
 
 
 def check_all_characters(table: dict[str, str]) -> None:

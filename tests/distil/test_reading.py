@@ -1,7 +1,9 @@
-"""A tokenizer that marks beginnings of words reads characters without the marks."""
+"""Marks of the beginning of a word: before words, not before characters."""
 
 from __future__ import annotations
 
+import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,9 @@ import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+import families
 import teachers
-from potstill.distil.teacher.characters import reading_characters
+from potstill.distil.teacher.reading import reading_units
 from potstill.models.words import encode_words
 
 TEXT = list("\u4e2d\u56fda\u96e8")
@@ -39,7 +42,7 @@ def test_one_token_a_character(nested: bool, tmp_path: Path) -> None:
     marked, places = encode_words(given, [TEXT], 32)
     assert given.convert_ids_to_tokens(marked[0]) == ["<s>", "\u2581\u4e2d", *"\u2581\u56fd\u2581a\u2581\u96e8", "</s>"]
     assert places[0].tolist() == [1, 2, 4, 6]
-    found = reading_characters(given)
+    found = reading_units(given, "characters")
     found.save_pretrained(tmp_path)
     for tokenizer in (found, AutoTokenizer.from_pretrained(str(tmp_path))):
         ids, places = encode_words(tokenizer, [TEXT], 32)
@@ -48,10 +51,38 @@ def test_one_token_a_character(nested: bool, tmp_path: Path) -> None:
         assert tokenizer.pad_token == "<pad>" and tokenizer.get_vocab() == given.get_vocab()
     # It is not changed in place, and once is enough.
     assert encode_words(given, [TEXT], 32)[0][0].tolist() == marked[0].tolist()
-    assert reading_characters(found) is found
+    assert reading_units(found, "characters") is found and reading_units(given, "words") is given
 
 
 def test_tokenizers_without_marks_stay() -> None:
     words = teachers.words()
-    assert reading_characters(words) is words
-    assert reading_characters(object()).__class__ is object
+    for units in ("words", "characters"):
+        assert reading_units(words, units) is words
+        assert reading_units(object(), units).__class__ is object
+    given = families.roberta_bpe()
+    assert reading_units(given, "given") is reading_units(given, "") is reading_units(given, "characters") is given
+
+
+@pytest.mark.parametrize("kind", ["TokenizersBackend", "RobertaTokenizer", "GPT2Tokenizer"])
+def test_bytes_of_words_that_stand_between_spaces(kind: str, tmp_path: Path) -> None:
+    """As in a text, whatever class of transformers makes the tokenizer of its files."""
+    families.roberta_bpe().save_pretrained(tmp_path / "given")
+    config = tmp_path / "given" / "tokenizer_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text("utf-8")) | {"tokenizer_class": kind}), "utf-8")
+    given = AutoTokenizer.from_pretrained(str(tmp_path / "given"))
+    found = reading_units(given, "words")
+    found.save_pretrained(tmp_path / "found")
+    for tokenizer in (found, AutoTokenizer.from_pretrained(str(tmp_path / "found"))):
+        ids, places = encode_words(tokenizer, [["good", "film"]], 32)
+        assert ids[0].tolist() == given(" good film")["input_ids"] != encode_words(given, [["good", "film"]], 32)[0]
+        assert tokenizer.convert_ids_to_tokens(ids[0])[places[0][1]] == "\u0120film"
+    assert reading_units(found, "words") is found
+
+
+def test_pieces_of_a_word_get_no_mark() -> None:
+    """Of Llama 3 and others, that cut a text before they turn it into bytes."""
+    parts = [pre_tokenizers.Digits(), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    tokenizer = families.llama_bpe()
+    cut = copy.deepcopy(tokenizer)
+    cut.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(parts)
+    assert reading_units(cut, "words") is cut and reading_units(tokenizer, "words") is not tokenizer
