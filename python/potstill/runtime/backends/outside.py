@@ -207,7 +207,7 @@ class Texts:
             if not words:
                 raise InputError("I001", "there is no word in the text", f"text {index}", "leave empty texts out")
             row = self._whole.encode(list(words), is_pretokenized=True)
-            if (read := set(row.word_ids)) and len(read - {None}) < len(words):
+            if len(read := set(row.word_ids) - {None}) < len(words):
                 words = [word if number in read else self._unknown(index) for number, word in enumerate(words)]
                 row = self._whole.encode(words, is_pretokenized=True)
             first = {word: place for place, word in reversed(list(enumerate(row.word_ids)))}
