@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from _operator import itemgetter  # C, as `operator` takes memory
 
 TYPE_CHECKING = False  # see potstill/__init__.py
 if TYPE_CHECKING:
@@ -77,10 +78,38 @@ class Prediction:
         return f"Prediction(label={self.label!r}, score={self.score!r}, scores={self.scores!r}{several})"
 
 
-class Token(tuple):  # type: ignore[type-arg]
-    """The answer for one word, as the tuple (word, label, score, start, end).
+def at(index: int) -> Any:
+    """A property that reads one place of a tuple."""
+    return property(itemgetter(index), doc="See the class.")
+
+
+class Named(tuple):  # type: ignore[type-arg]
+    """A tuple with a name for each place: the second is a label, then come its score, start and end.
 
     Written out, because the module `collections` would take memory on the board.
+    """
+
+    __slots__ = ()
+    names: tuple[str, ...]
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return tuple(self)
+
+    def __repr__(self) -> str:
+        return (
+            type(self).__name__ + "(" + ", ".join(f"{name}={value!r}" for name, value in self.as_dict().items()) + ")"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The attributes by name."""
+        return dict(zip(self.names, self, strict=True))
+
+    label: str = at(1)
+    score: float = at(2)
+
+
+class Token(Named):
+    """The answer for one word, as the tuple (word, label, score, start, end).
 
     Attributes:
         word: as it stands in the text.
@@ -92,44 +121,14 @@ class Token(tuple):  # type: ignore[type-arg]
     """
 
     __slots__ = ()
+    names = ("word", "label", "score", "start", "end")
 
     def __new__(cls, word: str, label: str, score: float, start: int | None = None, end: int | None = None) -> Token:
         return tuple.__new__(cls, (word, label, score, start, end))
 
-    def __getnewargs__(self) -> tuple[Any, ...]:
-        return tuple(self)
-
-    def __repr__(self) -> str:
-        return "Token(" + ", ".join(f"{name}={value!r}" for name, value in self.as_dict().items()) + ")"
-
-    def as_dict(self) -> dict[str, Any]:
-        """The attributes by name."""
-        return dict(zip(("word", "label", "score", "start", "end"), self, strict=True))
-
-    @property
-    def word(self) -> str:
-        """See the class."""
-        return str(self[0])
-
-    @property
-    def label(self) -> str:
-        """See the class."""
-        return str(self[1])
-
-    @property
-    def score(self) -> float:
-        """See the class."""
-        return float(self[2])
-
-    @property
-    def start(self) -> int | None:
-        """See the class."""
-        return self[3]
-
-    @property
-    def end(self) -> int | None:
-        """See the class."""
-        return self[4]
+    word: str = at(0)
+    start: int | None = at(3)
+    end: int | None = at(4)
 
 
 def predict(labels: Sequence[str], logits: Sequence[float]) -> Prediction:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from potstill.errors import InputError
+from potstill.runtime.answers import Named, Token, at
 
 TYPE_CHECKING = False  # see potstill/__init__.py
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Any
-
-    from potstill.runtime.answers import Token
 else:
-    # What typing.get_type_hints needs; both lines cost no memory, for Python itself has loaded the module.
+    # What typing.get_type_hints needs; it costs no memory, for Python itself has loaded the module.
     from _collections_abc import Iterable, Sequence
-
-    Any = Token = object
 
 # Marks of each scheme beside O.
 SCHEMES = {"BIO": "BI", "BIOES": "BIES", "BILOU": "BILU", "BMES": "BMES", "BMEWO": "BMEW"}
@@ -22,7 +18,7 @@ SCHEMES = {"BIO": "BI", "BIOES": "BIES", "BILOU": "BILU", "BMES": "BMES", "BMEWO
 SAME = {"M": "I", "L": "E", "U": "S", "W": "S"}
 
 
-class Span(tuple):  # type: ignore[type-arg]
+class Span(Named):
     """An entity of one text, as the tuple (text, label, score, start, end).
 
     Attributes:
@@ -34,45 +30,14 @@ class Span(tuple):  # type: ignore[type-arg]
     """
 
     __slots__ = ()
+    names = ("text", "label", "score", "start", "end")
 
     def __new__(cls, text: str | list[str], label: str, score: float, start: int, end: int) -> Span:
         return tuple.__new__(cls, (text, label, score, start, end))
 
-    def __getnewargs__(self) -> tuple[Any, ...]:
-        return tuple(self)
-
-    def __repr__(self) -> str:
-        return "Span(" + ", ".join(f"{name}={value!r}" for name, value in self.as_dict().items()) + ")"
-
-    def as_dict(self) -> dict[str, Any]:
-        """The attributes by name."""
-        return dict(zip(("text", "label", "score", "start", "end"), self, strict=True))
-
-    @property
-    def text(self) -> str | list[str]:
-        """See the class."""
-        found: str | list[str] = self[0]
-        return found
-
-    @property
-    def label(self) -> str:
-        """See the class."""
-        return str(self[1])
-
-    @property
-    def score(self) -> float:
-        """See the class."""
-        return float(self[2])
-
-    @property
-    def start(self) -> int:
-        """See the class."""
-        return int(self[3])
-
-    @property
-    def end(self) -> int:
-        """See the class."""
-        return int(self[4])
+    text: str | list[str] = at(0)
+    start: int = at(3)
+    end: int = at(4)
 
 
 def looks_like_tags(names: Iterable[str]) -> bool:

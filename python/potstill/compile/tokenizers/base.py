@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from potstill.compile.lower import Lowering
 
 OTHER_BACKEND = "keep this model on the onnxruntime backend, which uses its own tokenizer, or choose another tokenizer"
+
+# What a Sequence calls its list.
+_PARTS = {"normalizer": "normalizers", "pre_tokenizer": "pretokenizers", "post_processor": "processors"}
 
 
 @dataclass(frozen=True)
@@ -37,15 +40,15 @@ class TokenizerFile:
     max_tokens: int | None = None
     truncate_left: bool = False
 
-    def steps(self, name: str, parts: str) -> list[Mapping[str, Any]]:
-        """The components under that name in order, those of Sequences (their list is called `parts`) one by one."""
+    def steps(self, name: str) -> list[Mapping[str, Any]]:
+        """The components under that name in order, those of Sequences one by one."""
 
         def flat(component: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
             if component is None:
                 return []
             if component.get("type") != "Sequence":
                 return [component]
-            return [step for part in component.get(parts) or [] for step in flat(part)]
+            return [step for part in component.get(_PARTS[name]) or [] for step in flat(part)]
 
         return flat(self.content.get(name))
 
@@ -74,6 +77,21 @@ class Step:
         for name, (dtype, values) in self.tables.items():
             found[name] = to.tensor(f"tokenizer.{name.removesuffix('T')}", dtype, values)
         return made(getattr(fb, f"{self.table}T"), **found)
+
+
+Reader = Callable[[Mapping[str, Any], TokenizerFile], Step]
+
+
+def read_steps(file: TokenizerFile, name: str, kinds: Mapping[str, Reader], code: str) -> tuple[Step, ...]:
+    """The components under that name in order, each read by its kind; CompileError `code`: one of no kind here."""
+    found = []
+    for component in file.steps(name):
+        kind = str(component.get("type"))
+        if kind not in kinds:
+            whole = name_of(file.content[name])
+            file.refuse(code, f"the {name.replace('_', '-')} is {whole}, the core has no {kind}")
+        found.append(kinds[kind](component, file))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -240,6 +258,6 @@ class Tables:
 
 def name_of(component: Mapping[str, Any]) -> str:
     """A component's type, with its parts when it is a sequence."""
-    parts = component.get("normalizers") or component.get("pretokenizers") or component.get("processors")
+    parts = next((component[name] for name in _PARTS.values() if component.get(name)), None)
     kind = str(component.get("type"))
     return f"{kind}[{', '.join(name_of(part) for part in parts)}]" if parts else kind

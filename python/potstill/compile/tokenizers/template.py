@@ -16,7 +16,7 @@ def read_template(file: TokenizerFile) -> Template:
     Raises:
         CompileError: it does something that the core does not, to one text.
     """
-    steps = file.steps("post_processor", "processors")
+    steps = file.steps("post_processor")
     around = [step for step in steps if step.get("type") != "ByteLevel"]
     if len(around) > 1 or any(step.get("type") not in _READERS for step in around):
         file.refuse("C055", f"the post-processor is {name_of(file.content['post_processor'])}, which the core lacks")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-from potstill.compile.tokenizers.base import Step, TokenizerFile, name_of
+from potstill.compile.tokenizers.base import Reader, Step, TokenizerFile, read_steps
 from potstill.compile.tokenizers.normalizers import bert, plain, precompiled, prepend, replace, strip, unicode_form
 
 __all__ = ["KINDS", "read_normalizers"]
 
 # Readers by the type in a tokenizer.json.
-KINDS: dict[str, Callable[[Mapping[str, Any], TokenizerFile], Step]] = {
+KINDS: dict[str, Reader] = {
     "BertNormalizer": bert.read,
     "Lowercase": plain.read,
     "NFC": unicode_form.read,
@@ -33,10 +30,4 @@ def read_normalizers(file: TokenizerFile) -> tuple[Step, ...]:
     Raises:
         CompileError: one that the core does not have.
     """
-    found = []
-    for component in file.steps("normalizer", "normalizers"):
-        kind = str(component.get("type"))
-        if kind not in KINDS:
-            file.refuse("C053", f"the normalizer is {name_of(file.content['normalizer'])}, the core has no {kind}")
-        found.append(KINDS[kind](component, file))
-    return tuple(found)
+    return read_steps(file, "normalizer", KINDS, "C053")

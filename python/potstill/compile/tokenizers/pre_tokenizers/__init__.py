@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-from potstill.compile.tokenizers.base import Step, TokenizerFile, name_of
+from potstill.compile.tokenizers.base import Reader, Step, TokenizerFile, read_steps
 from potstill.compile.tokenizers.pre_tokenizers import (
     bert,
     byte_level,
@@ -19,7 +16,7 @@ from potstill.compile.tokenizers.pre_tokenizers import (
 __all__ = ["KINDS", "read_pre_tokenizers"]
 
 # Readers by the type in a tokenizer.json.
-KINDS: dict[str, Callable[[Mapping[str, Any], TokenizerFile], Step]] = {
+KINDS: dict[str, Reader] = {
     "BertPreTokenizer": bert.read,
     "ByteLevel": byte_level.read,
     "CharDelimiterSplit": split.read_delimiter,
@@ -38,13 +35,7 @@ def read_pre_tokenizers(file: TokenizerFile) -> tuple[Step, ...]:
     Raises:
         CompileError: one that the core does not have.
     """
-    found = []
-    for component in file.steps("pre_tokenizer", "pretokenizers"):
-        kind = str(component.get("type"))
-        if kind not in KINDS:
-            named = name_of(file.content["pre_tokenizer"])
-            file.refuse("C054", f"the pre-tokenizer is {named}, the core has no {kind}")
-        found.append(KINDS[kind](component, file))
+    found = read_steps(file, "pre_tokenizer", KINDS, "C054")
     if sum(step.table == "ByteLevel" for step in found) > 1:  # the core bounds what a file does to the size of a text
         file.refuse("C054", "the pre-tokenizers have ByteLevel more than once")
-    return tuple(found)
+    return found
