@@ -32,11 +32,11 @@ class FileTokenizer {
   std::vector<std::int32_t> encode(std::string_view text) const { return tokenizer_.encode(text); }
 
   std::pair<std::vector<std::int32_t>, Places> encode_with_offsets(std::string_view text) const {
-    std::vector<tokenizer::Token> tokens;
+    std::vector<tokenizer::Placed> tokens;
     tokenizer_.encode(text, tokens);
     tokenizer_.trim(tokens);
     std::pair<std::vector<std::int32_t>, Places> found;
-    for (const tokenizer::Token& token : tokens) {
+    for (const tokenizer::Placed& token : tokens) {
       found.first.push_back(token.id);
       found.second.emplace_back(token.begin, token.end);
     }

@@ -12,6 +12,7 @@ import pytest
 from tokenizers import normalizers, pre_tokenizers, processors
 
 import teachers
+import trained
 from potstill.cli import main
 from potstill.doctor.model import Limits
 from potstill.doctor.model import check as doctor_check
@@ -227,6 +228,10 @@ def test_pairs(recipe: Any, tmp_path: Path) -> None:
     bert = teachers.save(tmp_path / "bert", "Bert", teachers.words(), **BERT)
     assert codes(check(recipe(bert, *pairs), tmp_path)) == []
     assert codes(check(recipe(bert, *pairs, "data.max_tokens=4"), tmp_path)) == ["R032"]
+    roberta = ["student.tokenizer=bytes", *pairs]
+    trained.fast(trained.byte_level(["word"], 300)).save_pretrained(tmp_path / "bytes")
+    assert codes(check(recipe(bert, *roberta, "data.max_tokens=5"), tmp_path)) == ["R032"], "two tokens between"
+    assert codes(check(recipe(bert, *roberta, "data.max_tokens=6"), tmp_path)) == []
     one_type = teachers.save(tmp_path / "one", "Bert", teachers.words(), type_vocab_size=1, **BERT)
     assert codes(check(recipe(one_type, *pairs), tmp_path)) == [], "the student tells them apart itself"
     two_separators = processors.RobertaProcessing(("[SEP]", 3), ("[CLS]", 2))

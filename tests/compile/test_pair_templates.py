@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 from tokenizers import Tokenizer, processors
-from tokenizers.models import WordPiece
-from tokenizers.normalizers import BertNormalizer
+from tokenizers.models import BPE, Unigram, WordPiece
+from tokenizers.normalizers import BertNormalizer, StripAccents
 from tokenizers.pre_tokenizers import BertPreTokenizer
+from transformers import PreTrainedTokenizerFast
 
 from onnx_graphs import VOCABULARY, encoder
 from potstill.compile import compile_onnx
 from potstill.compile.tokenizers import tables_from_json
-from potstill.errors import CompileError, InputError
+from potstill.errors import CompileError, InputError, TrainError
+from potstill.models.words import encode_words
 from potstill.runtime.backends.native import NativeBackend
 from potstill.runtime.backends.outside import Texts
 
@@ -148,6 +150,52 @@ def test_other_engines_cut_like_hugging_face(tmp_path: Path, limit: int) -> None
     wanted = oracle.encode_batch(pairs)
     rows = texts.encode([a for a, _ in pairs], [b for _, b in pairs], True)
     assert (rows.ids, rows.types) == ([found.ids for found in wanted], [found.type_ids for found in wanted])
+
+
+@pytest.mark.parametrize("single", ["$A", "<s> $A", "$A </q> </s>", "<s> </q> $A </s>"])
+def test_rows_of_words_keep_all_special_tokens(typed: Path, tmp_path: Path, single: str) -> None:
+    """Wherever these stand: in training, in the core and in other engines, at any limit."""
+    folder = saved(tmp_path / "tokenizer", template(None, single))
+    oracle = tokenizer_with(template(None, single))
+    trained = PreTrainedTokenizerFast(tokenizer_object=oracle, unk_token="<unk>")
+    rows = [list(LETTERS[:count]) for count in (1, 2, 5, 12)]
+    for limit in (max(3, single.count(" ") + 1), 5, 8):
+        out = tmp_path / f"{limit}.still"
+        compile_onnx(typed, out, tokenizer=folder, max_tokens=limit, verify=False)
+        oracle.enable_truncation(limit)
+        wanted = [found.ids for found in oracle.encode_batch(rows, is_pretokenized=True)]
+        first = single.split().index("$A")
+        words = [list(range(first, first + min(len(row), limit - single.count(" ")))) for row in rows]
+        for reader in (NativeBackend(out, 1), Texts(folder / "tokenizer.json", limit)):
+            found = reader.encode_words(rows, True)
+            assert (found.ids, found.words) == (wanted, words)
+        ids, places = encode_words(trained, rows, limit)
+        assert [row.tolist() for row in ids] == wanted
+        assert [[place for place in row.tolist() if place >= 0] for row in places] == words
+
+
+@pytest.mark.parametrize("unknown", ["<unk>", None])
+def test_a_word_without_a_token(typed: Path, tmp_path: Path, unknown: str | None) -> None:
+    """Is the unknown one, of a Unigram too; refused by all three where there is none."""
+    scores = [(piece, -float(at)) for at, piece in enumerate(["<pad>", "<unk>", "a"])]
+    made = Tokenizer(
+        Unigram(scores, unk_id=1) if unknown else BPE({piece: at for at, (piece, _) in enumerate(scores)}, [])
+    )
+    made.normalizer = StripAccents()
+    fast = PreTrainedTokenizerFast(tokenizer_object=made, pad_token="<pad>", unk_token=unknown)
+    fast.save_pretrained(tmp_path / "tokenizer")
+    compile_onnx(typed, tmp_path / "m.still", tokenizer=tmp_path / "tokenizer", max_tokens=8, verify=False)
+    readers = (NativeBackend(tmp_path / "m.still", 1), Texts(tmp_path / "tokenizer" / "tokenizer.json", 8))
+    for row, ids in ((["a", "\u0301", "a"], [2, 1, 2]), (["\u0301"], [1])):
+        if unknown:
+            assert [reader.encode_words([row], True).ids for reader in readers] == [[ids]] * 2
+            assert [found.tolist() for found in encode_words(fast, [row], 8)[0]] == [ids]
+            continue
+        for reader in readers:
+            with pytest.raises(InputError, match=r"I001.*none for unknown words"):
+                reader.encode_words([row], True)
+        with pytest.raises(TrainError, match="T132"):
+            encode_words(fast, [row], 8)
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

@@ -156,6 +156,44 @@ def test_trimmed_places(kind: str, prefix: bool, texts: list[str], alphabet: str
     assert differences(content, [*texts, *edges])[:2] == []
 
 
+_TAKING = [("\u0120x", True, False), ("xx", True, True), ("xy", False, True)]
+_HOLDING = [(" y ", False, False), ("\u0120x", False, False), ("  ", False, False)]
+
+
+@pytest.mark.parametrize("prefix", [False, True])
+@pytest.mark.parametrize("normalized", [False, True])
+@pytest.mark.parametrize("added", [_TAKING, _HOLDING], ids=["take white space", "hold white space"])
+def test_trimmed_places_of_added_tokens(added: list[Any], normalized: bool, prefix: bool) -> None:
+    """By the white space of the text that was found: of the token itself, what it took with it, what BERT put in."""
+    content = characters_json("ab\u0120\u96e3", None)
+    content["normalizer"] = {
+        "type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": True,
+        "lowercase": True,
+    }  # fmt: skip
+    content["added_tokens"] = [
+        {"id": 13 + place, "content": text, "lstrip": left, "rstrip": right, "normalized": normalized,
+         "special": False, "single_word": False}
+        for place, (text, left, right) in enumerate(added)
+    ]  # fmt: skip
+    content["post_processor"] = byte_level(prefix, True)
+    r, parts = random.Random(6), [*" \u3000\u0120ay\uf6de\ufa58\u00e9", "xx", "xy", "\u0120x", " y "]
+    assert differences(content, ["".join(r.choices(parts, k=r.randint(1, 7))) for _ in range(400)])[:2] == []
+
+
+def test_trimmed_places_of_unknown_text() -> None:
+    """Unigram's unknown tokens have the text that they stand for, white space included."""
+    content = characters_json("ab", None)
+    content["model"] = {"type": "Unigram", "unk_id": 0, "vocab": [["[UNK]", 0.0], ["a", -1.0], ["b", -2.0]]}
+    content["added_tokens"], content["normalizer"] = [], None
+    content["post_processor"] = {
+        "type": "ByteLevel",
+        "trim_offsets": True,
+        "add_prefix_space": False,
+        "use_regex": True,
+    }
+    assert differences(content, ["a\n\nb", "\nc a", "c\n", "\u0120", " ", "a \u3000c "])[:2] == []
+
+
 @pytest.mark.parametrize(
     "step, named",
     [

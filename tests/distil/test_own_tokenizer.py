@@ -98,6 +98,15 @@ def test_scripts_without_spaces_are_cut_into_known_pieces(kind: str, text: str) 
         assert len(found["input_ids"]) < len(text) / 2
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_white_space_that_is_none_everywhere(kind: str) -> None:
+    """Python splits at these, BERT's normalizer drops them: "ab" is a word of the text."""
+    for mark in "\x1c\x1f\x85\u00a0\u2028\u3000":
+        text = f"a{mark}b\tc\r\nd"
+        tokenizer = made(kind, 300, [text])
+        assert tokenizer.unk_token_id not in tokenizer(text)["input_ids"], ascii(text)
+
+
 def test_no_text_is_unknown_to_bytes() -> None:
     tokenizer = made("bpe")
     text = "\u0e42\u0e23\u0e07 \U0001f600 \u05d0"

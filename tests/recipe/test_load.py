@@ -161,6 +161,17 @@ def test_bad_override(tmp_path: Path, setting: str) -> None:
     assert setting in caught.value.where
 
 
+def test_an_override_without_a_value_takes_the_key_out() -> None:
+    content = {"student": {"vocabulary": "seen", "vocabulary_size": 900}}
+    assert apply_overrides(content, ["student.vocabulary_size=", "distil.alpha="]) == {
+        "student": {"vocabulary": "seen"},
+        "distil": {},
+    }
+    own = ["student.vocabulary=", "student.vocabulary_size=", "student.vocabulary_characters=", "student.tokenizer=own"]
+    student = load_recipe("chinese-reviews", own).student
+    assert student.tokenizer == "own" and student.vocabulary == "full" and student.vocabulary_size is None
+
+
 def test_overrides_leave_the_original_alone() -> None:
     content = {"student": {"layers": 4}}
     assert apply_overrides(content, ["student.layers=2"]) == {"student": {"layers": 2}}

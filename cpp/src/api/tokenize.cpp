@@ -37,11 +37,11 @@ bool must_cut(const graph::Graph& graph, std::size_t tokens, std::size_t special
 template <typename T>
 std::span<const T> kept_of(const Tokenizer& tokenizer, std::vector<T>& tokens, std::size_t room) {
   const std::span<T> kept = std::span(tokens).subspan(tokenizer.cut(tokens.size(), room), room);
-  if constexpr (std::is_same_v<T, tokenizer::Token>) tokenizer.trim(kept);
+  if constexpr (std::is_same_v<T, tokenizer::Placed>) tokenizer.trim(kept);
   return kept;
 }
 
-// The tokens of texts with special ones: T is int32_t, an id, or a Token with its place.
+// The tokens of texts with special ones: T is int32_t, an id, or a Placed token.
 template <typename T>
 std::vector<std::vector<T>> of_texts(const graph::Graph& graph, std::span<const std::string_view> texts,
                                      bool truncate) {
@@ -93,11 +93,11 @@ std::vector<std::vector<T>> of_pairs(const graph::Graph& graph, Pairs pairs, boo
   return all;
 }
 
-std::vector<std::vector<Offset>> places(const std::vector<std::vector<tokenizer::Token>>& all) {
+std::vector<std::vector<Offset>> places(const std::vector<std::vector<tokenizer::Placed>>& all) {
   std::vector<std::vector<Offset>> found;
   for (const auto& tokens : all) {
     found.emplace_back();
-    for (const tokenizer::Token& token : tokens) found.back().push_back({token.begin, token.end});
+    for (const tokenizer::Placed& token : tokens) found.back().push_back({token.begin, token.end});
   }
   return found;
 }
@@ -109,7 +109,7 @@ std::vector<std::vector<int32_t>> ids_of_texts(const graph::Graph& graph, Texts 
 }
 
 std::vector<std::vector<Offset>> offsets_of_texts(const graph::Graph& graph, Texts texts, bool truncate) {
-  return places(of_texts<tokenizer::Token>(graph, texts, truncate));
+  return places(of_texts<tokenizer::Placed>(graph, texts, truncate));
 }
 
 std::vector<Tokens> ids_of_pairs(const graph::Graph& graph, Pairs pairs, bool truncate) {
@@ -121,7 +121,7 @@ std::vector<Tokens> ids_of_pairs(const graph::Graph& graph, Pairs pairs, bool tr
 }
 
 std::vector<std::vector<Offset>> offsets_of_pairs(const graph::Graph& graph, Pairs pairs, bool truncate) {
-  return places(of_pairs<tokenizer::Token>(graph, pairs, truncate));
+  return places(of_pairs<tokenizer::Placed>(graph, pairs, truncate));
 }
 
 std::vector<Words> ids_of_words(const graph::Graph& graph, std::span<const std::vector<std::string_view>> texts,
@@ -141,7 +141,12 @@ std::vector<Words> ids_of_words(const graph::Graph& graph, std::span<const std::
       firsts.push_back(static_cast<int32_t>(leading + first));
       tokenizer.encode(word, content);
       // A word of nothing but white space and control characters has no piece, yet it shall have its answer.
-      if (content.size() == first && tokenizer.unk_id() >= 0) content.push_back(tokenizer.unk_id());
+      if (content.size() > first) continue;
+      if (tokenizer.unk_id() < 0) {
+        throw Error("I001", "the tokenizer has no token for a word, and none for unknown words", place("text", i),
+                    "leave the word out");
+      }
+      content.push_back(tokenizer.unk_id());
     }
     if (must_cut(graph, content.size(), specials, truncate, 1, i)) {
       content.resize(graph.max_tokens - specials);

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "potstill/error.h"
-#include "tokenizer/trim.h"
 #include "tokenizer/utf8.h"
 
 namespace potstill::tokenizer {
@@ -22,23 +21,32 @@ std::string_view readable(std::string_view text, std::string& storage) {
   return storage;
 }
 
-// Places in bytes as places in characters, for tokens in any order.
-void count_characters(std::string_view text, std::span<Token> tokens) {
-  std::vector<std::uint32_t> ends;  // characters before each byte
-  ends.reserve(text.size() + 1);
+// The characters before each byte of a text, and all of them.
+std::vector<std::uint32_t> characters_before(std::string_view text) {
+  std::vector<std::uint32_t> found;
+  found.reserve(text.size() + 1);
   std::uint32_t count = 0;
   for (const char byte : text) {
-    ends.push_back(count);
+    found.push_back(count);
     count += utf8::begins(byte) ? 1 : 0;
   }
-  ends.push_back(count);
-  for (Token& token : tokens) {
-    token.begin = ends[token.begin];
-    token.end = ends[token.end];
-  }
+  found.push_back(count);
+  return found;
 }
 
 }  // namespace
+
+// The tokens of a text; their places are bytes of it where they are tracked, and mean nothing else.
+struct Tokenizer::Found {
+  bool tracked;
+  std::vector<Token> tokens;
+  std::vector<Spaces> spaces;  // of each, where places are tracked
+
+  void put(const Token& token, std::string_view text) {
+    tokens.push_back(token);
+    if (tracked) spaces.push_back(spaces_of(text));
+  }
+};
 
 Tokenizer::Tokenizer(Parts parts)
     : parts_(std::move(parts)),
@@ -47,23 +55,26 @@ Tokenizer::Tokenizer(Parts parts)
 
 void Tokenizer::encode(std::string_view text, std::vector<std::int32_t>& out) const {
   std::string storage;
-  std::vector<Token> found;
-  tokens(readable(text, storage), false, found);
-  out.reserve(out.size() + found.size());
-  for (const Token& token : found) out.push_back(token.id);
+  Found found{false, {}, {}};
+  tokens(readable(text, storage), found);
+  out.reserve(out.size() + found.tokens.size());
+  for (const Token& token : found.tokens) out.push_back(token.id);
 }
 
-void Tokenizer::encode(std::string_view text, std::vector<Token>& out) const {
+void Tokenizer::encode(std::string_view text, std::vector<Placed>& out) const {
   std::string storage;
   text = readable(text, storage);
-  std::vector<Token> found;
-  tokens(text, true, found);
-  count_characters(text, found);
-  out.insert(out.end(), found.begin(), found.end());
+  Found found{true, {}, {}};
+  tokens(text, found);
+  const std::vector<std::uint32_t> before = characters_before(text);
+  for (std::size_t i = 0; i < found.tokens.size(); ++i) {
+    const Token& token = found.tokens[i];
+    out.push_back({token.id, before[token.begin], before[token.end], found.spaces[i]});
+  }
 }
 
-void Tokenizer::trim(std::span<Token> tokens) const noexcept {
-  if (parts_.trim_offsets) tokenizer::trim(parts_.vocabulary, parts_.trim_prefix_space, tokens);
+void Tokenizer::trim(std::span<Placed> tokens) const noexcept {
+  if (parts_.trim_offsets) tokenizer::trim(parts_.trim_prefix_space, tokens);
 }
 
 std::vector<std::int32_t> Tokenizer::encode(std::string_view text) const {
@@ -73,53 +84,52 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text) const {
   return ids;
 }
 
-// Places are bytes of `text` if they are tracked, else they mean nothing.
-void Tokenizer::tokens(std::string_view text, bool track, std::vector<Token>& out) const {
+// The text of an added token is what was found, the white space that it took with it included.
+void Tokenizer::tokens(std::string_view text, Found& found) const {
   for (const AddedTokens::Part& part : parts_.raw.cut(text)) {
+    const std::string_view here = text.substr(part.begin, part.end - part.begin);
     if (part.id >= 0) {
-      const Range place = place_of(part, text, out.empty() || part.begin == 0);
-      out.push_back({part.id, static_cast<std::uint32_t>(place.begin), static_cast<std::uint32_t>(place.end)});
-    } else if (parts_.fused != nullptr && !track) {
-      parts_.fused->split(text.substr(part.begin, part.end - part.begin), *parts_.model, out);
+      found.put({part.id, static_cast<std::uint32_t>(part.begin), static_cast<std::uint32_t>(part.end)}, here);
+    } else if (parts_.fused != nullptr && !found.tracked) {
+      parts_.fused->split(here, *parts_.model, found.tokens);
     } else {
-      stages(text.substr(part.begin, part.end - part.begin), part.begin, track || always_track_, out);
+      stages(here, part.begin, found);
     }
   }
 }
 
-void Tokenizer::stages(std::string_view part, std::size_t at, bool track, std::vector<Token>& out) const {
-  Text text(part, static_cast<std::uint32_t>(at), track);
+void Tokenizer::stages(std::string_view part, std::size_t at, Found& found) const {
+  Text text(part, static_cast<std::uint32_t>(at), found.tracked || always_track_);
   for (const auto& normalizer : parts_.normalizers) normalizer->apply(text);
-  if (parts_.normalized.empty()) return words(std::move(text), out);
-  for (const AddedTokens::Part& found : parts_.normalized.cut(text.bytes)) {
-    if (found.id < 0) {
-      words(text.part(found.begin, found.end), out);
+  if (parts_.normalized.empty()) return words(std::move(text), found);
+  for (const AddedTokens::Part& cut : parts_.normalized.cut(text.bytes)) {
+    if (cut.id < 0) {
+      words(text.part(cut.begin, cut.end), found);
     } else {
-      const Range place = place_of(found, text.bytes, out.empty() || at + found.begin == 0);
-      const Origin origin = track ? text.origin(place.begin, place.end) : Origin{};
-      out.push_back({found.id, origin.begin, origin.end});
+      const Origin origin = text.tracked ? text.origin(cut.begin, cut.end) : Origin{};
+      found.put({cut.id, origin.begin, origin.end},
+                std::string_view(text.bytes).substr(cut.begin, cut.end - cut.begin));
     }
   }
 }
 
-// The white space that an added token took with it is not of its place where places are trimmed.
-Range Tokenizer::place_of(const AddedTokens::Part& part, std::string_view text, bool first) const {
-  if (!parts_.trim_offsets) return {part.begin, part.end};
-  return without_spaces(text, {part.begin, part.end}, parts_.trim_prefix_space && first);
-}
-
-void Tokenizer::words(Text text, std::vector<Token>& out) const {
+void Tokenizer::words(Text text, Found& found) const {
   if (text.bytes.empty()) return;
   Words cut{std::move(text), {}};
   cut.words.push_back({0, cut.text.bytes.size()});
   for (const auto& step : parts_.pre_tokenizers) step->split(cut);
-  const std::size_t before = out.size();
+  const std::string_view bytes = cut.text.bytes;
+  const std::size_t before = found.tokens.size();
   for (const Range& word : cut.words) {
-    parts_.model->encode(std::string_view(cut.text.bytes).substr(word.begin, word.end - word.begin),
-                         static_cast<std::uint32_t>(word.begin), out);
+    parts_.model->encode(bytes.substr(word.begin, word.end - word.begin), static_cast<std::uint32_t>(word.begin),
+                         found.tokens);
   }
-  if (!cut.text.tracked) return;
-  for (Token& token : std::span(out).subspan(before)) {
+  if (!found.tracked) return;
+  const std::int32_t written = parts_.model->unknown_is_written() ? unk_id() : -1;
+  for (Token& token : std::span(found.tokens).subspan(before)) {
+    found.spaces.push_back(spaces_of(token.id == written
+                                         ? bytes.substr(token.begin, token.end - token.begin)
+                                         : parts_.vocabulary.piece(static_cast<std::uint32_t>(token.id))));
     const Origin origin = cut.text.origin(token.begin, token.end);
     token.begin = origin.begin;
     token.end = origin.end;

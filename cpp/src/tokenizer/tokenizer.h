@@ -14,6 +14,7 @@
 #include "tokenizer/pre_tokenizers/pre_tokenizer.h"
 #include "tokenizer/splitter.h"
 #include "tokenizer/template.h"
+#include "tokenizer/trim.h"
 #include "tokenizer/vocabulary.h"
 
 namespace potstill::tokenizer {
@@ -42,10 +43,10 @@ class Tokenizer {
   void encode(std::string_view utf8, std::vector<std::int32_t>& out) const;
 
   // Appends the tokens with their places: characters [begin, end) of the text, invalid parts being one each.
-  void encode(std::string_view utf8, std::vector<Token>& out) const;
+  void encode(std::string_view utf8, std::vector<Placed>& out) const;
 
   // What the post-processor does to the places of a text's tokens, cut to a limit or whole.
-  void trim(std::span<Token> tokens) const noexcept;
+  void trim(std::span<Placed> tokens) const noexcept;
 
   // Ids with special tokens.
   std::vector<std::int32_t> encode(std::string_view utf8) const;
@@ -66,10 +67,11 @@ class Tokenizer {
   bool padded(std::span<const std::int32_t> ids) const noexcept;
 
  private:
-  void tokens(std::string_view text, bool track, std::vector<Token>& out) const;
-  void stages(std::string_view part, std::size_t at, bool track, std::vector<Token>& out) const;
-  Range place_of(const AddedTokens::Part& part, std::string_view text, bool first) const;
-  void words(Text text, std::vector<Token>& out) const;
+  struct Found;
+
+  void tokens(std::string_view text, Found& found) const;
+  void stages(std::string_view part, std::size_t at, Found& found) const;
+  void words(Text text, Found& found) const;
 
   Parts parts_;
   bool always_track_;

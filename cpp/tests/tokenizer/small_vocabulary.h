@@ -105,9 +105,9 @@ struct SmallVocabulary {
     const Tokenizer both = tokenizer(settings);
     Ids ids, staged;
     both.encode(text, ids);
-    std::vector<Token> tokens;
+    std::vector<Placed> tokens;
     both.encode(text, tokens);  // the stages one by one
-    for (const Token& token : tokens) staged.push_back(token.id);
+    for (const Placed& token : tokens) staged.push_back(token.id);
     EXPECT_EQ(ids, staged) << text;
     return ids;
   }

@@ -40,7 +40,10 @@ class Command(Protocol):
 
 def add_build_options(parser: argparse.ArgumentParser, printed: str) -> None:
     """The options of every command that builds recipes; `printed` is what --json prints."""
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key; repeatable")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE",
+        help="override a key, or take it out (KEY=); repeatable",
+    )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.add_argument("--json", action="store_true", help=f"print {printed} as JSON instead of the table")
 

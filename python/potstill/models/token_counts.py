@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from potstill.data.languages import plain, script_of, without_spaces
-from potstill.models.byte_level import byte_letters, is_byte_level
+from potstill.models.byte_level import is_byte_level, text_of
 
 _BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 
@@ -137,7 +137,7 @@ class KnownPieces:
     def __init__(self, tokenizer: Any) -> None:
         self.unknown = tokenizer.unk_token_id
         self._tokenizer = tokenizer
-        self._bytes_of = byte_letters() if _is_byte_level(tokenizer) else None
+        self._byte_level = _is_byte_level(tokenizer)
         self._known: dict[int, bool] = {}
 
     def unspelt_ids(self) -> np.ndarray:
@@ -154,15 +154,7 @@ class KnownPieces:
         return self._known[token]
 
     def _spells_bytes(self, piece: str) -> bool:
-        if self._bytes_of is None:
-            return _BYTE.fullmatch(piece) is not None
-        try:
-            bytes(self._bytes_of[letter] for letter in piece).decode()
-        except KeyError:  # an added token
-            return False
-        except UnicodeDecodeError:
-            return True
-        return False
+        return text_of(piece) is None if self._byte_level else _BYTE.fullmatch(piece) is not None
 
 
 def _is_byte_level(tokenizer: Any) -> bool:

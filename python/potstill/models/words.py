@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from potstill.errors import TrainError
 from potstill.models.tokens import NO_LABEL, check_limit
+from potstill.runtime.rows import kept_places
 
 
 def encode_words(
@@ -29,7 +31,7 @@ def encode_words(
         max_tokens: tokens kept of each row.
 
     Raises:
-        TrainError: as `tokens.encode`.
+        TrainError: as `tokens.encode`; a word has no token, and the tokenizer none for unknown words.
     """
     check_limit(int(getattr(tokenizer, "model_max_length", 0) or 0), max_tokens)
 
@@ -49,16 +51,24 @@ def encode_words(
             if of[place] is not None:
                 first[of[place]] = place
         if len(whole) > max_tokens:
-            whole = [*whole[: max_tokens - 1], whole[-1]]
-            first[first >= max_tokens - 1] = -1
+            kept = kept_places(of, max_tokens)
+            whole = [whole[place] for place in kept]
+            # What was cut off stood behind all words that stay.
+            first[~np.isin(first, kept)] = -1
         ids.append(np.asarray(whole, np.int32))
         places.append(first)
     return ids, places
 
 
-def _readable(row: Sequence[str], of: Sequence[int | None], unknown: str) -> list[str]:
+def _readable(row: Sequence[str], of: Sequence[int | None], unknown: str | None) -> list[str]:
     """The words, those that gave no piece as the unknown token."""
     seen = set(of)
+    if unknown is None:
+        word = next(word for index, word in enumerate(row) if index not in seen)
+        raise TrainError(
+            "T132", f"the tokenizer has no token for the word {word!r}, and none for unknown words", "the tokenizer",
+            "give it an unknown token, or one of bytes all 256 of them; or take another tokenizer",
+        )  # fmt: skip
     return [word if index in seen else unknown for index, word in enumerate(row)]
 
 

@@ -108,6 +108,8 @@ def checked_recipe(content: Mapping[str, Any], where: str, refusals: Refusals) -
 def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
     """A copy of `content` with `key.sub=value` settings applied; values are TOML, bare words count as text.
 
+    `key=` takes a key out: it has its default again.
+
     Raises:
         RecipeError: not of the form `key=value`, or a key below something that is no section.
     """
@@ -126,7 +128,10 @@ def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dic
                 raise RecipeError(
                     "R009", f"{part!r} holds a value, not keys", f"--set {override}", "see: potstill recipe schema"
                 )
-        target[parts[-1]] = _value(value.strip())
+        if value.strip():
+            target[parts[-1]] = _value(value.strip())
+        else:
+            target.pop(parts[-1], None)
     return result
 
 

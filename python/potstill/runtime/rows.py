@@ -78,3 +78,16 @@ class TokenRows:
             if self.types is not None:
                 arrays["token_type_ids"][index, : len(row)] = self.types[index]
         return arrays
+
+
+def kept_places(of: Sequence[int | None], limit: int) -> list[int]:
+    """The places of a row of words that a limit leaves: all special tokens, wherever they stand, and the first others.
+
+    Args:
+        of: of each token the number of its word, None of a special one.
+        limit: tokens that are left, special ones included.
+    """
+    room = limit - sum(word is None for word in of)
+    others = [place for place, word in enumerate(of) if word is not None]
+    gone = set(others[max(0, room) :])
+    return [place for place in range(len(of)) if place not in gone]

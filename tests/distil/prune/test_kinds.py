@@ -14,9 +14,10 @@ import lettered
 import trained
 from potstill.distil.vocabulary.choice import kept_pieces
 from potstill.distil.vocabulary.prune.bpe import Bpe
-from potstill.distil.vocabulary.prune.tokenizer import Prunable, unspelt_ids
+from potstill.distil.vocabulary.prune.tokenizer import Prunable
 from potstill.distil.vocabulary.prune.unigram import Unigram
 from potstill.errors import TrainError
+from potstill.models.token_counts import KnownPieces
 
 
 def bpe(letters: str, merges: list[str], **more: Any) -> Bpe:
@@ -106,14 +107,14 @@ def test_bytes_stay_and_count_as_unspelt() -> None:
     of_bytes = {source.pieces.ids[f"<0x{value:02X}>"] for value in range(256)}
     assert of_bytes <= set(source.fallback_ids(np.zeros(source.size)).tolist())
     tokenizer = trained.fast(trained.byte_fallback(texts, 500))
-    assert set(unspelt_ids(tokenizer).tolist()) == of_bytes | {tokenizer.unk_token_id}
+    assert set(KnownPieces(tokenizer).unspelt_ids().tolist()) == of_bytes | {tokenizer.unk_token_id}
 
 
 def test_all_letters_of_a_byte_level_tokenizer_stay_and_high_ones_are_unspelt() -> None:
     tokenizer = trained.fast(trained.byte_level(["word"], 300))
     kept = Prunable(tokenizer).fallback_ids(np.zeros(len(tokenizer)))
     assert len(kept) == 256 + len(trained.SPECIAL)
-    unspelt = set(unspelt_ids(tokenizer).tolist())
+    unspelt = set(KnownPieces(tokenizer).unspelt_ids().tolist())
     for character in [*map(chr, range(0x250)), "的", "😀"]:
         low = ord(character) < 128
         spelt = tokenizer(character, add_special_tokens=False)["input_ids"]

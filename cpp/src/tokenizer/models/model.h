@@ -23,6 +23,9 @@ class Model {
 
   // What stands for a word of which normalization leaves nothing, where a tagger is asked for it; -1: nothing does.
   virtual std::int32_t unk_id() const noexcept = 0;
+
+  // Whether the text of an unknown token is what it stands for, not its piece.
+  virtual bool unknown_is_written() const noexcept { return false; }
 };
 
 }  // namespace potstill::tokenizer

@@ -42,6 +42,7 @@ class Unigram final : public Model {
 
   void encode(std::string_view word, std::uint32_t at, std::vector<Token>& out) const override;
   std::int32_t unk_id() const noexcept override { return options_.unk_id; }
+  bool unknown_is_written() const noexcept override { return true; }
 
  private:
   // The best path up to a byte: its sum, and its last piece, which begins at `begin`.

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from potstill.distil.vocabulary.prune.tokenizer import Prunable, unspelt_ids
+from potstill.distil.vocabulary.prune.tokenizer import Prunable
 from potstill.errors import TrainError
+from potstill.models.token_counts import KnownPieces
 from potstill.runtime.rows import TokenRows
 
 if TYPE_CHECKING:
@@ -170,13 +171,13 @@ def vocabulary_facts(
     Returns:
         ``size`` and ``teacher_size`` in pieces, ``kept`` (their quotient), ``test_recut`` (share of the teacher's
         tokens whose piece the student lacks), ``test_unknown`` and ``test_unknown_teacher`` (share of tokens that are
-        unknown or bytes of a character without a piece, `unspelt_ids`) and ``test_length`` (the student's tokens over
-        the teacher's).
+        unknown or bytes of a character without a piece, `KnownPieces.unspelt_ids`) and ``test_length`` (the student's
+        tokens over the teacher's).
     """
     theirs = np.concatenate([*teacher_rows, np.zeros(0, np.int32)])
     ours = np.concatenate([*student_rows, np.zeros(0, np.int32)])
     recut = 0.0 if vocabulary.kept is None else _share(~np.isin(theirs, vocabulary.kept))
-    unknown, teacher_unknown = (unspelt_ids(one) for one in (vocabulary.tokenizer, vocabulary.teacher))
+    unknown, teacher_unknown = (KnownPieces(one).unspelt_ids() for one in (vocabulary.tokenizer, vocabulary.teacher))
     return {
         "size": vocabulary.size,
         "teacher_size": vocabulary.teacher_size,

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tokenizers import pre_tokenizers
+from potstill.models.byte_level import is_byte_level, text_of
 
 # Names that a special token of the student may have in its teacher, the first that there is.
 _ROLES = {
@@ -43,7 +43,7 @@ class Spelling:
         model = content.get("model") or {}
         around = json.dumps([content.get(part) for part in ("normalizer", "pre_tokenizer")], ensure_ascii=False)
         self._prefix = str(model.get("continuing_subword_prefix") or "") if model.get("type") == "WordPiece" else ""
-        self._bytes = "ByteLevel" in around
+        self._bytes = is_byte_level(content)
         self._mark = "\u0120" if self._bytes else _SPACE if _SPACE in around else ""
 
     @property
@@ -56,10 +56,8 @@ class Spelling:
         if self._prefix:
             return Surface(token.removeprefix(self._prefix), not token.startswith(self._prefix))
         begins = not self._mark or token.startswith(self._mark)
-        text: str | None = token.removeprefix(self._mark)
-        if self._bytes:
-            text = _from_bytes(str(text))
-        return Surface(text, begins)
+        text = token.removeprefix(self._mark)
+        return Surface(text_of(text) if self._bytes else text, begins)
 
     def tokens(self, surface: Surface) -> list[int]:
         """Ids that spell a text, unknown tokens left out; none where the tokenizer has none for it."""
@@ -128,24 +126,3 @@ def _special(student: Any, teacher: Any) -> Mapping[int, list[int]]:
         if number is not None and not found.get(int(number)):
             found[int(number)] = [int(one) for one in theirs if one is not None][:1]
     return found
-
-
-def _byte_letters() -> dict[str, int]:
-    """The byte of each letter of byte-level BPE: printable bytes are themselves, the others come after U+0100."""
-    letters = set(pre_tokenizers.ByteLevel.alphabet())
-    plain = {letter: ord(letter) for letter in letters if ord(letter) < 256}
-    others = sorted(set(range(256)) - set(plain.values()))
-    return plain | dict(zip(sorted(letters - plain.keys()), others, strict=True))
-
-
-_BYTES = _byte_letters()
-
-
-def _from_bytes(token: str) -> str | None:
-    """The text of a byte-level token; None if it is no whole characters."""
-    if not all(letter in _BYTES for letter in token):
-        return token  # an added token, which is written as it is
-    try:
-        return bytes(_BYTES[letter] for letter in token).decode()
-    except UnicodeDecodeError:
-        return None

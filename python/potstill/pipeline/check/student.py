@@ -11,8 +11,8 @@ from potstill.pipeline.check.teacher import Teacher
 if TYPE_CHECKING:
     from potstill.recipe.schema import Recipe, Student
 
-# Shortest pair that the core takes: [CLS] a [SEP] b [SEP].
-_SHORTEST_PAIR = 5
+# Special tokens around a pair where the tokenizer is not at hand: [CLS] a [SEP] b [SEP].
+_USUAL_SPECIALS = 3
 
 
 def check_student(
@@ -93,6 +93,18 @@ def longest(recipe: Recipe) -> int:
     return max(recipe.data.max_tokens, recipe.compile.max_tokens or 0)
 
 
+def check_room(recipe: Recipe, tokenizer: Any | None) -> None:
+    """RecipeError R032: data.max_tokens has no room for the special tokens and a token of each text."""
+    pair = recipe.data.text_pair is not None
+    specials = _USUAL_SPECIALS * pair if tokenizer is None else int(tokenizer.num_special_tokens_to_add(pair))
+    least, what = (specials + 2, "pair") if pair else (specials + 1, "text")
+    if recipe.data.max_tokens < least:
+        raise RecipeError(
+            "R032", f"data.max_tokens is {recipe.data.max_tokens}, the shortest {what} has {least} tokens",
+            "data.max_tokens", f"set data.max_tokens = {least} or more",
+        )  # fmt: skip
+
+
 def _check_lengths(findings: Findings, recipe: Recipe, teacher: Teacher, tokenizer: Any | None) -> None:
     from potstill.models.positions import positions, usable_positions
     from potstill.models.tokens import check_limit
@@ -109,10 +121,6 @@ def _check_lengths(findings: Findings, recipe: Recipe, teacher: Teacher, tokeniz
                 "R031", f"compile.max_tokens is {wanted}, the student has positions for {ours} tokens",
                 "compile.max_tokens", f"set compile.max_tokens = {ours} or less (not under data.max_tokens)",
             )  # fmt: skip
-        if recipe.data.text_pair is not None and recipe.data.max_tokens < _SHORTEST_PAIR:
-            raise RecipeError(
-                "R032", f"data.max_tokens is {recipe.data.max_tokens}, the shortest pair has {_SHORTEST_PAIR} tokens",
-                "data.max_tokens", f"set data.max_tokens = {_SHORTEST_PAIR} or more",
-            )  # fmt: skip
+        check_room(recipe, tokenizer)
         upto = f"the teacher takes {limit:,}" if limit else "the teacher has no limit"
         findings.ok("lengths", f"texts of {recipe.data.max_tokens} tokens, {upto}; the file takes {longest(recipe)}")

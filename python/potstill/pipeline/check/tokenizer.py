@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from potstill.distil.vocabulary.own import DEFAULT_MODEL
 from potstill.errors import CompileError, PotstillError, TrainError
 from potstill.pipeline.check.findings import Findings
+from potstill.pipeline.check.student import check_room
 from potstill.pipeline.check.teacher import Teacher, has_tokenizer
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def _check_other(findings: Findings, recipe: Recipe, teacher: Teacher, splits: S
         ours = folder_tokenizer(settings) if settings.tokenizer != "own" else _own(settings, splits, theirs)
         tables = _tables(ours, settings.tokenizer_folder or Path())
         _check_pairs(recipe, tables, named)
+        check_room(recipe, ours)
         limit = int(getattr(ours, "model_max_length", 0) or 0)
         wanted = max(recipe.data.max_tokens, recipe.compile.max_tokens or 0)
         if 0 < limit < wanted:

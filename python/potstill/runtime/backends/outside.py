@@ -18,7 +18,7 @@ from potstill.card import Card
 from potstill.errors import FormatError, InputError, missing_package
 from potstill.runtime.backends import Output
 from potstill.runtime.inputs import MAX_THREADS
-from potstill.runtime.rows import TokenRows
+from potstill.runtime.rows import TokenRows, kept_places
 
 if TYPE_CHECKING:
     from potstill.runtime.backends.native import NativeBackend
@@ -169,9 +169,8 @@ class Texts:
             from tokenizers import Tokenizer
         except ImportError as error:
             raise missing_package("tokenizers", "build", f"reading {path}") from error
-        self._limit = limit
+        self._limit, self._path = limit, path
         self._whole, self._cut = (Tokenizer.from_file(str(path)) for _ in range(2))
-        self._unknown = getattr(self._whole.model, "unk_token", None) or "[UNK]"
         self._whole.no_truncation()
         self._cut.enable_truncation(limit, strategy="longest_first", direction=_truncation_side(path.parent))
         for tokenizer in (self._whole, self._cut):
@@ -208,18 +207,29 @@ class Texts:
             if not words:
                 raise InputError("I001", "there is no word in the text", f"text {index}", "leave empty texts out")
             row = self._whole.encode(list(words), is_pretokenized=True)
-            if (read := set(row.word_ids)) and len(read - {None}) < len(words):
-                words = [word if number in read else self._unknown for number, word in enumerate(words)]
+            if len(read := set(row.word_ids) - {None}) < len(words):
+                words = [word if number in read else self._unknown(index) for number, word in enumerate(words)]
                 row = self._whole.encode(words, is_pretokenized=True)
             first = {word: place for place, word in reversed(list(enumerate(row.word_ids)))}
-            kept = row.ids
+            kept = list(range(len(row.ids)))
             if len(kept) > self._limit:
-                if not truncate:
+                if not truncate or self._limit <= row.word_ids.count(None):
                     raise self._too_long(row, f"text {index}")
-                kept = [*kept[: self._limit - 1], kept[-1]]
-            ids.append(kept)
-            places.append([first[word] for word in range(len(words)) if first[word] < len(kept) - 1])
+                kept = kept_places(row.word_ids, self._limit)
+            ids.append([row.ids[place] for place in kept])
+            stays = set(kept)
+            places.append([first[word] for word in range(len(words)) if first[word] in stays])
         return TokenRows(ids, words=places)
+
+    def _unknown(self, index: int) -> str:
+        """What stands for a word without a token, of the text of this number."""
+        model = json.loads(self._path.read_text("utf-8"))["model"]
+        if model.get("unk_id") is not None:  # Unigram's
+            return str(model["vocab"][model["unk_id"]][0])
+        if model.get("unk_token") is None:
+            what = "the tokenizer has no token for a word, and none for unknown words"
+            raise InputError("I001", what, f"text {index}", "leave the word out")
+        return str(model["unk_token"])
 
     def _too_long(self, row: Any, where: str) -> InputError:
         what = f"{len(row.ids)} tokens, the model takes {self._limit}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -78,8 +79,10 @@ def words_of(kind: Any, folding: Folding, splits: Splits) -> Counter[str]:
     They are in the order of their code points, so that nothing depends on the order of the texts.
     """
     normalizer, found = kind.normalizer(folding), Counter[str]()
-    # No kind has words across white space, so that equal parts between it need be looked at once only.
-    for part, count in Counter(part for text in _texts(splits) for part in text.split()).items():
+    # No kind has words across these, so that equal parts between them need be looked at once only. Of what Python calls
+    # white space BERT's normalizer drops some, and makes one word of what stands around it.
+    parts = Counter(part for text in _texts(splits) for part in re.split(r"[ \t\r\n]+", text) if part)
+    for part, count in parts.items():
         clean = part if normalizer is None else normalizer.normalize_str(part)
         for word, _ in kind.PRE_TOKENIZER.pre_tokenize_str(clean):
             found[word] += count

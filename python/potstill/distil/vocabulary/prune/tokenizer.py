@@ -23,7 +23,6 @@ from potstill.distil.vocabulary.prune.wordlevel import WordLevel
 from potstill.distil.vocabulary.prune.wordpiece import WordPiece
 from potstill.errors import TrainError
 from potstill.models.byte_level import is_byte_level
-from potstill.models.token_counts import KnownPieces
 
 KINDS: dict[str, type[Pieces]] = {"WordPiece": WordPiece, "WordLevel": WordLevel, "Unigram": Unigram, "BPE": Bpe}
 
@@ -102,11 +101,6 @@ class Prunable:
         # Both belong to a call, not to the vocabulary, and padding names an id.
         content["truncation"] = content["padding"] = None
         return load_pruned(self._tokenizer, content, self.name)
-
-
-def unspelt_ids(tokenizer: Any) -> np.ndarray:
-    """`KnownPieces.unspelt_ids` of a tokenizer."""
-    return KnownPieces(tokenizer).unspelt_ids()
 
 
 def _refused(what: str, where: str) -> TrainError:
