@@ -231,6 +231,7 @@ def test_pairs(recipe: Any, tmp_path: Path) -> None:
     roberta = ["student.tokenizer=bytes", *pairs]
     trained.fast(trained.byte_level(["word"], 300)).save_pretrained(tmp_path / "bytes")
     assert codes(check(recipe(bert, *roberta, "data.max_tokens=5"), tmp_path)) == ["R032"], "two tokens between"
+    assert codes(check(recipe(bert, *roberta, "data.max_tokens=4"), tmp_path)) == ["R032"], "told once"
     assert codes(check(recipe(bert, *roberta, "data.max_tokens=6"), tmp_path)) == []
     one_type = teachers.save(tmp_path / "one", "Bert", teachers.words(), type_vocab_size=1, **BERT)
     assert codes(check(recipe(one_type, *pairs), tmp_path)) == [], "the student tells them apart itself"

@@ -87,6 +87,7 @@ def test_one_problem(tmp_path: Path, addition: str, code: str, what: str, next_s
         ("split = [0.5, 0.1, 0.1]", "the shares sum to 0.7, not to 1"),
         ("split = [0.0, 0.5, 0.5]", "the share of the training rows"),
         ('labels = ["a", "b", "a"]', "'a' stands twice"),
+        ('units = "characters"', "data.units says what a tagger labels"),
     ],
 )
 def test_contradictions_in_data(tmp_path: Path, line: str, what: str) -> None:

@@ -80,6 +80,11 @@ class Recipe(Section):
             )
         if self.quantize.qat_epochs > 0 and self.compile.scheme == "fp32" and self.compile.embedding in _PLAIN:
             raise ValueError('quantize.qat_epochs has no meaning with compile.scheme = "fp32"; set it to 0')
+        if self.data.units != "auto" and self.task != "token-classification":
+            raise ValueError(
+                f'data.units says what a tagger labels, task is "{self.task}"; leave it out, or set '
+                'task = "token-classification"'
+            )
         if self.data.text_pair is not None:
             self._check_pairs()
         if self.student.tokenizer != "teacher":

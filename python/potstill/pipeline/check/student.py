@@ -121,6 +121,8 @@ def _check_lengths(findings: Findings, recipe: Recipe, teacher: Teacher, tokeniz
                 "R031", f"compile.max_tokens is {wanted}, the student has positions for {ours} tokens",
                 "compile.max_tokens", f"set compile.max_tokens = {ours} or less (not under data.max_tokens)",
             )  # fmt: skip
-        check_room(recipe, tokenizer)
+        # Without a tokenizer of its own to look at, the student's has been looked at, or refused.
+        if tokenizer is not None or recipe.student.tokenizer == "teacher":
+            check_room(recipe, tokenizer)
         upto = f"the teacher takes {limit:,}" if limit else "the teacher has no limit"
         findings.ok("lengths", f"texts of {recipe.data.max_tokens} tokens, {upto}; the file takes {longest(recipe)}")

@@ -98,12 +98,13 @@ def checked_alphabet(settings: Student, words: Iterable[str]) -> Sequence[str]:
     alphabet: Sequence[str] = _kind(settings).alphabet(words)
     size, least = settings.tokenizer_size or DEFAULT_SIZE, len(SPECIAL) + len(alphabet)
     if size < least:
+        bytes_spell = ', or set student.tokenizer_model = "bpe", which spells in 256 bytes'
         raise TrainError(
             "T131",
             f"a tokenizer of {size} tokens cannot hold the {len(SPECIAL)} special tokens and {len(alphabet)} single "
             "characters",
             "student.tokenizer_size",
-            f'give {least} or more, or set student.tokenizer_model = "bpe", which spells in 256 bytes',
+            f"give {least} or more{'' if settings.tokenizer_model == 'bpe' else bytes_spell}",
         )
     return alphabet
 
