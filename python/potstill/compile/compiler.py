@@ -34,7 +34,8 @@ def compile_onnx(
     """Compile an ONNX encoder into one `.still` file. The same inputs give the same bytes.
 
     Args:
-        onnx: fp32 (or half precision) ONNX of a BERT-family encoder, from any exporter.
+        onnx: ONNX of a BERT-family encoder, from any exporter: fp32 or half precision, plain, fused by onnxruntime's
+            optimizers, or quantized (its weights are used as what they stand for, and rounded by `scheme`).
         out: the file to write; written atomically, an old one stays until the new one is complete.
         scheme: "fp32", "int8" or "int4", or a whole `Scheme` (potstill.still.schemes).
         embedding: dtype of the word embedding, by the same names; "auto" is the scheme's. Not used with a `Scheme`.
@@ -63,6 +64,7 @@ def compile_onnx(
         InputError: an argument has a type that it cannot have, `out` is not a file that can be written.
         SystemFailure: a file cannot be written; a package is missing.
     """
+    from potstill.compile.beside import beside_given
     from potstill.compile.describe import card_of, check_tokenizer
     from potstill.compile.import_onnx import import_onnx, least
     from potstill.compile.lower import lower
@@ -92,6 +94,8 @@ def compile_onnx(
         check_tokenizer(tables, imported.graph, asked.tokenizer)
     card, notes = card_of(asked, imported)
     differences = check_onnx(imported, card) if asked.verify else []
+    rounding, beside = beside_given(imported) if asked.verify else ([], [])
     model = lower(imported.graph, asked.scheme, card, tables)
     size = write_still(model, asked.out, check=check_of_file(model, imported) if asked.verify else None)
-    return report(model, size, [*(() if tables is None else tables.notes), *notes], differences)
+    notes = [*(() if tables is None else tables.notes), *notes, *beside]
+    return report(model, size, notes, differences, rounding)

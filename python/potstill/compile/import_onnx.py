@@ -21,6 +21,7 @@ from potstill.compile.ops.embedding import EmbeddingSum
 from potstill.compile.ops.linear import reaches
 from potstill.compile.outputs import Chosen, ambiguous, choose_outputs, is_classifier
 from potstill.compile.positions import resolve_embedding
+from potstill.compile.rewrites import Read, plain
 from potstill.compile.sentence import SMALLEST_LENGTH, Followed, check_vector, follow, notes_of
 from potstill.compile.specialise import PROBE_LENGTH, Inputs, Specialised, classify_inputs, specialise
 from potstill.compile.steady import check_repeatable, check_sizes
@@ -35,11 +36,12 @@ class Imported:
 
     `outputs` maps "logits" and "embedding" to ONNX output names, where the ONNX has them; with `pooling` set, the
     named output has one row a token and is still to be pooled, and `normalized` divided by its length. `sentence` is
-    the sentence-transformers folder that was followed.
+    the sentence-transformers folder that was followed. `read` has the ONNX before and after it was rewritten.
     """
 
     graph: Graph
     onnx: Specialised
+    read: Read
     outputs: dict[str, str]
     pooling: str | None
     normalized: bool = False
@@ -72,7 +74,8 @@ def import_onnx(
         CompileError: what is missing, invalid or unsupported, naming operator and node.
         SystemFailure: onnx or onnxruntime is not installed.
     """
-    source = load_onnx(path)
+    read = plain(load_onnx(path))
+    source = read.source
     inputs = classify_inputs(source)
     limit = least(max_tokens, noted_number(source.notes, "max_tokens") or None)
     _check_fixed_length(inputs, limit, path)
@@ -91,11 +94,12 @@ def import_onnx(
         *chosen.notes,
         *(f"the id {i} marks padding and must not occur inside a sequence" for i in forbidden),
         *(halved if source.halved else ()),
+        *read.notes,
         *onnx.notes,
         *notes_of(followed.sentence, chosen.pooling),
     ]
     graph = Graph(embedding, logits, rows, tuple(notes), forbidden)
-    return Imported(graph, onnx, outputs, chosen.pooling, normalized, followed.sentence)
+    return Imported(graph, onnx, read, outputs, chosen.pooling, normalized, followed.sentence)
 
 
 def least(*limits: int | None) -> int | None:
@@ -163,7 +167,7 @@ def unknown_operators(path: Path) -> dict[str, int]:
     missing here may still be refused for the way it is used. Empty for a file that cannot be read that far.
     """
     try:
-        source = load_onnx(path)
+        source = plain(load_onnx(path)).source
         graph = _at_one_length(source, classify_inputs(source))
     except CompileError:
         return {}

@@ -1,31 +1,24 @@
-"""Read an ONNX file into one flat f32 graph: functions inlined, half precision widened, quantized graphs refused."""
+"""Read an ONNX file into one flat graph: functions inlined, half precision widened."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from potstill.card.notes import notes_in
 from potstill.compile.bounds import array_of, check_functions, first_line, nodes_within
+from potstill.compile.halves import widen_halves
 from potstill.errors import CompileError, missing_package
 
 if TYPE_CHECKING:
     from potstill.still.arrays import Array
-# Operators that only occur in graphs whose weights are already rounded; rounding them again would compound the error.
-QUANTIZED_OPS = frozenset(
-    {
-        "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "ConvInteger", "QLinearMatMul",
-        "QLinearConv", "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "QAttention", "QEmbedLayerNormalization",
-        "QLinearAdd", "QGemm", "MatMulNBits", "MatMulBnb4", "GatherBlockQuantized", "QOrderedMatMul",
-    }
-)  # fmt: skip
-
 _STANDARD_DOMAINS = ("", "ai.onnx")
 _LOOPS = ("Loop", "Scan")
 _LONGEST_NAME = 200  # of a node, as errors show it
@@ -65,6 +58,7 @@ class Source:
     constants: dict[str, Array]
     sessions: dict[tuple[str, ...], Any] = field(default_factory=dict)  # onnxruntime's, by what they compute
     halved: bool = False  # the file held numbers in half precision
+    causes: dict[str, str] = field(default_factory=dict)  # why a node, by its first output, was not rewritten
 
     @property
     def inputs(self) -> list[Any]:
@@ -94,9 +88,8 @@ def load_onnx(path: Path) -> Source:
 
     Raises:
         CompileError: no such file; not an ONNX model or cut short; external data missing or too short,
-            the graph is not valid ONNX; already quantized; control flow that depends on the text,
-            weights in double precision; a tensor that cannot be read; functions without end; sparse
-            weights.
+            the graph is not valid ONNX; control flow that depends on the text; a tensor that cannot be
+            read; functions without end; sparse weights.
     """
     try:
         import onnx
@@ -105,14 +98,13 @@ def load_onnx(path: Path) -> Source:
         raise missing_package("onnx", "build", "potstill compile") from error
 
     model = _parse(path)
-    _refuse_quantized(model, path)
     _check(model, path)
     if model.functions:
         check_functions(model, path)
         model = onnx.inliner.inline_local_functions(model)
     if model.graph.sparse_initializer:
         raise CompileError("C122", "sparse weights are not supported", str(path), "export the weights as plain tensors")
-    halved = _widen_halves(model, str(path))
+    halved = widen_halves(model, str(path))
     source = flatten(model, path)
     source.halved = halved
     return source
@@ -206,7 +198,8 @@ def _check(model: Any, path: Path) -> None:
     import onnx
 
     try:
-        onnx.checker.check_model(model)
+        with _of_its_own_domain(model):
+            onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError) as error:
         # ValueError: a model above the 2 GiB limit of protobuf cannot be handed to the checker.
         raise CompileError(
@@ -214,15 +207,31 @@ def _check(model: Any, path: Path) -> None:
         ) from error
 
 
-def _refuse_quantized(model: Any, path: Path) -> None:
-    for node in nodes_within(model.graph.node):
-        if node.op_type in QUANTIZED_OPS:
-            raise CompileError(
-                "C005",
-                f"the ONNX is already quantized ({label_of(node.op_type, node.name, node.output)})",
-                str(path),
-                "compile from the fp32 ONNX; potstill quantizes itself (--scheme int8)",
-            )
+# onnxruntime's optimizers write these among the standard operators, whatever the opset; standard since, if ever.
+_AMONG_STANDARD = {"LayerNormalization": 17, "SimplifiedLayerNormalization": math.inf}
+
+
+@contextlib.contextmanager
+def _of_its_own_domain(model: Any) -> Iterator[None]:
+    """Operators of onnxruntime among the standard ones, for as long as the checker looks, in a domain unknown to it."""
+    from onnx import helper
+
+    opset = max((int(o.version) for o in model.opset_import if o.domain in _STANDARD_DOMAINS), default=1)
+    own = [
+        node for node in nodes_within(model.graph.node)
+        if not node.domain and opset < _AMONG_STANDARD.get(node.op_type, 0)
+    ]  # fmt: skip
+    if own:
+        model.opset_import.append(helper.make_opsetid("potstill.unchecked", 1))
+    for node in own:
+        node.domain = "potstill.unchecked"
+    try:
+        yield
+    finally:
+        for node in own:
+            node.domain = ""
+        if own:
+            model.opset_import.pop()
 
 
 def _constant_value(node: Node) -> Array:
@@ -242,54 +251,3 @@ def _constant_value(node: Node) -> Array:
             "C006", "a constant of this kind is not supported", node.label, "export the model with plain tensors"
         )
     return np.asarray(value)
-
-
-# Numbers of the GELUs. In half precision they are off by up to 3e-4, and no known function any more.
-_FORMULAS = (2**0.5, 0.5**0.5, 0.044715, (2 / math.pi) ** 0.5, 0.044715 * (2 / math.pi) ** 0.5, (8 / math.pi) ** 0.5)
-
-
-def _widen_halves(model: Any, where: str) -> bool:
-    """Rewrite float16 and bfloat16 to float32 everywhere; whether there were any.
-
-    Every half-precision value is exact in float32. Only a single number that is the rounding of one of `_FORMULAS`
-    becomes that number again.
-    """
-    from onnx import TensorProto, numpy_helper
-
-    halves = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
-
-    def widen(tensor: Any) -> None:
-        if tensor.data_type in halves:
-            half = array_of(tensor, where)
-            wide = half.astype("float32")
-            if half.size == 1:
-                value = half.reshape(-1)[0]
-                for number in _FORMULAS:
-                    if value == half.dtype.type(number):
-                        wide[...] = number
-            tensor.CopyFrom(numpy_helper.from_array(wide, tensor.name))
-
-    def widen_graph(graph: Any) -> bool:
-        found = any(t.data_type in halves for t in graph.initializer)
-        for tensor in graph.initializer:
-            widen(tensor)
-        for value in (*graph.input, *graph.output):
-            if value.type.tensor_type.elem_type in halves:
-                value.type.tensor_type.elem_type = TensorProto.FLOAT
-                found = True
-        for node in graph.node:
-            for attribute in node.attribute:
-                if attribute.type == attribute.TENSOR and attribute.t.data_type in halves:
-                    widen(attribute.t)
-                    found = True
-                elif attribute.type == attribute.GRAPH:
-                    found |= widen_graph(attribute.g)
-                elif attribute.name in ("to", "dtype", "stash_type") and attribute.i in halves:
-                    attribute.i = TensorProto.FLOAT
-                    found = True
-        if found:
-            # Recorded types of inner values would contradict the widened ones.
-            del graph.value_info[:]
-        return found
-
-    return widen_graph(model.graph)

@@ -73,7 +73,7 @@ class Reader:
         if handler is None:
             if self._reads_ids(node):
                 raise more_than_look_up(node)
-            raise unsupported(node)
+            raise unsupported(node, self.graph.source.causes.get(node.outputs[0], ""))
         try:
             results = handler(self, node)
         except ViewError as error:

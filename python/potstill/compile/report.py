@@ -28,6 +28,8 @@ class CompileReport:
         labels: class labels in the order of the logits.
         notes: assumptions about the input that the user should know.
         differences: of the self-check, for each output and length the relative difference to the ONNX.
+        rounding: of a quantized ONNX, how far onnxruntime's answers to it are from those without its rounding of
+            activations (`compile.beside.Beside`), for each output and length.
         forbidden_ids: token ids that a text must not have; the core refuses them.
     """
 
@@ -41,13 +43,17 @@ class CompileReport:
     notes: list[str]
     differences: list[dict[str, Any]]
     forbidden_ids: list[int] = dataclasses.field(default_factory=list)
+    rounding: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     def to_json(self) -> str:
         """The report as a JSON object."""
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
 
 
-def report(model: PackedModel, size: int, notes: Sequence[str], differences: list[dict[str, Any]]) -> CompileReport:
+def report(
+    model: PackedModel, size: int, notes: Sequence[str], differences: list[dict[str, Any]],
+    rounding: list[dict[str, Any]],
+) -> CompileReport:  # fmt: skip
     """Facts about a packed model."""
     from potstill.still.schema import kind
 
@@ -73,5 +79,6 @@ def report(model: PackedModel, size: int, notes: Sequence[str], differences: lis
         labels=next((list(head.labels) for head in header.heads if head.labels), []),
         notes=list(notes),
         differences=differences,
+        rounding=rounding,
         forbidden_ids=list(header.input.forbiddenIds or []),
     )

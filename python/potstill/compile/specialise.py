@@ -220,7 +220,9 @@ def _resolve_branches(source: Source, ids: Sequence[int], inputs: Inputs) -> Sou
         for inner, outer in zip(branch.output, node.output, strict=True):
             graph.graph.node.append(onnx.helper.make_node("Identity", [inner.name], [outer]))
         graph.graph.node.extend(source.model.graph.node[index + 1 :])
-        source = flatten(graph, source.path)
+        resolved = flatten(graph, source.path)
+        resolved.halved, resolved.causes = source.halved, source.causes
+        source = resolved
     raise CompileError("C009", "conditionals nest too deeply", str(source.path), "export a plain graph")
 
 

@@ -28,7 +28,7 @@ _IN_ALL = 24
 _SECOND = 11  # tokens, to see which sizes grow; a prime, as the probe's length
 
 
-_DRAWS = ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
+DRAWS = ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
 
 
 def check_repeatable(graph: Specialised, wanted: Iterable[str]) -> None:
@@ -42,7 +42,7 @@ def check_repeatable(graph: Specialised, wanted: Iterable[str]) -> None:
         if not needed.intersection(node.outputs) or node.op in SHAPE_OPS:
             continue
         needed.update(node.inputs)
-        if not node.domain and (node.op in _DRAWS or (node.op == "Dropout" and _drops(graph, node))):
+        if not node.domain and (node.op in DRAWS or (node.op == "Dropout" and _drops(graph, node))):
             raise CompileError(
                 "C170", f"the model draws random numbers ({node.op}): each answer is different", node.label,
                 "export it for inference: model.eval() before torch.onnx.export",

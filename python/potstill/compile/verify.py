@@ -20,6 +20,7 @@ from potstill.compile.ids import compared_with, sample_ids, vocabulary
 from potstill.compile.import_onnx import Imported
 from potstill.compile.ir import Graph
 from potstill.compile.lengths import lengths_around
+from potstill.compile.load import Source
 from potstill.compile.lower import lower
 from potstill.compile.ops.embedding import reads_pairs
 from potstill.compile.run import run_onnx
@@ -84,7 +85,7 @@ def check_onnx(imported: Imported, card: Card) -> list[dict[str, Any]]:
     around = lengths_around(imported.onnx, longest)
     odd = odd_lengths(imported.onnx, imported.outputs.values(), longest)
     for tokens in sorted({*shown, *around, *odd}):
-        ids = checked.sample(tokens)
+        ids = sample(imported, tokens)
         # Of a model of pairs single texts first: what differs for a pair alone is of the types.
         if checked.pairs:
             checked.check_length(checked.compare(ids, [0] * tokens))
@@ -114,11 +115,6 @@ class _Comparison:
         self.shown: list[Difference] = []
         self.pairs = pair_types(imported.graph, 1) is not None
         self.agreed = 0  # the greatest length at which all was well so far
-
-    def sample(self, tokens: int) -> list[int]:
-        onnx = self.imported.onnx
-        without = self.imported.graph.forbidden_ids
-        return sample_ids(onnx.source, onnx.inputs.ids, tokens, seed=tokens, without=without)
 
     def compare(self, ids: list[int], types: list[int] | None = None, *, shown: bool = False) -> list[Difference]:
         """The differences of one text, an output each; of a model of pairs both texts are as long, without `types`."""
@@ -166,7 +162,7 @@ class _Comparison:
     def length_error(self, worst: Difference) -> CompileError:
         """The error for a model that gives something else at other lengths, or is wrong in any case."""
         if worst.tokens == self.imported.onnx.length or not _fine(
-            self.compare(self.sample(min(self.imported.onnx.length, self.imported.graph.max_tokens)))
+            self.compare(sample(self.imported, min(self.imported.onnx.length, self.imported.graph.max_tokens)))
         ):
             return CompileError(
                 "C049", f"the compiled {worst.output} differs from the ONNX by {worst.relative:.1e} (relative, "
@@ -188,7 +184,7 @@ def _check_splits(checked: _Comparison, odd: list[int]) -> None:
     splits |= {(n, second) for n in (middle, longest) for second in (1, 2, 2 * n // 3, n - 2) if 0 < second < n}
     for tokens, second in sorted(splits):
         types = [0] * (tokens - second) + [1] * second
-        checked.check_pair(checked.compare(checked.sample(tokens), types), second)
+        checked.check_pair(checked.compare(sample(checked.imported, tokens), types), second)
 
 
 def _fine(differences: list[Difference]) -> bool:
@@ -201,7 +197,7 @@ def _special_texts(imported: Imported, checked: _Comparison) -> Iterator[tuple[s
     size = vocabulary(onnx.source, onnx.inputs.ids) or 1
     special = sorted({*compared_with(onnx.whole, onnx.inputs.ids), 0, size - 1}.difference(forbidden))
     for tokens in sorted({min(n, imported.graph.max_tokens) for n in _SPECIAL_LENGTHS}):
-        plain = checked.sample(tokens)
+        plain = sample(imported, tokens)
         for number in special:
             for places in _places(tokens):
                 ids = [number if i in places else plain[i] for i in range(tokens)]
@@ -253,8 +249,7 @@ def _check_file(path: Path, model: PackedModel, imported: Imported) -> None:
         evaluator, tolerance = exact, CORE_TOLERANCE.get(scheme, _QUANTIZED_TOLERANCE)
         if scheme != "fp32" and tokens > _EXACT:
             evaluator, tolerance = Evaluator(model), _ROUNDED_TOLERANCE
-        without = imported.graph.forbidden_ids
-        ids = sample_ids(onnx.source, onnx.inputs.ids, tokens, seed=tokens, without=without)
+        ids = sample(imported, tokens)
         types = pair_types(imported.graph, tokens)
         ours = core.run(TokenRows([ids], None if types is None else [types]))
         wanted = evaluator.run(ids, types)
@@ -271,6 +266,12 @@ def _check_file(path: Path, model: PackedModel, imported: Imported) -> None:
                 )  # fmt: skip
 
 
+def sample(imported: Imported, tokens: int) -> list[int]:
+    """Random ids of this many tokens, without those that a text must not have."""
+    onnx = imported.onnx
+    return sample_ids(onnx.source, onnx.inputs.ids, tokens, seed=tokens, without=imported.graph.forbidden_ids)
+
+
 def pair_types(graph: Graph, tokens: int) -> list[int] | None:
     """Token types of a pair whose texts share `tokens` evenly; None for a model of single texts."""
     if not reads_pairs(graph):
@@ -278,8 +279,13 @@ def pair_types(graph: Graph, tokens: int) -> list[int] | None:
     return [0] * (tokens // 2) + [1] * (tokens - tokens // 2)
 
 
-def original(imported: Imported, ids: list[int], types: list[int] | None = None) -> dict[str, Array]:
-    """What onnxruntime says for one text, by our output names; per-token outputs are pooled here."""
+def original(
+    imported: Imported, ids: list[int], types: list[int] | None = None, of: Source | None = None
+) -> dict[str, Array]:
+    """What onnxruntime says for one text, by our output names; per-token outputs are pooled here.
+
+    `of` is the graph to run; None for the one whose answers are the model's.
+    """
     onnx, count = imported.onnx, len(ids)
     fixed, mask = onnx.inputs.fixed_length, None
     if fixed is not None and count < fixed:
@@ -287,7 +293,8 @@ def original(imported: Imported, ids: list[int], types: list[int] | None = None)
         mask = [1] * count + [0] * (fixed - count)
         ids = ids + [ids[0]] * (fixed - count)
         types = None if types is None else types + [0] * (fixed - count)
-    results = run_onnx(onnx.whole, onnx.inputs.feed(ids, mask, types), list(imported.outputs.values()))
+    graph = imported.read.reference if of is None else of
+    results = run_onnx(graph, onnx.inputs.feed(ids, mask, types), list(imported.outputs.values()))
     values = {ours: np.asarray(results[name])[0] for ours, name in imported.outputs.items()}
     if imported.pooling is None:
         # Logits of tokens: those of padding are left out.

@@ -63,7 +63,7 @@ class Linear(Op):
         return replace(base, activation=activated.kind)
 
     def plus(self, const: Const, sign: float) -> Op | None:
-        if const.is_matrix or not self.bare:
+        if const.is_matrix or self.activation != "none":
             return None
         vector = np.broadcast_to(sign * const.wide, (self.width,))
         bias = vector if self.bias is None else self.bias.astype(np.float64) + vector
