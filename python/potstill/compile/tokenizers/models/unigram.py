@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from potstill.compile.tokenizers.base import ModelTables, Step, TokenizerFile
@@ -13,15 +11,7 @@ from potstill.compile.tokenizers.models.double_array import MAX_PIECE_BYTES, MAX
 _UNKNOWN_PENALTY = 10.0
 
 
-@dataclass(frozen=True)
-class UnigramTables(ModelTables):
-    """`ModelTables` of Unigram."""
-
-    def occurs(self, piece: str) -> bool:
-        return True
-
-
-def read(file: TokenizerFile) -> UnigramTables:
+def read(file: TokenizerFile) -> ModelTables:
     """The tables of a tokenizer whose model is Unigram.
 
     Raises:
@@ -42,7 +32,7 @@ def read(file: TokenizerFile) -> UnigramTables:
     narrow = scores.astype(np.float32)
     exact = bool((narrow == scores).all())
     held = {"scoresT": ("f32", narrow)} if exact else {"wideScoresT": ("u8", scores.astype("<f8").view(np.uint8))}
-    return UnigramTables(vocabulary, Step("Unigram", fields, {**held, "trieT": ("i32", trie)}), unk_id)
+    return ModelTables(vocabulary, Step("Unigram", fields, {**held, "trieT": ("i32", trie)}), unk_id)
 
 
 def _pieces(file: TokenizerFile) -> tuple[dict[str, int], np.ndarray]:

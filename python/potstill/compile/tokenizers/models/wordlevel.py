@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from potstill.compile.tokenizers.base import ModelTables, Step, TokenizerFile
 from potstill.compile.tokenizers.models.unknown import unknown_id
 
 
-@dataclass(frozen=True)
-class WordLevelTables(ModelTables):
-    """`ModelTables` of WordLevel."""
-
-    def occurs(self, piece: str) -> bool:
-        return True
-
-
-def read(file: TokenizerFile) -> WordLevelTables:
+def read(file: TokenizerFile) -> ModelTables:
     """The tables of a tokenizer whose model is WordLevel.
 
     Raises:
@@ -25,4 +15,4 @@ def read(file: TokenizerFile) -> WordLevelTables:
     model = file.content["model"]
     vocabulary: dict[str, int] = model["vocab"]
     unk_id = unknown_id(file)
-    return WordLevelTables(vocabulary, Step("WordLevel", {"unkId": unk_id}), unk_id)
+    return ModelTables(vocabulary, Step("WordLevel", {"unkId": unk_id}), unk_id)
