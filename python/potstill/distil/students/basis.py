@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+# Of a ridge, in units of the mean squared input.
+_STRENGTHS = tuple(10.0**power for power in range(-3, 3))
+
 
 def principal_axes(moment: np.ndarray, width: int) -> np.ndarray:
     """The ``width`` leading eigenvectors of a symmetric matrix ``[n, n]``, as columns ``[n, width]`` f32.
@@ -93,6 +96,33 @@ def ridge(inputs: np.ndarray, targets: np.ndarray, strength: float = 1e-4) -> tu
     gram += np.eye(len(gram)) * (strength * np.trace(gram) / max(1, len(gram)) + 1e-12)
     weight = np.linalg.solve(gram, centred.T @ (targets - mean_out) / len(inputs)).T
     return weight, mean_out - weight @ mean_in
+
+
+def steady_ridge(inputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`ridge` as strong as it may be: its error on rows that were left out is within a standard error of the best.
+
+    Where inputs hardly vary in most directions, a weak ridge takes what it sees there for signal: it gets weights of
+    hundreds that fit these rows, and that any noise (dropout, the first steps of training) turns into other answers.
+    The strongest within a standard error: Breiman and others, Classification and Regression Trees, 1984.
+    """
+    centred = inputs.astype(np.float64) - inputs.mean(axis=0, dtype=np.float64)
+    wanted = targets.astype(np.float64) - targets.mean(axis=0, dtype=np.float64)
+    count = len(centred)
+    sizes, axes = np.linalg.eigh(centred.T @ centred / count)
+    along = centred @ axes
+    shared, squares = along.T @ wanted / count, along**2 / count
+
+    def left_out(strength: float) -> np.ndarray:
+        """What each row's own fit would miss of it: its residual over one minus its leverage; ``[n]``, squared."""
+        inverse = 1.0 / (np.maximum(sizes, 0.0) + strength * float(sizes.mean()) + 1e-12)
+        residual = wanted - along @ (inverse[:, None] * shared)
+        left = np.maximum(1.0 - 1.0 / count - squares @ inverse, 1e-9)
+        return np.asarray((residual**2).sum(axis=1) / left**2)
+
+    errors = [left_out(strength) for strength in _STRENGTHS]
+    best = min(errors, key=lambda error: float(error.mean()))
+    limit = float(best.mean() + best.std() / np.sqrt(count))
+    return ridge(inputs, targets, max(s for s, e in zip(_STRENGTHS, errors, strict=True) if float(e.mean()) <= limit))
 
 
 def gain_and_bias(normed: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from potstill.distil.students.basis import ridge
+from potstill.distil.students.basis import steady_ridge
 from potstill.distil.students.job import Job
 from potstill.distil.students.weights import put
 from potstill.models.classifier import labels_words
@@ -15,8 +15,7 @@ from potstill.runtime.rows import TokenRows
 def fit_head(job: Job) -> None:
     """Ridge regression from what the student's last layer reads to the teacher's logits over the sample rows.
 
-    With fewer rows than numbers read the fit would be arbitrary: the strength of the ridge (1 % of the mean squared
-    input) keeps it tame. A hidden layer of the head gets random directions of unit variance first. A student without
+    A hidden layer of the head gets random directions of unit variance first. A student without
     head is left as it is; for one that labels words every token is a row.
     """
     if job.student.classifier is None:
@@ -29,7 +28,7 @@ def fit_head(job: Job) -> None:
     read = outputs(job.student, ours, states=words).pooled
     if job.student.head is not None:
         read = _random_features(job, read)
-    weight, bias = ridge(read, taught, strength=1e-2)
+    weight, bias = steady_ridge(read, taught)
     put(job.student.classifier.weight, weight)
     put(job.student.classifier.bias, bias)
 
