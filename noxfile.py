@@ -64,7 +64,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(requires=["wheels(host)"])
 @environment.friendly
 def builds(session: nox.Session) -> None:
-    """Whole builds: every task, kind of student and family of teachers, budgets, kills, several processes.
+    """Whole builds and longer training: each task, kind of student, family of teachers; budgets, kills, processes.
 
     Arguments go to pytest: ``-- -k budget``.
     """

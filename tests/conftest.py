@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "demo: uses the demo teacher or corpora, which pip fetches once into the user's Potstill cache"
     )
-    config.addinivalue_line("markers", "builds: whole builds, half a minute and more each: nox -s builds")
+    config.addinivalue_line("markers", "builds: whole builds, and longer training: nox -s builds")
     if config.getoption("--fast"):
         config.addinivalue_line("filterwarnings", "ignore::ResourceWarning")  # of what is skipped half-way
 
@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_report_collectionfinish(config: pytest.Config) -> str:
     """Say what a run leaves out."""
-    return "" if config.getoption("--builds") else "without whole builds of every kind: nox -s builds"
+    return "" if config.getoption("--builds") else "without whole builds and longer training: nox -s builds"
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,7 @@ def rounded(
     )  # fmt: skip
 
 
+@pytest.mark.builds
 def test_facts(rounded: dict[str, Any], splits: Any) -> None:
     json.dumps(rounded)
     assert rounded["scheme"] == "int4" and rounded["layers"] == 12 and rounded["rows"] == min(64, len(splits.train))

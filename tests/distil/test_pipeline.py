@@ -14,6 +14,7 @@ import torch
 
 from heard import Heard
 from killed import Killed, kill_after, same, weights
+from longer import longer
 from potstill.distil.distillation import distil
 from potstill.distil.teacher.finetune import finetune
 from potstill.distil.teacher.label_order import label_order
@@ -68,7 +69,7 @@ def test_early_stopping_keeps_the_best(train: Any, monkeypatch: pytest.MonkeyPat
     assert same(weights(tmp_path / "teacher"), kept[1])
 
 
-@pytest.mark.parametrize("writes", [0, 1, 4])
+@pytest.mark.parametrize("writes", [4, *longer(0, 1)])
 def test_a_killed_teacher_run_resumes_to_the_same_bits(
     train: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, writes: int
 ) -> None:
@@ -159,7 +160,7 @@ def test_the_student_learns_the_teachers_answers(make_student: Any, splits: Any,
     json.dumps(metrics)
 
 
-@pytest.mark.parametrize("writes", [0, 3])
+@pytest.mark.parametrize("writes", [3, *longer(0)])
 def test_a_killed_student_run_resumes_to_the_same_bits(
     make_student: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, writes: int
 ) -> None:
@@ -230,7 +231,7 @@ def test_token_losses_from_the_cache_and_from_the_live_teacher(make_student: Any
     assert not list((tmp_path / "cached").glob("*maps*"))
 
 
-@pytest.mark.parametrize("writes", [0, 3])
+@pytest.mark.parametrize("writes", longer(0, 3))
 def test_a_killed_run_with_learned_maps_resumes_to_the_same_bits(
     make_student: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, writes: int
 ) -> None:

@@ -56,6 +56,7 @@ def train(
     return call
 
 
+@pytest.mark.builds
 def test_the_file_has_the_accuracy_that_training_tells(
     train: Any, tiny_teacher: Path, splits: Any, tmp_path: Path
 ) -> None:
@@ -90,6 +91,7 @@ def test_a_start_that_is_best_is_kept(train: Any, monkeypatch: pytest.MonkeyPatc
     assert found["test_accuracy"] == pytest.approx(found["start"]["test_accuracy"], abs=1.5 / 32)
 
 
+@pytest.mark.builds
 @pytest.mark.parametrize("writes", [2])
 def test_a_killed_run_resumes_to_the_same_bits(
     train: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, writes: int

@@ -16,6 +16,8 @@ import torch
 
 from warm_process import WarmProcess
 
+pytestmark = pytest.mark.builds
+
 # `potstill build`, with a short benchmark; each process leaves the weights it ended training with.
 JOB = """
 import functools, os, sys, time
@@ -108,7 +110,6 @@ def report(folder: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.builds
 def test_two_processes_give_the_build_of_one(runs: Runs) -> None:
     alone, both = runs.task.folder / "alone", runs.task.folder / "both"
     code, _, errors = runs.run("alone", 1)
@@ -144,7 +145,6 @@ def test_two_processes_give_the_build_of_one(runs: Runs) -> None:
     assert code == 0 and errors.count("done earlier") == 7
 
 
-@pytest.mark.builds
 def test_a_failure_in_one_ends_all_with_its_message(runs: Runs) -> None:
     code, _, errors = runs.run("broken", 2, failing="raise")
     assert code != 0
@@ -154,7 +154,6 @@ def test_a_failure_in_one_ends_all_with_its_message(runs: Runs) -> None:
     assert (out / "stages" / "teacher").is_dir()
 
 
-@pytest.mark.builds
 def test_a_killed_process_ends_the_others_and_the_build_resumes(runs: Runs) -> None:
     """In the folder of the build that failed, whose teacher is there if that test ran."""
     folder = runs.task.folder / "broken"

@@ -20,6 +20,8 @@ from potstill.errors import InputError
 from potstill.models.recipes import load_recipe
 from potstill.pipeline.builder import run_build
 
+pytestmark = pytest.mark.builds
+
 SETTINGS = """
 name = "tiny"
 task = "{task}"
@@ -85,7 +87,6 @@ def run(*arguments: str) -> list[str]:
     return found.stdout.splitlines()
 
 
-@pytest.mark.builds
 def test_embedding(build: Build, sentences: list[str]) -> None:
     out, report = build("embedding", sentences, tflite=True)
     assert report["metric"] == "cosine" and report["teacher"]["test_accuracy"] == 1.0
@@ -117,7 +118,6 @@ def labelled(sentences: list[str]) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.builds
 def test_several_labels_within_a_budget(build: Build, sentences: list[str]) -> None:
     """The budget judges by F1, and what it takes is trained for int4."""
     settings = ("budget.bytes=400kB", "teacher.learning_rate=1e-3", "distil.learning_rate=1e-3")
@@ -132,7 +132,6 @@ def test_several_labels_within_a_budget(build: Build, sentences: list[str]) -> N
     )
 
 
-@pytest.mark.builds
 def test_several_labels_by_mixed_and_trained_for_it(build: Build, sentences: list[str]) -> None:
     settings = ("compile.scheme=mixed", "quantize.qat_epochs=1", "export.onnx_static=true")
     out, report = build("multi-label", labelled(sentences), epochs=4, settings=settings)
@@ -161,7 +160,6 @@ def test_multi_label(build: Build, sentences: list[str]) -> None:
     assert line["labels"] == list(found[0].labels)
 
 
-@pytest.mark.builds
 @pytest.mark.parametrize("kind", OWN)
 def test_a_tokenizer_of_its_own(kind: str, build: Build, sentences: list[str]) -> None:
     """From the teacher's tokens to others, and on to a file that cuts texts as training did."""
@@ -176,7 +174,6 @@ def test_a_tokenizer_of_its_own(kind: str, build: Build, sentences: list[str]) -
     assert model["type"].lower() == kind
 
 
-@pytest.mark.builds
 def test_pairs(build: Build, sentences: list[str]) -> None:
     """Does the second text say what the first does: both good or both bad, two words each."""
     rng = random.Random(4)
@@ -225,7 +222,6 @@ def tagged(sentences: list[str]) -> list[dict[str, Any]]:
 WORDS = 'text = "tokens"\nlabel = "tags"'
 
 
-@pytest.mark.builds
 def test_token_classification(build: Build, sentences: list[str]) -> None:
     """Named entities from a recipe to a file: every export answers every word as PyTorch does.
 

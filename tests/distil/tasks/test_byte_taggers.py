@@ -11,6 +11,7 @@ import pytest
 from datasets import Dataset
 
 import families
+from longer import longer
 from potstill.compile.tokenizers import read_tokenizer
 from potstill.data.splits import Splits
 from potstill.distil.distillation import distil
@@ -34,7 +35,7 @@ def tagged(count: int, seed: int) -> Dataset:
     return Dataset.from_dict({"text": rows, "label": [[kinds.get(word, 0) for word in row] for row in rows]})
 
 
-@pytest.mark.parametrize("settings", [{"student__vocabulary": "seen"}, OWN], ids=["pruned", "own"])
+@pytest.mark.parametrize("settings", [OWN, *longer({"student__vocabulary": "seen"})], ids=["own", "pruned"])
 def test_it_is_trained_and_teaches_a_student(
     settings: dict[str, Any], make_recipe: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -136,6 +136,7 @@ def test_pairs_with_a_vocabulary_of_their_own_and_losses_of_tokens(
     assert losses[0] == pytest.approx(losses[1], rel=2e-3)
 
 
+@pytest.mark.builds
 @pytest.mark.parametrize("student", [{"vocabulary": "seen"}, OWN], ids=["pruned", "own"])
 def test_pairs_trained_for_int4(make_teacher: Callable[..., Path], tmp_path: Path, student: dict[str, Any]) -> None:
     labels = ["no", "yes"]
@@ -153,6 +154,7 @@ def test_pairs_trained_for_int4(make_teacher: Callable[..., Path], tmp_path: Pat
     assert found.logits.shape == (24, 2) and facts["metric"] == "accuracy"
 
 
+@pytest.mark.builds
 @pytest.mark.parametrize("architecture", ["bert", "factorized", "static"])
 def test_several_labels_on_every_student_trained_for_int4(
     make_teacher: Callable[..., Path], tmp_path: Path, architecture: str

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from longer import longer
 from potstill.data.labels import Raw
 from potstill.distil.distillation import distil
 from potstill.distil.losses import LossInputs, total
@@ -102,8 +103,13 @@ def made(splits: Any, make_recipe: Callable[..., Any], tmp_path: Path) -> Callab
     return call
 
 
-@pytest.mark.parametrize("student", [{}, {"student__hidden": 24, "student__intermediate": 48, "student__init": "copy"},
-                                     {"student__init": "random"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "student",
+    [
+        {"student__hidden": 24, "student__intermediate": 48, "student__init": "copy"},
+        *longer({}, {"student__init": "random"}),
+    ],
+)
 def test_the_student_learns_the_teachers_vectors(
     made: Callable[..., dict[str, Any]], splits: Any, tmp_path: Path, student: dict[str, Any]
 ) -> None:

@@ -14,6 +14,7 @@ import torch
 
 import bert
 import lettered
+from longer import longer
 from potstill.data.tagging import entities, looks_like_tags
 from potstill.distil.distillation import distil
 from potstill.distil.teacher.cache import Keeping, teacher_outputs
@@ -215,11 +216,10 @@ OWN = {"student__tokenizer": "own", "student__tokenizer_model": "bpe", "student_
 @pytest.mark.parametrize(
     "settings",
     [
-        {},
-        {"student__vocabulary": "seen", "distil__hidden": 0.1},
         {**OWN, "distil__hidden": 0.1},
+        *longer({}, {"student__vocabulary": "seen", "distil__hidden": 0.1}),
     ],
-    ids=["plain", "pruned", "own"],
+    ids=["own", "plain", "pruned"],
 )
 def test_teacher_and_student_learn_entities(
     tagged: Any, make_recipe: Callable[..., Any], encoder: Path, tmp_path: Path, settings: dict[str, Any]
