@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from longer import longer
 from potstill.compile import compile_onnx
 from potstill.compile.evaluate import Evaluator
 from potstill.compile.verify import core_available
@@ -47,9 +48,6 @@ def token_rows(count: int = 24, seed: int = 0) -> list[Any]:
     return [random.integers(5, 21, random.integers(1, LIMIT + 1)) for _ in range(count)]
 
 
-SCHEMES = ["int8", "int4", "int4/int8", "mixed"]
-
-
 def test_layers_are_found_by_their_weights(layout: Layout) -> None:
     assert layout.embedding.module == "backbone.embeddings.word_embeddings"
     assert [len(layer.modules) for layer in layout.linears] == [3, 1, 1, 1] * 3
@@ -77,7 +75,7 @@ def test_foreign_weights_are_refused(tiny_teacher: Path, tiny_graph: Any) -> Non
     assert caught.value.code == "T095"
 
 
-@pytest.mark.parametrize("name", SCHEMES)
+@pytest.mark.parametrize("name", ["mixed", *longer("int8", "int4", "int4/int8")])
 def test_the_compiled_file_is_what_was_trained(name: str, layout: Layout, tiny_teacher: Path, tmp_path: Path) -> None:
     student = load_classifier(tiny_teacher)
     before, chosen, rows = set(student.state_dict()), scheme(name, layout), token_rows()
@@ -173,6 +171,7 @@ def test_shared_layers_round_once(layout: Layout, tiny_teacher: Path) -> None:
     assert isinstance(student.get_submodule(first.modules[0]), nn.Linear)
 
 
+@pytest.mark.builds
 def test_sensitivity_tells_layers_apart(layout: Layout, tiny_teacher: Path, splits: Any, tmp_path: Path) -> None:
     table = sensitivity.measure_folder(
         tiny_teacher, splits.validation, tmp_path, data_tokens=LIMIT, max_tokens=LIMIT, rows=20

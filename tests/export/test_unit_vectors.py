@@ -10,6 +10,7 @@ import torch
 from transformers import BertConfig
 
 import potstill
+from longer import longer
 from potstill.compile import compile_onnx
 from potstill.export.onnx import export_onnx
 from potstill.models.classifier import EncoderClassifier, EncoderClassifierConfig
@@ -19,7 +20,7 @@ from potstill.runtime.rows import TokenRows
 IDS = [[2, 5, 9, 3], [2, 7, 3]]
 
 
-@pytest.mark.parametrize("opset", [13, 18])
+@pytest.mark.parametrize("opset", [18, *longer(13)])
 def test_unit_vectors_from_end_to_end(tmp_path: Path, opset: int) -> None:
     torch.manual_seed(0)
     backbone = BertConfig(
