@@ -101,6 +101,12 @@ def test_every_reason_is_told_with_the_recipe(
     assert all(error.next_step for error in found.errors)
 
 
+@pytest.mark.parametrize(("kind", "named"), [("roberta", "BPE"), ("xlmr", "Unigram"), ("bert", "WordPiece")])
+def test_the_kind_of_tokenizer_is_told(kind: str, named: str, made: Made, recipe: Any, tmp_path: Path) -> None:
+    checks = check(recipe(made(kind)), tmp_path).checks
+    assert [one.seen.split(", ")[0] for one in checks if one.name == "tokenizer" and one.status == "ok"] == [named]
+
+
 @pytest.mark.parametrize("kind", ["scripts"])
 def test_build_check_and_doctor_refuse_alike_before_anything_is_made(
     kind: str, made: Made, recipe: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -52,7 +52,8 @@ def check_tokenizer(findings: Findings, recipe: Recipe, teacher: Teacher, splits
     except PotstillError as error:
         findings.refused("tokenizer", error)
         return None
-    findings.ok("tokenizer", f"{type(tokenizer.backend_tokenizer.model).__name__}, {len(tokenizer):,} tokens")
+    kind = tables.model.step.table.replace("Bpe", "BPE")
+    findings.ok("tokenizer", f"{kind}, {len(tokenizer):,} tokens")
     for note in tables.notes:
         findings.warning("tokenizer", note)
     return tokenizer
