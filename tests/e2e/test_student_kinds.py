@@ -47,12 +47,15 @@ class Made:
         vocabulary = choose_vocabulary(settings, tokenizer, encode(tokenizer, texts[:5], LENGTH))
         rows = TokenRows(encode(vocabulary.tokenizer, texts, LENGTH), pad_id=vocabulary.pad_id)
         job = make_student(Job(settings, teacher, ["negative", "positive"], rows, kept=vocabulary.kept))
-        # Far apart, so that a label is a matter of the text and not of the last bit.
-        logits = outputs(job.student, rows).logits
+        # Far apart, so that a label is a matter of the text and not of the last bit. A random teacher teaches nothing:
+        # the head that is fitted to it says nearly the same of all texts, and scaled up, it would show its noise.
         import torch
 
+        torch.manual_seed(1)
         with torch.no_grad():
             head = job.student.classifier
+            head.weight.normal_()
+            logits = outputs(job.student, rows).logits
             head.bias -= torch.from_numpy(logits.mean(axis=0))
             head.weight *= 4.0 / float(logits.std())
             head.bias *= 4.0 / float(logits.std())
